@@ -1,0 +1,37 @@
+"""What can go wrong and be put right by a person. Each message says what, which value, what to do."""
+
+
+class PenchantError(Exception):
+    """Every error that a person can fix derives from this one; the command line prints it without a trace."""
+
+
+class ConfigError(PenchantError):
+    """A run file says something that cannot be: an unknown key, a wrong type, options at odds."""
+
+
+class DataError(PenchantError):
+    """The tables cannot be read as the run file says, or hold nothing to learn from."""
+
+
+class StaleVocabularyError(PenchantError):
+    """Weights and data disagree on what the ids mean."""
+
+
+class CheckpointError(PenchantError):
+    """A checkpoint cannot be continued by this run."""
+
+
+class MissingStepError(PenchantError):
+    """A step was asked for whose earlier step has not finished."""
+
+
+class UnknownUserError(PenchantError):
+    """A user whom the run has never seen."""
+
+
+class UnknownTagError(PenchantError):
+    """A tag outside the vocabulary of the run."""
+
+
+class DiskFullError(PenchantError):
+    """The disk filled up in the middle of a step; what was finished is kept, nothing half-written is."""

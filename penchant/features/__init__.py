@@ -1,0 +1,1 @@
+"""From a checked log to what models read: vocabularies, fields of weighted values, labels, shards."""

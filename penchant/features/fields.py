@@ -1,0 +1,159 @@
+"""What a feature field is, defined once and worked out twice: for many users in columns, for one user click by click.
+
+A field lists the values of a user's clicks before some moment, each with a weight, the best `limit` of them first.
+`columns` (batch) and `History` (live) must agree to the last value; a property test replays logs through both.
+"""
+
+from bisect import insort
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field as Limits
+from pydantic import model_validator
+
+from penchant.config import Config
+from penchant.features.ragged import place_in_run
+
+SAMPLE = "sample"
+VALUE = "value"
+AGE = "age"
+WEIGHT = "weight"
+SLOT = "slot"
+
+
+class Field(Config):
+    """One field of the model's input.
+
+    name: how the run calls it; of: the vocabulary it draws from ("item", a field of the items or of the users),
+    by default `name`; limit: H, the most values kept; last: only the latest so many clicks count, all if not given.
+    order: which values come first: "frequent" (most clicks, then latest) or "recent" (latest, then most clicks).
+    half_life: a click weighs half as much for every so many later clicks; needs `last`. Without it, a value's weight
+    is its number of clicks.
+    """
+
+    name: str
+    of: str = ""
+    limit: Annotated[int, Limits(ge=1)] = 10
+    last: Annotated[int, Limits(ge=1)] | None = None
+    order: Literal["frequent", "recent"] = "frequent"
+    half_life: Annotated[float, Limits(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _fading_needs_an_end(self) -> Self:
+        if self.half_life is not None and self.last is None:
+            raise ValueError("half_life needs `last`: how many clicks are kept to be weighed again at each new one")
+        return self
+
+    @property
+    def source(self) -> str:
+        return self.of or self.name
+
+
+def columns(clicks: pl.DataFrame, rule: Field) -> pl.DataFrame:
+    """The field for many samples at once.
+
+    clicks: SAMPLE, VALUE (id), "time" and AGE (later clicks of the sample's history: 0 for the latest); a click with
+    several values has a row for each. Returns SAMPLE, SLOT (0 first), VALUE, WEIGHT.
+    """
+    if rule.last is not None:
+        clicks = clicks.filter(pl.col(AGE) < rule.last)
+    weight = pl.len() if rule.half_life is None else (0.5 ** (pl.col(AGE) / rule.half_life)).sum()
+    values = clicks.group_by(SAMPLE, VALUE).agg(
+        count=pl.len(), latest=pl.col("time").max(), weight=weight.cast(pl.Float64)
+    )
+    first, second = ("count", "latest") if rule.order == "frequent" else ("latest", "count")
+    ranked = values.sort(SAMPLE, first, second, VALUE, descending=[False, True, True, False])
+    slots = pl.Series(SLOT, place_in_run(ranked[SAMPLE].to_numpy()))
+    return ranked.select(SAMPLE, slots, VALUE, WEIGHT).filter(pl.col(SLOT) < rule.limit)
+
+
+def pack(rows: pl.DataFrame, samples: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of `columns` as arrays: ids [samples, limit] int32 (PAD after the last) and weights, float32."""
+    ids = np.zeros((samples, limit), np.int32)
+    weights = np.zeros((samples, limit), np.float32)
+    place = rows[SAMPLE].to_numpy(), rows[SLOT].to_numpy()
+    ids[place] = rows[VALUE].to_numpy()
+    weights[place] = rows[WEIGHT].to_numpy()
+    return ids, weights
+
+
+@dataclass(frozen=True, order=True)
+class Click:
+    """One click: its time, its item, and the ids it brings to each vocabulary ("item" among them)."""
+
+    time: float
+    item: str
+    values: Mapping[str, tuple[int, ...]] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Clicks of one value, and the time of the latest."""
+
+    count: int = 0
+    latest: float = float("-inf")
+
+    def add(self, time: float) -> "Tally":
+        return Tally(self.count + 1, max(self.latest, time))
+
+
+@dataclass(frozen=True)
+class History:
+    """All that a user's fields need: clicks in order of time and item, and what they add up to.
+
+    Late, repeated and reordered clicks lead to the same history.
+    """
+
+    clicks: tuple[Click, ...] = ()
+    tallies: Mapping[str, Mapping[int, Tally]] = field(default_factory=dict)
+
+
+def add(history: History, click: Click) -> History:
+    """The history after one click; a click with the time and item of an earlier one changes nothing."""
+    clicks = list(history.clicks)
+    insort(clicks, click)
+    place = clicks.index(click)
+    if place + 1 < len(clicks) and clicks[place + 1] == click:
+        return history
+    tallies = {source: dict(values) for source, values in history.tallies.items()}
+    for source, ids in click.values.items():
+        for value in ids:
+            known = tallies.setdefault(source, {})
+            known[value] = known.get(value, Tally()).add(click.time)
+    return History(tuple(clicks), tallies)
+
+
+def read(history: History, rule: Field) -> list[tuple[int, float]]:
+    """The field of one user now: (id, weight), the first value first, at most `limit`."""
+    if rule.last is None:
+        tallies = history.tallies.get(rule.source, {})
+        weights = {value: float(tally.count) for value, tally in tallies.items()}
+    else:
+        tallies, weights = _of_latest(history.clicks[-rule.last :], rule)
+    frequent = rule.order == "frequent"
+
+    def rank(value: int) -> tuple[float, float, int]:
+        tally = tallies[value]
+        return (-tally.count, -tally.latest, value) if frequent else (-tally.latest, -tally.count, value)
+
+    return [(value, weights[value]) for value in sorted(tallies, key=rank)[: rule.limit]]
+
+
+def _of_latest(clicks: tuple[Click, ...], rule: Field) -> tuple[dict[int, Tally], dict[int, float]]:
+    tallies: dict[int, Tally] = {}
+    weights: dict[int, float] = {}
+    for age, click in enumerate(reversed(clicks)):
+        worth = 1.0 if rule.half_life is None else 0.5 ** (age / rule.half_life)
+        for value in click.values.get(rule.source, ()):
+            tallies[value] = tallies.get(value, Tally()).add(click.time)
+            weights[value] = weights.get(value, 0.0) + worth
+    return tallies, weights
+
+
+def replay(clicks: list[Click]) -> History:
+    """The history after all clicks, in whatever order they come."""
+    return reduce(add, clicks, History())

@@ -1,0 +1,94 @@
+"""What each window asks the model to tell: which items were clicked and which were not, by their tags."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from penchant.features.fields import SAMPLE
+from penchant.features.ragged import Ragged, offsets_of, place_in_run
+from penchant.features.windows import LabelsConfig
+from penchant.schema import CLICKED, RESERVED
+
+ENTRY = "entry"
+"""The row number of an item among all items of the log."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """tags: [n, K, N] ids, PAD where there is none; clicked: [n, K] bool.
+
+    truth: the distinct known tags of all clicked items of the window; truth_size: [n] how many there are with the
+    unknown ones, which count against every model because no model can name them.
+    """
+
+    tags: np.ndarray
+    clicked: np.ndarray
+    truth: Ragged
+    truth_size: np.ndarray
+
+
+def make_labels(
+    shown: pl.DataFrame, samples: int, tags: Ragged, config: LabelsConfig, rng: np.random.Generator
+) -> Labels:
+    """Labels of `samples` samples.
+
+    shown: SAMPLE, ENTRY, CLICKED, a row per item in a sample's label window, sampled un-clicked ones included.
+    tags: the tag ids of each item, by ENTRY. Where a window has more than K items, K are drawn, at least one of them
+    clicked and one not if there are such.
+    """
+    truth, truth_size = _truth(shown, samples, tags)
+    known = np.isin(np.arange(len(tags)), np.unique(tags.take(np.arange(len(tags)))[1][_known(tags)]))
+    drawn = _draw(shown.filter(pl.Series(known[shown[ENTRY].to_numpy()])), config.items, rng)
+    sample, slot = drawn[SAMPLE].to_numpy(), drawn["slot"].to_numpy()
+    clicked_NK = np.zeros((samples, config.items), bool)
+    clicked_NK[sample, slot] = drawn[CLICKED].to_numpy()
+    values, owner = tags.take(drawn[ENTRY].to_numpy())
+    keep = values >= RESERVED
+    values, owner = values[keep], owner[keep]
+    place = place_in_run(owner)
+    fits = place < config.tags
+    tags_NKN = np.zeros((samples, config.items, config.tags), np.int32)
+    tags_NKN[sample[owner[fits]], slot[owner[fits]], place[fits]] = values[fits]
+    return Labels(tags_NKN, clicked_NK, truth, truth_size)
+
+
+def sample_unclicked(
+    clicks: pl.DataFrame, label_clicks: pl.DataFrame, popularity: np.ndarray, per_click: int, rng: np.random.Generator
+) -> pl.DataFrame:
+    """Items to stand for the un-clicked where none were logged: drawn by popularity, never one the user clicked.
+
+    clicks: SAMPLE, ENTRY of all clicks of each sample's user; label_clicks: SAMPLE, ENTRY of those in the window;
+    popularity: clicks per item among training users. Returns SAMPLE, ENTRY, CLICKED (false).
+    """
+    cumulative = np.cumsum(popularity)
+    wanted = label_clicks.select(pl.col(SAMPLE).repeat_by(per_click).explode())
+    if cumulative[-1] == 0 or wanted.is_empty():
+        return pl.DataFrame(schema={SAMPLE: pl.UInt32, ENTRY: pl.Int64, CLICKED: pl.Boolean})
+    drawn = np.searchsorted(cumulative, rng.random(len(wanted)) * cumulative[-1], side="right")
+    unclicked = wanted.with_columns(pl.Series(ENTRY, drawn, pl.Int64)).unique(maintain_order=True)
+    unclicked = unclicked.join(clicks, on=[SAMPLE, ENTRY], how="anti", maintain_order="left")
+    return unclicked.with_columns(pl.lit(False).alias(CLICKED))
+
+
+def _truth(shown: pl.DataFrame, samples: int, tags: Ragged) -> tuple[Ragged, np.ndarray]:
+    clicked = shown.filter(CLICKED)
+    values, owner = tags.take(clicked[ENTRY].to_numpy())
+    pairs = pl.DataFrame({SAMPLE: clicked[SAMPLE].to_numpy()[owner], "tag": values}).unique().sort(SAMPLE, "tag")
+    size = np.bincount(pairs[SAMPLE].to_numpy(), minlength=samples)
+    known = pairs.filter(pl.col("tag") >= RESERVED)
+    lengths = np.bincount(known[SAMPLE].to_numpy(), minlength=samples)
+    return Ragged(offsets_of(lengths), known["tag"].to_numpy()), size.astype(np.int32)
+
+
+def _known(tags: Ragged) -> np.ndarray:
+    return tags.take(np.arange(len(tags)))[0] >= RESERVED
+
+
+def _draw(shown: pl.DataFrame, most: int, rng: np.random.Generator) -> pl.DataFrame:
+    """At most `most` items per sample with their "slot"; the first of each kind always among them."""
+    shown = shown.with_columns(pl.Series("lot", rng.random(len(shown)))).sort(SAMPLE, CLICKED, "lot")
+    kinds = shown[SAMPLE].to_numpy().astype(np.int64) * 2 + shown[CLICKED].to_numpy()
+    ordered = shown.with_columns(pl.Series("later", place_in_run(kinds) > 0)).sort(SAMPLE, "later", "lot")
+    slots = pl.Series("slot", place_in_run(ordered[SAMPLE].to_numpy()))
+    return ordered.with_columns(slots).filter(pl.col("slot") < most)

@@ -1,0 +1,56 @@
+"""Lists of different lengths as two arrays: where each list starts, and all values in a row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """List i is values[offsets[i]:offsets[i + 1]]; offsets has one entry more than there are lists."""
+
+    offsets: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, lists: pl.Series) -> "Ragged":
+        """From a column of lists; a null counts as an empty list."""
+        lengths = lists.list.len().fill_null(0).to_numpy()
+        return cls(offsets_of(lengths), lists.explode(keep_nulls=False, empty_as_null=False).to_numpy())
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+    def take(self, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values of the chosen lists, one after the other, and for each value its position in `lists`.
+
+        A list numbered -1 is empty.
+
+        >>> Ragged(np.array([0, 2, 2, 3]), np.array([7, 8, 9])).take(np.array([2, 0, -1]))
+        (array([9, 7, 8]), array([0, 1, 1]))
+        """
+        lengths = np.where(lists < 0, 0, self.lengths[lists]) if len(self) else np.zeros(len(lists), int)
+        owner = np.repeat(np.arange(len(lists)), lengths)
+        starts = offsets_of(lengths)[:-1]
+        within = np.arange(len(owner)) - starts[owner]
+        return self.values[self.offsets[lists[owner]] + within], owner
+
+
+def offsets_of(lengths: np.ndarray) -> np.ndarray:
+    """Where lists of these lengths start, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def place_in_run(keys: np.ndarray) -> np.ndarray:
+    """For each entry of `keys`, where equal ones stand together: how many of its run come before it.
+
+    >>> place_in_run(np.array([4, 4, 7, 9, 9, 9]))
+    array([0, 1, 0, 0, 1, 2])
+    """
+    first = np.flatnonzero(np.diff(keys, prepend=np.nan)) if len(keys) else np.zeros(0, int)
+    return np.arange(len(keys)) - np.repeat(first, np.diff(first, append=len(keys)))

@@ -1,0 +1,135 @@
+"""Who is a training, validation or test user, and where each window of history ends and its labels begin."""
+
+import datetime
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field as Limits
+from pydantic import model_validator
+
+from penchant.config import Config
+from penchant.features.fields import SAMPLE
+from penchant.logs.users import uniform
+from penchant.schema import TIME, USER
+
+SPLITS = ("train", "valid", "test", "latest")
+"""Test users are held out; validation users are taken from the rest; "latest" is every user, all history, no label."""
+
+Split = Literal["train", "valid", "test", "latest"]
+DAY_S = 86_400.0
+
+
+class UsersConfig(Config):
+    """How users are split. With fold = 0 … folds - 1, every user is a test user once."""
+
+    folds: Annotated[int, Limits(ge=2)] = 5
+    fold: Annotated[int, Limits(ge=0)] = 0
+    validation_share: Annotated[float, Limits(gt=0, lt=1)] = 0.1
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold = {self.fold} does not exist: {self.folds} folds are 0 to {self.folds - 1}")
+        return self
+
+
+class LabelsConfig(Config):
+    """Which events are labels.
+
+    by = "share": the last `share` of each user's events; for sets without a common clock. Training users give
+        `windows` of them, one before the other. by = "days": windows of `days` on the common clock, the last ending at
+        `until` (the end of the log if not given) for test users; the `windows` before it train.
+    items: K, the most items per window; tags: N, the most tags per item; field: the item field that is predicted.
+    negatives_per_click: where the log holds no un-clicked rows, so many items are drawn by popularity per click.
+    """
+
+    field: str = "tags"
+    by: Literal["share", "days"] = "share"
+    share: Annotated[float, Limits(gt=0, lt=1)] = 0.2
+    days: Annotated[float, Limits(gt=0)] = 1.0
+    until: datetime.date | None = None
+    windows: Annotated[int, Limits(ge=1)] = 1
+    items: Annotated[int, Limits(ge=1)] = 30
+    tags: Annotated[int, Limits(ge=1)] = 5
+    negatives_per_click: Annotated[int, Limits(ge=0)] = 1
+
+    @model_validator(mode="after")
+    def _windows_leave_a_history(self) -> Self:
+        if self.by == "share" and self.share * self.windows >= 1:
+            raise ValueError(f"{self.windows} windows of {self.share} leave no history before the first")
+        return self
+
+
+def split_users(users: pl.Series, config: UsersConfig) -> pl.DataFrame:
+    """USER and "split" ("train", "valid" or "test") of distinct users; the same for a user in whatever company."""
+    fold, kind = uniform(users, config.seed)
+    in_fold = np.floor(fold * config.folds) == config.fold
+    split = np.where(in_fold, "test", np.where(kind < config.validation_share, "valid", "train"))
+    return pl.DataFrame({USER: users, "split": split})
+
+
+def training_end(labels: LabelsConfig, last: float) -> float:
+    """Events from here on are kept from vocabularies and training, whoever's they are (infinite without a clock)."""
+    return float("inf") if labels.by == "share" else _end(labels, last) - labels.days * DAY_S
+
+
+def cut_windows(events: pl.DataFrame, users: UsersConfig, labels: LabelsConfig, last: float) -> pl.DataFrame:
+    """The samples of one bucket: SAMPLE (numbered from 0), USER, "split", "window", "start", "stop".
+
+    events: one bucket in order; last: the latest time of the whole log. A sample's history are its user's events
+    0 … start - 1, its labels start … stop - 1; samples with neither are left out. "latest" has all events before it.
+    """
+    counts = events.group_by(USER, maintain_order=True).agg(count=pl.len())
+    people = counts.join(split_users(counts[USER], users), on=USER, maintain_order="left")
+    if labels.by == "share":
+        parts = [_by_share(people, labels, window) for window in range(labels.windows)]
+    else:
+        parts = [_by_days(people, events, labels, window, last) for window in range(labels.windows + 1)]
+    windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
+    latest = people.select(
+        USER, pl.lit("latest").alias("split"), window=pl.lit(0, pl.Int64), start="count", stop="count"
+    )
+    samples = pl.concat([windows, latest.cast({"start": pl.Int64, "stop": pl.Int64})])
+    order = pl.col("split").replace_strict({name: number for number, name in enumerate(SPLITS)})
+    return samples.sort(order, USER, "window").with_row_index(SAMPLE)
+
+
+def _by_share(people: pl.DataFrame, labels: LabelsConfig, window: int) -> pl.DataFrame:
+    """Window 0 is the last; only training users have earlier ones."""
+    count = people["count"].to_numpy()
+    start = np.floor(np.round(count * (1 - labels.share * (window + 1)), 6)).astype(np.int64)
+    stop = np.floor(np.round(count * (1 - labels.share * window), 6)).astype(np.int64)
+    chosen = pl.lit(True) if window == 0 else pl.col("split") == "train"
+    return _windows(people, window, start, stop).filter(chosen)
+
+
+def _by_days(
+    people: pl.DataFrame, events: pl.DataFrame, labels: LabelsConfig, window: int, last: float
+) -> pl.DataFrame:
+    """Window 0 is for test users; the one before it for validation users; training users have all but window 0."""
+    stop_s = _end(labels, last) - window * labels.days * DAY_S
+    before = events.group_by(USER, maintain_order=True).agg(
+        start=(pl.col(TIME) < stop_s - labels.days * DAY_S).sum(), stop=(pl.col(TIME) < stop_s).sum()
+    )
+    splits = {0: ["test"], 1: ["train", "valid"]}.get(window, ["train"])
+    windows = _windows(people, window, before["start"].to_numpy(), before["stop"].to_numpy())
+    return windows.filter(pl.col("split").is_in(splits))
+
+
+def _windows(people: pl.DataFrame, window: int, start: np.ndarray, stop: np.ndarray) -> pl.DataFrame:
+    return people.select(
+        USER,
+        "split",
+        window=pl.lit(window, pl.Int64),
+        start=pl.Series("start", start, pl.Int64),
+        stop=pl.Series("stop", stop, pl.Int64),
+    )
+
+
+def _end(labels: LabelsConfig, last: float) -> float:
+    if labels.until is None:
+        return float(np.nextafter(last, np.inf))
+    midnight = datetime.datetime.combine(labels.until, datetime.time(), datetime.UTC)
+    return midnight.timestamp()

@@ -1,0 +1,82 @@
+"""Writing that is whole or not there: aside first, then renamed."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from penchant.errors import DiskFullError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A temporary path to write a file or folder to; renamed to `path` if the block ends well, removed if not.
+
+    Raises DiskFullError where the disk (or the quota) ran out.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    remove(temporary)
+    try:
+        with disk_errors(path):
+            yield temporary
+            _flush(temporary)
+            if path.is_dir():
+                remove(path)
+            os.replace(temporary, path)
+    finally:
+        remove(temporary)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk, however a library reports it, into a DiskFullError that names `path`."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        raise DiskFullError(
+            f"the disk is full: {path} could not be written; free some space and run the same command again, "
+            f"it continues where it stopped"
+        ) from error
+
+
+def _is_full(error: BaseException) -> bool:
+    """Libraries wrap ENOSPC in their own errors, so its text and its causes count as well as its number."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return "No space left on device" in str(error) or (error.__cause__ is not None and _is_full(error.__cause__))
+
+
+def _flush(path: Path) -> None:
+    """Bytes reach the disk before the name does."""
+    for file in [path] if path.is_file() else path.rglob("*"):
+        if file.is_file():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """JSON for machines and for eyes, whole or not there."""
+    with aside(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))

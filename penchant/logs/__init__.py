@@ -1,0 +1,1 @@
+"""Tables in, checked and time-ordered logs out: every row enters or is set aside with its reason."""

@@ -1,0 +1,128 @@
+"""Judge event rows: each becomes an event, is left out by a rule of the run file, or is set aside with its reason."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from penchant.errors import DataError
+from penchant.logs.read import ROW
+from penchant.logs.tables import EventsTable, TimeUnit
+from penchant.schema import CLICKED, ITEM, TIME, USER
+
+REASON = "reason"
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+OLDEST_S, NEWEST_S = 631_152_000, 4_102_444_800
+"""1990 and 2100: a clock outside them is a mistake of units."""
+
+_TRUE = ["true", "1", "1.0", "yes", "t", "y"]
+_FALSE = ["false", "0", "0.0", "no", "f", "n"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """events: USER, ITEM text, TIME (UTC seconds, or positions), CLICKED, ROW; rejected: ROW, REASON; left_out: rows
+    that a rule of the run file leaves out (a rating between the two thresholds)."""
+
+    events: pl.DataFrame
+    rejected: pl.DataFrame
+    left_out: int
+
+
+def check_rows(frame: pl.DataFrame, table: EventsTable, unit: TimeUnit) -> Checked:
+    """Sort the rows of one batch; `unit` is settled, never "auto"."""
+    rows = frame.select(
+        ROW,
+        as_id(frame, table.user).alias(USER),
+        as_id(frame, table.item).alias(ITEM),
+        _time(frame, table, unit).alias(TIME),
+        _clicked(frame, table).alias(CLICKED),
+        _neutral(table).alias("neutral"),
+        pl.format("{}", pl.col(table.time) if isinstance(table.time, str) else pl.lit("")).alias("said"),
+    )
+    rows = rows.with_columns(_reason(table, unit).alias(REASON))
+    return Checked(
+        events=rows.filter(pl.col(REASON).is_null() & ~pl.col("neutral")).select(USER, ITEM, TIME, CLICKED, ROW),
+        rejected=rows.filter(pl.col(REASON).is_not_null()).select(ROW, REASON),
+        left_out=rows.filter(pl.col(REASON).is_null() & pl.col("neutral")).height,
+    )
+
+
+def settle_unit(frame: pl.DataFrame, table: EventsTable) -> TimeUnit:
+    """The unit of a numeric time, by its size where the run file says "auto"; "s" where it is a date or a text."""
+    if table.time is None:
+        return "position"
+    if isinstance(table.time, list) or table.time_unit != "auto":
+        return "s" if isinstance(table.time, list) else table.time_unit
+    numbers = frame[table.time]
+    if numbers.dtype == pl.String:
+        numbers = numbers.cast(pl.Float64, strict=False)
+    if not numbers.dtype.is_numeric() or numbers.drop_nulls().is_empty():
+        return "s"
+    size = float(numbers.cast(pl.Float64).abs().median() or 0.0)  # type: ignore[arg-type]
+    if size < 1e8:
+        return "position"
+    return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
+
+
+def as_id(frame: pl.DataFrame, column: str, path: Path | None = None) -> pl.Expr:
+    """The column as text ids, null where empty. Raises DataError for a float column: such ids are not exact."""
+    if frame.schema[column].is_float():
+        where = f"{path}: " if path else ""
+        raise DataError(f"{where}column {column!r} holds floats, which cannot hold every id; store integers or text")
+    text = pl.col(column).cast(pl.String)
+    return pl.when(text.str.len_bytes() > 0).then(text)
+
+
+def _time(frame: pl.DataFrame, table: EventsTable, unit: TimeUnit) -> pl.Expr:
+    if table.time is None:
+        return pl.col(ROW).cast(pl.Float64)
+    if isinstance(table.time, list):
+        year, month, day = (pl.col(name).cast(pl.Int64, strict=False) for name in table.time)
+        text = pl.format("{}-{}-{}", year, month, day)
+        return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+    column, dtype = pl.col(table.time), frame.schema[table.time]
+    if isinstance(dtype, pl.Datetime | pl.Date):
+        return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+    number = column.cast(pl.Float64, strict=False) / PER_SECOND.get(unit, 1)
+    if dtype != pl.String:
+        return number
+    text = column.str.replace(r"(Z|\+00:?00)$", "").str.to_datetime(time_unit="us", strict=False)
+    return pl.coalesce(number, text.dt.epoch("us") / 1e6)
+
+
+def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
+    if table.clicked is None:
+        return pl.lit(True)
+    if table.clicked_at_least is not None:
+        return pl.col(table.clicked).cast(pl.Float64, strict=False) >= table.clicked_at_least
+    if frame.schema[table.clicked] == pl.Boolean:
+        return pl.col(table.clicked)
+    text = pl.col(table.clicked).cast(pl.String).str.to_lowercase()
+    return pl.when(text.is_in(_TRUE)).then(True).when(text.is_in(_FALSE)).then(False)
+
+
+def _neutral(table: EventsTable) -> pl.Expr:
+    """Neither clicked nor a dislike: a rating between the thresholds."""
+    if table.clicked is None or table.not_clicked_at_most is None:
+        return pl.lit(False)
+    rating = pl.col(table.clicked).cast(pl.Float64, strict=False)
+    neutral = (rating < table.clicked_at_least) & (rating > table.not_clicked_at_most)
+    return neutral.fill_null(False)
+
+
+def _reason(table: EventsTable, unit: TimeUnit) -> pl.Expr:
+    oldest, newest = (0, float("inf")) if unit == "position" else (OLDEST_S, NEWEST_S)
+    time = pl.col(TIME)
+    return (
+        pl.when(pl.col(USER).is_null())
+        .then(pl.lit(f"no user in {table.user!r}"))
+        .when(pl.col(ITEM).is_null())
+        .then(pl.lit(f"no item in {table.item!r}"))
+        .when(time.is_null() | time.is_nan())
+        .then(pl.lit(f"time not understood in {table.time!r}"))
+        .when((time < oldest) | (time > newest))
+        .then(pl.lit("time outside 1990 to 2100" if unit != "position" else "negative position"))
+        .when(pl.col(CLICKED).is_null())
+        .then(pl.lit(f"neither clicked nor not in {table.clicked!r}"))
+    )

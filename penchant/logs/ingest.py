@@ -1,0 +1,268 @@
+"""Read the log once, scatter its rows over buckets by hash of user, then settle each bucket: sorted, without repeats.
+
+Memory is bounded by a batch and a bucket, however long the log is. What is finished is kept: a run that was killed
+continues with the first bucket that is not settled.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+
+from penchant.errors import DataError
+from penchant.files import aside, disk_errors, read_json, remove, write_json
+from penchant.logs.check import REASON, check_rows, settle_unit
+from penchant.logs.items import read_items, read_users
+from penchant.logs.read import ROW, read_batches
+from penchant.logs.tables import EventsTable, Tables, TimeUnit, file_format, find_files
+from penchant.logs.users import bucket_of
+from penchant.progress import Progress, Report, quiet
+from penchant.schema import CLICKED, ITEM, TIME, USER
+
+FILE = "file"
+ROWS_PER_BUCKET = 250_000
+TEXT_BYTES_PER_ROW = 32
+MOST_BUCKETS = 500
+REPEATED = "repeats an earlier row: same user, item and time"
+
+_EVENT_TYPES = {USER: pl.String, ITEM: pl.String, TIME: pl.Float64, CLICKED: pl.Boolean}
+_SCATTERED_TYPES = {**_EVENT_TYPES, FILE: pl.Int32, ROW: pl.Int64}
+_REJECTED_TYPES = {FILE: pl.String, ROW: pl.Int64, REASON: pl.String}
+
+
+@dataclass(frozen=True)
+class Log:
+    """A checked log on disk. Buckets are numbered from 0; all rows of a user stand in one bucket."""
+
+    folder: Path
+    buckets: int
+    position: bool
+    """TIME is a place in the user's history, not a clock shared by all."""
+
+    def events(self, bucket: int) -> pl.DataFrame:
+        """USER, ITEM, TIME, CLICKED of one bucket, ordered by user, time and item."""
+        return pl.read_parquet(self.folder / "events" / f"{bucket:05}.parquet")
+
+    def items(self) -> pl.DataFrame:
+        """ITEM and its fields, each a list of texts."""
+        return pl.read_parquet(self.folder / "items.parquet")
+
+    def users(self) -> pl.DataFrame:
+        """USER and its fields, each a list of texts; no row for users without any."""
+        return pl.read_parquet(self.folder / "users.parquet")
+
+    @property
+    def found(self) -> dict[str, object]:
+        """What the check found: `penchant check` prints it."""
+        return dict(read_json(self.folder / "found.json"))
+
+
+def ingest(
+    tables: Tables, base: Path, folder: Path, *, max_rejected_share: float, report: Report = quiet
+) -> Log:
+    """Check the tables and write the log to `folder`, or open it where that is done already.
+
+    max_rejected_share: above this share of rows that make no sense (repeats do not count) DataError is raised.
+    """
+    fingerprint = _fingerprint(tables, base)
+    if not (folder / "source.json").exists() or read_json(folder / "source.json") != fingerprint:
+        remove(folder)
+        write_json(folder / "source.json", fingerprint)
+    if not (folder / "found.json").exists():
+        _ingest(tables, base, folder, max_rejected_share, report)
+    found = read_json(folder / "found.json")
+    return Log(folder, found["buckets"], found["time_unit"] == "position")
+
+
+def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Report) -> None:
+    items = read_items(tables, base)
+    users = read_users(tables.users, base) if tables.users else pl.DataFrame(schema={USER: pl.String})
+    for name, frame in [("items", items), ("users", users)]:
+        with aside(folder / f"{name}.parquet") as path:
+            frame.write_parquet(path)
+    if not (folder / "scattered").exists():
+        with aside(folder / "scattered") as path:
+            _scatter(tables.events, base, path, report)
+    tally = read_json(folder / "scattered" / "tally.json")
+    _refuse_too_many_rejected(tally, limit)
+    settled = []
+    for bucket in range(tally["buckets"]):
+        settled.append(_settle(folder, bucket, tally["files"], items))
+        report(Progress("sort", bucket + 1, tally["buckets"]))
+    _gather_rejected(folder)
+    write_json(folder / "found.json", _summary(tally, settled, items, users, tables))
+    remove(folder / "scattered")
+    remove(folder / "rejected")
+
+
+def _fingerprint(tables: Tables, base: Path) -> dict[str, object]:
+    """Changes whenever the mapping or a file does."""
+    patterns = [tables.events.files]
+    patterns += [table.files for table in (tables.items, tables.users) if table]
+    for values in tables.item_values:
+        patterns += [values.files, *([values.names.files] if values.names else [])]
+    files = [path for pattern in patterns for path in find_files(pattern, base)]
+    states = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return {"tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states}
+
+
+def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> None:
+    """Write each bucket's rows to an Arrow stream, rejected rows to a table, and what was counted to tally.json."""
+    files = find_files(table.files, base)
+    sizes = [_rows_about(path) for path in files]
+    buckets = min(MOST_BUCKETS, 1 + sum(sizes) // ROWS_PER_BUCKET)
+    folder.mkdir()
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    unit: TimeUnit | None = None
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_stream(folder / f"{bucket:05}.arrows")) for bucket in range(buckets)]
+        rejected = stack.enter_context(
+            pyarrow.parquet.ParquetWriter(folder / "rejected.parquet", _arrow_schema(_REJECTED_TYPES))
+        )
+        for number, path in enumerate(files):
+            for batch in read_batches(path, table.columns):
+                unit = unit or settle_unit(batch.frame, table)
+                checked = check_rows(batch.frame, table, unit)
+                events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
+                if table.time is None:
+                    events = events.with_columns(pl.col(TIME) + float(counts["rows"]))
+                _append(writers, events)
+                aside_rows = _rejected_rows(path, checked.rejected, batch.malformed)
+                rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))
+                reasons.update(aside_rows[REASON].to_list())
+                counts["rows"] += len(batch.frame) + len(batch.malformed)
+                counts["left_out"] += checked.left_out
+                report(Progress("read", min(counts["rows"], sum(sizes)), sum(sizes), f"{counts['rows']:,} rows"))
+    if counts["rows"] == 0:
+        raise DataError(f"no events in {', '.join(str(path) for path in files)}; check `files` in the run file")
+    report(Progress("read", sum(sizes), sum(sizes), f"{counts['rows']:,} rows"))
+    tally = {"files": [str(path) for path in files], "buckets": buckets, "time_unit": unit}
+    write_json(folder / "tally.json", {**tally, **counts, "reasons": dict(reasons)})
+
+
+def _rows_about(path: Path) -> int:
+    """Rows of a Parquet file; a guess by size for text."""
+    if file_format(path) == "parquet":
+        return int(pyarrow.parquet.read_metadata(path).num_rows) if path.stat().st_size else 0
+    return max(1, path.stat().st_size // TEXT_BYTES_PER_ROW)
+
+
+def _arrow_schema(types: dict[str, type[pl.DataType]]) -> pa.Schema:
+    return pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
+def _stream(path: Path) -> pa.RecordBatchStreamWriter:
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    return pa.ipc.new_stream(path, _arrow_schema(_SCATTERED_TYPES), options=options)
+
+
+def _append(writers: list[pa.RecordBatchStreamWriter], events: pl.DataFrame) -> None:
+    events = events.select(pl.col(name).cast(dtype) for name, dtype in _SCATTERED_TYPES.items())
+    parts = events.with_columns(bucket_of(events[USER], len(writers)).alias("bucket"))
+    for (bucket,), part in parts.partition_by("bucket", include_key=False, as_dict=True).items():
+        writers[int(bucket)].write_table(part.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+def _rejected_rows(path: Path, rejected: pl.DataFrame, malformed: list[tuple[int, str]]) -> pl.DataFrame:
+    lines = [(row, f"cannot be parsed: {text[:60]!r}") for row, text in malformed]
+    broken = pl.DataFrame(lines, schema={ROW: pl.Int64, REASON: pl.String}, orient="row")
+    return pl.concat([rejected, broken]).select(pl.lit(str(path)).alias(FILE), ROW, REASON)
+
+
+def _refuse_too_many_rejected(tally: dict[str, object], limit: float) -> None:
+    reasons: dict[str, int] = tally["reasons"]  # type: ignore[assignment]
+    share = sum(reasons.values()) / int(str(tally["rows"]))
+    if share > limit:
+        common = ", ".join(f"{count:,} × {reason}" for reason, count in Counter(reasons).most_common(3))
+        raise DataError(
+            f"{share:.1%} of {tally['rows']:,} rows make no sense, more than max_rejected_share = {limit:.1%}: {common}; "
+            f"mend the mapping in the run file, or raise the limit"
+        )
+
+
+def _settle(folder: Path, bucket: int, files: list[str], items: pl.DataFrame) -> dict[str, object]:
+    """Sort one bucket, set its repeats aside, write it and return what it holds."""
+    done = folder / "events" / f"{bucket:05}.parquet"
+    counted = folder / "events" / f"{bucket:05}.json"
+    if not counted.exists():
+        rows = pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows")
+        backwards = _backwards(rows)
+        rows = rows.sort(USER, TIME, ITEM, CLICKED, FILE, ROW, descending=[False] * 3 + [True] + [False] * 2)
+        repeated = ~pl.struct(USER, TIME, ITEM).is_first_distinct()
+        rows = rows.with_columns(repeated.alias("repeated"))
+        events = rows.filter(~pl.col("repeated")).select(list(_EVENT_TYPES))
+        with aside(done) as path:
+            events.write_parquet(path)
+        names = pl.col(FILE).replace_strict(dict(enumerate(files)), return_dtype=pl.String)
+        with aside(folder / "rejected" / f"{bucket:05}.parquet") as path:
+            repeats = rows.filter("repeated").select(names, ROW, pl.lit(REPEATED).alias(REASON))
+            repeats.write_parquet(path)
+        write_json(counted, {**_count(events, items), "repeated": len(repeats), "backwards": backwards})
+    return dict(read_json(counted))
+
+
+def _backwards(rows: pl.DataFrame) -> int:
+    """Rows that stand, in the files, after a later row of the same user."""
+    in_file = rows.sort(USER, FILE, ROW)
+    return in_file.select(((pl.col(TIME).diff() < 0) & (pl.col(USER) == pl.col(USER).shift())).sum()).item()
+
+
+def _count(events: pl.DataFrame, items: pl.DataFrame) -> dict[str, object]:
+    per_user = events.group_by(USER).len()["len"]
+    tagged = items.select(ITEM, pl.any_horizontal(pl.exclude(ITEM).list.len() > 0).alias("tagged"))
+    known = events.select(ITEM).join(tagged, on=ITEM, how="inner")["tagged"]
+    return {
+        "events": len(events),
+        "clicked": int(events[CLICKED].sum()),
+        "users": len(per_user),
+        "users_with_one_event": int((per_user == 1).sum()),
+        "events_with_fields": int(known.sum()),
+        "first": events[TIME].min(),
+        "last": events[TIME].max(),
+    }
+
+
+def _gather_rejected(folder: Path) -> None:
+    """One table of all rows set aside: FILE, ROW, REASON."""
+    parts: Iterator[Path] = (folder / "rejected").glob("*.parquet")
+    sources = [folder / "scattered" / "rejected.parquet", *sorted(parts)]
+    with aside(folder / "rejected.parquet") as path, disk_errors(path):
+        pl.scan_parquet(sources).sink_parquet(path)
+
+
+def _summary(
+    tally: dict[str, object], settled: list[dict[str, object]], items: pl.DataFrame, users: pl.DataFrame, tables: Tables
+) -> dict[str, object]:
+    frame = pl.DataFrame(settled, infer_schema_length=None)
+    totals = frame.select(pl.exclude("first", "last").sum()).row(0, named=True)
+    if totals["events"] == 0:
+        raise DataError(f"none of {tally['rows']:,} rows is an event: {tally['reasons']}; mend the mapping")
+    fields = {
+        name: {
+            "values": items[name].explode(keep_nulls=False, empty_as_null=False).n_unique(),
+            "items_with": int((items[name].list.len() > 0).sum()),
+            "per_item": float(items[name].list.len().mean() or 0),  # type: ignore[arg-type]
+        }
+        for name in tables.item_fields
+    }
+    rejected = {**tally["reasons"], REPEATED: totals.pop("repeated")}  # type: ignore[dict-item]
+    return {
+        "rows": tally["rows"],
+        "left_out": tally["left_out"],
+        "buckets": tally["buckets"],
+        "time_unit": tally["time_unit"],
+        "first": frame["first"].min(),
+        "last": frame["last"].max(),
+        **totals,
+        "items_in_table": len(items),
+        "users_in_table": len(users),
+        "fields": fields,
+        "rejected": {reason: count for reason, count in rejected.items() if count},
+    }

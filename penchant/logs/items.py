@@ -1,0 +1,97 @@
+"""The tables beside the log, of items and of users: each field becomes a list of texts per item or user."""
+
+from pathlib import Path
+
+import polars as pl
+
+from penchant.errors import DataError
+from penchant.logs.check import as_id
+from penchant.logs.read import read_whole
+from penchant.logs.tables import ItemsTable, ItemValuesTable, NamesTable, Tables, UsersTable, find_files
+from penchant.schema import ITEM, USER
+
+
+def read_items(tables: Tables, base: Path) -> pl.DataFrame:
+    """One row per item: ITEM and a list of texts per field, in the table's order, without repeats; sorted by ITEM.
+
+    Items that stand in several tables are joined; a field that a table does not fill is an empty list.
+    """
+    parts = [_items_table(tables.items, base)] if tables.items else []
+    parts += [_item_values(table, base) for table in tables.item_values]
+    items = parts[0] if parts else pl.DataFrame(schema={ITEM: pl.String})
+    for part in parts[1:]:
+        items = items.join(part, on=ITEM, how="full", coalesce=True)
+    return items.with_columns(pl.col(tables.item_fields).fill_null([])).sort(ITEM)
+
+
+def read_users(table: UsersTable, base: Path) -> pl.DataFrame:
+    """One row per user: USER and a list of texts per field (one value, or none)."""
+    frame = _read_all(table.files, base, [table.user, *table.fields.values()])
+    lists = [_as_list(frame, column, None).alias(name) for name, column in table.fields.items()]
+    users = frame.select(as_id(frame, table.user).alias(USER), *lists).drop_nulls(USER)
+    return _one_row_each(users, USER)
+
+
+def _items_table(table: ItemsTable, base: Path) -> pl.DataFrame:
+    frame = _read_all(table.files, base, [table.item, *table.fields.values()])
+    lists = [_as_list(frame, column, table.separator).alias(name) for name, column in table.fields.items()]
+    items = frame.select(as_id(frame, table.item).alias(ITEM), *lists).drop_nulls(ITEM)
+    return _one_row_each(items, ITEM)
+
+
+def _item_values(table: ItemValuesTable, base: Path) -> pl.DataFrame:
+    columns = [table.item, table.value, *([table.weight] if table.weight else [])]
+    frame = _read_all(table.files, base, columns)
+    weight = pl.col(table.weight).cast(pl.Float64, strict=False) if table.weight else pl.lit(1.0)
+    rows = frame.select(
+        as_id(frame, table.item).alias(ITEM), _clean(frame, table).alias("value"), weight.alias("weight")
+    ).drop_nulls()
+    rows = rows.filter(~pl.col(ITEM).is_in(table.without_items))
+    if table.names:
+        rows = rows.join(_names(table.names, base), on="value", how="inner").drop("value").rename({"name": "value"})
+    ranked = rows.group_by(ITEM, "value").agg(pl.col("weight").sum())
+    ranked = ranked.sort(ITEM, "weight", "value", descending=[False, True, False])
+    kept = pl.col("value").head(table.top) if table.top else pl.col("value")
+    return ranked.group_by(ITEM, maintain_order=True).agg(kept.alias(table.field))
+
+
+def _clean(frame: pl.DataFrame, table: ItemValuesTable) -> pl.Expr:
+    text = as_id(frame, table.value).str.strip_chars()
+    text = text.str.to_lowercase() if table.lowercase else text
+    return pl.when(text.str.len_bytes() > 0).then(text)
+
+
+def _names(table: NamesTable, base: Path) -> pl.DataFrame:
+    frame = _read_all(table.files, base, [table.value, table.name])
+    names = frame.select(as_id(frame, table.value).alias("value"), as_id(frame, table.name).alias("name"))
+    return names.drop_nulls().unique("value", keep="first", maintain_order=True)
+
+
+def _as_list(frame: pl.DataFrame, column: str, separator: str | None) -> pl.Expr:
+    """The column as a list of texts without empty ones and repeats, order kept."""
+    dtype = frame.schema[column]
+    if isinstance(dtype, pl.List | pl.Array):
+        values = pl.col(column).cast(pl.List(pl.String))
+    elif separator and dtype == pl.String:
+        values = pl.col(column).str.split(separator)
+    else:
+        values = pl.concat_list(pl.col(column).cast(pl.String))
+    values = values.list.eval(pl.element().str.strip_chars())
+    return values.list.eval(pl.element().filter(pl.element().str.len_bytes() > 0)).list.unique(maintain_order=True)
+
+
+def _read_all(files: str | list[str], base: Path, columns: list[str]) -> pl.DataFrame:
+    frames = [read_whole(path, list(dict.fromkeys(columns))) for path in find_files(files, base)]
+    return pl.concat(frames, how="vertical_relaxed")
+
+
+def _one_row_each(frame: pl.DataFrame, key: str) -> pl.DataFrame:
+    """Raises DataError for a key that stands twice with different values; the same row twice is one row."""
+    frame = frame.unique(maintain_order=True)
+    twice = frame.filter(pl.col(key).is_duplicated())
+    if len(twice):
+        raise DataError(
+            f"{key} {twice[key][0]!r} stands in the {key}s table {twice[key].value_counts()['count'][0]} times with "
+            f"different values; keep one row per {key}, or give a list column as [[item_values]], a row per value"
+        )
+    return frame

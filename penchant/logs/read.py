@@ -1,0 +1,173 @@
+"""Read tables of any size in batches, as they are: Parquet, CSV (all text), JSON lines (all text).
+
+Every row keeps its number (1 is the first row of a Parquet file, the first line of a JSON lines file, the header of
+a CSV file), and lines that cannot be parsed come back as such instead of ending the read.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from penchant.errors import DataError
+from penchant.logs.tables import file_format
+
+BATCH_ROWS = 500_000
+CSV_BLOCK_BYTES = 16 << 20
+ROW = "row"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of one file: the columns asked for and ROW; and the lines that could not be parsed."""
+
+    frame: pl.DataFrame
+    malformed: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read_columns(path: Path) -> dict[str, pl.DataType]:
+    """Names and types of a file's columns; for text formats the types are guessed from the first 1,000 rows."""
+    kind = file_format(path)
+    try:
+        if kind == "parquet":
+            return dict(pl.read_parquet_schema(path))
+        if kind == "csv":
+            return dict(pl.read_csv(path, n_rows=1000, infer_schema_length=1000).schema)
+        return dict(pl.read_ndjson(path, n_rows=1000, infer_schema_length=1000, ignore_errors=True).schema)
+    except pl.exceptions.NoDataError:
+        raise DataError(f"{path} is empty; remove it or fill it") from None
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def require_columns(path: Path, wanted: list[str]) -> None:
+    """Raise a DataError that names the first missing column and those that are there."""
+    there = read_columns(path)
+    for name in wanted:
+        if name not in there:
+            raise DataError(f"{path} has no column {name!r}; it has: {', '.join(there)}")
+
+
+def read_batches(path: Path, columns: list[str]) -> Iterator[Batch]:
+    """The file's rows, at most about BATCH_ROWS at a time."""
+    require_columns(path, columns)
+    columns = list(dict.fromkeys(columns))
+    readers = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}
+    try:
+        yield from readers[file_format(path)](path, columns)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
+    """All rows of a table that fits in memory; lists stay lists. Raises DataError at the first line without sense."""
+    require_columns(path, columns)
+    try:
+        if file_format(path) == "parquet":
+            return pl.read_parquet(path, columns=columns)
+        if file_format(path) == "jsonl":
+            return pl.read_ndjson(path, infer_schema_length=None).select(columns)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
+    frames = []
+    for batch in read_batches(path, columns):
+        for row, text in batch.malformed:
+            raise DataError(f"{path}, row {row} cannot be parsed: {text[:80]!r}; mend or remove it")
+        frames.append(batch.frame.select(columns))
+    return pl.concat(frames)
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path} cannot be read as {file_format(path)}: {error}; "
+        f"if it was still being written, wait until it is whole and run again"
+    )
+
+
+def _read_parquet(path: Path, columns: list[str]) -> Iterator[Batch]:
+    first_row = 1
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for part in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            frame = pl.DataFrame(pl.from_arrow(part))
+            yield Batch(_numbered(frame, np.arange(first_row, first_row + len(frame))))
+            first_row += len(frame)
+
+
+def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
+    malformed: list[tuple[int, str]] = []
+
+    def set_aside(row: pyarrow.csv.InvalidRow) -> str:
+        malformed.append((row.number, row.text))
+        return "skip"
+
+    reader = pyarrow.csv.open_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False),
+        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=set_aside, newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            include_columns=columns,
+            column_types=dict.fromkeys(columns, pa.string()),
+            strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
+    good = told = 0
+    for part in reader:
+        frame = pl.DataFrame(pl.from_arrow(part))
+        rows = _csv_rows(good, len(frame), [row for row, _ in malformed])
+        yield Batch(_numbered(frame, rows), malformed[told:])
+        good, told = good + len(frame), len(malformed)
+
+
+def _csv_rows(before: int, count: int, malformed: list[int]) -> np.ndarray:
+    """Row numbers of `count` good rows after `before` good ones, counting the header and the malformed rows."""
+    good_before_malformed = np.asarray(malformed) - 2 - np.arange(len(malformed))
+    order = np.arange(before, before + count)
+    return order + 2 + np.searchsorted(good_before_malformed, order, side="right")
+
+
+def _read_jsonl(path: Path, columns: list[str]) -> Iterator[Batch]:
+    first_row = 1
+    with open(path, "rb") as file:
+        while lines := list(islice(file, BATCH_ROWS)):
+            yield _parse_lines(lines, columns, first_row)
+            first_row += len(lines)
+
+
+def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Batch:
+    """Parse all lines at once; where that fails, find the bad ones and parse the rest."""
+    rows = np.arange(first_row, first_row + len(lines))
+    schema = {name: pl.String() for name in columns}
+    filled = np.array([bool(line.strip()) for line in lines])
+    malformed: list[tuple[int, str]] = []
+    try:
+        frame = pl.read_ndjson(b"".join(lines), schema=schema)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError):
+        good = np.array([_is_object(line) for line in lines])
+        malformed = [
+            (int(row), line.decode(errors="replace").rstrip())
+            for row, line, bad in zip(rows, lines, filled & ~good, strict=True)
+            if bad
+        ]
+        filled = good
+        whole = [line for line, keep in zip(lines, good, strict=True) if keep]
+        frame = pl.read_ndjson(b"".join(whole), schema=schema) if whole else pl.DataFrame(schema=schema)
+    return Batch(_numbered(frame, rows[filled]), malformed)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _numbered(frame: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
+    return frame.with_columns(pl.Series(ROW, rows, dtype=pl.Int64))

@@ -1,0 +1,155 @@
+"""How a user's own tables map to Penchant's: which files, which columns, what counts as a click."""
+
+import glob
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from penchant.config import Config
+from penchant.errors import ConfigError, DataError
+
+FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+TimeUnit = Literal["auto", "s", "ms", "us", "ns", "position"]
+Files = str | list[str]
+
+
+class EventsTable(Config):
+    """A row per item shown to a user. Paths may be globs and are relative to the run file.
+
+    time: one column; or three, [year, month, day]; or none, and then the order of the rows counts.
+    time_unit: unit of a numeric time; "position" for a place in the user's history without a clock.
+    clicked: the column that says so (true/false, 1/0), or a rating with the two thresholds below;
+        without it, every row is a click.
+    """
+
+    files: Files
+    user: str
+    item: str
+    time: str | Annotated[list[str], Field(min_length=3, max_length=3)] | None = None
+    time_unit: TimeUnit = "auto"
+    clicked: str | None = None
+    clicked_at_least: float | None = None
+    not_clicked_at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _thresholds_come_with_a_column(self) -> Self:
+        if self.clicked is None and (self.clicked_at_least, self.not_clicked_at_most) != (None, None):
+            raise ValueError("clicked_at_least and not_clicked_at_most need `clicked`, the column they judge")
+        if self.clicked_at_least is None and self.not_clicked_at_most is not None:
+            raise ValueError("not_clicked_at_most needs clicked_at_least beside it")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that is read."""
+        times = [self.time] if isinstance(self.time, str) else (self.time or [])
+        return [self.user, self.item, *times, *([self.clicked] if self.clicked else [])]
+
+
+class ItemsTable(Config):
+    """A row per item. `fields`: name of the field → its column, a value or a list of values.
+
+    separator: where a list is written as one text, such as "Action|Comedy".
+    """
+
+    files: Files
+    item: str
+    fields: dict[str, str]
+    separator: str | None = None
+
+
+class ItemValuesTable(Config):
+    """A row per item and value, such as (article, tag); fills the item field `field`.
+
+    Values of an item are ordered by the sum of `weight` (by the number of rows where it is not given), then by
+    name; only the first `top` are kept. `names`: a table from value to its readable name.
+    """
+
+    field: str
+    files: Files
+    item: str
+    value: str
+    weight: str | None = None
+    top: Annotated[int, Field(ge=1)] | None = None
+    lowercase: bool = False
+    without_items: list[str] = []
+    names: "NamesTable | None" = None
+
+
+class NamesTable(Config):
+    """Readable names of coded values: column `value` → column `name`."""
+
+    files: Files
+    value: str
+    name: str
+
+
+class UsersTable(Config):
+    """A row per user. `fields`: name of the field → its column."""
+
+    files: Files
+    user: str
+    fields: dict[str, str]
+
+
+class Tables(Config):
+    """All tables of a run. `item_values` may be many; an item field comes from one table only."""
+
+    events: EventsTable
+    items: ItemsTable | None = None
+    item_values: list[ItemValuesTable] = []
+    users: UsersTable | None = None
+
+    @model_validator(mode="after")
+    def _a_field_has_one_source(self) -> Self:
+        names = [*self.item_fields, *self.user_fields]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"field {twice[0]!r} is filled by two tables; give each its own name")
+        if "item" in names:
+            raise ValueError("'item' is the item's own id and always there; give the field another name")
+        return self
+
+    @property
+    def item_fields(self) -> list[str]:
+        return [*(self.items.fields if self.items else {}), *(table.field for table in self.item_values)]
+
+    @property
+    def user_fields(self) -> list[str]:
+        return list(self.users.fields) if self.users else []
+
+
+def find_files(patterns: Files, base: Path) -> list[Path]:
+    """Files behind one or several paths or globs, sorted; `$NAME` stands for an environment variable.
+
+    Raises ConfigError for a variable that is not set, DataError where nothing matches or the format is unknown.
+    """
+    found = []
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        expanded = expand(pattern, base)
+        matches = sorted(Path(match) for match in glob.glob(str(expanded), recursive=True))
+        if not matches:
+            raise DataError(f"no file matches {pattern!r} (looked for {expanded}); mend the path in the run file")
+        found += matches
+    for path in found:
+        file_format(path)
+    return found
+
+
+def expand(pattern: str, base: Path) -> Path:
+    """A path of a run file: variables filled in, relative to `base`."""
+    expanded = os.path.expanduser(os.path.expandvars(pattern))
+    if "$" in expanded:
+        raise ConfigError(f"{pattern!r} names an environment variable that is not set; set it or write the path")
+    return base / expanded
+
+
+def file_format(path: Path) -> str:
+    """"parquet", "csv" or "jsonl", by the ending of the name."""
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise DataError(f"{path}: unknown format {path.suffix!r}; known: {', '.join(FORMATS)}") from None

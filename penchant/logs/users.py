@@ -1,0 +1,27 @@
+"""A number per user that never changes: which bucket, which fold, on any machine and in any version."""
+
+from hashlib import blake2b
+
+import numpy as np
+import polars as pl
+
+
+def user_hash(users: pl.Series) -> pl.Series:
+    """64 well-mixed bits for each user id (text); the same on every machine."""
+    digests = b"".join(blake2b(user.encode(), digest_size=8).digest() for user in users)
+    return pl.Series("hash", np.frombuffer(digests, dtype="<u8"))
+
+
+def bucket_of(users: pl.Series, buckets: int) -> pl.Series:
+    """The bucket, 0 to buckets - 1, of each row's user; the hash is worked out once per distinct user."""
+    distinct = users.unique()
+    place = pl.DataFrame({"user": distinct, "bucket": (user_hash(distinct) % buckets).cast(pl.Int32)})
+    return users.to_frame("user").join(place, on="user", how="left", maintain_order="left")["bucket"]
+
+
+def uniform(users: pl.Series, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two numbers in [0, 1) for each user, others for each seed: who goes into which fold, and what for."""
+    key = seed.to_bytes(8, "little")
+    digests = b"".join(blake2b(user.encode(), digest_size=16, key=key).digest() for user in users)
+    first, second = np.frombuffer(digests, dtype="<u8").reshape(-1, 2).T / 2.0**64
+    return first, second

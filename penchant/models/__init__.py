@@ -1,0 +1,1 @@
+"""Interest models: fields in, user vectors out; a preference is an inner product with a tag's vector."""

@@ -1,0 +1,69 @@
+"""What a kind of model promises. Each promise is tested once, for all models that make it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field as Limits
+from torch import Tensor, nn
+
+from penchant.config import Config
+from penchant.features.shards import Batch
+
+Positive = Annotated[int, Limits(ge=1)]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the data decides. fields: rows of each field's table, in the order of the run file; tags: V."""
+
+    fields: Mapping[str, int]
+    tags: int
+
+
+@dataclass(frozen=True)
+class Attention:
+    """How much each value, and each field, weighs in a user's vector.
+
+    values: per field, [B, A, H]; fields: [B, A, M]. Each sums to 1 over its last axis, or to 0 where nothing is known.
+    """
+
+    values: dict[str, Tensor]
+    fields: Tensor
+
+
+class TowerConfig(Config):
+    """What every interest model has. embedding: E; user: U, the width of user and tag vectors; hidden: width of the
+    first fully connected layer, 2U where not given; dropout: share of a user's values hidden while training."""
+
+    embedding: Positive = 16
+    user: Positive = 16
+    hidden: Positive | None = None
+    dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.0
+
+
+class Interests(nn.Module, ABC):
+    """Fields → one vector per user, in the space of the tags' vectors.
+
+    Promises: padding changes nothing, nor does the order of a field's values; an empty history and unknown ids give
+    finite vectors; the same seed gives the same vectors; weights save and load; planted interests are learned.
+    """
+
+    tag: nn.Embedding
+    """[V, U], row PAD zero."""
+
+    @abstractmethod
+    def users(self, batch: Batch) -> Tensor:
+        """user_BU; the preference of user b for tag v is user_BU[b] · tag.weight[v]."""
+
+    @abstractmethod
+    def attention(self, batch: Batch) -> Attention:
+        """Where the weight of each user lies."""
+
+    def preferences(self, batch: Batch) -> Tensor:
+        """[B, V]: the inner product of every user with every tag; PAD and UNKNOWN, which are no tags, have -inf."""
+        scores_BV = self.users(batch) @ self.tag.weight.T
+        scores_BV[:, :2] = -torch.inf
+        return scores_BV

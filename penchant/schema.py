@@ -1,0 +1,21 @@
+"""The nouns every stage shares: column names, reserved ids, and the legend of tensor shapes.
+
+A tensor's name ends in its shape, one letter per axis:
+
+    B  users in a batch          M  feature fields            H  values of a field, at most
+    K  label items per window    N  tags per item, at most    V  size of a vocabulary
+    E  width of an embedding     A  attention heads           D  A x E, the heads side by side
+    T  width of a query          C  width of a cross vector   P  pairs of D, D(D-1)/2
+    U  width of user and tag vectors                          S  sampled tags
+"""
+
+USER = "user"
+ITEM = "item"
+TIME = "time"
+CLICKED = "clicked"
+TAGS = "tags"
+
+PAD = 0
+UNKNOWN = 1
+RESERVED = 2
+"""Ids below this one stand for no value: PAD fills, UNKNOWN is any value outside the vocabulary."""
