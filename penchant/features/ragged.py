@@ -26,6 +26,11 @@ class Ragged:
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets)
 
+    def part(self, rows: slice) -> "Ragged":
+        """Lists rows.start … rows.stop - 1, without copying the values."""
+        offsets = self.offsets[rows.start : rows.stop + 1]
+        return Ragged(offsets - offsets[0], self.values[offsets[0] : offsets[-1]])
+
     def take(self, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values of the chosen lists, one after the other, and for each value its position in `lists`.
 

@@ -45,6 +45,12 @@ class Log:
     position: bool
     """TIME is a place in the user's history, not a clock shared by all."""
 
+    @classmethod
+    def open(cls, folder: Path) -> "Log":
+        """A log that was written earlier."""
+        found = read_json(folder / "found.json")
+        return cls(folder, found["buckets"], found["time_unit"] == "position")
+
     def events(self, bucket: int) -> pl.DataFrame:
         """USER, ITEM, TIME, CLICKED of one bucket, ordered by user, time and item."""
         return pl.read_parquet(self.folder / "events" / f"{bucket:05}.parquet")
@@ -76,8 +82,7 @@ def ingest(
         write_json(folder / "source.json", fingerprint)
     if not (folder / "found.json").exists():
         _ingest(tables, base, folder, max_rejected_share, report)
-    found = read_json(folder / "found.json")
-    return Log(folder, found["buckets"], found["time_unit"] == "position")
+    return Log.open(folder)
 
 
 def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Report) -> None:

@@ -50,6 +50,7 @@ def _item_values(table: ItemValuesTable, base: Path) -> pl.DataFrame:
     if table.names:
         rows = rows.join(_names(table.names, base), on="value", how="inner").drop("value").rename({"name": "value"})
     ranked = rows.group_by(ITEM, "value").agg(pl.col("weight").sum())
+    ranked = ranked.filter(pl.len().over("value") >= table.min_items)
     ranked = ranked.sort(ITEM, "weight", "value", descending=[False, True, False])
     kept = pl.col("value").head(table.top) if table.top else pl.col("value")
     return ranked.group_by(ITEM, maintain_order=True).agg(kept.alias(table.field))

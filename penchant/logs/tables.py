@@ -65,7 +65,7 @@ class ItemValuesTable(Config):
     """A row per item and value, such as (article, tag); fills the item field `field`.
 
     Values of an item are ordered by the sum of `weight` (by the number of rows where it is not given), then by
-    name; only the first `top` are kept. `names`: a table from value to its readable name.
+    name; values of fewer than `min_items` items are left out, then only the first `top` of each item kept. `names`: a table from value to its readable name.
     """
 
     field: str
@@ -74,6 +74,7 @@ class ItemValuesTable(Config):
     value: str
     weight: str | None = None
     top: Annotated[int, Field(ge=1)] | None = None
+    min_items: Annotated[int, Field(ge=1)] = 1
     lowercase: bool = False
     without_items: list[str] = []
     names: "NamesTable | None" = None

@@ -51,6 +51,7 @@ class Interests(nn.Module, ABC):
     finite vectors; the same seed gives the same vectors; weights save and load; planted interests are learned.
     """
 
+    sizes: Sizes
     tag: nn.Embedding
     """[V, U], row PAD zero."""
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from penchant.features.shards import Batch
 from penchant.schema import PAD
 
 
@@ -25,6 +26,14 @@ def masked_mean(values_BHE: Tensor, mask_BH: Tensor) -> Tensor:
     """The mean of the valid vectors, [B, E]; zero where there are none."""
     count_B = mask_BH.sum(1).clamp(min=1)
     return (values_BHE * mask_BH[..., None]).sum(1) / count_B[:, None]
+
+
+def hide_values(batch: Batch, share: float) -> Batch:
+    """The batch with about `share` of its values turned to PAD, so that no single one can be relied on (dropout)."""
+    if share == 0:
+        return batch
+    kept = {name: torch.rand(ids_BH.shape, device=ids_BH.device) >= share for name, ids_BH in batch.ids.items()}
+    return Batch({name: torch.where(kept[name], ids_BH, PAD) for name, ids_BH in batch.ids.items()}, batch.weights)
 
 
 class Attend(nn.Module):

@@ -1,0 +1,11 @@
+"""Penchant: click logs into interest. Explainable tag profiles for every user, evaluated beside honest baselines."""
+
+__version__ = "0.1.0"
+
+STAGES = ("logs", "features", "models", "training", "evaluation", "profiles")
+"""The stages in order; each imports earlier ones only. `pipeline` and `cli` see them all."""
+
+from penchant.errors import PenchantError  # noqa: E402
+from penchant.pipeline import Run, RunConfig, load_config, run  # noqa: E402
+
+__all__ = ["STAGES", "PenchantError", "Run", "RunConfig", "__version__", "load_config", "run"]

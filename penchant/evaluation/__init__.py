@@ -1,0 +1,1 @@
+"""How good a ranking of tags is, beside baselines, with intervals."""

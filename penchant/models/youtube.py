@@ -1,0 +1,45 @@
+"""YouTube DNN as the UTPM paper's baseline: the mean of each field, side by side, through fully connected layers.
+
+Source: Covington et al., "Deep Neural Networks for YouTube Recommendations", RecSys 2016, section 3; in the form of UTPM,
+CIKM 2020, section 5 (row "YouTube"): two fully connected layers, the last linear. Both read in full. Their example age
+and dense user features are left out, because the logs at hand have none.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from penchant.features.shards import Batch
+from penchant.models.base import Attention, Interests, Sizes, TowerConfig
+from penchant.models.layers import Tower, hide_values, masked_mean, table
+from penchant.schema import PAD
+
+
+class YouTubeConfig(TowerConfig):
+    """Nothing but the widths."""
+
+    name: Literal["youtube"] = "youtube"
+
+
+class YouTubeDnn(Interests):
+    """The average of a field's values stands for the field."""
+
+    def __init__(self, config: YouTubeConfig, sizes: Sizes) -> None:
+        super().__init__()
+        self.config, self.sizes = config, sizes
+        self.value = nn.ModuleDict({name: table(rows, config.embedding) for name, rows in sizes.fields.items()})
+        self.tower = Tower(len(sizes.fields) * config.embedding, config.hidden or 2 * config.user, config.user)
+        self.tag = table(sizes.tags, config.user)
+
+    def users(self, batch: Batch) -> Tensor:
+        batch = hide_values(batch, self.config.dropout) if self.training else batch
+        means = [masked_mean(vectors(batch.ids[name]), batch.ids[name] != PAD) for name, vectors in self.value.items()]
+        return self.tower(torch.cat(means, 1))
+
+    def attention(self, batch: Batch) -> Attention:
+        """Every value of a field weighs the same, and every field that has one."""
+        masks = {name: (batch.ids[name] != PAD).float()[:, None] for name in self.value}
+        values = {name: mask_BAH / mask_BAH.sum(2, keepdim=True).clamp(min=1) for name, mask_BAH in masks.items()}
+        filled_BAM = torch.stack([mask_BAH.amax(2) for mask_BAH in masks.values()], 2)
+        return Attention(values, filled_BAM / filled_BAM.sum(2, keepdim=True).clamp(min=1))

@@ -1,0 +1,311 @@
+"""The offline system, top to bottom: tables → log → features → model → evaluation → profiles.
+
+Every step can be called alone; each keeps what is finished and goes on from there.
+"""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import polars as pl
+import torch
+from pydantic import model_validator
+
+import penchant
+from penchant.config import Config, read_toml
+from penchant.errors import ConfigError, MissingStepError, UnknownUserError
+from penchant.evaluation.baselines import make_baselines
+from penchant.evaluation.protocol import EvaluationConfig, ModelScorer, Result, compare, evaluate, summarize
+from penchant.features.prepare import FeaturesConfig, Plan, Prepared, prepare
+from penchant.features.shards import Batch, Shard, batch_of, open_shards
+from penchant.features.vocabulary import Vocabulary
+from penchant.features.windows import LabelsConfig, UsersConfig
+from penchant.files import aside, read_json, remove, write_json
+from penchant.logs.ingest import Log, ingest
+from penchant.logs.sources import known_tables
+from penchant.logs.tables import Tables, expand
+from penchant.logs.users import bucket_of
+from penchant.models.base import Interests, Sizes
+from penchant.models.catalog import ModelConfig, build_model
+from penchant.models.utpm import UtpmConfig
+from penchant.profiles.build import Names, ProfilesConfig, build_profiles
+from penchant.profiles.explain import Explanation, Profile, describe, explain
+from penchant.progress import Report, quiet
+from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.training.checkpoint import Identity
+from penchant.training.loop import TrainingConfig, load_weights, read_metrics, train
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+class LogsConfig(Config):
+    """Where the tables are: either a known `source` and its `folder`, or `tables`, one's own mapping.
+
+    max_rejected_share: above this share of rows that make no sense the run stops.
+    """
+
+    source: Literal["movielens", "s3rec", "hetrec-lastfm", "globo"] | None = None
+    folder: str | None = None
+    tables: Tables | None = None
+    max_rejected_share: float = 0.05
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.tables is None) == (self.source is None) or (self.source is None) != (self.folder is None):
+            raise ValueError("give either `source` and `folder`, for a known data set, or `tables`")
+        return self
+
+    def resolve(self, base: Path) -> Tables:
+        """The mapping; `base` is the folder of the run file."""
+        if self.tables is not None:
+            return self.tables
+        assert self.source and self.folder
+        if self.folder.startswith("example:"):
+            return known_tables(self.source, EXAMPLES / self.folder.removeprefix("example:"))
+        return known_tables(self.source, expand(self.folder, base))
+
+
+class RunConfig(Config):
+    """A run file: what to read, what to learn from it, how to judge it."""
+
+    logs: LogsConfig
+    features: FeaturesConfig
+    labels: LabelsConfig = LabelsConfig()
+    users: UsersConfig = UsersConfig()
+    model: ModelConfig = UtpmConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    profiles: ProfilesConfig = ProfilesConfig()
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(self.features, self.labels, self.users)
+
+
+def load_config(path: Path) -> RunConfig:
+    """The checked run file. Raises ConfigError that names every offending key."""
+    return RunConfig.parse(read_toml(path), origin=str(path))
+
+
+def run(config: RunConfig | Path | str, out: Path | str, *, base: Path | None = None, report: Report = quiet) -> "Run":
+    """Everything: check, prepare, train, evaluate, profile. The same call again goes on where it was stopped.
+
+    config: a run file or its content; base: what its paths are relative to, the run file's folder by default.
+    """
+    started = Run.start(config, Path(out), base=base)
+    started.prepare(report)
+    started.train(report)
+    started.evaluate(report)
+    started.build_profiles(report)
+    return started
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: config.json, log/, prepared/, model/, metrics.json, profiles/."""
+
+    folder: Path
+    config: RunConfig
+    base: Path
+
+    @classmethod
+    def start(cls, config: RunConfig | Path | str, folder: Path, *, base: Path | None = None) -> "Run":
+        """A run in `folder`, new or gone on with. Raises ConfigError where it was begun with another run file."""
+        if not isinstance(config, RunConfig):
+            base = base or Path(config).parent
+            config = load_config(Path(config))
+        base = (base or Path()).resolve()
+        said = {"config": config.model_dump(mode="json"), "base": str(base)}
+        if (folder / "config.json").exists() and read_json(folder / "config.json") != said:
+            raise ConfigError(f"{folder} was begun with another run file; give another --out, or remove the folder")
+        write_json(folder / "config.json", said)
+        return cls(folder, config, base)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Run":
+        """A run that was begun earlier. Raises MissingStepError where there is none."""
+        folder = Path(folder)
+        if not (folder / "config.json").exists():
+            raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
+        said = read_json(folder / "config.json")
+        config = RunConfig.model_validate_json(_as_json(said["config"]))
+        return cls(folder, config, Path(said["base"]))
+
+    # Steps, in order.
+
+    def check(self, report: Report = quiet) -> Log:
+        """Read and check the tables."""
+        tables = self.config.logs.resolve(self.base)
+        limit = self.config.logs.max_rejected_share
+        return ingest(tables, self.base, self.folder / "log", max_rejected_share=limit, report=report)
+
+    def prepare(self, report: Report = quiet) -> Prepared:
+        """Vocabularies, features and labels, as shards."""
+        return prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
+
+    def train(self, report: Report = quiet) -> Interests:
+        """The trained model; training that was stopped goes on."""
+        torch.manual_seed(self.config.training.seed)
+        model = build_model(self.config.model, self._sizes)
+        valid, tags = self.shards("valid"), self._sizes.tags
+
+        def validate(model: Interests) -> float:
+            return evaluate(ModelScorer(model), valid, [10], tags).mean("ndcg@10")
+
+        train(
+            model,
+            self.shards("train"),
+            self.config.training,
+            self.folder / "model",
+            identity=self._identity,
+            validate=validate,
+            report=report,
+        )
+        return model.eval()
+
+    def evaluate(self, report: Report = quiet) -> dict[str, Any]:
+        """Metrics of the model and of every baseline on test users, written to metrics.json."""
+        at, tags, test = self.config.evaluation.at, self._sizes.tags, self.shards("test")
+        scorers = {"model": ModelScorer(self.model)}
+        baselines = make_baselines(self.tags, self.shards("train"), self.shards("valid"), report)
+        results = {name: evaluate(scorer, test, at, tags) for name, scorer in {**scorers, **baselines}.items()}
+        self._keep_users(results)
+        metrics = {
+            "made": {"version": penchant.__version__, "commit": _commit(), "negatives": self.prepared.manifest["negatives"]},
+            "samples": self.prepared.manifest["samples"],
+            "scores": {name: summarize(result) for name, result in results.items()},
+            "model_minus": {name: compare(results["model"], results[name]) for name in baselines},
+            "learning_curve": read_metrics(self.folder / "model"),
+        }
+        write_json(self.folder / "metrics.json", metrics)
+        return metrics
+
+    def build_profiles(self, report: Report = quiet) -> Path:
+        """Profiles of all users; the folder of Parquet files."""
+        folder = self.folder / "profiles"
+        vocabularies = {name: Names(vocabulary) for name, vocabulary in self._vocabularies.items()}
+        shards, label = self.shards("latest"), self.config.labels.field
+        self._drop_stale_profiles(folder)
+        build_profiles(self.model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
+        return folder
+
+    # What a finished run gives.
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        if not (self.folder / "prepared" / "manifest.json").exists():
+            raise MissingStepError(f"{self.folder} is not prepared yet; run `penchant prepare {self.folder}` first")
+        return Prepared(self.folder / "prepared")
+
+    @cached_property
+    def model(self) -> Interests:
+        """The trained model, ready to score."""
+        if not (self.folder / "model" / "weights.safetensors").exists():
+            raise MissingStepError(f"{self.folder} has no trained model yet; run `penchant train {self.folder}` first")
+        model = build_model(self.config.model, self._sizes)
+        load_weights(self.folder / "model", model, self._identity)
+        return model.eval()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json."""
+        if not (self.folder / "metrics.json").exists():
+            raise MissingStepError(f"{self.folder} is not evaluated yet; run `penchant evaluate {self.folder}` first")
+        return dict(read_json(self.folder / "metrics.json"))
+
+    @cached_property
+    def tags(self) -> Vocabulary:
+        """The vocabulary that is predicted."""
+        return self.prepared.vocabulary(self.config.labels.field)
+
+    def shards(self, split: Literal["train", "valid", "test", "latest"]) -> list[Shard]:
+        return open_shards(self.prepared.folder, split)
+
+    def profile(self, user: str | int) -> Profile:
+        """One user's profile, from all of their history. Raises UnknownUserError."""
+        return self._of_user(str(user))[1]
+
+    def explain(self, user: str | int, tag: str | None = None) -> Explanation:
+        """Why the user has a preference for a tag, their best one if none is given."""
+        batch, profile = self._of_user(str(user))
+        best = max([*profile.clicked, *profile.unseen], key=lambda preference: preference.preference)
+        label = self.config.labels.field
+        return explain(self.model, batch, profile, self._vocabularies, label, tag or best.tag)
+
+    def clicks(self, user: str | int) -> pl.DataFrame:
+        """What the user clicked, latest first: TIME, ITEM (its readable name if the run has one), tags."""
+        log = Log.open(self.folder / "log")
+        events = log.events(_bucket(str(user), log.buckets))
+        clicks = events.filter((pl.col(USER) == str(user)) & pl.col(CLICKED)).join(log.items(), on=ITEM, how="left")
+        title = self.config.profiles.item_name
+        named = pl.coalesce(pl.col(title).list.first(), ITEM) if title else pl.col(ITEM)
+        return clicks.select(TIME, named.alias(ITEM), pl.col(self.config.labels.field).alias("tags")).reverse()
+
+    def _of_user(self, user: str) -> tuple[Batch, Profile]:
+        shards = self.shards("latest")
+        shard = shards[_bucket(user, len(shards))]
+        found = shard.users.index_of(user)
+        if found is None:
+            raise UnknownUserError(f"user {user!r} is not in the log of {self.folder}; its ids look like {shard.users[0]!r}")
+        rows = slice(found, found + 1)
+        batch = batch_of(shard, list(self.config_fields), rows)
+        history = shard.history.part(rows)
+        start = int(shard.history.offsets[found])
+        counts = shard.arrays["history.counts"][start : start + len(history.values)]
+        label = self.config.labels.field
+        return batch, describe(self.model, batch, history, counts, self._vocabularies, label, user)
+
+    @property
+    def config_fields(self) -> list[str]:
+        return [rule.name for rule in self.config.features.fields]
+
+    @cached_property
+    def _vocabularies(self) -> dict[str, Vocabulary]:
+        """By field of the model, and the label's under its own name."""
+        label = self.config.labels.field
+        named = {rule.name: self.prepared.vocabulary(rule.source) for rule in self.config.features.fields}
+        return {**named, label: self.tags}
+
+    @cached_property
+    def _sizes(self) -> Sizes:
+        return Sizes({name: len(self._vocabularies[name]) for name in self.config_fields}, len(self.tags))
+
+    @property
+    def _identity(self) -> Identity:
+        fingerprints = {name: vocabulary.fingerprint for name, vocabulary in self._vocabularies.items()}
+        plan = read_json(self.prepared.folder / "plan.json")
+        training = {"data": plan, **self.config.training.model_dump(mode="json")}
+        return Identity(self.config.model.model_dump_json(), _as_json(fingerprints), _as_json(training))
+
+    def _keep_users(self, results: dict[str, Result]) -> None:
+        """Every user's metrics, so that runs can be compared user by user."""
+        frames = [result.users.with_columns(scorer=pl.lit(name)) for name, result in results.items()]
+        with aside(self.folder / "metrics.parquet") as path:
+            pl.concat(frames).write_parquet(path)
+
+    def _drop_stale_profiles(self, folder: Path) -> None:
+        """Profiles of earlier weights must not stand beside those of new ones."""
+        weights = (self.folder / "model" / "weights.safetensors").stat().st_mtime_ns
+        if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != weights:
+            remove(folder)
+            write_json(folder / "weights.json", weights)
+
+
+def _bucket(user: str, buckets: int) -> int:
+    return int(bucket_of(pl.Series([user]), buckets)[0])
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _commit() -> str:
+    """The commit of the code, where it runs from a checkout."""
+    here = Path(__file__).parent.parent
+    if not (here / ".git").exists():
+        return "unknown"
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

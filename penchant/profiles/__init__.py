@@ -1,0 +1,1 @@
+"""Tag profiles: for all users at once, and one user's explained."""

@@ -1,0 +1,168 @@
+"""One user's profile, and why: where the attention went, what each value and each pair of values did to a tag."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from penchant.errors import UnknownTagError
+from penchant.features.ragged import Ragged
+from penchant.features.shards import Batch
+from penchant.features.vocabulary import Vocabulary
+from penchant.models.base import Interests
+from penchant.schema import PAD, UNKNOWN
+
+MOST_VALUES = 24
+
+
+@dataclass(frozen=True)
+class TagPreference:
+    """A tag, its preference (inner product), its rank among all tags (1 is best), the user's clicks on it."""
+
+    tag: str
+    preference: float
+    rank: int
+    clicks: int
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A value of a field: its weight in the history, and the share of attention per head."""
+
+    field: str
+    value: str
+    weight: float
+    attention: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """clicked and unseen: best first; fields: share of attention per field and head; values: most attention first."""
+
+    user: str
+    clicked: list[TagPreference]
+    unseen: list[TagPreference]
+    fields: dict[str, tuple[float, ...]]
+    values: list[Weighed]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one value, or a pair beyond what each does alone, adds to the preference for a tag."""
+
+    values: tuple[str, ...]
+    effect: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a user has a preference for a tag. `without` is the preference if nothing were known of the user.
+
+    alone: what each value adds, the others being known; together: what a pair adds beyond the two; largest first.
+    """
+
+    user: str
+    preference: TagPreference
+    without: float
+    alone: list[Effect]
+    together: list[Effect]
+
+
+@torch.inference_mode()
+def describe(
+    model: Interests, batch: Batch, history: Ragged, counts: Tensor, names: Mapping[str, Vocabulary], tags: str, user: str
+) -> Profile:
+    """The profile of a single user: `batch`, `history` and `counts` hold one row."""
+    model.eval()
+    scores_V = model.preferences(batch)[0]
+    order = scores_V.argsort(descending=True)
+    rank_V = torch.empty_like(order)
+    rank_V[order] = torch.arange(1, len(order) + 1)
+    clicks = dict(zip(history.values.tolist(), counts.int().tolist(), strict=True))
+
+    def preference(number: int) -> TagPreference:
+        rank = int(rank_V[number])
+        return TagPreference(names[tags].name(number), float(scores_V[number]), rank, clicks.get(number, 0))
+
+    ranked = [number for number in order.tolist() if number > UNKNOWN]
+    return Profile(
+        user,
+        [preference(number) for number in ranked if number in clicks],
+        [preference(number) for number in ranked if number not in clicks],
+        *_attention(model, batch, names),
+    )
+
+
+def _attention(
+    model: Interests, batch: Batch, names: Mapping[str, Vocabulary]
+) -> tuple[dict[str, tuple[float, ...]], list[Weighed]]:
+    attention = model.attention(batch)
+    fields, values = {}, []
+    for number, field in enumerate(model.sizes.fields):
+        field_A = attention.fields[0, :, number]
+        fields[field] = tuple(field_A.tolist())
+        share_AH = attention.values[field][0] * field_A[:, None]
+        for slot, value in enumerate(batch.ids[field][0].tolist()):
+            if value != PAD:
+                weight = float(batch.weights[field][0, slot])
+                values.append(Weighed(field, names[field].name(value), weight, tuple(share_AH[:, slot].tolist())))
+    return fields, sorted(values, key=lambda value: -sum(value.attention))
+
+
+@torch.inference_mode()
+def explain(
+    model: Interests, batch: Batch, profile: Profile, names: Mapping[str, Vocabulary], tags: str, tag: str
+) -> Explanation:
+    """Why `profile`'s user has a preference for `tag`, by leaving values out and looking what changes.
+
+    Exact for any model: alone(a) = p(all) - p(all but a); together(a, b) = p(all) - p(all but a) - p(all but b) +
+    p(all but a and b). Only the MOST_VALUES values with most attention are left out in turn.
+    Raises UnknownTagError for a tag outside the vocabulary.
+    """
+    number = names[tags].id(tag)
+    if number == UNKNOWN:
+        raise UnknownTagError(f"{tag!r} is not among the {len(names[tags]):,} tags of this run; see `penchant profile`")
+    places = _places(batch, profile, names)
+    pairs = list(combinations(range(len(places)), 2))
+    left_out = [(), *((one,) for one in range(len(places))), *pairs]
+    masked = _without(batch, [[places[index] for index in group] for group in left_out])
+    nothing = Batch({name: torch.zeros_like(ids) for name, ids in batch.ids.items()}, batch.weights)
+    model.eval()
+    scores = (model.users(masked) @ model.tag.weight[number]).tolist()
+    full, single = scores[0], scores[1 : len(places) + 1]
+    labels = [f"{field}: {names[field].name(int(batch.ids[field][0, slot]))}" for field, slot in places]
+    alone = [Effect((label,), full - score) for label, score in zip(labels, single, strict=True)]
+    together = [
+        Effect((labels[a], labels[b]), full - single[a] - single[b] + score)
+        for (a, b), score in zip(pairs, scores[len(places) + 1 :], strict=True)
+    ]
+    known = next(p for p in (*profile.clicked, *profile.unseen) if p.tag == tag)
+    without = float(model.users(nothing)[0] @ model.tag.weight[number])
+    return Explanation(profile.user, known, without, _largest(alone), _largest(together))
+
+
+def _places(batch: Batch, profile: Profile, names: Mapping[str, Vocabulary]) -> list[tuple[str, int]]:
+    """Field and slot of the values with most attention."""
+    rank = {(value.field, value.value): order for order, value in enumerate(profile.values)}
+    found = [
+        (rank[field, names[field].name(value)], (field, slot))
+        for field, ids in batch.ids.items()
+        for slot, value in enumerate(ids[0].tolist())
+        if value != PAD
+    ]
+    return [place for _, place in sorted(found)[:MOST_VALUES]]
+
+
+def _without(batch: Batch, groups: list[list[tuple[str, int]]]) -> Batch:
+    """A row per group: the one user of `batch` without the group's values."""
+    ids = {name: ids_1H.repeat(len(groups), 1) for name, ids_1H in batch.ids.items()}
+    for row, group in enumerate(groups):
+        for field, slot in group:
+            ids[field][row, slot] = PAD
+    return Batch(ids, {name: weights.expand(len(groups), -1) for name, weights in batch.weights.items()})
+
+
+def _largest(effects: list[Effect]) -> list[Effect]:
+    return sorted(effects, key=lambda effect: -abs(effect.effect))

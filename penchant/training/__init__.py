@@ -1,0 +1,1 @@
+"""One loop that trains every interest model, and what it needs: losses, optimizers, checkpoints."""

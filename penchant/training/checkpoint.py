@@ -1,0 +1,91 @@
+"""Where training stands, in one file that is whole or not there: weights, optimizers, position."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from penchant.errors import CheckpointError, StaleVocabularyError
+from penchant.files import aside
+from penchant.training.optimizers import restore, state_of
+
+
+@dataclass(frozen=True)
+class Position:
+    """The next batch: `epoch` and `step` within it; and how validation has gone so far."""
+
+    epoch: int = 0
+    step: int = 0
+    best: float = float("-inf")
+    best_epoch: int = -1
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What weights belong to. They may be loaded only where all of it is the same."""
+
+    model: str
+    """The model's config as JSON."""
+    vocabularies: str
+    """Fingerprints of all vocabularies, as JSON."""
+    training: str
+    """The training config as JSON, with the fingerprint of the data."""
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizers: list[Optimizer], position: Position, identity: Identity
+) -> None:
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"optimizer.{name}": value for name, value in state_of(optimizers).items()}
+    save_tensors(path, tensors, {**asdict(identity), "position": json.dumps(asdict(position))})
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer], identity: Identity) -> Position:
+    """Put model and optimizers back to where the checkpoint was written.
+
+    Raises StaleVocabularyError for another vocabulary, CheckpointError for another model or training config.
+    """
+    tensors, said = load_tensors(path)
+    refuse_other(path, said, identity)
+    model.load_state_dict(_part(tensors, "model."))
+    restore(optimizers, _part(tensors, "optimizer."))
+    return Position(**json.loads(said["position"]))
+
+
+def refuse_other(path: Path, said: Mapping[str, str], identity: Identity) -> None:
+    """Raise if the weights at `path` belong to something else; what they belong to stands in their header."""
+    if said.get("vocabularies") != identity.vocabularies:
+        raise StaleVocabularyError(
+            f"{path} was trained with vocabularies {said.get('vocabularies')} but this run has {identity.vocabularies}; "
+            f"use the run folder the weights belong to, or remove {path.parent} and train again"
+        )
+    for part in ("model", "training"):
+        if said.get(part) != getattr(identity, part):
+            raise CheckpointError(
+                f"{path} was made by another {part} config: {said.get(part)}, this run has {getattr(identity, part)}; "
+                f"give the run another --out, or remove {path.parent} and train again"
+            )
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], said: dict[str, str]) -> None:
+    """A safetensors file with a header of texts, whole or not there."""
+    with aside(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=said)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and header. Raises CheckpointError where the file is not whole."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged ({error}); remove it and train again") from None
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

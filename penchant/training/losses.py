@@ -1,0 +1,125 @@
+"""What a model is trained to do with the tags of clicked and un-clicked items.
+
+`separate` and `joint` are the UTPM paper's own (CIKM 2020, Eq. 4 and the text before it); they contrast what was shown and
+clicked with what was shown and not. `softmax` contrasts the clicked tags with all others, so that the whole vocabulary
+can be ranked by preference; sampled where the vocabulary is large (YouTube DNN, RecSys 2016, section 3.2).
+"""
+
+from dataclasses import dataclass
+from math import log
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from penchant.schema import PAD, RESERVED
+
+Loss = Literal["separate", "joint", "softmax", "joint+softmax"]
+
+
+@dataclass(frozen=True)
+class LabelBatch:
+    """tags_BKN: ids, PAD where an item has fewer tags or a user fewer items; clicked_BK: bool."""
+
+    tags_BKN: Tensor
+    clicked_BK: Tensor
+
+
+def separate(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
+    """Each tag of an item is an example of its own.
+
+    L = -1/Σ_k n_k Σ_k Σ_i [ŷ_k log σ(u·t_ki) + (1 - ŷ_k) log(1 - σ(u·t_ki))], the mean over users with labels (D9).
+    """
+    valid_BKN = labels.tags_BKN != PAD
+    scores_BKN = _scores(user_BU, tag, labels)
+    clicked_BKN = labels.clicked_BK[..., None].expand_as(scores_BKN).to(scores_BKN)
+    losses_BKN = functional.binary_cross_entropy_with_logits(scores_BKN, clicked_BKN, reduction="none")
+    return _mean_by_user((losses_BKN * valid_BKN).flatten(1), valid_BKN.flatten(1))
+
+
+def joint(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
+    """The tags of an item decide together (Eq. 4, tags summed as printed: D10).
+
+    y_k = σ(Σ_i u·t_ki); L = -1/K Σ_k [ŷ_k log y_k + (1 - ŷ_k) log(1 - y_k)], the mean over users with labels.
+    """
+    valid_BK = (labels.tags_BKN != PAD).any(2)
+    scores_BK = _scores(user_BU, tag, labels).sum(2)
+    clicked_BK = labels.clicked_BK.to(scores_BK)
+    losses_BK = functional.binary_cross_entropy_with_logits(scores_BK, clicked_BK, reduction="none")
+    return _mean_by_user(losses_BK * valid_BK, valid_BK)
+
+
+def softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
+    """L = -Σ_τ log softmax(u·T)_τ over the distinct tags τ of a user's clicked items, the mean over all such tags.
+
+    Every known tag of the vocabulary is a competitor: exact, and dear where the vocabulary is large.
+    """
+    wanted_BV = _clicked_tags(labels, tag.num_embeddings)
+    scores_BV = user_BU @ tag.weight[RESERVED:].T
+    losses_B = wanted_BV.sum(1) * torch.logsumexp(scores_BV, 1) - (wanted_BV * scores_BV).sum(1)
+    return losses_B.sum() / wanted_BV.sum().clamp(min=1)
+
+
+def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samples: int) -> Tensor:
+    """`softmax` against `samples` tags drawn for the whole batch from the log-uniform distribution.
+
+    Every score is corrected by -log(expected draws); a drawn tag that the user clicked does not compete. Needs ids in
+    order of falling frequency, as Vocabulary gives them. Source: SPEC 0.2 (sampler), 2 (correction).
+    """
+    tags_BP = torch.where(labels.clicked_BK[..., None], labels.tags_BKN, PAD).flatten(1).sort(1).values
+    first_BP = functional.pad(tags_BP[:, 1:] != tags_BP[:, :-1], (1, 0), value=True) & (tags_BP >= RESERVED)
+    drawn_S = log_uniform(samples, tag.num_embeddings - RESERVED).to(tags_BP.device) + RESERVED
+    own_BP = (user_BU[:, None] * tag(tags_BP)).sum(2) - _log_draws(tags_BP, samples, tag.num_embeddings)
+    others_BS = user_BU @ tag(drawn_S).T - _log_draws(drawn_S, samples, tag.num_embeddings)
+    others_BS = others_BS.masked_fill(_drawn_own(drawn_S, tags_BP), -torch.inf)
+    losses_BP = functional.softplus(torch.logsumexp(others_BS, 1)[:, None] - own_BP)
+    return losses_BP[first_BP].sum() / first_BP.sum().clamp(min=1)
+
+
+def log_uniform(count: int, size: int) -> Tensor:
+    """`count` ranks, 0 … size - 1, with P(k) = (log(k+2) - log(k+1)) / log(size+1); SPEC 0.2, golden value G4."""
+    drawn = torch.exp(torch.rand(count, dtype=torch.float64) * log(size + 1)).long() - 1
+    return drawn.clamp(0, size - 1)
+
+
+def log_uniform_probability(ranks: Tensor, size: int) -> Tensor:
+    """P(k) of `log_uniform`.
+
+    >>> log_uniform_probability(torch.arange(5), 5).numpy().round(6).tolist()
+    [0.386853, 0.226294, 0.160558, 0.124539, 0.101756]
+    """
+    ranks = ranks.double()
+    return ((torch.log(ranks + 2) - torch.log(ranks + 1)) / log(size + 1)).float()
+
+
+def _scores(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
+    """u·t of every label tag, [B, K, N]; zero where there is none, because row PAD is zero."""
+    tags_BKN = labels.tags_BKN
+    products = torch.bmm(tag(tags_BKN.flatten(1)), user_BU[..., None])
+    return products.view(tags_BKN.shape)
+
+
+def _mean_by_user(losses: Tensor, valid: Tensor) -> Tensor:
+    count_B = valid.sum(1)
+    return (losses.sum(1) / count_B.clamp(min=1)).sum() / (count_B > 0).sum().clamp(min=1)
+
+
+def _clicked_tags(labels: LabelBatch, vocabulary: int) -> Tensor:
+    """[B, V - RESERVED], 1 for the distinct tags of clicked items."""
+    tags_BP = torch.where(labels.clicked_BK[..., None], labels.tags_BKN, PAD).flatten(1)
+    wanted_BV = torch.zeros(len(tags_BP), vocabulary, device=tags_BP.device).scatter_(1, tags_BP, 1.0)
+    return wanted_BV[:, RESERVED:]
+
+
+def _log_draws(tags: Tensor, samples: int, vocabulary: int) -> Tensor:
+    """log of how often a tag is expected among the drawn; any number for PAD, which is masked."""
+    size = vocabulary - RESERVED
+    return torch.log(samples * log_uniform_probability((tags - RESERVED).clamp(min=0), size))
+
+
+def _drawn_own(drawn_S: Tensor, tags_BP: Tensor) -> Tensor:
+    """[B, S]: whether a drawn tag is one of the user's own. `tags_BP` is sorted."""
+    spread_BS = drawn_S.expand(len(tags_BP), -1).contiguous()
+    place_BS = torch.searchsorted(tags_BP, spread_BS).clamp(max=tags_BP.shape[1] - 1)
+    return tags_BP.gather(1, place_BS) == spread_BS
