@@ -8,10 +8,12 @@ import subprocess
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 import polars as pl
 import torch
+from pydantic import Field as Limits
 from pydantic import model_validator
 
 import penchant
@@ -69,8 +71,12 @@ class LogsConfig(Config):
 
 
 class RunConfig(Config):
-    """A run file: what to read, what to learn from it, how to judge it."""
+    """A run file: what to read, what to learn from it, how to judge it.
 
+    threads: how many PyTorch may use; with 1, small models train fastest and weights are the same on every machine.
+    """
+
+    threads: Annotated[int, Limits(ge=1)] = 1
     logs: LogsConfig
     features: FeaturesConfig
     labels: LabelsConfig = LabelsConfig()
@@ -110,6 +116,9 @@ class Run:
     folder: Path
     config: RunConfig
     base: Path
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(self.config.threads)
 
     @classmethod
     def start(cls, config: RunConfig | Path | str, folder: Path, *, base: Path | None = None) -> "Run":
@@ -244,6 +253,12 @@ class Run:
         named = pl.coalesce(pl.col(title).list.first(), ITEM) if title else pl.col(ITEM)
         return clicks.select(TIME, named.alias(ITEM), pl.col(self.config.labels.field).alias("tags")).reverse()
 
+    def some_user(self) -> str:
+        """A user to show: the first test user with a middling number of tags."""
+        shard = self.shards("test")[0]
+        order = np.argsort(np.abs(shard.history.lengths - np.median(shard.history.lengths)), kind="stable")
+        return str(shard.users[int(order[0])])
+
     def _of_user(self, user: str) -> tuple[Batch, Profile]:
         shards = self.shards("latest")
         shard = shards[_bucket(user, len(shards))]
@@ -271,7 +286,9 @@ class Run:
 
     @cached_property
     def _sizes(self) -> Sizes:
-        return Sizes({name: len(self._vocabularies[name]) for name in self.config_fields}, len(self.tags))
+        rules = self.config.features.fields
+        rows = {rule.name: len(self._vocabularies[rule.name]) for rule in rules}
+        return Sizes(rows, len(self.tags), tuple(rule.name for rule in rules if rule.source == self.config.labels.field))
 
     @property
     def _identity(self) -> Identity:

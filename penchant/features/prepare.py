@@ -77,7 +77,7 @@ def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Pr
     _refuse_unknown_sources(log, plan)
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
-        for part in (*SPLITS, "vocabulary", "manifest.json"):
+        for part in ("plan.json", *SPLITS, "vocabulary", "manifest.json"):
             remove(folder / part)
         write_json(folder / "plan.json", fingerprint)
     if not (folder / "manifest.json").exists():

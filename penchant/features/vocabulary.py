@@ -1,5 +1,6 @@
 """Texts to ids and back. Ids follow falling frequency, so id - RESERVED is the rank that samplers need."""
 
+import json
 from hashlib import sha256
 from pathlib import Path
 
@@ -73,4 +74,4 @@ class Vocabulary:
     @property
     def fingerprint(self) -> str:
         """Changes whenever an id would mean something else."""
-        return sha256("\n".join(self.values).encode()).hexdigest()[:16]
+        return sha256(json.dumps(self.values).encode()).hexdigest()[:16]

@@ -39,8 +39,9 @@ class LabelsConfig(Config):
     """Which events are labels.
 
     by = "share": the last `share` of each user's events; for sets without a common clock. Training users give
-        `windows` of them, one before the other. by = "days": windows of `days` on the common clock, the last ending at
-        `until` (the end of the log if not given) for test users; the `windows` before it train.
+        `windows` of them, each `stride` (a share too; `share` if not given) before the one after it. by = "days":
+        windows of `days` on the common clock, the last ending at `until` (the end of the log if not given) for test
+        users; the `windows` before it train.
     items: K, the most items per window; tags: N, the most tags per item; field: the item field that is predicted.
     negatives_per_click: where the log holds no un-clicked rows, so many items are drawn by popularity per click.
     """
@@ -48,6 +49,7 @@ class LabelsConfig(Config):
     field: str = "tags"
     by: Literal["share", "days"] = "share"
     share: Annotated[float, Limits(gt=0, lt=1)] = 0.2
+    stride: Annotated[float, Limits(gt=0, lt=1)] | None = None
     days: Annotated[float, Limits(gt=0)] = 1.0
     until: datetime.date | None = None
     windows: Annotated[int, Limits(ge=1)] = 1
@@ -57,8 +59,11 @@ class LabelsConfig(Config):
 
     @model_validator(mode="after")
     def _windows_leave_a_history(self) -> Self:
-        if self.by == "share" and self.share * self.windows >= 1:
-            raise ValueError(f"{self.windows} windows of {self.share} leave no history before the first")
+        step = self.stride or self.share
+        if self.by == "share" and self.share + step * (self.windows - 1) >= 1:
+            raise ValueError(f"{self.windows} windows of {self.share}, {step} apart, leave no history before the first")
+        if self.by == "days" and self.stride is not None:
+            raise ValueError('stride goes with by = "share"; windows of days follow one another')
         return self
 
 
@@ -88,6 +93,7 @@ def cut_windows(events: pl.DataFrame, users: UsersConfig, labels: LabelsConfig, 
     else:
         parts = [_by_days(people, events, labels, window, last) for window in range(labels.windows + 1)]
     windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
+    windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
     latest = people.select(
         USER, pl.lit("latest").alias("split"), window=pl.lit(0, pl.Int64), start="count", stop="count"
     )
@@ -99,8 +105,9 @@ def cut_windows(events: pl.DataFrame, users: UsersConfig, labels: LabelsConfig, 
 def _by_share(people: pl.DataFrame, labels: LabelsConfig, window: int) -> pl.DataFrame:
     """Window 0 is the last; only training users have earlier ones."""
     count = people["count"].to_numpy()
-    start = np.floor(np.round(count * (1 - labels.share * (window + 1)), 6)).astype(np.int64)
-    stop = np.floor(np.round(count * (1 - labels.share * window), 6)).astype(np.int64)
+    end = 1 - (labels.stride or labels.share) * window
+    start = np.floor(np.round(count * (end - labels.share), 6)).astype(np.int64)
+    stop = np.floor(np.round(count * end, 6)).astype(np.int64)
     chosen = pl.lit(True) if window == 0 else pl.col("split") == "train"
     return _windows(people, window, start, stop).filter(chosen)
 

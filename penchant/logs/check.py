@@ -38,7 +38,6 @@ def check_rows(frame: pl.DataFrame, table: EventsTable, unit: TimeUnit) -> Check
         _time(frame, table, unit).alias(TIME),
         _clicked(frame, table).alias(CLICKED),
         _neutral(table).alias("neutral"),
-        pl.format("{}", pl.col(table.time) if isinstance(table.time, str) else pl.lit("")).alias("said"),
     )
     rows = rows.with_columns(_reason(table, unit).alias(REASON))
     return Checked(
@@ -54,12 +53,13 @@ def settle_unit(frame: pl.DataFrame, table: EventsTable) -> TimeUnit:
         return "position"
     if isinstance(table.time, list) or table.time_unit != "auto":
         return "s" if isinstance(table.time, list) else table.time_unit
-    numbers = frame[table.time]
-    if numbers.dtype == pl.String:
-        numbers = numbers.cast(pl.Float64, strict=False)
-    if not numbers.dtype.is_numeric() or numbers.drop_nulls().is_empty():
+    times = frame[table.time]
+    if not times.dtype.is_numeric() and times.dtype != pl.String:
         return "s"
-    size = float(numbers.cast(pl.Float64).abs().median() or 0.0)  # type: ignore[arg-type]
+    numbers = times.cast(pl.Float64, strict=False).fill_nan(None).drop_nulls()
+    if numbers.is_empty():
+        return "s"
+    size = float(numbers.abs().median() or 0.0)  # type: ignore[arg-type]
     if size < 1e8:
         return "position"
     return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
@@ -95,7 +95,7 @@ def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
     if table.clicked is None:
         return pl.lit(True)
     if table.clicked_at_least is not None:
-        return pl.col(table.clicked).cast(pl.Float64, strict=False) >= table.clicked_at_least
+        return _rating(table.clicked) >= table.clicked_at_least
     if frame.schema[table.clicked] == pl.Boolean:
         return pl.col(table.clicked)
     text = pl.col(table.clicked).cast(pl.String).str.to_lowercase()
@@ -106,9 +106,14 @@ def _neutral(table: EventsTable) -> pl.Expr:
     """Neither clicked nor a dislike: a rating between the thresholds."""
     if table.clicked is None or table.not_clicked_at_most is None:
         return pl.lit(False)
-    rating = pl.col(table.clicked).cast(pl.Float64, strict=False)
+    rating = _rating(table.clicked)
     neutral = (rating < table.clicked_at_least) & (rating > table.not_clicked_at_most)
     return neutral.fill_null(False)
+
+
+def _rating(column: str) -> pl.Expr:
+    """NaN is no rating; left as it is, it would count as greater than any."""
+    return pl.col(column).cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def _reason(table: EventsTable, unit: TimeUnit) -> pl.Expr:

@@ -78,6 +78,7 @@ def ingest(
     """
     fingerprint = _fingerprint(tables, base)
     if not (folder / "source.json").exists() or read_json(folder / "source.json") != fingerprint:
+        remove(folder / "source.json")
         remove(folder)
         write_json(folder / "source.json", fingerprint)
     if not (folder / "found.json").exists():
@@ -132,12 +133,13 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
             pyarrow.parquet.ParquetWriter(folder / "rejected.parquet", _arrow_schema(_REJECTED_TYPES))
         )
         for number, path in enumerate(files):
+            rows_before = counts["rows"]
             for batch in read_batches(path, table.columns):
                 unit = unit or settle_unit(batch.frame, table)
                 checked = check_rows(batch.frame, table, unit)
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
-                    events = events.with_columns(pl.col(TIME) + float(counts["rows"]))
+                    events = events.with_columns(pl.col(TIME) + float(rows_before))
                 _append(writers, events)
                 aside_rows = _rejected_rows(path, checked.rejected, batch.malformed)
                 rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))

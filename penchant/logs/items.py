@@ -91,8 +91,9 @@ def _one_row_each(frame: pl.DataFrame, key: str) -> pl.DataFrame:
     frame = frame.unique(maintain_order=True)
     twice = frame.filter(pl.col(key).is_duplicated())
     if len(twice):
+        first = twice[key][0]
         raise DataError(
-            f"{key} {twice[key][0]!r} stands in the {key}s table {twice[key].value_counts()['count'][0]} times with "
+            f"{key} {first!r} stands in the {key}s table {(twice[key] == first).sum()} times with "
             f"different values; keep one row per {key}, or give a list column as [[item_values]], a row per value"
         )
     return frame

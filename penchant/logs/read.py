@@ -6,6 +6,7 @@ a CSV file), and lines that cannot be parsed come back as such instead of ending
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -32,19 +33,30 @@ class Batch:
     malformed: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read_columns(path: Path) -> dict[str, pl.DataType]:
-    """Names and types of a file's columns; for text formats the types are guessed from the first 1,000 rows."""
-    kind = file_format(path)
-    try:
-        if kind == "parquet":
-            return dict(pl.read_parquet_schema(path))
-        if kind == "csv":
-            return dict(pl.read_csv(path, n_rows=1000, infer_schema_length=1000).schema)
-        return dict(pl.read_ndjson(path, n_rows=1000, infer_schema_length=1000, ignore_errors=True).schema)
-    except pl.exceptions.NoDataError:
-        raise DataError(f"{path} is empty; remove it or fill it") from None
-    except (pl.exceptions.ComputeError, OSError) as error:
-        raise _unreadable(path, error) from None
+def read_columns(path: Path) -> list[str]:
+    """Names of a file's columns; of a JSON lines file, the keys of its first 1,000 objects."""
+    with _readable(path):
+        match file_format(path):
+            case "parquet":
+                return list(pl.read_parquet_schema(path))
+            case "csv":
+                return pl.read_csv(path, n_rows=0, infer_schema_length=0, truncate_ragged_lines=True).columns
+            case _:
+                return read_sample(path, 1000).columns
+
+
+def read_sample(path: Path, rows: int = 2000) -> pl.DataFrame:
+    """The first rows, with types guessed where the format has none; lines that cannot be parsed are passed over."""
+    with _readable(path):
+        match file_format(path):
+            case "parquet":
+                return pl.read_parquet(path, n_rows=rows)
+            case "csv":
+                return pl.read_csv(
+                    path, n_rows=rows, infer_schema_length=rows, ignore_errors=True, truncate_ragged_lines=True
+                )
+            case _:
+                return pl.read_ndjson(_first_objects(path, rows), infer_schema_length=None)
 
 
 def require_columns(path: Path, wanted: list[str]) -> None:
@@ -60,23 +72,19 @@ def read_batches(path: Path, columns: list[str]) -> Iterator[Batch]:
     require_columns(path, columns)
     columns = list(dict.fromkeys(columns))
     readers = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}
-    try:
+    with _readable(path):
         yield from readers[file_format(path)](path, columns)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
 
 
 def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
     """All rows of a table that fits in memory; lists stay lists. Raises DataError at the first line without sense."""
     require_columns(path, columns)
-    try:
+    with _readable(path):
         if file_format(path) == "parquet":
             return pl.read_parquet(path, columns=columns)
         if file_format(path) == "jsonl":
             return pl.read_ndjson(path, infer_schema_length=None).select(columns)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(path, error) from error
-    frames = []
+    frames = [pl.DataFrame(schema=dict.fromkeys(columns, pl.String))]
     for batch in read_batches(path, columns):
         for row, text in batch.malformed:
             raise DataError(f"{path}, row {row} cannot be parsed: {text[:80]!r}; mend or remove it")
@@ -84,11 +92,27 @@ def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} cannot be read as {file_format(path)}: {error}; "
-        f"if it was still being written, wait until it is whole and run again"
-    )
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what the libraries say of an empty or a broken file into a DataError that names it."""
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty; remove it or fill it")
+        yield
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
+        said = str(error).partition("\n")[0]
+        raise DataError(
+            f"{path} cannot be read as {file_format(path)}: {said}; "
+            f"if it was still being written, wait until it is whole and run again"
+        ) from error
+
+
+def _first_objects(path: Path, rows: int) -> bytes:
+    with open(path, "rb") as file:
+        objects = b"".join(islice((line for line in file if _is_object(line)), rows))
+    if not objects:
+        raise DataError(f"{path} holds no JSON object; a JSON lines file has one on each line")
+    return objects
 
 
 def _read_parquet(path: Path, columns: list[str]) -> Iterator[Batch]:
@@ -124,6 +148,8 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
         rows = _csv_rows(good, len(frame), [row for row, _ in malformed])
         yield Batch(_numbered(frame, rows), malformed[told:])
         good, told = good + len(frame), len(malformed)
+    if told < len(malformed):
+        yield Batch(_numbered(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), np.arange(0)), malformed[told:])
 
 
 def _csv_rows(before: int, count: int, malformed: list[int]) -> np.ndarray:
@@ -163,8 +189,9 @@ def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Batc
 
 
 def _is_object(line: bytes) -> bool:
+    """`int` refuses NaN and Infinity, which Python alone takes for JSON."""
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(json.loads(line, parse_constant=int), dict)
     except ValueError:
         return False
 

@@ -17,10 +17,12 @@ Positive = Annotated[int, Limits(ge=1)]
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the data decides. fields: rows of each field's table, in the order of the run file; tags: V."""
+    """What the data decides. fields: rows of each field's table, in the order of the run file; tags: V; tag_fields: the
+    fields whose ids are ids of tags."""
 
     fields: Mapping[str, int]
     tags: int
+    tag_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -62,16 +62,18 @@ def softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
 
 
 def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samples: int) -> Tensor:
-    """`softmax` against `samples` tags drawn for the whole batch from the log-uniform distribution.
+    """`softmax` against tags drawn for the whole batch: `samples` log-uniform draws, each tag counted once.
 
-    Every score is corrected by -log(expected draws); a drawn tag that the user clicked does not compete. Needs ids in
-    order of falling frequency, as Vocabulary gives them. Source: SPEC 0.2 (sampler), 2 (correction).
+    Every score is corrected by -log P(drawn); a drawn tag that the user clicked does not compete. With ever more draws
+    this becomes the softmax of each clicked tag against all that were not. Needs ids in order of falling frequency, as
+    Vocabulary gives them. Source: the correction of YouTube DNN, RecSys 2016, section 3.2, with the probability of
+    being drawn at all in place of the expected draws, because repeats are dropped.
     """
     tags_BP = torch.where(labels.clicked_BK[..., None], labels.tags_BKN, PAD).flatten(1).sort(1).values
     first_BP = functional.pad(tags_BP[:, 1:] != tags_BP[:, :-1], (1, 0), value=True) & (tags_BP >= RESERVED)
-    drawn_S = log_uniform(samples, tag.num_embeddings - RESERVED).to(tags_BP.device) + RESERVED
-    own_BP = (user_BU[:, None] * tag(tags_BP)).sum(2) - _log_draws(tags_BP, samples, tag.num_embeddings)
-    others_BS = user_BU @ tag(drawn_S).T - _log_draws(drawn_S, samples, tag.num_embeddings)
+    drawn_S = log_uniform(samples, tag.num_embeddings - RESERVED).to(tags_BP.device).unique() + RESERVED
+    own_BP = torch.bmm(tag(tags_BP), user_BU[..., None])[..., 0] - _log_drawn(tags_BP, samples, tag.num_embeddings)
+    others_BS = user_BU @ tag(drawn_S).T - _log_drawn(drawn_S, samples, tag.num_embeddings)
     others_BS = others_BS.masked_fill(_drawn_own(drawn_S, tags_BP), -torch.inf)
     losses_BP = functional.softplus(torch.logsumexp(others_BS, 1)[:, None] - own_BP)
     return losses_BP[first_BP].sum() / first_BP.sum().clamp(min=1)
@@ -112,10 +114,11 @@ def _clicked_tags(labels: LabelBatch, vocabulary: int) -> Tensor:
     return wanted_BV[:, RESERVED:]
 
 
-def _log_draws(tags: Tensor, samples: int, vocabulary: int) -> Tensor:
-    """log of how often a tag is expected among the drawn; any number for PAD, which is masked."""
+def _log_drawn(tags: Tensor, samples: int, vocabulary: int) -> Tensor:
+    """log of the probability to be among the drawn; any number for PAD, which is masked."""
     size = vocabulary - RESERVED
-    return torch.log(samples * log_uniform_probability((tags - RESERVED).clamp(min=0), size))
+    once = log_uniform_probability((tags - RESERVED).clamp(min=0), size).double()
+    return torch.log(-torch.expm1(samples * torch.log1p(-once))).float()
 
 
 def _drawn_own(drawn_S: Tensor, tags_BP: Tensor) -> Tensor:

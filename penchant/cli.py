@@ -1,0 +1,147 @@
+"""The command line: each command is one call of the pipeline, and a drawing of what came back."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import penchant
+from penchant.errors import ConfigError, PenchantError
+from penchant.files import aside
+from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
+from penchant.pipeline import EXAMPLES, Run, run
+from penchant.terminal import bars, console, show_explanation, show_found, show_metrics, show_next, show_profile
+
+app = typer.Typer(
+    help="Click logs into interest: explainable tag profiles for every user.\n\n"
+    "Begin with `penchant demo`, then `penchant init` on your own tables, `penchant check`, `penchant run`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+RunFile = Annotated[Path, typer.Argument(help="The run file, see `penchant init`.", metavar="RUN.toml")]
+Folder = Annotated[Path, typer.Argument(help="The run folder, such as runs/demo.", metavar="RUN")]
+Out = Annotated[Path, typer.Option("--out", help="The folder to write to; the same again goes on where it stopped.")]
+User = Annotated[str, typer.Argument(help="The user's id, as in the log.")]
+
+
+@app.command()
+def init(
+    paths: Annotated[list[Path], typer.Argument(help="Table files, or a folder of them: Parquet, CSV, JSON lines.")],
+    out: Annotated[Path, typer.Option("--out", help="The run file to write.")] = Path("run.toml"),
+) -> None:
+    """Look at your tables and write a run file for them; says what it could not guess."""
+    if out.exists():
+        raise ConfigError(f"{out} exists; remove it, or give another --out")
+    source = known_source(paths)
+    text = source_toml(source, paths[0].resolve()) if source else as_toml(propose([f.resolve() for f in find_tables(paths)]))
+    with aside(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    console.print(text, markup=False, highlight=False)
+    console.print(f"Written to [bold]{out}[/bold]. Look it over, then: [cyan]penchant check {out}[/cyan]")
+
+
+@app.command()
+def check(file: RunFile) -> None:
+    """Read the tables and report what is in them, before anything long starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        with bars() as report:
+            log = Run.start(file, Path(folder)).check(report)
+        show_found(log.found)
+    console.print(f"Good to go: [cyan]penchant run {file} --out runs/{file.stem}[/cyan]")
+
+
+@app.command(name="run")
+def run_all(file: RunFile, out: Out) -> None:
+    """Everything: check, prepare, train, evaluate, profile. Stopped at any moment, the same command goes on."""
+    with bars() as report:
+        finished = run(file, out, report=report)
+    _show_run(finished)
+
+
+@app.command()
+def demo(out: Out = Path("runs/demo")) -> None:
+    """The whole path on the embedded example, MovieLens latest-small: about a minute."""
+    with bars() as report:
+        finished = run(EXAMPLES / "ml-latest-small.toml", out, report=report)
+    _show_run(finished)
+
+
+@app.command()
+def prepare(file: RunFile, out: Out) -> None:
+    """Only check the tables and prepare vocabularies, features and labels."""
+    with bars() as report:
+        prepared = Run.start(file, out).prepare(report)
+    for name, value in prepared.manifest.items():
+        console.print(f"{name}: {value}")
+    console.print(f"Next: [cyan]penchant train {out}[/cyan]")
+
+
+@app.command()
+def train(folder: Folder) -> None:
+    """Only train the model of a prepared run."""
+    with bars() as report:
+        Run.open(folder).train(report)
+    console.print(f"Next: [cyan]penchant evaluate {folder}[/cyan]")
+
+
+@app.command()
+def evaluate(folder: Folder) -> None:
+    """Only evaluate a trained model beside every baseline."""
+    opened = Run.open(folder)
+    with bars() as report:
+        metrics = opened.evaluate(report)
+    show_metrics(metrics, opened.config.model.name)
+
+
+@app.command()
+def profiles(folder: Folder) -> None:
+    """Only write the profiles of all users."""
+    with bars() as report:
+        written = Run.open(folder).build_profiles(report)
+    console.print(f"Profiles are in [bold]{written}[/bold]")
+
+
+@app.command()
+def profile(folder: Folder, user: User) -> None:
+    """One user: tags with their preference, the latest clicks, where the attention went."""
+    opened = Run.open(folder)
+    show_profile(opened.profile(user), opened.clicks(user))
+
+
+@app.command()
+def explain(
+    folder: Folder,
+    user: User,
+    tag: Annotated[str | None, typer.Argument(help="The tag; the user's best if not given.")] = None,
+) -> None:
+    """Why a user has a preference for a tag: what each value, and each pair of them, adds to it."""
+    show_explanation(Run.open(folder).explain(user, tag))
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        console.print(penchant.__version__)
+        raise typer.Exit
+
+
+def _show_run(finished: Run) -> None:
+    show_metrics(finished.metrics, finished.config.model.name)
+    user = finished.some_user()
+    show_profile(finished.profile(user), finished.clicks(user), most=6)
+    show_next(finished.folder, user)
+
+
+def main() -> None:
+    """The console script `penchant`."""
+    try:
+        app()
+    except PenchantError as error:
+        console.print(f"[red]error[/red]: {error}", markup=True, highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None

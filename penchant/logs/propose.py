@@ -1,0 +1,256 @@
+"""Look at somebody's tables and propose how they map to Penchant's; say what could not be guessed."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from penchant.errors import DataError
+from penchant.logs.read import read_sample
+from penchant.logs.tables import FORMATS
+
+UNSURE = "?"
+
+_ROLES = {
+    "user": r"user|uid|visitor|customer|member|reader|viewer|account_id|device_id|cookie",
+    "item": r"item|article|movie|film|product|sku|artist|track|song|video|news|doc|document|content|book|asin|post|page",
+    "time": r"time|timestamp|ts|date|datetime|created|seq_pos|position",
+    "clicked": r"click|clicked|is_click|label|rating|score|stars",
+    "tag": r"tag|tags|keyword|keywords|topic|topics|attr|attribute|attributes|label|genre|genres|category|categories",
+}
+_ID = r"(_?ids?)?$"
+_FILES = {
+    "movielens": [{"ratings", "movies", "tags"}, {"interactions", "movies", "movie_tags"}, {"ratings", "movies", "users"}],
+    "s3rec": [{"sequences", "item_attributes"}],
+    "hetrec-lastfm": [{"user_tag_artist", "tags", "artists"}],
+    "globo": [{"clicks", "articles_category_bounds"}],
+}
+
+
+@dataclass
+class Proposal:
+    """Sections of a run file (a list of "key = value" lines each), and what a person has to look at."""
+
+    sections: dict[str, list[str]] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
+    label: str = "tags"
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file, its columns, a few rows, and the column that plays each role."""
+
+    path: Path
+    sample: pl.DataFrame
+    roles: dict[str, str]
+
+    @property
+    def rest(self) -> list[str]:
+        """Columns without a role."""
+        return [name for name in self.sample.columns if name not in self.roles.values()]
+
+
+def find_tables(paths: list[Path]) -> list[Path]:
+    """Table files among `paths` and in the folders among them. Raises DataError where there are none."""
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if file.suffix.lower() in FORMATS
+    ]
+    if not files:
+        names = ", ".join(str(path) for path in paths)
+        raise DataError(f"no table in {names}; give files or a folder with files ending in {', '.join(FORMATS)}")
+    return files
+
+
+def known_source(paths: list[Path]) -> str | None:
+    """The name of the public data set that a folder holds, by its file names."""
+    if len(paths) != 1 or not paths[0].is_dir():
+        return None
+    there = {file.stem for file in paths[0].iterdir() if file.suffix in FORMATS}
+    return next((name for name, layouts in _FILES.items() if any(need <= there for need in layouts)), None)
+
+
+def propose(files: list[Path]) -> Proposal:
+    """A mapping for the tables; UNSURE stands where a person must fill in."""
+    tables = [_look(path) for path in files]
+    proposal = Proposal()
+    events = _events_table(tables)
+    item_column = events.roles.get("item", UNSURE)
+    _propose_events(events, proposal)
+    for table in tables:
+        if table is not events:
+            _propose_side_table(table, item_column, proposal)
+    if not any("tags" in line for name, lines in proposal.sections.items() if "item" in name for line in lines):
+        _propose_label(proposal)
+    return proposal
+
+
+def _look(path: Path) -> Table:
+    sample = read_sample(path)
+    roles: dict[str, str] = {}
+    for role, words in _ROLES.items():
+        for name, dtype in sample.schema.items():
+            if name in roles.values() or role in roles:
+                continue
+            plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+            if re.search(rf"(^|_)({words}){_ID}", plain) and _fits(role, dtype):
+                roles[role] = name
+    return Table(path, sample, roles)
+
+
+def _fits(role: str, dtype: pl.DataType) -> bool:
+    if role in ("user", "item"):
+        return dtype.is_integer() or dtype == pl.String
+    if role == "clicked":
+        return dtype.is_numeric() or dtype in (pl.Boolean, pl.String)
+    return role != "time" or dtype.is_numeric() or dtype.is_temporal() or dtype == pl.String
+
+
+def _events_table(tables: list[Table]) -> Table:
+    """The table that has users and items; of several, one that is not about tags, then the one with most bytes."""
+    candidates = [table for table in tables if {"user", "item"} <= table.roles.keys()] or tables
+    return max(candidates, key=lambda table: ("tag" not in table.roles, table.path.stat().st_size))
+
+
+def _propose_events(table: Table, proposal: Proposal) -> None:
+    lines = [f'files = "{table.path}"']
+    for role in ("user", "item"):
+        name = table.roles.get(role, UNSURE)
+        lines.append(f'{role} = "{name}"')
+        if name == UNSURE:
+            proposal.notes.append(f"{table.path.name}: which column is the {role}? It has {_listed(table)}")
+    if "time" in table.roles:
+        lines.append(f'time = "{table.roles["time"]}"')
+    elif {"year", "month", "day"} <= set(table.sample.columns):
+        lines.append('time = ["year", "month", "day"]')
+    else:
+        proposal.notes.append(f"{table.path.name}: no column looks like a time, so the order of the rows will count")
+    lines += _clicked_lines(table, proposal)
+    proposal.sections["logs.tables.events"] = lines
+
+
+def _clicked_lines(table: Table, proposal: Proposal) -> list[str]:
+    if "clicked" not in table.roles:
+        proposal.notes.append(f"{table.path.name}: no column says what was clicked, so every row counts as a click")
+        return []
+    name = table.roles["clicked"]
+    values = table.sample[name]
+    if values.dtype.is_numeric() and values.n_unique() > 2:
+        high, low = values.quantile(0.5), values.quantile(0.1)
+        proposal.notes.append(f"{name} looks like a rating: from {high} up is a click, to {low} is not; set them yourself")
+        return [f'clicked = "{name}"', f"clicked_at_least = {float(high or 0)}", f"not_clicked_at_most = {float(low or 0)}"]
+    return [f'clicked = "{name}"']
+
+
+def _propose_side_table(table: Table, item_column: str, proposal: Proposal) -> None:
+    item = item_column if item_column in table.sample.columns else table.roles.get("item")
+    user = table.roles.get("user")
+    if item and "tag" in table.roles and (user or table.sample[item].is_duplicated().any()):
+        field_name = _field_name(table.roles["tag"], proposal)
+        section = f"[logs.tables.item_values:{table.path.stem}"
+        proposal.sections[section] = [
+            f'field = "{field_name}"',
+            f'files = "{table.path}"',
+            f'item = "{item}"',
+            f'value = "{table.roles["tag"]}"',
+            "top = 5",
+        ]
+        _use(field_name, 30, proposal)
+    elif item and not user:
+        _propose_columns("items", "item", item, table, proposal)
+    elif user and not item:
+        _propose_columns("users", "user", user, table, proposal)
+    else:
+        proposal.notes.append(f"{table.path.name} is left out: it looks like neither items, users nor tags ({_listed(table)})")
+
+
+def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: Proposal) -> None:
+    if f"logs.tables.{kind}" in proposal.sections:
+        proposal.notes.append(f"{table.path.name} is left out: there is a table of {kind} already; join the two")
+        return
+    chosen = {}
+    for name in table.sample.columns:
+        if name != column and _is_categorical(table.sample[name]):
+            chosen[_field_name(name, proposal)] = name
+    pairs = ", ".join(f'{field_name} = "{name}"' for field_name, name in chosen.items())
+    proposal.sections[f"logs.tables.{kind}"] = [
+        f'files = "{table.path}"',
+        f'{key} = "{column}"',
+        f"fields = {{ {pairs} }}",
+    ]
+    separators = [_separator(table.sample[name]) for name in chosen.values()]
+    found = next((separator for separator in separators if separator), None)
+    if found and kind == "items":
+        proposal.sections["logs.tables.items"].append(f'separator = "{found}"')
+        proposal.notes.append(f"{table.path.name}: lists are taken to be separated by {found!r}")
+    for field_name in chosen:
+        _use(field_name, 30 if kind == "items" else 1, proposal)
+
+
+def _propose_label(proposal: Proposal) -> None:
+    fields = [line.split("name = ")[1].split('"')[1] for line in proposal.fields]
+    if not fields:
+        proposal.notes.append("no table gives the items tags; add one, there is nothing to predict without")
+        proposal.label = UNSURE
+        return
+    proposal.label = fields[0]
+    proposal.notes.append(f"no field is called tags; {fields[0]!r} is predicted instead: change labels.field if that is wrong")
+
+
+def _field_name(column: str, proposal: Proposal) -> str:
+    """Tags are called tags, whatever the column; other fields by their column."""
+    taken = " ".join(line for lines in proposal.sections.values() for line in lines)
+    if re.fullmatch(rf"(tag|tags|keyword|keywords|attr|attribute|attributes|topic|topics){_ID}", column.lower()):
+        return "tags" if '"tags"' not in taken and "tags =" not in taken else re.sub(r"\W", "_", column)
+    return re.sub(r"\W", "_", column)
+
+
+def _use(field_name: str, limit: int, proposal: Proposal) -> None:
+    proposal.fields.append(f'{{ name = "{field_name}", limit = {limit} }}')
+
+
+def _is_categorical(values: pl.Series) -> bool:
+    """Lists, and texts or whole numbers that repeat; titles and free text do not."""
+    if isinstance(values.dtype, pl.List | pl.Array):
+        return True
+    if values.dtype.is_float() or values.dtype.is_temporal() or values.null_count() == len(values):
+        return False
+    return bool(_separator(values)) or values.n_unique() <= max(2, len(values) // 2)
+
+
+def _separator(values: pl.Series) -> str | None:
+    """What separates the parts of a text that is a list: "|" or ";" in many rows."""
+    if values.dtype != pl.String:
+        return None
+    return next((mark for mark in "|;" if (values.str.contains(mark, literal=True).mean() or 0) > 0.2), None)
+
+
+def _listed(table: Table) -> str:
+    return ", ".join(table.sample.columns)
+
+
+def as_toml(proposal: Proposal) -> str:
+    """The run file, with what a person has to look at on top."""
+    notes = "".join(f"# - {note}\n" for note in proposal.notes)
+    head = f"# Look at these before you run:\n{notes}\n" if notes else ""
+    parts = []
+    for name, lines in proposal.sections.items():
+        title = "[[logs.tables.item_values]]" if name.startswith("[") else f"[{name}]"
+        parts.append("\n".join([title, *lines]))
+    item_field = '{ name = "item", limit = 30, last = 30, order = "recent" }'
+    fields = ",\n".join(f"  {line}" for line in [*dict.fromkeys(proposal.fields), item_field])
+    parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ item = 5 }}")
+    parts.append(f'[labels]\nfield = "{proposal.label}"')
+    return head + "\n\n".join(parts) + "\n"
+
+
+def source_toml(source: str, folder: Path) -> str:
+    """The run file of a known data set."""
+    return (
+        f'[logs]\nsource = "{source}"\nfolder = "{folder}"\n\n[features]\nfields = [\n  {{ name = "tags", limit = 30 }},\n'
+        '  { name = "item", limit = 30, last = 30, order = "recent" },\n]\nmin_count = { item = 5 }\n'
+    )

@@ -1,0 +1,220 @@
+"""What a person sees in the terminal: progress bars, tables, a profile drawn with bars."""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from penchant import progress
+from penchant.profiles.explain import Explanation, Profile, TagPreference
+from penchant.schema import ITEM, TIME
+
+BAR = 24
+console = Console()
+
+
+@contextmanager
+def bars() -> Iterator[progress.Report]:
+    """A line per step: its bar, the share done, the time left."""
+    with Progress(
+        TextColumn("{task.description:<9}"),
+        BarColumn(30),
+        TextColumn("{task.percentage:>4.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}", style="dim"),
+        console=console,
+    ) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def report(said: progress.Progress) -> None:
+            if said.step not in tasks:
+                tasks[said.step] = shown.add_task(said.step, total=said.total, detail="")
+            shown.update(tasks[said.step], completed=said.done, total=said.total, detail=said.detail)
+
+        yield report
+        for task in tasks.values():
+            shown.update(task, completed=shown.tasks[task].total)
+
+
+def show_found(found: dict[str, Any]) -> None:
+    """What `penchant check` tells."""
+    table = _table("Found", right=[1])
+    for name, value in _facts(found):
+        table.add_row(name, value)
+    console.print(table)
+    fields = _table("Fields of the items", right=[1, 2, 3])
+    for column in ("field", "values", "items with any", "per item"):
+        fields.add_column(column)
+    for name, said in found["fields"].items():
+        fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", f"{said['per_item']:.2f}")
+    console.print(fields)
+    if found["rejected"]:
+        rejected = _table("Rows set aside (all of them in log/rejected.parquet)", right=[0])
+        for reason, count in sorted(found["rejected"].items(), key=lambda pair: -pair[1]):
+            rejected.add_row(f"{count:,}", escape(reason))
+        console.print(rejected)
+
+
+def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "rows read", f"{found['rows']:,}"
+    if found["left_out"]:
+        yield "left out, neither clicked nor not", f"{found['left_out']:,}"
+    yield "rows set aside", f"{sum(found['rejected'].values()):,}"
+    yield "events", f"{found['events']:,}"
+    yield "clicked", f"{found['clicked'] / found['events']:.1%}"
+    if found["clicked"] == found["events"]:
+        yield "un-clicked items", "none logged; sampled by popularity where a loss needs them"
+    yield "users", f"{found['users']:,} ({found['users_with_one_event']:,} with one event only: profiles, no training)"
+    yield "items in their tables", f"{found['items_in_table']:,}"
+    yield "events whose item has any field", f"{found['events_with_fields'] / found['events']:.1%}"
+    yield "rows after a later one of the user", f"{found['backwards']:,} (sorted)"
+    if found["time_unit"] == "position":
+        yield "times", "positions, no common clock"
+    else:
+        yield "from", f"{_moment(found['first'])}, times read as {found['time_unit']}"
+        yield "to", _moment(found["last"])
+
+
+def show_metrics(metrics: dict[str, Any], model: str) -> None:
+    """The model beside every baseline, with 95 % intervals; then the paired differences."""
+    names = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
+    last = names[-1].removeprefix("prec@")
+    names += [f"recall@{last}", f"ndcg@{last}", f"coverage@{last}"]
+    users = metrics["samples"]["test"]
+    table = _table(f"{users:,} test users, mean ± half the 95 % interval", right=range(1, len(names) + 1))
+    for column in ["", *names]:
+        table.add_column(column.capitalize().replace("Ndcg", "NDCG"))
+    for scorer, scores in metrics["scores"].items():
+        style = "bold" if scorer == "model" else ""
+        cells = [_cell(scores[name]) for name in names]
+        table.add_row(model if scorer == "model" else scorer, *cells, style=style)
+    for scorer, differences in metrics["model_minus"].items():
+        cells = [_difference(differences[name]) if name in differences else "" for name in names]
+        table.add_row(f"{model} - {scorer}", *cells, style="dim")
+    console.print(table)
+
+
+def _cell(score: dict[str, float]) -> str:
+    return f"{score['mean']:.3f} ±{score['half']:.3f}" if "half" in score else f"{score['mean']:.3f}"
+
+
+def _difference(score: dict[str, float]) -> str:
+    return f"{score['mean']:+.3f} ±{score['half']:.3f}"
+
+
+def show_profile(profile: Profile, clicks: pl.DataFrame, *, most: int = 10) -> None:
+    """Tags with bars, the latest clicks, where the attention went."""
+    parts: list[RenderableType] = [
+        _preferences("Tags clicked", profile.clicked[:most], clicks=True),
+        _preferences("Tags not clicked yet", profile.unseen[:most], clicks=False),
+        _clicks(clicks, most),
+        _attention(profile, most),
+    ]
+    console.print(Panel(Group(*parts), title=f"user {escape(profile.user)}", border_style="dim"))
+
+
+def _preferences(title: str, preferences: Sequence[TagPreference], *, clicks: bool) -> Table:
+    table = _table(title, right=[2, 3, 4])
+    for column in ["tag", "", "preference", "rank", "clicks"][: 5 if clicks else 4]:
+        table.add_column(column)
+    scores = [one.preference for one in preferences]
+    low, high = min([0.0, *scores]), max([0.0, *scores])
+    for one in preferences:
+        share = (one.preference - low) / ((high - low) or 1)
+        cells = [escape(one.tag), _bar(share), f"{one.preference:.2f}", f"{one.rank:,}", f"{one.clicks:,}"]
+        table.add_row(*cells[: 5 if clicks else 4])
+    if not preferences:
+        table.add_row("[dim]none[/dim]")
+    return table
+
+
+def _clicks(clicks: pl.DataFrame, most: int) -> Table:
+    table = _table(f"Latest of {len(clicks):,} clicks")
+    for row in clicks.head(most).iter_rows(named=True):
+        when = _moment(row[TIME]) if row[TIME] > 1e8 else f"no. {row[TIME]:.0f}"
+        table.add_row(f"[dim]{when}[/dim]", escape(row[ITEM]), f"[dim]{escape(', '.join(row['tags'] or []))}[/dim]")
+    return table
+
+
+def _attention(profile: Profile, most: int) -> Table:
+    heads = len(next(iter(profile.fields.values())))
+    table = _table("Where the attention went", right=range(2, 3 + heads))
+    for column in ["field", "value", "weight", *(f"head {head + 1}" for head in range(heads))]:
+        table.add_column(column)
+    for field, shares in profile.fields.items():
+        table.add_row(f"[bold]{escape(field)}[/bold]", "[bold]all[/bold]", "", *(f"[bold]{share:.0%}[/bold]" for share in shares))
+    for value in profile.values[:most]:
+        table.add_row(escape(value.field), escape(value.value), f"{value.weight:g}", *(f"{one:.1%}" for one in value.attention))
+    return table
+
+
+def show_explanation(why: Explanation, *, most: int = 8) -> None:
+    """What each value and each pair of values adds to one preference."""
+    tag = why.preference
+    console.print(
+        f"user [bold]{escape(why.user)}[/bold] prefers [bold]{escape(tag.tag)}[/bold] at {tag.preference:.2f} (rank {tag.rank:,}"
+        f", clicked {tag.clicks:,} times); knowing nothing of the user it would be {why.without:.2f}"
+    )
+    for title, effects in [("Each value adds", why.alone), ("Each pair adds, beyond the two alone", why.together)]:
+        table = _table(title, right=[1])
+        largest = max((abs(effect.effect) for effect in effects), default=1.0) or 1.0
+        for effect in effects[:most]:
+            colour = "green" if effect.effect > 0 else "red"
+            bar = f"[{colour}]{_bar(abs(effect.effect) / largest)}[/{colour}]"
+            table.add_row(escape(" × ".join(effect.values)), f"{effect.effect:+.3f}", bar)
+        console.print(table)
+
+
+def show_next(folder: Path, user: str) -> None:
+    """Where everything is and what to try."""
+    console.print(f"\nThe run is in [bold]{folder}[/bold]: metrics.json, profiles/*.parquet, model/. Try next:")
+    for command in (
+        f"penchant profile {folder} {user}",
+        f"penchant explain {folder} {user}",
+        "penchant init my-tables/ --out my-run.toml",
+    ):
+        console.print(f"  [cyan]{escape(command)}[/cyan]")
+
+
+def _table(title: str, right: Sequence[int] = ()) -> Table:
+    """A table whose columns may still be added; `right`: those of numbers."""
+    return _Aligned(right, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_header=True)
+
+
+class _Aligned(Table):
+    """Aligns columns by their number, also those that rich adds for headless rows."""
+
+    def __init__(self, right: Sequence[int], **options: Any) -> None:
+        super().__init__(**options)
+        self._right = right
+
+    def add_column(self, header: RenderableType = "", *args: Any, **options: Any) -> None:
+        justify = "right" if len(self.columns) in self._right else "left"
+        super().add_column(header, *args, justify=justify, **options)
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        while len(self.columns) < len(cells):
+            self.add_column()
+            self.show_header = any(column.header for column in self.columns)
+        super().add_row(*cells, **options)
+
+
+def _bar(share: float) -> str:
+    """Eighths of a block, so that small differences show."""
+    eighths = round(max(0.0, min(1.0, share)) * BAR * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+
+
+def _moment(time_s: float) -> str:
+    return datetime.datetime.fromtimestamp(time_s, datetime.UTC).strftime("%Y-%m-%d %H:%M")

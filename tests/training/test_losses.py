@@ -1,0 +1,89 @@
+"""Losses beyond their golden values: softmax, full and sampled."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn, tensor
+
+from penchant.training.losses import LabelBatch, joint, sampled_softmax, separate, softmax
+
+VOCABULARY = 42
+
+
+def given(vocabulary: int = VOCABULARY) -> tuple[torch.Tensor, nn.Embedding, LabelBatch]:
+    torch.manual_seed(1)
+    tag = nn.Embedding(vocabulary, 3, padding_idx=0)
+    # Two users: tags 5 (twice) and 7 clicked, 9 not; tag 11 clicked.
+    tags_BKN = tensor([[[5, 7], [5, 0], [9, 0]], [[11, 0], [0, 0], [0, 0]]])
+    return torch.randn(2, 3), tag, LabelBatch(tags_BKN, tensor([[True, True, False], [True, False, False]]))
+
+
+def test_softmax_is_the_mean_over_distinct_clicked_tags() -> None:
+    user_BU, tag, labels = given()
+    log_BV = torch.log_softmax(user_BU @ tag.weight[2:].T, 1)
+    expected = -(log_BV[0, 5 - 2] + log_BV[0, 7 - 2] + log_BV[1, 11 - 2]) / 3
+    torch.testing.assert_close(softmax(user_BU, tag, labels), expected)
+
+
+def test_softmax_of_nothing_clicked_is_zero() -> None:
+    user_BU, tag, labels = given()
+    nothing = LabelBatch(labels.tags_BKN, torch.zeros_like(labels.clicked_BK))
+    assert softmax(user_BU, tag, nothing) == 0
+    assert sampled_softmax(user_BU, tag, nothing, 10) == 0
+
+
+def test_sampled_softmax_with_many_draws_is_each_clicked_tag_against_all_not_clicked() -> None:
+    user_BU, tag, labels = given()
+    scores_BV = (user_BU @ tag.weight.T).detach()
+    losses = []
+    for user, own in [(0, [5, 7]), (1, [11])]:
+        others = [number for number in range(2, VOCABULARY) if number not in own]
+        losses += [torch.logsumexp(scores_BV[user, [one, *others]], 0) - scores_BV[user, one] for one in own]
+    found = sampled_softmax(user_BU, tag, labels, 20_000)
+    torch.testing.assert_close(found, torch.stack(losses).mean(), atol=1e-4, rtol=1e-4)
+
+
+def test_sampled_softmax_equals_its_formula_in_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    user_BU, tag, labels = given()
+    drawn = np.array([3, 5, 20, 3, 40])
+    monkeypatch.setattr("penchant.training.losses.log_uniform", lambda *_: torch.from_numpy(drawn - 2))
+    vectors, users = tag.weight.detach().numpy().astype(float), user_BU.numpy().astype(float)
+
+    def corrected(user: int, number: int) -> float:
+        rank = number - 2
+        once = np.log((rank + 2) / (rank + 1)) / np.log(VOCABULARY - 2 + 1)
+        return float(users[user] @ vectors[number] - np.log(1 - (1 - once) ** 5))
+
+    losses = []
+    for user, own in [(0, [5, 7]), (1, [11])]:
+        others = sum(np.exp(corrected(user, number)) for number in {3, 5, 20, 40} - set(own))
+        losses += [np.log1p(others / np.exp(corrected(user, one))) for one in own]
+    found = float(sampled_softmax(user_BU, tag, labels, 5).detach())
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_sampled_softmax_moves_only_rows_of_the_batch() -> None:
+    user_BU, tag, labels = given(1000)
+    sampled_softmax(user_BU.requires_grad_(), tag, labels, 8).backward()
+    assert tag.weight.grad is not None
+    moved = tag.weight.grad.abs().sum(1).nonzero().flatten().tolist()
+    assert {5, 7, 11} <= set(moved)
+    assert len(moved) <= 3 + 8
+
+
+def test_a_drawn_tag_that_the_user_clicked_does_not_compete() -> None:
+    """With a vocabulary of one's own tags alone there is no competitor left, so the loss is zero."""
+    tag = nn.Embedding(4, 3, padding_idx=0)
+    labels = LabelBatch(tensor([[[2, 3]]]), tensor([[True]]))
+    assert float(sampled_softmax(torch.randn(1, 3), tag, labels, 50).detach()) == 0.0
+
+
+def test_a_user_without_labels_does_not_dilute_the_mean() -> None:
+    user_BU, tag, labels = given()
+    more = LabelBatch(
+        torch.cat([labels.tags_BKN, torch.zeros(1, 3, 2, dtype=torch.long)]),
+        torch.cat([labels.clicked_BK, torch.zeros(1, 3, dtype=torch.bool)]),
+    )
+    users = torch.cat([user_BU, torch.randn(1, 3)])
+    for loss in (separate, joint, softmax):
+        torch.testing.assert_close(loss(users, tag, more), loss(user_BU, tag, labels))

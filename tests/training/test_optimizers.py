@@ -1,0 +1,78 @@
+"""Row-wise Adagrad against a dense computation, and which weights which optimizer gets."""
+
+import torch
+from torch import nn, tensor
+
+from penchant.training.optimizers import RowwiseAdagrad, make_optimizers, restore, state_of
+
+
+def test_rowwise_adagrad_equals_its_formula() -> None:
+    torch.manual_seed(0)
+    table = nn.Embedding(6, 3, sparse=True)
+    expected, squares = table.weight.detach().clone(), torch.zeros(6)
+    optimizer = RowwiseAdagrad([table.weight], lr=0.1)
+    for ids in (tensor([1, 4, 4]), tensor([4, 2, 1])):
+        optimizer.zero_grad()
+        table(ids).square().sum().backward()
+        gradient = torch.zeros(6, 3).index_add_(0, ids, 2 * expected[ids])
+        optimizer.step()
+        squares += gradient.square().mean(1)
+        expected -= 0.1 * gradient / (squares.sqrt() + 1e-8)[:, None]
+        torch.testing.assert_close(table.weight.detach(), expected)
+
+
+def test_only_rows_of_the_batch_move() -> None:
+    table = nn.Embedding(1000, 3, sparse=True)
+    before = table.weight.detach().clone()
+    optimizer = RowwiseAdagrad([table.weight], lr=0.1)
+    table(tensor([7, 9])).sum().backward()
+    optimizer.step()
+    assert (table.weight != before).any(1).nonzero().flatten().tolist() == [7, 9]
+
+
+class Model(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.large, self.small = nn.Embedding(100, 2), nn.Embedding(10, 2)
+        self.layer = nn.Linear(2, 1)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.layer(self.large(ids) + self.small(ids % 10)).sum()
+
+
+def optimizers_of(model: Model) -> list[torch.optim.Optimizer]:
+    return make_optimizers(model, rate=0.01, weight_decay=0.1, large_table_rows=50, large_table_rate=0.1)
+
+
+def test_large_tables_become_sparse_and_only_layers_decay() -> None:
+    model = Model()
+    adam, adagrad = optimizers_of(model)
+    assert (model.large.sparse, model.small.sparse) == (True, False)
+    assert [weight is model.large.weight for weight in adagrad.param_groups[0]["params"]] == [True]
+    decayed = adam.param_groups[0]
+    assert decayed["weight_decay"] == 0.1
+    assert [weight is model.layer.weight for weight in decayed["params"]] == [True]
+
+
+def test_restored_optimizers_go_on_as_if_never_stopped() -> None:
+    torch.manual_seed(0)
+    model = Model()
+    optimizers = optimizers_of(model)
+
+    def step(model: Model, optimizers: list[torch.optim.Optimizer]) -> None:
+        model.zero_grad()
+        model(tensor([3, 77, 3])).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    step(model, optimizers)
+    saved, weights = state_of(optimizers), {name: value.clone() for name, value in model.state_dict().items()}
+    saved = {name: value.clone() for name, value in saved.items()}
+    step(model, optimizers)
+    again = Model()
+    again.load_state_dict(weights)
+    restored = optimizers_of(again)
+    restore(restored, saved)
+    step(again, restored)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name

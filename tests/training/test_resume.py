@@ -1,0 +1,118 @@
+"""Training that is stopped goes on, and ends with the same weights as training that was not: for real, with kill -9."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import penchant
+from penchant.errors import CheckpointError, StaleVocabularyError
+from penchant.pipeline import Run, load_config
+from penchant.progress import Progress
+from penchant.training.checkpoint import load_tensors, save_tensors
+from penchant.training.loop import plan_epoch, read_metrics
+from tests.planted import changed, write_planted_run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A planted log, and a run of it that was never stopped, in `unbroken`."""
+    folder = tmp_path_factory.mktemp("planted")
+    penchant.run(write_planted_run(folder), folder / "unbroken")
+    return folder
+
+
+def weights(run: Path) -> dict[str, bytes]:
+    """Every weight to the last bit."""
+    tensors, _ = load_tensors(run / "model" / "weights.safetensors")
+    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 7, 20])
+def test_stopped_at_any_step_it_ends_with_the_same_weights(folder: Path, tmp_path: Path, stop_at: int) -> None:
+    run = Run.start(folder / "run.toml", tmp_path / "run")
+    run.prepare()
+
+    def stop(progress: Progress) -> None:
+        if progress.step == "train" and progress.done == stop_at:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run.train(stop)
+    assert not (tmp_path / "run" / "model" / "weights.safetensors").exists()
+    run.train()
+    assert weights(tmp_path / "run") == weights(folder / "unbroken")
+    curves = [read_metrics(one / "model") for one in (tmp_path / "run", folder / "unbroken")]
+    assert [line["validation"] for line in curves[0]] == [line["validation"] for line in curves[1]]
+
+
+def test_killed_again_and_again_a_run_ends_like_an_unbroken_one(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "penchant", "run", str(folder / "run.toml"), "--out", str(out)]
+    for sign in ("log/source.json", "prepared/plan.json", "model/checkpoint.safetensors", "profiles/weights.json"):
+        _kill_when(command, out / sign)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert weights(out) == weights(folder / "unbroken")
+    assert Run.open(out).metrics["scores"] == Run.open(folder / "unbroken").metrics["scores"]
+    kept = sorted(path.name for path in (out / "profiles").glob("*.parquet"))
+    assert kept == sorted(path.name for path in (folder / "unbroken" / "profiles").glob("*.parquet"))
+    assert not list(out.rglob("*.part"))
+
+
+def _kill_when(command: list[str], sign: Path) -> None:
+    """Start the command and kill -9 it as soon as a file is there (or let it end, if it is too quick)."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    while process.poll() is None and not sign.exists():
+        time.sleep(0.002)
+    if process.poll() is None:
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+
+def test_another_seed_gives_other_weights(folder: Path, tmp_path: Path) -> None:
+    config = changed(load_config(folder / "run.toml"), training={"seed": 1})
+    run = Run.start(config, tmp_path / "run", base=folder)
+    run.prepare()
+    run.train()
+    assert weights(tmp_path / "run") != weights(folder / "unbroken")
+
+
+def test_every_row_is_trained_on_once_an_epoch() -> None:
+    steps = plan_epoch([5, 0, 3], batch=2, seed=0, epoch=4)
+    assert sorted((step.shard, row) for step in steps for row in step.rows.tolist()) == [
+        *((0, row) for row in range(5)),
+        *((2, row) for row in range(3)),
+    ]
+    again = plan_epoch([5, 0, 3], batch=2, seed=0, epoch=4)
+    assert all(torch.equal(one.rows, other.rows) for one, other in zip(steps, again, strict=True))
+
+
+def test_weights_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) -> None:
+    path = folder / "unbroken" / "model" / "weights.safetensors"
+    kept = path.read_bytes()
+    tensors, said = load_tensors(path)
+    try:
+        save_tensors(path, tensors, {**said, "vocabularies": '{"tags": "0123456789abcdef"}'})
+        with pytest.raises(StaleVocabularyError, match="0123456789abcdef.*but this run has"):
+            _ = Run.open(folder / "unbroken").model
+        save_tensors(path, tensors, {**said, "model": "{}"})
+        with pytest.raises(CheckpointError, match="another model config: {}"):
+            _ = Run.open(folder / "unbroken").model
+    finally:
+        path.write_bytes(kept)
+
+
+def test_a_damaged_weights_file_is_refused(folder: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "weights.safetensors"
+    damaged.write_bytes((folder / "unbroken" / "model" / "weights.safetensors").read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"weights.safetensors is damaged"):
+        load_tensors(damaged)
