@@ -18,7 +18,7 @@ from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import write_shard
 from penchant.features.vocabulary import COUNT, Vocabulary
 from penchant.features.windows import SPLITS, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
-from penchant.files import aside, read_json, remove, write_json
+from penchant.files import read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, RESERVED, TIME, USER
@@ -116,9 +116,13 @@ def _refuse_unknown_sources(log: Log, plan: Plan) -> None:
     there = [ITEM, *log.items().columns[1:], *log.users().columns[1:]]
     for source in plan.sources:
         if source not in there:
-            raise ConfigError(f"the run file uses field {source!r}, which no table fills; there are: {', '.join(there)}")
+            raise ConfigError(
+                f"the run file uses field {source!r}, which no table fills; there are: {', '.join(there)}"
+            )
     if plan.labels.field not in log.items().columns[1:]:
-        raise ConfigError(f"labels.field = {plan.labels.field!r} is not a field of the items, so it cannot be predicted")
+        raise ConfigError(
+            f"labels.field = {plan.labels.field!r} is not a field of the items, so it cannot be predicted"
+        )
     if not log.items()[plan.labels.field].list.len().sum():
         raise DataError(
             f"no item has any {plan.labels.field}, so there is nothing to learn; check the mapping of "
@@ -243,9 +247,7 @@ class _Bench:
             VALUE, keep_nulls=False, empty_as_null=False
         )
         ids = self.vocabularies[source].ids(values[VALUE])
-        return values.select(
-            SAMPLE, pl.Series(VALUE, ids), pl.lit(0.0).alias(TIME), pl.lit(0, pl.Int64).alias(AGE)
-        )
+        return values.select(SAMPLE, pl.Series(VALUE, ids), pl.lit(0.0).alias(TIME), pl.lit(0, pl.Int64).alias(AGE))
 
     def _labels(self, rows: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
         tags = self.ids[self.plan.labels.field]

@@ -69,9 +69,7 @@ class Log:
         return dict(read_json(self.folder / "found.json"))
 
 
-def ingest(
-    tables: Tables, base: Path, folder: Path, *, max_rejected_share: float, report: Report = quiet
-) -> Log:
+def ingest(tables: Tables, base: Path, folder: Path, *, max_rejected_share: float, report: Report = quiet) -> Log:
     """Check the tables and write the log to `folder`, or open it where that is done already.
 
     max_rejected_share: above this share of rows that make no sense (repeats do not count) DataError is raised.
@@ -189,8 +187,8 @@ def _refuse_too_many_rejected(tally: dict[str, object], limit: float) -> None:
     if share > limit:
         common = ", ".join(f"{count:,} × {reason}" for reason, count in Counter(reasons).most_common(3))
         raise DataError(
-            f"{share:.1%} of {tally['rows']:,} rows make no sense, more than max_rejected_share = {limit:.1%}: {common}; "
-            f"mend the mapping in the run file, or raise the limit"
+            f"{share:.1%} of {tally['rows']:,} rows make no sense, more than max_rejected_share = {limit:.1%}: "
+            f"{common}; mend the mapping in the run file, or raise the limit"
         )
 
 

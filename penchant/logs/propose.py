@@ -1,7 +1,9 @@
 """Look at somebody's tables and propose how they map to Penchant's; say what could not be guessed."""
 
+import json
 import re
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 
 import polars as pl
@@ -14,14 +16,19 @@ UNSURE = "?"
 
 _ROLES = {
     "user": r"user|uid|visitor|customer|member|reader|viewer|account_id|device_id|cookie",
-    "item": r"item|article|movie|film|product|sku|artist|track|song|video|news|doc|document|content|book|asin|post|page",
+    "item": r"item|article|movie|film|product|sku|artist|track|song|video|news|doc|document|content|book|asin|post"
+    r"|page",
     "time": r"time|timestamp|ts|date|datetime|created|seq_pos|position",
     "clicked": r"click|clicked|is_click|label|rating|score|stars",
     "tag": r"tag|tags|keyword|keywords|topic|topics|attr|attribute|attributes|label|genre|genres|category|categories",
 }
 _ID = r"(_?ids?)?$"
 _FILES = {
-    "movielens": [{"ratings", "movies", "tags"}, {"interactions", "movies", "movie_tags"}, {"ratings", "movies", "users"}],
+    "movielens": [
+        {"ratings", "movies", "tags"},
+        {"interactions", "movies", "movie_tags"},
+        {"ratings", "movies", "users"},
+    ],
     "s3rec": [{"sequences", "item_attributes"}],
     "hetrec-lastfm": [{"user_tag_artist", "tags", "artists"}],
     "globo": [{"clicks", "articles_category_bounds"}],
@@ -30,10 +37,12 @@ _FILES = {
 
 @dataclass
 class Proposal:
-    """Sections of a run file (a list of "key = value" lines each), and what a person has to look at."""
+    """Sections of a run file (a list of "key = value" lines each), the limit of every field, the fields of the items
+    among them, and what a person has to look at."""
 
     sections: dict[str, list[str]] = field(default_factory=dict)
-    fields: list[str] = field(default_factory=list)
+    fields: dict[str, int] = field(default_factory=dict)
+    item_fields: list[str] = field(default_factory=list)
     label: str = "tags"
     notes: list[str] = field(default_factory=list)
 
@@ -84,7 +93,7 @@ def propose(files: list[Path]) -> Proposal:
     for table in tables:
         if table is not events:
             _propose_side_table(table, item_column, proposal)
-    if not any("tags" in line for name, lines in proposal.sections.items() if "item" in name for line in lines):
+    if proposal.label not in proposal.item_fields:
         _propose_label(proposal)
     return proposal
 
@@ -117,14 +126,14 @@ def _events_table(tables: list[Table]) -> Table:
 
 
 def _propose_events(table: Table, proposal: Proposal) -> None:
-    lines = [f'files = "{table.path}"']
+    lines = [f"files = {_quoted(table.path)}"]
     for role in ("user", "item"):
         name = table.roles.get(role, UNSURE)
-        lines.append(f'{role} = "{name}"')
+        lines.append(f"{role} = {_quoted(name)}")
         if name == UNSURE:
             proposal.notes.append(f"{table.path.name}: which column is the {role}? It has {_listed(table)}")
     if "time" in table.roles:
-        lines.append(f'time = "{table.roles["time"]}"')
+        lines.append(f"time = {_quoted(table.roles['time'])}")
     elif {"year", "month", "day"} <= set(table.sample.columns):
         lines.append('time = ["year", "month", "day"]')
     else:
@@ -139,33 +148,40 @@ def _clicked_lines(table: Table, proposal: Proposal) -> list[str]:
         return []
     name = table.roles["clicked"]
     values = table.sample[name]
-    if values.dtype.is_numeric() and values.n_unique() > 2:
+    if values.dtype.is_numeric() and not values.drop_nulls().is_in([0, 1]).all():
         high, low = values.quantile(0.5), values.quantile(0.1)
-        proposal.notes.append(f"{name} looks like a rating: from {high} up is a click, to {low} is not; set them yourself")
-        return [f'clicked = "{name}"', f"clicked_at_least = {float(high or 0)}", f"not_clicked_at_most = {float(low or 0)}"]
-    return [f'clicked = "{name}"']
+        proposal.notes.append(
+            f"{name} looks like a rating: from {high} up is a click, to {low} is not; set them yourself"
+        )
+        return [
+            f"clicked = {_quoted(name)}",
+            f"clicked_at_least = {float(high or 0)}",
+            f"not_clicked_at_most = {float(low or 0)}",
+        ]
+    return [f"clicked = {_quoted(name)}"]
 
 
 def _propose_side_table(table: Table, item_column: str, proposal: Proposal) -> None:
     item = item_column if item_column in table.sample.columns else table.roles.get("item")
     user = table.roles.get("user")
     if item and "tag" in table.roles and (user or table.sample[item].is_duplicated().any()):
-        field_name = _field_name(table.roles["tag"], proposal)
+        field_name = _add_field("items", table.roles["tag"], proposal)
         section = f"[logs.tables.item_values:{table.path.stem}"
         proposal.sections[section] = [
-            f'field = "{field_name}"',
-            f'files = "{table.path}"',
-            f'item = "{item}"',
-            f'value = "{table.roles["tag"]}"',
+            f"field = {_quoted(field_name)}",
+            f"files = {_quoted(table.path)}",
+            f"item = {_quoted(item)}",
+            f"value = {_quoted(table.roles['tag'])}",
             "top = 5",
         ]
-        _use(field_name, 30, proposal)
     elif item and not user:
         _propose_columns("items", "item", item, table, proposal)
     elif user and not item:
         _propose_columns("users", "user", user, table, proposal)
     else:
-        proposal.notes.append(f"{table.path.name} is left out: it looks like neither items, users nor tags ({_listed(table)})")
+        proposal.notes.append(
+            f"{table.path.name} is left out: it looks like neither items, users nor tags ({_listed(table)})"
+        )
 
 
 def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: Proposal) -> None:
@@ -175,11 +191,11 @@ def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: P
     chosen = {}
     for name in table.sample.columns:
         if name != column and _is_categorical(table.sample[name]):
-            chosen[_field_name(name, proposal)] = name
-    pairs = ", ".join(f'{field_name} = "{name}"' for field_name, name in chosen.items())
+            chosen[_add_field(kind, name, proposal)] = name
+    pairs = ", ".join(f"{_quoted(field_name)} = {_quoted(name)}" for field_name, name in chosen.items())
     proposal.sections[f"logs.tables.{kind}"] = [
-        f'files = "{table.path}"',
-        f'{key} = "{column}"',
+        f"files = {_quoted(table.path)}",
+        f"{key} = {_quoted(column)}",
         f"fields = {{ {pairs} }}",
     ]
     separators = [_separator(table.sample[name]) for name in chosen.values()]
@@ -187,30 +203,31 @@ def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: P
     if found and kind == "items":
         proposal.sections["logs.tables.items"].append(f'separator = "{found}"')
         proposal.notes.append(f"{table.path.name}: lists are taken to be separated by {found!r}")
-    for field_name in chosen:
-        _use(field_name, 30 if kind == "items" else 1, proposal)
 
 
 def _propose_label(proposal: Proposal) -> None:
-    fields = [line.split("name = ")[1].split('"')[1] for line in proposal.fields]
-    if not fields:
+    if not proposal.item_fields:
         proposal.notes.append("no table gives the items tags; add one, there is nothing to predict without")
         proposal.label = UNSURE
         return
-    proposal.label = fields[0]
-    proposal.notes.append(f"no field is called tags; {fields[0]!r} is predicted instead: change labels.field if that is wrong")
+    proposal.label = proposal.item_fields[0]
+    proposal.notes.append(
+        f"no field is called tags; {proposal.label!r} is predicted instead: change labels.field if that is wrong"
+    )
 
 
-def _field_name(column: str, proposal: Proposal) -> str:
-    """Tags are called tags, whatever the column; other fields by their column."""
-    taken = " ".join(line for lines in proposal.sections.values() for line in lines)
-    if re.fullmatch(rf"(tag|tags|keyword|keywords|attr|attribute|attributes|topic|topics){_ID}", column.lower()):
-        return "tags" if '"tags"' not in taken and "tags =" not in taken else re.sub(r"\W", "_", column)
-    return re.sub(r"\W", "_", column)
-
-
-def _use(field_name: str, limit: int, proposal: Proposal) -> None:
-    proposal.fields.append(f'{{ name = "{field_name}", limit = {limit} }}')
+def _add_field(kind: str, column: str, proposal: Proposal) -> str:
+    """Tags are called tags, whatever the column; other fields by their column, with a number where that is taken."""
+    name = re.sub(r"\W", "_", column)
+    words = "tag|tags|keyword|keywords|attr|attribute|attributes|topic|topics"
+    if kind == "items" and "tags" not in proposal.fields and re.fullmatch(rf"({words}){_ID}", column.lower()):
+        name = "tags"
+    taken = {"item", "label", "truth", "history", *proposal.fields}
+    name = next(free for free in chain([name], (f"{name}_{number}" for number in count(2))) if free not in taken)
+    proposal.fields[name] = 30 if kind == "items" else 1
+    if kind == "items":
+        proposal.item_fields.append(name)
+    return name
 
 
 def _is_categorical(values: pl.Series) -> bool:
@@ -226,7 +243,12 @@ def _separator(values: pl.Series) -> str | None:
     """What separates the parts of a text that is a list: "|" or ";" in many rows."""
     if values.dtype != pl.String:
         return None
-    return next((mark for mark in "|;" if (values.str.contains(mark, literal=True).mean() or 0) > 0.2), None)
+    return next((mark for mark in "|;" if values.str.contains(mark, literal=True).sum() > len(values) / 5), None)
+
+
+def _quoted(text: str | Path) -> str:
+    """A TOML string; what JSON escapes, TOML does too."""
+    return json.dumps(str(text), ensure_ascii=False)
 
 
 def _listed(table: Table) -> str:
@@ -242,15 +264,17 @@ def as_toml(proposal: Proposal) -> str:
         title = "[[logs.tables.item_values]]" if name.startswith("[") else f"[{name}]"
         parts.append("\n".join([title, *lines]))
     item_field = '{ name = "item", limit = 30, last = 30, order = "recent" }'
-    fields = ",\n".join(f"  {line}" for line in [*dict.fromkeys(proposal.fields), item_field])
+    limits = [f"{{ name = {_quoted(name)}, limit = {limit} }}" for name, limit in proposal.fields.items()]
+    fields = ",\n".join(f"  {line}" for line in [*limits, item_field])
     parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ item = 5 }}")
-    parts.append(f'[labels]\nfield = "{proposal.label}"')
+    parts.append(f"[labels]\nfield = {_quoted(proposal.label)}")
     return head + "\n\n".join(parts) + "\n"
 
 
 def source_toml(source: str, folder: Path) -> str:
     """The run file of a known data set."""
     return (
-        f'[logs]\nsource = "{source}"\nfolder = "{folder}"\n\n[features]\nfields = [\n  {{ name = "tags", limit = 30 }},\n'
+        f'[logs]\nsource = "{source}"\nfolder = {_quoted(folder)}\n\n'
+        '[features]\nfields = [\n  { name = "tags", limit = 30 },\n'
         '  { name = "item", limit = 30, last = 30, order = "recent" },\n]\nmin_count = { item = 5 }\n'
     )

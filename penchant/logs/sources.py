@@ -12,7 +12,7 @@ LIKED, DISLIKED = 3.5, 1.5
 
 
 def movielens(folder: Path) -> Tables:
-    """MovieLens: the Parquet tables of latest-small, 100K and 1M, or the CSV files of 20M and 25M as GroupLens ships them.
+    """MovieLens: the Parquet tables of latest-small, 100K and 1M, or the CSV files of 20M and 25M.
 
     Tags: the three that most users gave a film, of the tags that at least eight films have (1M); the tag genome's three
     of highest relevance (20M and 25M); genres where there is nothing better (100K); user tags (latest-small).
@@ -159,7 +159,9 @@ def _movielens_csv(folder: Path) -> Tables:
         }
     else:
         tags = _grouplens_tags("tags.csv")
-    return _tables(folder, events=_grouplens_events("ratings.csv"), items={**items, "separator": "|"}, item_values=[tags])
+    return _tables(
+        folder, events=_grouplens_events("ratings.csv"), items={**items, "separator": "|"}, item_values=[tags]
+    )
 
 
 def _grouplens_events(file: str) -> dict[str, Any]:
@@ -177,5 +179,7 @@ def _tables(folder: Path, **tables: Any) -> Tables:
         names = {"names": placed(table["names"])} if "names" in table else {}
         return {**table, **names, "files": str(folder.resolve() / table["files"])}
 
-    filled = {name: [placed(t) for t in table] if isinstance(table, list) else placed(table) for name, table in tables.items()}
+    filled = {
+        name: [placed(t) for t in table] if isinstance(table, list) else placed(table) for name, table in tables.items()
+    }
     return Tables.parse(filled, origin=str(folder))

@@ -65,7 +65,8 @@ class ItemValuesTable(Config):
     """A row per item and value, such as (article, tag); fills the item field `field`.
 
     Values of an item are ordered by the sum of `weight` (by the number of rows where it is not given), then by
-    name; values of fewer than `min_items` items are left out, then only the first `top` of each item kept. `names`: a table from value to its readable name.
+    name; values of fewer than `min_items` items are left out, then only the first `top` of each item kept.
+    names: a table from value to its readable name.
     """
 
     field: str
@@ -149,7 +150,7 @@ def expand(pattern: str, base: Path) -> Path:
 
 
 def file_format(path: Path) -> str:
-    """"parquet", "csv" or "jsonl", by the ending of the name."""
+    """ "parquet", "csv" or "jsonl", by the ending of the name."""
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:

@@ -1,0 +1,121 @@
+"""Baselines and the protocol on a planted log."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from penchant.evaluation.baselines import OwnCounts, Popularity, fit_ridge, make_baselines, popularity
+from penchant.evaluation.protocol import ModelScorer, compare, evaluate, summarize
+from penchant.features.shards import Shard
+from penchant.pipeline import Run
+from tests.planted import write_planted_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("planted")
+    run = Run.start(write_planted_run(folder), folder / "run")
+    run.prepare()
+    return run
+
+
+def dense(shard: Shard, name: str, vocabulary: int) -> np.ndarray:
+    lists = shard.history if name.startswith("history") else shard.truth
+    made = np.zeros((len(shard), vocabulary))
+    owner = np.repeat(np.arange(len(shard)), lists.lengths)
+    made[owner, lists.values] = shard.arrays[name].numpy() if name.startswith("history") else 1.0
+    return made
+
+
+def test_popularity_is_the_share_of_the_most_clicked(run: Run) -> None:
+    scores = popularity(run.tags)
+    assert scores[:2].tolist() == [-torch.inf] * 2
+    assert scores[2] == 1.0
+    np.testing.assert_allclose(scores[2:].numpy(), run.tags.counts / run.tags.counts.max(), rtol=1e-6)
+
+
+def test_own_counts_rank_by_clicks_then_popularity(run: Run) -> None:
+    shard = run.shards("test")[0]
+    counts = dense(shard, "history.counts", len(run.tags))
+    scores = OwnCounts(popularity(run.tags)).scores(shard, slice(0, len(shard))).numpy()
+    for own, scored in zip(counts, scores, strict=True):
+        expected = sorted(range(2, len(own)), key=lambda tag: (-own[tag], -popularity(run.tags)[tag].item(), tag))
+        assert [own[tag] for tag in np.argsort(-scored[2:], kind="stable") + 2] == [own[tag] for tag in expected]
+    assert np.isneginf(scores[:, :2]).all()
+
+
+def test_faded_counts_are_never_more_than_counts(run: Run) -> None:
+    shard = run.shards("test")[0]
+    assert (shard.arrays["history.faded"] <= shard.arrays["history.counts"]).all()
+    assert (shard.arrays["history.faded"] < shard.arrays["history.counts"]).any()
+
+
+def test_ridge_is_the_closed_form(run: Run) -> None:
+    train, width = run.shards("train"), len(run.tags)
+    x = np.concatenate([np.log1p(dense(shard, "history.counts", width)) for shard in train])
+    y = np.concatenate([dense(shard, "truth", width) for shard in train])
+    ridge = fit_ridge(train, run.shards("valid"), width)
+    centred_x, centred_y = x - x.mean(0), y - y.mean(0)
+    fits = {
+        penalty: np.linalg.solve(centred_x.T @ centred_x + penalty * np.eye(width), centred_x.T @ centred_y)
+        for penalty in (10.0, 100.0, 1000.0, 10_000.0)
+    }
+    assert any(np.allclose(ridge.weight_VV, weights, atol=1e-5) for weights in fits.values())
+    np.testing.assert_allclose(ridge.bias_V, y.mean(0) - x.mean(0) @ ridge.weight_VV, atol=1e-5)
+
+
+def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -> None:
+    test, width = run.shards("test"), len(run.tags)
+    made = make_baselines(run.tags, run.shards("train"), run.shards("valid"))
+    found = {name: evaluate(scorer, test, [1, 3], width).mean("prec@3") for name, scorer in made.items()}
+    assert list(found) == ["popularity", "own counts", "own counts, faded", "ridge"]
+    assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
+
+
+def test_ridge_is_left_out_for_a_large_vocabulary(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penchant.evaluation.baselines.RIDGE_MOST_TAGS", 3)
+    assert "ridge" not in make_baselines(run.tags, run.shards("train"), run.shards("valid"))
+
+
+def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer, test, width = OwnCounts(popularity(run.tags)), run.shards("test"), len(run.tags)
+    whole = evaluate(scorer, test, [1, 5], width)
+    monkeypatch.setattr("penchant.evaluation.protocol.SCORES_AT_ONCE", 3 * width)
+    parts = evaluate(scorer, test, [1, 5], width)
+    assert parts.users.equals(whole.users)
+    assert parts.coverage == whole.coverage
+
+
+def test_a_comparison_is_paired_by_user(run: Run) -> None:
+    test, width = run.shards("test"), len(run.tags)
+    own = evaluate(OwnCounts(popularity(run.tags)), test, [1], width)
+    popular = evaluate(Popularity(popularity(run.tags)), test, [1], width)
+    difference = (own.users["prec@1"] - popular.users["prec@1"]).to_numpy()
+    said = compare(own, popular)["prec@1"]
+    assert said["mean"] == pytest.approx(difference.mean())
+    assert said["half"] == pytest.approx(1.959964 * difference.std(ddof=1) / len(difference) ** 0.5)
+    assert compare(own, own)["prec@1"] == {"mean": 0.0, "half": 0.0}
+
+
+def test_more_places_than_tags_rank_them_all(run: Run) -> None:
+    result = evaluate(OwnCounts(popularity(run.tags)), run.shards("test"), [1, 500], len(run.tags))
+    assert result.coverage["coverage@500"] == 1.0
+    assert result.mean("recall@500") == 1.0
+
+
+def test_the_trained_model_learns_the_planted_interests(run: Run) -> None:
+    model = run.train()
+    result = evaluate(ModelScorer(model), run.shards("test"), [1, 3], len(run.tags))
+    assert result.mean("prec@3") > 0.8
+    assert set(summarize(result)) == {f"{m}@{k}" for m in ("prec", "recall", "ndcg", "coverage") for k in (1, 3)}
+
+
+def test_metrics_of_every_test_user_are_kept(run: Run, tmp_path: Path) -> None:
+    run.train()
+    run.evaluate()
+    kept = pl.read_parquet(run.folder / "metrics.parquet")
+    assert set(kept["scorer"].unique()) == {"model", "popularity", "own counts", "own counts, faded", "ridge"}
+    assert len(kept) == 5 * run.metrics["samples"]["test"]
