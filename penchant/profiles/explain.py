@@ -123,7 +123,7 @@ def explain(
     """
     number = names[tags].id(tag)
     if number == UNKNOWN:
-        raise UnknownTagError(f"{tag!r} is not among the {len(names[tags]):,} tags of this run; see `penchant profile`")
+        raise UnknownTagError(f"{tag!r} is not among the {len(names[tags].values):,} tags of this run; see `penchant profile`")
     places = _places(batch, profile, names)
     pairs = list(combinations(range(len(places)), 2))
     left_out = [(), *((one,) for one in range(len(places))), *pairs]

@@ -1,0 +1,205 @@
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from penchant.errors import ConfigError, DataError
+from penchant.logs import read
+from penchant.logs.read import ROW, read_batches, read_columns, read_sample, read_whole
+from penchant.logs.tables import expand, file_format, find_files
+
+IDS = ["007", str(2**40), str(2**63 + 1), "ユーザー", "пользователь", " spaced ", "NA", "null", "1e5", 'quo"te, comma']
+FORMATS = ["parquet", "csv", "jsonl"]
+Pairs = list[tuple[str | None, int]]
+
+
+def write(path: Path, frame: pl.DataFrame) -> Path:
+    writers: dict[str, Callable[[Path], object]] = {
+        ".parquet": frame.write_parquet,
+        ".csv": frame.write_csv,
+        ".jsonl": frame.write_ndjson,
+    }
+    writers[path.suffix](path)
+    return path
+
+
+def first_row(kind: str) -> int:
+    """A CSV file's first row is its header."""
+    return 2 if kind == "csv" else 1
+
+
+def rows_of(path: Path, column: str = "user") -> tuple[Pairs, list[tuple[int, str]]]:
+    """Every value with its row number, and every malformed line with its own, over all batches."""
+    batches = list(read_batches(path, [column]))
+    good = [pair for batch in batches for pair in batch.frame.select(column, ROW).rows()]
+    return good, [line for batch in batches for line in batch.malformed]
+
+
+@pytest.fixture(params=["one batch", "many batches"])
+def _batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "many batches":
+        monkeypatch.setattr(read, "BATCH_ROWS", 3)
+        monkeypatch.setattr(read, "CSV_BLOCK_BYTES", 40)
+
+
+@pytest.mark.usefixtures("_batches")
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_row_keeps_its_text_and_its_number(kind: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"log.{kind}", pl.DataFrame({"other": range(len(IDS)), "user": IDS}))
+    assert rows_of(path) == (list(zip(IDS, range(first_row(kind), 99), strict=False)), [])
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_small_batches_are_small(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "BATCH_ROWS", 3)
+    monkeypatch.setattr(read, "CSV_BLOCK_BYTES", 40)
+    path = write(tmp_path / f"log.{kind}", pl.DataFrame({"user": [f"user {n:03}" for n in range(20)]}))
+    heights = [len(batch.frame) for batch in read_batches(path, ["user"])]
+    assert len(heights) > 3
+    assert max(heights) < 6
+    assert sum(heights) == 20
+
+
+@pytest.mark.parametrize("block", [13, 16, 20, 1 << 20])
+def test_malformed_csv_lines_come_back_with_their_rows(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "CSV_BLOCK_BYTES", block)
+    path = tmp_path / "log.csv"
+    path.write_text("user,item\nshort\na,b\nx,y,z\nc,d\ne\nf,g\nq,r\ns\nt,u\nlast,of,all\n")
+    assert rows_of(path) == (
+        [("a", 3), ("c", 5), ("f", 7), ("q", 8), ("t", 10)],
+        [(2, "short"), (4, "x,y,z"), (6, "e"), (9, "s"), (11, "last,of,all")],
+    )
+
+
+def test_a_csv_of_malformed_lines_only_gives_each_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("user,item\nshort\nx,y,z\n")
+    assert rows_of(path) == ([], [(2, "short"), (3, "x,y,z")])
+
+
+def test_a_quoted_line_break_is_part_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('user,item\n"two\nlines",b\nx,y,z\nc,d\n')
+    assert rows_of(path) == ([("two\nlines", 2), ("c", 4)], [(3, "x,y,z")])
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"\xef\xbb\xbfuser,item\r\na,b\r\nshort\r\nc,d\r\n")
+    assert rows_of(path) == ([("a", 2), ("c", 4)], [(3, "short")])
+
+
+@pytest.mark.usefixtures("_batches")
+def test_malformed_json_lines_come_back_with_their_rows(tmp_path: Path) -> None:
+    bad = ['{"user":', "[1, 2]", "7", '{"user": "b"} {"user": "c"}', '{"user": NaN}']
+    lines = ["", *bad[:1], '{"user": "a"}', *bad[1:3], "", '{"item": "of nobody"}', *bad[3:], '{"user": 42}']
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(lines))
+    assert rows_of(path) == ([("a", 3), (None, 7), ("42", 10)], list(zip([2, 4, 5, 8, 9], bad, strict=True)))
+
+
+def test_json_numbers_beyond_64_bits_keep_every_digit(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(f'{{"user": {2**63 + 1}}}\n{{"user": {10**30 + 7}}}\n')
+    assert rows_of(path)[0] == [(str(2**63 + 1), 1), (str(10**30 + 7), 2)]
+
+
+def test_an_empty_csv_cell_is_null_and_nothing_else_is(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('user,item\n,1\n"",2\nNA,3\nnull,4\n')
+    assert rows_of(path)[0] == [(None, 2), (None, 3), ("NA", 4), ("null", 5)]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_missing_column_is_named_beside_those_that_are_there(kind: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"log.{kind}", pl.DataFrame({"user": ["a"], "item": ["b"]}))
+    with pytest.raises(DataError, match=rf"log\.{kind} has no column 'usr'; it has: user, item"):
+        list(read_batches(path, ["usr"]))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_empty_file_is_called_empty(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"log.{kind}"
+    path.touch()
+    for reader in (read_columns, read_sample, lambda path: read_whole(path, ["user"])):
+        with pytest.raises(DataError, match=rf"log\.{kind} is empty; remove it or fill it"):
+            reader(path)
+
+
+def test_half_a_parquet_file_says_that_it_may_still_be_written(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.parquet", pl.DataFrame({"user": ["a"] * 100}))
+    path.write_bytes(path.read_bytes()[:-20])
+    for reader in (read_columns, read_sample, lambda path: read_whole(path, ["user"])):
+        with pytest.raises(DataError, match=r"log\.parquet cannot be read as parquet: .*wait until it is whole"):
+            reader(path)
+
+
+def test_text_that_is_not_utf8_names_the_file_and_one_line_of_reason(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"user\na\n\xff\n")
+    with pytest.raises(DataError, match=r"log\.csv cannot be read as csv: .*invalid UTF8") as caught:
+        rows_of(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_a_json_object_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text("user,item\na,b\n")
+    with pytest.raises(DataError, match=r"log\.jsonl holds no JSON object"):
+        read_columns(path)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_small_table_is_read_whole(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "CSV_BLOCK_BYTES", 20)
+    frame = pl.DataFrame({"item": ["a", "b", "c"] * 5, "tag": [f"tag {n}" for n in range(15)]})
+    path = write(tmp_path / f"items.{kind}", frame)
+    assert read_whole(path, ["tag", "item"]).select("item", "tag").equals(frame)
+
+
+def test_a_malformed_line_of_a_small_table_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("item,tag\na,b\nx,y,z\n")
+    with pytest.raises(DataError, match=r"items\.csv, row 3 cannot be parsed: 'x,y,z'; mend or remove it"):
+        read_whole(path, ["item", "tag"])
+
+
+def test_a_csv_with_nothing_but_a_header_is_a_table_without_rows(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("item,tag\n")
+    assert read_whole(path, ["item", "tag"]).shape == (0, 2)
+
+
+def test_globs_find_files_in_order_and_several_patterns_add_up(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "deep/er/c.parquet", "d.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_files(["*.csv", "**/*.parquet", "d.jsonl"], tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["a.csv", "b.csv", "deep/er/c.parquet", "d.jsonl"]
+
+
+def test_a_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no file matches 'gone/\*\.csv' \(looked for .*gone/\*\.csv\)"):
+        find_files(["gone/*.csv"], tmp_path)
+
+
+def test_environment_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHERE_THE_LOGS_ARE", str(tmp_path / "logs"))
+    assert expand("$WHERE_THE_LOGS_ARE/a.csv", Path("/elsewhere")) == tmp_path / "logs" / "a.csv"
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(ConfigError, match=r"'\$NOWHERE/a\.csv' names an environment variable that is not set"):
+        expand("$NOWHERE/a.csv", Path())
+
+
+def test_an_unknown_ending_is_named_beside_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "log.csv.gz").write_bytes(gzip.compress(b"user\n"))
+    with pytest.raises(DataError, match=r"log\.csv\.gz: unknown format '\.gz'; known: \.parquet, .*\.jsonl"):
+        find_files("*.gz", tmp_path)
+    assert file_format(Path("LOG.CSV")) == "csv"

@@ -1,0 +1,77 @@
+"""The structure keeps its promises: stages import earlier ones only, the README shows the tree that is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import penchant
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "penchant"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the package that a file imports, such as "features.fields"."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {name.removeprefix("penchant.") for name in names if name.startswith("penchant.")}
+    return found
+
+
+@pytest.mark.parametrize("stage", penchant.STAGES)
+def test_a_stage_imports_earlier_stages_only(stage: str) -> None:
+    allowed = {*penchant.STAGES[: penchant.STAGES.index(stage) + 1], "config", "errors", "files", "progress", "schema"}
+    for path in (PACKAGE / stage).rglob("*.py"):
+        late = {name for name in imports(path) if name.split(".")[0] not in allowed}
+        assert not late, f"{path.relative_to(ROOT)} imports {late}"
+
+
+def test_every_folder_of_the_package_is_a_stage() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == {*penchant.STAGES, "examples"}
+
+
+def test_models_do_not_import_each_other() -> None:
+    shared = {"models.base", "models.layers"}
+    for path in (PACKAGE / "models").glob("*.py"):
+        if path.stem != "catalog":
+            others = {name for name in imports(path) if name.startswith("models.")} - shared
+            assert not others, f"{path.name} imports {others}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.split("## The tree")[1].split("```")[1]
+    named, folder = set(), ""
+    for line in block.strip().splitlines():
+        match = re.match(r"( *)([\w./-]+)", line)
+        assert match, line
+        folder = match[2] if not match[1] else folder
+        named.add(match[2] if not match[1] else folder + match[2])
+    missing = {name for name in named if not (ROOT / name).exists()}
+    assert not missing, f"README names what is not there: {missing}"
+    modules = {str(path.relative_to(ROOT)) for path in MODULES if path.name != "__init__.py"}
+    unnamed = {name for name in modules if name not in named}
+    assert not unnamed, f"README leaves out {sorted(unnamed)}"
+
+
+def test_nothing_is_pickled() -> None:
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\bpickle\b|torch\.(load|save)\(", text), path
+
+
+def test_the_core_needs_no_extras() -> None:
+    for path in MODULES:
+        words = set(re.findall(r"^(?:import|from) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+        assert not words & {"ray", "redis", "playwright", "fastapi", "sklearn"}, path
