@@ -35,9 +35,10 @@ from penchant.models.catalog import ModelConfig, build_model
 from penchant.models.utpm import UtpmConfig
 from penchant.profiles.build import Names, ProfilesConfig, build_profiles
 from penchant.profiles.explain import Explanation, Profile, describe, explain
-from penchant.progress import Report, quiet
+from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, TIME, USER
 from penchant.training.checkpoint import Identity
+from penchant.training.closed_form import LinearConfig, fit_linear_path, load_linear_path, save_linear_path
 from penchant.training.loop import TrainingConfig, load_weights, read_metrics, train
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -82,6 +83,7 @@ class RunConfig(Config):
     labels: LabelsConfig = LabelsConfig()
     users: UsersConfig = UsersConfig()
     model: ModelConfig = UtpmConfig()
+    linear: LinearConfig | None = None
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     profiles: ProfilesConfig = ProfilesConfig()
@@ -158,22 +160,20 @@ class Run:
     def train(self, report: Report = quiet) -> Interests:
         """The trained model; training that was stopped goes on."""
         torch.manual_seed(self.config.training.seed)
-        model = build_model(self.config.model, self._sizes)
+        model = build_model(self.config.model, self._model_sizes)
         valid, tags = self.shards("valid"), self._sizes.tags
 
         def validate(model: Interests) -> float:
             return evaluate(ModelScorer(model), valid, [10], tags).mean("ndcg@10")
 
-        train(
-            model,
-            self.shards("train"),
-            self.config.training,
-            self.folder / "model",
-            identity=self._identity,
-            validate=validate,
-            report=report,
-        )
-        return model.eval()
+        shards, folder, identity = self.shards("train"), self.folder / "model", self._identity
+        train(model, shards, self.config.training, folder, identity=identity, validate=validate, report=report)
+        if self.config.linear and not (folder / "linear.safetensors").exists():
+            report(Progress("linear", 0, 1, "ridge regression in closed form"))
+            both = fit_linear_path(model, shards, self.config.linear, self._sizes, validate)
+            save_linear_path(folder, both, identity)
+            report(Progress("linear", 1, 1, f"the model's share is {both.gain:g}"))
+        return self._load_model()
 
     def evaluate(self, report: Report = quiet) -> dict[str, Any]:
         """Metrics of the model and of every baseline on test users, written to metrics.json."""
@@ -212,11 +212,10 @@ class Run:
     @cached_property
     def model(self) -> Interests:
         """The trained model, ready to score."""
-        if not (self.folder / "model" / "weights.safetensors").exists():
+        last = "linear.safetensors" if self.config.linear else "weights.safetensors"
+        if not (self.folder / "model" / last).exists():
             raise MissingStepError(f"{self.folder} has no trained model yet; run `penchant train {self.folder}` first")
-        model = build_model(self.config.model, self._sizes)
-        load_weights(self.folder / "model", model, self._identity)
-        return model.eval()
+        return self._load_model()
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -266,7 +265,7 @@ class Run:
         if found is None:
             raise UnknownUserError(f"user {user!r} is not in the log of {self.folder}; its ids look like {shard.users[0]!r}")
         rows = slice(found, found + 1)
-        batch = batch_of(shard, list(self.config_fields), rows)
+        batch = batch_of(shard, list(self.model.sizes.fields), rows)
         history = shard.history.part(rows)
         start = int(shard.history.offsets[found])
         counts = shard.arrays["history.counts"][start : start + len(history.values)]
@@ -290,11 +289,29 @@ class Run:
         rows = {rule.name: len(self._vocabularies[rule.name]) for rule in rules}
         return Sizes(rows, len(self.tags), tuple(rule.name for rule in rules if rule.source == self.config.labels.field))
 
+    @cached_property
+    def _model_sizes(self) -> Sizes:
+        """What the model itself reads: all fields, or those its config names."""
+        chosen = self.config.model.fields or self.config_fields
+        for name in chosen:
+            if name not in self.config_fields:
+                raise ConfigError(f"model.fields: {name!r} is not a field; there are {', '.join(self.config_fields)}")
+        fields = {name: self._sizes.fields[name] for name in chosen}
+        return Sizes(fields, self._sizes.tags, tuple(name for name in self._sizes.tag_fields if name in fields))
+
+    def _load_model(self) -> Interests:
+        model = build_model(self.config.model, self._model_sizes)
+        load_weights(self.folder / "model", model, self._identity)
+        if self.config.linear:
+            model = load_linear_path(self.folder / "model", model, self.config.linear, self._identity)
+        return model.eval()
+
     @property
     def _identity(self) -> Identity:
         fingerprints = {name: vocabulary.fingerprint for name, vocabulary in self._vocabularies.items()}
         plan = read_json(self.prepared.folder / "plan.json")
-        training = {"data": plan, **self.config.training.model_dump(mode="json")}
+        linear = self.config.linear.model_dump(mode="json") if self.config.linear else None
+        training = {"data": plan, "linear": linear, **self.config.training.model_dump(mode="json")}
         return Identity(self.config.model.model_dump_json(), _as_json(fingerprints), _as_json(training))
 
     def _keep_users(self, results: dict[str, Result]) -> None:

@@ -8,15 +8,13 @@ import torch
 from torch import Tensor
 
 from penchant.evaluation.protocol import Scorer, evaluate
-from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
+from penchant.training.closed_form import PENALTIES, ROWS_AT_ONCE, Moments, Ridge, spread, truth_of
 
 RIDGE_MOST_TAGS = 5_000
-RIDGE_PENALTIES = (10.0, 100.0, 1000.0, 10_000.0)
-ROWS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
@@ -38,20 +36,19 @@ class OwnCounts:
 
     def scores(self, shard: Shard, rows: slice) -> Tensor:
         weights = shard.arrays["history.faded" if self.faded else "history.counts"].numpy()
-        counts_BV = _spread(shard.history, weights, rows, len(self.popularity_V))
+        counts_BV = spread(shard.history, weights, rows, len(self.popularity_V))
         return self.popularity_V * 1e-4 + torch.from_numpy(counts_BV)
 
 
 @dataclass(frozen=True)
-class Ridge:
-    """Linear regression from log(1 + clicks per tag) of the history to the tags clicked later."""
+class Linear:
+    """Ridge regression from log(1 + clicks per tag) of the history to the tags clicked later."""
 
-    weight_VV: np.ndarray
-    bias_V: np.ndarray
+    ridge: Ridge
 
     def scores(self, shard: Shard, rows: slice) -> Tensor:
-        input_BV = _log_counts(shard, rows, len(self.bias_V))
-        scores_BV = torch.from_numpy((input_BV @ self.weight_VV + self.bias_V).astype(np.float32))
+        input_BV = _log_counts(shard, rows, len(self.ridge.bias_V))
+        scores_BV = torch.from_numpy((input_BV @ self.ridge.weight_XV + self.ridge.bias_V).astype(np.float32))
         scores_BV[:, :RESERVED] = -torch.inf
         return scores_BV
 
@@ -59,8 +56,9 @@ class Ridge:
 def make_baselines(
     tags: Vocabulary, train: Sequence[Shard], valid: Sequence[Shard], report: Report = quiet
 ) -> dict[str, Scorer]:
-    """All baselines by name; ridge's penalty is the best on validation users, and ridge is left out for large
-    vocabularies (over RIDGE_MOST_TAGS), where its square matrix would not fit."""
+    """All baselines by name. "ridge" is fitted to the last window of each training user, "ridge, all windows" to all of
+    them, where there are several; both are left out for vocabularies over RIDGE_MOST_TAGS, whose square is too large.
+    """
     popularity_V = popularity(tags)
     made: dict[str, Scorer] = {
         "popularity": Popularity(popularity_V),
@@ -68,8 +66,13 @@ def make_baselines(
         "own counts, faded": OwnCounts(popularity_V, faded=True),
     }
     if len(tags) <= RIDGE_MOST_TAGS:
-        report(Progress("baselines", 0, 1, "ridge regression"))
-        made["ridge"] = fit_ridge(train, valid, len(tags))
+        first = min(int(shard.arrays["window"].min()) for shard in train if len(shard))
+        several = any(bool((shard.arrays["window"] > first).any()) for shard in train)
+        report(Progress("baselines", 0, 1 + several, "ridge regression"))
+        made["ridge"] = fit_ridge(train, valid, len(tags), window=first)
+        if several:
+            report(Progress("baselines", 1, 2, "ridge regression, all windows"))
+            made["ridge, all windows"] = fit_ridge(train, valid, len(tags))
     report(Progress("baselines", 1, 1))
     return made
 
@@ -80,49 +83,18 @@ def popularity(tags: Vocabulary) -> Tensor:
     return torch.cat([torch.full((RESERVED,), -torch.inf), counts / counts.max()])
 
 
-def fit_ridge(train: Sequence[Shard], valid: Sequence[Shard], vocabulary: int) -> Ridge:
-    """Closed form: W = (XᵀX + λI)⁻¹ XᵀY on centred X and Y, an intercept that is not penalised."""
-    moments = _Moments(vocabulary)
+def fit_ridge(train: Sequence[Shard], valid: Sequence[Shard], tags: int, *, window: int | None = None) -> Linear:
+    """Closed form, to one window or to all; the penalty is the best on validation users."""
+    moments = Moments(tags, tags)
     for shard in train:
         for start in range(0, len(shard), ROWS_AT_ONCE):
             rows = slice(start, min(start + ROWS_AT_ONCE, len(shard)))
-            ones = np.ones(len(shard.truth.values), np.float32)
-            moments.add(_log_counts(shard, rows, vocabulary), _spread(shard.truth, ones, rows, vocabulary))
-    fits = [moments.solve(penalty) for penalty in RIDGE_PENALTIES]
-    return max(fits, key=lambda ridge: evaluate(ridge, valid, [1], vocabulary).mean("prec@1"))
+            asked = shard.arrays["window"][rows].numpy()
+            chosen = np.ones(len(asked), bool) if window is None else asked == window
+            moments.add(_log_counts(shard, rows, tags)[chosen], truth_of(shard, rows, tags)[chosen])
+    fits = [Linear(ridge) for ridge in moments.solve(PENALTIES)]
+    return max(fits, key=lambda linear: evaluate(linear, valid, [1], tags).mean("prec@1"))
 
 
-class _Moments:
-    """Sums over samples that the closed form needs; memory does not grow with the samples."""
-
-    def __init__(self, width: int) -> None:
-        self.count = 0
-        self.x_V, self.y_V = np.zeros(width), np.zeros(width)
-        self.xx_VV, self.xy_VV = np.zeros((width, width)), np.zeros((width, width))
-
-    def add(self, x_BV: np.ndarray, y_BV: np.ndarray) -> None:
-        self.count += len(x_BV)
-        self.x_V += x_BV.sum(0)
-        self.y_V += y_BV.sum(0)
-        self.xx_VV += x_BV.T @ x_BV
-        self.xy_VV += x_BV.T @ y_BV
-
-    def solve(self, penalty: float) -> Ridge:
-        mean_x, mean_y = self.x_V / self.count, self.y_V / self.count
-        xx_VV = self.xx_VV - self.count * np.outer(mean_x, mean_x)
-        xy_VV = self.xy_VV - self.count * np.outer(mean_x, mean_y)
-        weight_VV = np.linalg.solve(xx_VV + penalty * np.eye(len(mean_x)), xy_VV)
-        return Ridge(weight_VV.astype(np.float32), (mean_y - mean_x @ weight_VV).astype(np.float32))
-
-
-def _log_counts(shard: Shard, rows: slice, vocabulary: int) -> np.ndarray:
-    return np.log1p(_spread(shard.history, shard.arrays["history.counts"].numpy(), rows, vocabulary))
-
-
-def _spread(lists: Ragged, weights: np.ndarray, rows: slice, vocabulary: int) -> np.ndarray:
-    """Some rows of ragged lists as a dense matrix [n, V] of their weights."""
-    part = lists.part(rows)
-    dense_BV = np.zeros((len(part), vocabulary), np.float32)
-    owner = np.repeat(np.arange(len(part)), part.lengths)
-    dense_BV[owner, part.values] = weights[lists.offsets[rows.start] : lists.offsets[rows.stop]]
-    return dense_BV
+def _log_counts(shard: Shard, rows: slice, tags: int) -> np.ndarray:
+    return np.log1p(spread(shard.history, shard.arrays["history.counts"].numpy(), rows, tags))

@@ -203,6 +203,7 @@ class _Bench:
         labels = self._labels(rows, len(samples), rng)
         clicks = _clicks_before(rows)
         arrays = {**self._fields(clicks, samples), **self._history(clicks, len(samples))}
+        arrays["window"] = samples["window"].to_numpy().astype(np.int32)
         made = {}
         for split in SPLITS:
             chosen = samples.filter(pl.col("split") == split)

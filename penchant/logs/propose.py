@@ -148,7 +148,7 @@ def _clicked_lines(table: Table, proposal: Proposal) -> list[str]:
         return []
     name = table.roles["clicked"]
     values = table.sample[name]
-    if values.dtype.is_numeric() and not values.drop_nulls().is_in([0, 1]).all():
+    if values.dtype.is_numeric() and not values.cast(pl.Float64).drop_nulls().is_in([0.0, 1.0]).all():
         high, low = values.quantile(0.5), values.quantile(0.1)
         proposal.notes.append(
             f"{name} looks like a rating: from {high} up is a click, to {low} is not; set them yourself"

@@ -37,9 +37,11 @@ class Attention:
 
 
 class TowerConfig(Config):
-    """What every interest model has. embedding: E; user: U, the width of user and tag vectors; hidden: width of the
-    first fully connected layer, 2U where not given; dropout: share of a user's values hidden while training."""
+    """What every interest model has. fields: those it reads, all of the run if not given; embedding: E; user: U, the
+    width of user and tag vectors; hidden: width of the first fully connected layer, 2U if not given; dropout: share of
+    a user's values hidden while training."""
 
+    fields: list[str] | None = None
     embedding: Positive = 16
     user: Positive = 16
     hidden: Positive | None = None
@@ -47,7 +49,7 @@ class TowerConfig(Config):
 
 
 class Interests(nn.Module, ABC):
-    """Fields → one vector per user, in the space of the tags' vectors.
+    """Fields → one vector per user, in the space of the tags' vectors; their inner product is the preference.
 
     Promises: padding changes nothing, nor does the order of a field's values; an empty history and unknown ids give
     finite vectors; the same seed gives the same vectors; weights save and load; planted interests are learned.
@@ -55,11 +57,15 @@ class Interests(nn.Module, ABC):
 
     sizes: Sizes
     tag: nn.Embedding
-    """[V, U], row PAD zero."""
+    """The tags' vectors that training moves, [V, U], row PAD zero."""
 
     @abstractmethod
     def users(self, batch: Batch) -> Tensor:
-        """user_BU; the preference of user b for tag v is user_BU[b] · tag.weight[v]."""
+        """user_BU."""
+
+    def tags(self) -> Tensor:
+        """tag_VU."""
+        return self.tag.weight
 
     @abstractmethod
     def attention(self, batch: Batch) -> Attention:
@@ -67,6 +73,6 @@ class Interests(nn.Module, ABC):
 
     def preferences(self, batch: Batch) -> Tensor:
         """[B, V]: the inner product of every user with every tag; PAD and UNKNOWN, which are no tags, have -inf."""
-        scores_BV = self.users(batch) @ self.tag.weight.T
+        scores_BV = self.users(batch) @ self.tags().T
         scores_BV[:, :2] = -torch.inf
         return scores_BV

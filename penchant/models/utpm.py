@@ -31,9 +31,6 @@ class UtpmConfig(TowerConfig):
     cross: Literal["none", "cf"] = "cf"
     cross_width: Positive = 4
     weights: bool = False
-    own: str = "no"
-    own_init: float = 0.1
-    own_power: float = 0.0
 
 
 class Utpm(Interests):
@@ -55,25 +52,13 @@ class Utpm(Interests):
         crossed = width * (width - 1) // 2 if self.cross else 0
         self.tower = Tower(width + crossed, config.hidden or 2 * config.user, config.user)
         self.tag = table(sizes.tags, config.user)
-        self.gain = nn.Parameter(torch.full((len(sizes.tag_fields),), config.own_init))
-        self.lin = nn.ModuleDict({n: table(sizes.tags, config.user) for n in sizes.tag_fields}) if config.own == "free" else None
-        if self.lin is not None:
-            for t in self.lin.values():
-                t.weight.data.mul_(0.1)
 
     def users(self, batch: Batch) -> Tensor:
         batch = hide_values(batch, self.config.dropout) if self.training else batch
         x_BD, _ = self._attend(batch)
-        z = x_BD if self.cross is None else torch.cat([functional.normalize(x_BD), self.cross(x_BD)], 1)
-        u = self.tower(z)
-        if self.config.own != "no":
-            for i, n in enumerate(self.sizes.tag_fields):
-                ids = batch.ids[n]
-                w = torch.log1p(batch.weights[n]) * (ids != PAD)
-                w = w / (w.sum(1, keepdim=True).clamp(min=.1) ** self.config.own_power)
-                tab = self.tag if self.lin is None else self.lin[n]
-                u = u + self.gain[i] * (w[..., None] * tab(ids)).sum(1)
-        return u
+        if self.cross is None:
+            return self.tower(x_BD)
+        return self.tower(torch.cat([functional.normalize(x_BD), self.cross(x_BD)], 1))
 
     def attention(self, batch: Batch) -> Attention:
         return self._attend(batch)[1]

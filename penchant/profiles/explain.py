@@ -130,7 +130,7 @@ def explain(
     masked = _without(batch, [[places[index] for index in group] for group in left_out])
     nothing = Batch({name: torch.zeros_like(ids) for name, ids in batch.ids.items()}, batch.weights)
     model.eval()
-    scores = (model.users(masked) @ model.tag.weight[number]).tolist()
+    scores = (model.users(masked) @ model.tags()[number]).tolist()
     full, single = scores[0], scores[1 : len(places) + 1]
     labels = [f"{field}: {names[field].name(int(batch.ids[field][0, slot]))}" for field, slot in places]
     alone = [Effect((label,), full - score) for label, score in zip(labels, single, strict=True)]
@@ -139,7 +139,7 @@ def explain(
         for (a, b), score in zip(pairs, scores[len(places) + 1 :], strict=True)
     ]
     known = next(p for p in (*profile.clicked, *profile.unseen) if p.tag == tag)
-    without = float(model.users(nothing)[0] @ model.tag.weight[number])
+    without = float(model.users(nothing)[0] @ model.tags()[number])
     return Explanation(profile.user, known, without, _largest(alone), _largest(together))
 
 

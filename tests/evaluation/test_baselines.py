@@ -11,6 +11,7 @@ from penchant.evaluation.baselines import OwnCounts, Popularity, fit_ridge, make
 from penchant.evaluation.protocol import ModelScorer, compare, evaluate, summarize
 from penchant.features.shards import Shard
 from penchant.pipeline import Run
+from penchant.training.closed_form import PENALTIES
 from tests.planted import write_planted_run
 
 
@@ -57,14 +58,14 @@ def test_ridge_is_the_closed_form(run: Run) -> None:
     train, width = run.shards("train"), len(run.tags)
     x = np.concatenate([np.log1p(dense(shard, "history.counts", width)) for shard in train])
     y = np.concatenate([dense(shard, "truth", width) for shard in train])
-    ridge = fit_ridge(train, run.shards("valid"), width)
+    ridge = fit_ridge(train, run.shards("valid"), width).ridge
     centred_x, centred_y = x - x.mean(0), y - y.mean(0)
     fits = {
         penalty: np.linalg.solve(centred_x.T @ centred_x + penalty * np.eye(width), centred_x.T @ centred_y)
-        for penalty in (10.0, 100.0, 1000.0, 10_000.0)
+        for penalty in PENALTIES
     }
-    assert any(np.allclose(ridge.weight_VV, weights, atol=1e-5) for weights in fits.values())
-    np.testing.assert_allclose(ridge.bias_V, y.mean(0) - x.mean(0) @ ridge.weight_VV, atol=1e-5)
+    assert any(np.allclose(ridge.weight_XV, weights, atol=1e-5) for weights in fits.values())
+    np.testing.assert_allclose(ridge.bias_V, y.mean(0) - x.mean(0) @ ridge.weight_XV, atol=1e-5)
 
 
 def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -> None:

@@ -1,0 +1,152 @@
+"""Fields: a hand-written answer for each rule, and batch and live agreeing on random logs."""
+
+import random
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penchant.errors import ConfigError
+from penchant.features.fields import AGE, SAMPLE, VALUE, Click, Field, History, add, columns, pack, read, replay
+from penchant.schema import UNKNOWN
+
+# Five clicks, oldest first, with the tags 2, 3 and 4 that each brings.
+CLICKS = [
+    Click(10, "a", {"tags": (2, 3)}),
+    Click(20, "b", {"tags": (2,)}),
+    Click(30, "c", {"tags": (4, 3)}),
+    Click(40, "d", {"tags": (2,)}),
+    Click(50, "e", {"tags": (4,)}),
+]
+# tag   clicks at     count   latest   among the last 3   weight there, half-life 1
+#  2    10 20 40        3       40     40        -> 1     1/2
+#  3    10 30           2       30     30        -> 1     1/4
+#  4    30 50           2       50     30 50     -> 2     1 + 1/4
+ANSWERS: list[tuple[dict[str, Any], list[tuple[int, float]]]] = [
+    ({}, [(2, 3), (4, 2), (3, 2)]),
+    ({"limit": 2}, [(2, 3), (4, 2)]),
+    ({"order": "recent"}, [(4, 2), (2, 3), (3, 2)]),
+    ({"order": "recent", "limit": 1}, [(4, 2)]),
+    ({"last": 3}, [(4, 2), (2, 1), (3, 1)]),
+    ({"last": 2}, [(4, 1), (2, 1)]),
+    ({"last": 1}, [(4, 1)]),
+    ({"last": 3, "half_life": 1.0}, [(4, 1.25), (2, 0.5), (3, 0.25)]),
+    ({"last": 3, "half_life": 2.0}, [(4, 1.5), (2, 0.5**0.5), (3, 0.5)]),
+    ({"last": 5, "half_life": 1.0, "order": "recent"}, [(4, 1.25), (2, 0.5 + 1 / 8 + 1 / 16), (3, 0.25 + 1 / 16)]),
+]
+
+
+def batch_rows(histories: list[list[Click]], source: str) -> pl.DataFrame:
+    """What `columns` reads: a row per sample, click and value; each click of a history stands once, in order."""
+    rows = [
+        (sample, click.time, age, value)
+        for sample, clicks in enumerate(histories)
+        for age, click in enumerate(sorted(set(clicks), reverse=True))
+        for value in click.values.get(source, ())
+    ]
+    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def in_batch(histories: list[list[Click]], rule: Field) -> list[list[tuple[int, float]]]:
+    packed = pack(columns(batch_rows(histories, rule.source), rule), len(histories), rule.limit)
+    return [
+        [(int(value), float(weight)) for value, weight in zip(ids, weights, strict=True) if value]
+        for ids, weights in zip(*packed, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("rule", "answer"), ANSWERS)
+def test_batch_gives_the_answer_worked_by_hand(rule: dict[str, Any], answer: list[tuple[int, float]]) -> None:
+    (found,) = in_batch([CLICKS], Field(name="tags", **rule))
+    assert found == [(value, pytest.approx(weight)) for value, weight in answer]
+
+
+@pytest.mark.parametrize(("rule", "answer"), ANSWERS)
+def test_live_gives_the_answer_worked_by_hand(rule: dict[str, Any], answer: list[tuple[int, float]]) -> None:
+    found = read(replay(CLICKS), Field(name="tags", **rule))
+    assert found == [(value, pytest.approx(weight)) for value, weight in answer]
+
+
+def test_values_that_tie_in_everything_go_by_id() -> None:
+    clicks = [Click(10, "a", {"tags": (9, 4, 7)})]
+    rule = Field(name="tags")
+    assert read(replay(clicks), rule) == [(4, 1.0), (7, 1.0), (9, 1.0)] == in_batch([clicks], rule)[0]
+
+
+def test_samples_do_not_mix_and_an_empty_history_is_all_padding() -> None:
+    rule = Field(name="tags", limit=3)
+    ids, weights = pack(columns(batch_rows([CLICKS[:1], [], CLICKS[1:2]], "tags"), rule), 3, 3)
+    np.testing.assert_array_equal(ids, [[2, 3, 0], [0, 0, 0], [2, 0, 0]])
+    np.testing.assert_array_equal(weights, [[1, 1, 0], [0, 0, 0], [1, 0, 0]])
+    assert (ids.dtype, weights.dtype) == (np.int32, np.float32)
+
+
+def test_a_field_may_draw_from_another_vocabulary() -> None:
+    assert read(replay(CLICKS), Field(name="lately", of="tags", last=1)) == [(4, 1.0)]
+    assert read(replay(CLICKS), Field(name="lately")) == []
+
+
+def test_a_repeated_click_changes_nothing() -> None:
+    history = replay(CLICKS)
+    for click in CLICKS:
+        assert add(history, click) == history
+
+
+def test_a_late_click_counts_as_if_it_had_been_in_time() -> None:
+    late = replay([*CLICKS[:2], *CLICKS[3:], CLICKS[2]])
+    assert late == replay(CLICKS)
+
+
+def test_adding_leaves_the_earlier_history_as_it_was() -> None:
+    before = replay(CLICKS[:2])
+    known = {source: dict(tallies) for source, tallies in before.tallies.items()}
+    add(before, CLICKS[2])
+    assert before == History(tuple(CLICKS[:2]), known)
+
+
+ITEMS = st.integers(0, 5)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Click]:
+    """A user's clicks as they come: ties in time, repeats, items with no value, several, or UNKNOWN ones."""
+    tags = st.lists(st.sampled_from([UNKNOWN, 2, 3, 4, 5]), max_size=3)
+    values = [{"item": (number + 2,), "tags": tuple(draw(tags))} for number in range(6)]
+    events = draw(st.lists(st.tuples(st.integers(0, 8), ITEMS), max_size=25))
+    return [Click(float(time), f"item {item}", values[item]) for time, item in events]
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Field:
+    last = draw(st.none() | st.integers(1, 12))
+    return Field(
+        name=draw(st.sampled_from(["tags", "item"])),
+        limit=draw(st.integers(1, 6)),
+        last=last,
+        order=draw(st.sampled_from(["frequent", "recent"])),
+        half_life=draw(st.none() | st.floats(0.5, 20)) if last else None,
+    )
+
+
+@given(st.lists(logs(), min_size=1, max_size=4), rules())
+def test_batch_and_live_agree(histories: list[list[Click]], rule: Field) -> None:
+    for clicks, found in zip(histories, in_batch(histories, rule), strict=True):
+        live = read(replay(clicks), rule)
+        assert [value for value, _ in found] == [value for value, _ in live]
+        assert [weight for _, weight in found] == pytest.approx([weight for _, weight in live], abs=1e-6)
+
+
+@given(logs(), st.randoms(use_true_random=False))
+def test_late_repeated_and_reordered_clicks_lead_to_the_same_history(clicks: list[Click], dice: random.Random) -> None:
+    disordered = [*clicks, *dice.sample(clicks, len(clicks) // 2)]
+    dice.shuffle(disordered)
+    assert replay(disordered) == replay(clicks)
+
+
+def test_fading_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="half_life needs `last`"):
+        Field.parse({"name": "tags", "half_life": 3.0}, origin="test")

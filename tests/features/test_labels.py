@@ -1,0 +1,116 @@
+"""Labels of a window: at most K items with N tags, both kinds kept, and the truth they are judged by."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penchant.features.labels import Labels, make_labels, sample_unclicked
+from penchant.features.ragged import Ragged, offsets_of
+from penchant.features.windows import LabelsConfig
+from penchant.schema import PAD, UNKNOWN
+
+# Items 0 … 4 and their tags; item 3 has an unknown tag only, item 4 none.
+TAGS = Ragged(np.array([0, 2, 3, 5, 6, 6]), np.array([7, 8, 9, 7, UNKNOWN, UNKNOWN], dtype=np.int32))
+
+
+def shown(*rows: tuple[int, int, bool]) -> pl.DataFrame:
+    schema: dict[str, Any] = {"sample": pl.UInt32, "entry": pl.Int64, "clicked": pl.Boolean}
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
+
+
+def labels_of(frame: pl.DataFrame, samples: int, seed: int = 0, **config: Any) -> Labels:
+    return make_labels(frame, samples, TAGS, LabelsConfig(**config), np.random.default_rng(seed))
+
+
+def items_of(labels: Labels, sample: int) -> list[tuple[list[int], bool]]:
+    """Tags and kind of each item of a sample, in order of the tags."""
+    rows = zip(labels.tags[sample], labels.clicked[sample], strict=True)
+    return sorted(([int(tag) for tag in tags if tag != PAD], bool(clicked)) for tags, clicked in rows if tags.any())
+
+
+def test_items_of_a_window_keep_their_tags_and_whether_they_were_clicked() -> None:
+    labels = labels_of(shown((0, 0, True), (0, 1, False), (1, 2, True)), 3, items=4, tags=2)
+    assert (labels.tags.shape, labels.clicked.shape) == ((3, 4, 2), (3, 4))
+    assert [items_of(labels, sample) for sample in range(3)] == [[([7, 8], True), ([9], False)], [([7], True)], []]
+
+
+def test_an_item_without_known_tags_takes_no_place() -> None:
+    labels = labels_of(shown((0, 3, True), (0, 4, False), (0, 1, True)), 1, items=1)
+    assert items_of(labels, 0) == [([9], True)]
+
+
+def test_only_the_first_tags_of_an_item_are_kept() -> None:
+    assert items_of(labels_of(shown((0, 0, True)), 1, tags=1), 0) == [([7], True)]
+
+
+def test_the_truth_holds_every_clicked_tag_once_and_its_size_counts_the_unknown() -> None:
+    frame = shown((0, 0, True), (0, 2, True), (0, 3, True), (0, 1, False), (2, 3, True))
+    labels = labels_of(frame, 3, items=1)
+    assert [labels.truth.part(slice(row, row + 1)).values.tolist() for row in range(3)] == [[7, 8], [], []]
+    assert labels.truth_size.tolist() == [3, 0, 1]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.booleans()), max_size=40),
+    st.integers(1, 5),
+    st.integers(0, 9),
+)
+def test_at_most_k_items_are_drawn_and_both_kinds_are_kept(
+    rows: list[tuple[int, int, bool]], most: int, seed: int
+) -> None:
+    rows = list({(sample, entry): (sample, entry, clicked) for sample, entry, clicked in rows}.values())
+    labels = labels_of(shown(*rows), 4, seed, items=most)
+    for sample in range(4):
+        known = [(entry, clicked) for owner, entry, clicked in rows if owner == sample and entry < 3]
+        drawn = items_of(labels, sample)
+        assert len(drawn) == min(most, len(known))
+        for kind in {clicked for _, clicked in known} if most >= 2 else set():
+            assert kind in {clicked for _, clicked in drawn}
+        assert all(item in [(TAGS_OF[entry], clicked) for entry, clicked in known] for item in drawn)
+
+
+TAGS_OF = {0: [7, 8], 1: [9], 2: [7]}
+
+
+def test_the_same_generator_draws_the_same_items() -> None:
+    frame = shown(*((0, entry, entry % 2 == 0) for entry in (0, 1, 2)))
+    first, second = (labels_of(frame, 1, seed=5, items=2) for _ in range(2))
+    np.testing.assert_array_equal(first.tags, second.tags)
+
+
+clicks_of_users = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=30, unique=True)
+
+
+@given(clicks_of_users, st.lists(st.integers(0, 5), min_size=5, max_size=5), st.integers(1, 4), st.integers(0, 9))
+def test_a_sampled_negative_is_never_an_item_that_the_user_clicked(
+    rows: list[tuple[int, int]], popularity: list[int], per_click: int, seed: int
+) -> None:
+    clicks = shown(*((sample, entry, True) for sample, entry in rows)).drop("clicked")
+    drawn = sample_unclicked(clicks, clicks, np.array(popularity), per_click, np.random.default_rng(seed))
+    assert not set(drawn.select("sample", "entry").rows()) & set(rows)
+    assert not drawn["clicked"].any()
+    assert drawn.select("sample", "entry").is_unique().all()
+    assert all(popularity[entry] > 0 for entry in drawn["entry"])
+    for sample in range(3):
+        wanted = per_click * sum(owner == sample for owner, _ in rows)
+        assert (drawn["sample"] == sample).sum() <= wanted
+
+
+def test_negatives_follow_popularity() -> None:
+    clicks = pl.DataFrame({"sample": range(3000), "entry": [0] * 3000}, schema={"sample": pl.UInt32, "entry": pl.Int64})
+    drawn = sample_unclicked(clicks, clicks, np.array([0, 3, 1, 0]), 1, np.random.default_rng(0))
+    assert len(drawn) == 3000
+    assert int((drawn["entry"] == 1).sum()) == pytest.approx(0.75 * 3000, rel=0.04)
+
+
+def test_without_clicks_by_training_users_there_are_no_negatives() -> None:
+    clicks = shown((0, 0, True)).drop("clicked")
+    assert sample_unclicked(clicks, clicks, np.zeros(5), 1, np.random.default_rng(0)).is_empty()
+
+
+def test_offsets_start_each_list_after_the_one_before() -> None:
+    assert offsets_of(np.array([2, 0, 1])).tolist() == [0, 2, 2, 3]

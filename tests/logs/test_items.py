@@ -1,0 +1,160 @@
+"""The tables of items and users: every way a field may be written, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from penchant.errors import ConfigError, DataError
+from penchant.logs.items import read_items, read_users
+from penchant.logs.tables import Tables, UsersTable
+
+EVENTS = {"files": "events.parquet", "user": "u", "item": "i"}
+
+
+def items_of(folder: Path, **tables: Any) -> dict[str, dict[str, list[str]]]:
+    """Every item's fields."""
+    rows = read_items(Tables.parse({"events": EVENTS, **tables}, origin="test"), folder).rows(named=True)
+    return {row.pop("item"): row for row in rows}
+
+
+def values_of(folder: Path, frame: pl.DataFrame, **mapping: Any) -> dict[str, list[str]]:
+    """The field that a table with a row per item and value fills."""
+    frame.write_parquet(folder / "values.parquet")
+    table = {"field": "tags", "files": "values.parquet", "item": "item", "value": "tag", **mapping}
+    return {item: fields["tags"] for item, fields in items_of(folder, item_values=[table]).items()}
+
+
+def test_a_list_column_keeps_its_order_without_repeats_and_empty_texts(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"id": [1, 2, 3, 4], "tags": [["b", "a", "b"], ["", " c ", None], [], None]})
+    frame.write_parquet(tmp_path / "items.parquet")
+    table = {"files": "items.parquet", "item": "id", "fields": {"tags": "tags"}}
+    found = {item: fields["tags"] for item, fields in items_of(tmp_path, items=table).items()}
+    assert found == {"1": ["b", "a"], "2": ["c"], "3": [], "4": []}
+
+
+def test_a_list_of_numbers_becomes_texts(tmp_path: Path) -> None:
+    pl.DataFrame({"id": [1], "tags": [[2**40, 7]]}).write_parquet(tmp_path / "items.parquet")
+    table = {"files": "items.parquet", "item": "id", "fields": {"tags": "tags"}}
+    assert items_of(tmp_path, items=table) == {"1": {"tags": [str(2**40), "7"]}}
+
+
+def test_a_separated_text_is_a_list_in_every_field(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text('id,genres,makers\n007,Action|Comedy| ,"A, B|C"\nq,,\n')
+    table = {"files": "items.csv", "item": "id", "fields": {"g": "genres", "m": "makers"}, "separator": "|"}
+    assert items_of(tmp_path, items=table) == {
+        "007": {"g": ["Action", "Comedy"], "m": ["A, B", "C"]},
+        "q": {"g": [], "m": []},
+    }
+
+
+def test_without_a_separator_a_text_is_one_value(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("id,title\nq,Action|Comedy\n")
+    table = {"files": "items.csv", "item": "id", "fields": {"title": "title"}}
+    assert items_of(tmp_path, items=table) == {"q": {"title": ["Action|Comedy"]}}
+
+
+def test_json_lines_may_hold_lists(tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text('{"id": "q", "tags": ["ジャズ", "rock"]}\n{"id": "r", "tags": []}\n')
+    table = {"files": "items.jsonl", "item": "id", "fields": {"tags": "tags"}}
+    assert items_of(tmp_path, items=table) == {"q": {"tags": ["ジャズ", "rock"]}, "r": {"tags": []}}
+
+
+def test_items_of_several_tables_are_joined(tmp_path: Path) -> None:
+    pl.DataFrame({"id": ["x", "y"], "kind": ["song", None]}).write_parquet(tmp_path / "items.parquet")
+    pl.DataFrame({"item": ["y", "z"], "tag": ["t", "u"]}).write_parquet(tmp_path / "tags.parquet")
+    found = items_of(
+        tmp_path,
+        items={"files": "items.parquet", "item": "id", "fields": {"kind": "kind"}},
+        item_values=[
+            {"field": "tags", "files": "tags.parquet", "item": "item", "value": "tag"},
+            {"field": "more", "files": "tags.parquet", "item": "item", "value": "tag"},
+        ],
+    )
+    assert found == {
+        "x": {"kind": ["song"], "tags": [], "more": []},
+        "y": {"kind": [], "tags": ["t"], "more": ["t"]},
+        "z": {"kind": [], "tags": ["u"], "more": ["u"]},
+    }
+
+
+def test_values_are_ordered_by_rows_then_by_name(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": ["x"] * 5, "tag": ["pop", "jazz", "rock", "rock", "folk"]})
+    assert values_of(tmp_path, frame) == {"x": ["rock", "folk", "jazz", "pop"]}
+
+
+def test_values_are_ordered_by_the_sum_of_their_weights(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": ["x"] * 4, "tag": ["pop", "jazz", "jazz", "rock"], "w": [5, 2, 4, 1]})
+    assert values_of(tmp_path, frame, weight="w") == {"x": ["jazz", "pop", "rock"]}
+
+
+def test_top_keeps_the_first_values_of_each_item(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": ["x", "x", "x", "y"], "tag": ["b", "c", "a", "z"]})
+    assert values_of(tmp_path, frame, top=2) == {"x": ["a", "b"], "y": ["z"]}
+
+
+def test_rare_values_leave_before_the_top_is_taken(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": ["x", "x", "x", "y"], "tag": ["rare", "rare", "both", "both"]})
+    assert values_of(tmp_path, frame, top=1, min_items=2) == {"x": ["both"], "y": ["both"]}
+
+
+def test_values_in_lowercase_are_added_up(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": ["x"] * 4, "tag": ["Jazz ", "JAZZ", "pop", " "]})
+    assert values_of(tmp_path, frame, lowercase=True) == {"x": ["jazz", "pop"]}
+
+
+def test_items_may_be_left_without_values(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": [3589, 7], "tag": ["wrong", "right"]})
+    assert values_of(tmp_path, frame, without_items=["3589"]) == {"7": ["right"]}
+
+
+def test_coded_values_get_their_names_and_equal_names_are_one_value(tmp_path: Path) -> None:
+    pl.DataFrame({"code": [1, 2, 3], "name": ["Jazz", "Rock", "Jazz"]}).write_parquet(tmp_path / "names.parquet")
+    frame = pl.DataFrame({"item": ["x"] * 4, "tag": [2, 1, 3, 9]})
+    names = {"files": "names.parquet", "value": "code", "name": "name"}
+    assert values_of(tmp_path, frame, names=names) == {"x": ["Jazz", "Rock"]}
+
+
+def test_an_item_that_stands_twice_with_different_values_is_named_and_counted(tmp_path: Path) -> None:
+    pl.DataFrame({"id": ["z", "z", "x", "x", "x", "q"], "k": list("abcdea")}).write_parquet(tmp_path / "items.parquet")
+    table = {"files": "items.parquet", "item": "id", "fields": {"k": "k"}}
+    with pytest.raises(DataError, match=r"item 'z' stands in the items table 2 times with different values"):
+        items_of(tmp_path, items=table)
+
+
+def test_the_same_row_twice_is_one_row(tmp_path: Path) -> None:
+    pl.DataFrame({"id": ["x", "x"], "k": [["a"], ["a"]]}).write_parquet(tmp_path / "items.parquet")
+    table = {"files": "items.parquet", "item": "id", "fields": {"k": "k"}}
+    assert items_of(tmp_path, items=table) == {"x": {"k": ["a"]}}
+
+
+def test_float_ids_of_items_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="column 'item' holds floats"):
+        values_of(tmp_path, pl.DataFrame({"item": [1.0], "tag": ["a"]}))
+
+
+def test_users_have_one_value_or_none_per_field(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("id,age,town\nпользователь,35,Kyōto\n007,,Paris\n,9,nobody\n")
+    table = UsersTable(files="people.csv", user="id", fields={"age": "age", "home": "town"})
+    assert sorted(read_users(table, tmp_path).rows()) == [("007", [], ["Paris"]), ("пользователь", ["35"], ["Kyōto"])]
+
+
+def test_a_user_that_stands_twice_with_different_values_is_named(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("id,age\na,35\na,36\n")
+    table = UsersTable(files="people.csv", user="id", fields={"age": "age"})
+    with pytest.raises(DataError, match=r"user 'a' stands in the users table 2 times"):
+        read_users(table, tmp_path)
+
+
+def test_a_field_filled_by_two_tables_is_refused() -> None:
+    table = {"files": "x.csv", "item": "id", "fields": {"tags": "a"}}
+    values = {"field": "tags", "files": "y.csv", "item": "id", "value": "b"}
+    with pytest.raises(ConfigError, match="field 'tags' is filled by two tables"):
+        Tables.parse({"events": EVENTS, "items": table, "item_values": [values]}, origin="test")
+
+
+def test_a_field_called_item_is_refused() -> None:
+    table = {"files": "x.csv", "item": "id", "fields": {"item": "a"}}
+    with pytest.raises(ConfigError, match="'item' is the item's own id and always there"):
+        Tables.parse({"events": EVENTS, "items": table}, origin="test")

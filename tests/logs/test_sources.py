@@ -1,0 +1,175 @@
+"""Public data sets: the mapping finds their files and columns, and what it reads is what the sets say of themselves."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from penchant.errors import DataError
+from penchant.logs.ingest import Log, ingest
+from penchant.logs.items import read_items
+from penchant.logs.propose import known_source, source_toml
+from penchant.logs.read import require_columns
+from penchant.logs.sources import known_tables
+from penchant.logs.tables import Tables, find_files
+from penchant.pipeline import EXAMPLES, load_config
+from tests.logs.logs_on_disk import all_events
+
+PublicData = Callable[[str], Path]
+
+
+def log_of(source: str, data: Path, folder: Path) -> Log:
+    return ingest(known_tables(source, data), data, folder / "log", max_rejected_share=0.0)
+
+
+def require_all_columns(tables: Tables) -> None:
+    """Every file of a mapping is there and has the columns that the mapping names."""
+    here = Path()
+    for path in find_files(tables.events.files, here):
+        require_columns(path, tables.events.columns)
+    for table in [tables.items, tables.users]:
+        for path in find_files(table.files, here) if table else []:
+            require_columns(path, list(table.fields.values()) if table else [])
+    for values in tables.item_values:
+        for path in find_files(values.files, here):
+            require_columns(path, [values.item, values.value, *([values.weight] if values.weight else [])])
+
+
+def write_movielens_csv(folder: Path) -> None:
+    """A few lines in the layout of MovieLens 20M and 25M."""
+    (folder / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n"
+        "1,1,4.0,1147880044\n1,2,3.0,1147868817\n1,3,1.5,1147868828\n2,1,3.5,1141415820\n2,3,0.5,1141415790\n"
+    )
+    (folder / "movies.csv").write_text(
+        "movieId,title,genres\n"
+        "1,Toy Story (1995),Adventure|Animation|Comedy\n"
+        '2,"American President, The (1995)",Comedy|Drama\n'
+        '3,"""Great Performances"" Cats (1998)",(no genres listed)\n'
+    )
+    (folder / "tags.csv").write_text(
+        'userId,movieId,tag,timestamp\n1,1,Pixar,1\n2,1,pixar,2\n2,1,"classic, sci-fi",3\n1,3,cats,4\n'
+    )
+    (folder / "links.csv").write_text("movieId,imdbId,tmdbId\n1,0114709,862\n2,0112346,9087\n3,0123948,\n")
+
+
+def write_genome(folder: Path) -> None:
+    (folder / "genome-scores.csv").write_text(
+        "movieId,tagId,relevance\n1,1,0.02\n1,2,0.9\n1,3,0.8\n1,4,0.95\n2,1,0.5\n2,2,0.1\n2,3,0.2\n2,4,0.3\n"
+    )
+    (folder / "genome-tags.csv").write_text("tagId,tag\n1,007\n2,pixar\n3,toys\n4,\"animation, computer\"\n")
+
+
+def test_the_embedded_example_is_read_whole(tmp_path: Path) -> None:
+    log = log_of("movielens", EXAMPLES / "ml-latest-small", tmp_path)
+    found = log.found
+    assert (found["rows"], found["users"], found["rejected"]) == (100_836, 610, {})
+    assert int(str(found["events"])) + int(str(found["left_out"])) == 100_836
+    ratings = pl.read_parquet(EXAMPLES / "ml-latest-small" / "ratings.parquet")["rating"]
+    assert found["clicked"] == (ratings >= 3.5).sum()
+    assert found["left_out"] == ratings.is_in([2.0, 2.5, 3.0]).sum()
+    toy_story = log.items().row(by_predicate=pl.col("item") == "1", named=True)
+    assert toy_story["title"] == ["Toy Story (1995)"]
+    assert toy_story["genres"] == ["Adventure", "Animation", "Children", "Comedy", "Fantasy"]
+    assert "pixar" in toy_story["tags"]
+
+
+def test_movielens_csv_gives_clicks_genres_titles_and_the_three_best_genome_tags(tmp_path: Path) -> None:
+    write_movielens_csv(tmp_path)
+    write_genome(tmp_path)
+    log = log_of("movielens", tmp_path, tmp_path)
+    assert all_events(log).rows() == [
+        ("1", "3", 1147868828.0, False),
+        ("1", "1", 1147880044.0, True),
+        ("2", "3", 1141415790.0, False),
+        ("2", "1", 1141415820.0, True),
+    ]
+    assert log.found["left_out"] == 1
+    assert log.items().rows() == [
+        ("1", ["Adventure", "Animation", "Comedy"], ["Toy Story (1995)"], ["animation, computer", "pixar", "toys"]),
+        ("2", ["Comedy", "Drama"], ["American President, The (1995)"], ["007", "animation, computer", "toys"]),
+        ("3", ["(no genres listed)"], ['"Great Performances" Cats (1998)'], []),
+    ]
+
+
+def test_movielens_csv_without_the_genome_takes_what_users_wrote(tmp_path: Path) -> None:
+    write_movielens_csv(tmp_path)
+    assert log_of("movielens", tmp_path, tmp_path).items()["tags"].to_list() == [["pixar", "classic, sci-fi"], [], ["cats"]]
+
+
+@pytest.mark.parametrize("genome", [True, False])
+def test_a_folder_of_movielens_is_recognised_and_its_run_file_loads(genome: bool, tmp_path: Path) -> None:
+    write_movielens_csv(tmp_path)
+    if genome:
+        write_genome(tmp_path)
+    assert known_source([tmp_path]) == "movielens"
+    (tmp_path / "run.toml").write_text(source_toml("movielens", tmp_path), encoding="utf-8")
+    assert load_config(tmp_path / "run.toml").logs.resolve(tmp_path) == known_tables("movielens", tmp_path)
+
+
+def test_other_folders_and_single_files_are_no_known_source(tmp_path: Path) -> None:
+    write_movielens_csv(tmp_path)
+    assert known_source([tmp_path / "ratings.csv"]) is None
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "ratings.csv").touch()
+    assert known_source([tmp_path / "mine"]) is None
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone is not a folder; .* source 'movielens'"):
+        known_tables("movielens", tmp_path / "gone")
+
+
+def test_movielens_1m_has_its_users_tags_and_order(public_data: PublicData, tmp_path: Path) -> None:
+    data = public_data("ml-1m")
+    assert known_source([data]) == "movielens"
+    log = log_of("movielens", data, tmp_path)
+    assert (log.found["rows"], log.found["users"], log.position) == (1_000_209, 6_040, True)
+    assert log.users().columns == ["user", "gender", "age", "occupation"]
+    items = log.items()
+    assert items["tags"].list.len().max() == 3
+    assert items.row(by_predicate=pl.col("item") == "3589", named=True)["tags"] == []
+    assert items["tags"].explode(keep_nulls=False, empty_as_null=False).value_counts()["count"].max() > 8
+
+
+def test_movielens_100k_takes_genres_for_tags(public_data: PublicData, tmp_path: Path) -> None:
+    data = public_data("ml-100k")
+    assert known_source([data]) == "movielens"
+    log = log_of("movielens", data, tmp_path)
+    assert (log.found["rows"], log.found["users"]) == (100_000, 943)
+    assert "Comedy" in log.items()["tags"].explode(keep_nulls=False, empty_as_null=False)
+    assert log.users().columns == ["user", "gender", "age", "occupation"]
+
+
+def test_s3rec_has_at_most_five_attributes_per_item(public_data: PublicData, tmp_path: Path) -> None:
+    data = public_data("s3rec-beauty")
+    assert known_source([data]) == "s3rec"
+    log = log_of("s3rec", data, tmp_path)
+    assert (log.found["users"], log.position) == (22_363, True)
+    assert log.items()["tags"].list.len().max() == 5
+
+
+def test_hetrec_names_its_tags_and_dates_its_clicks(public_data: PublicData, tmp_path: Path) -> None:
+    data = public_data("hetrec2011-lastfm")
+    assert known_source([data]) == "hetrec-lastfm"
+    tables = known_tables("hetrec-lastfm", data)
+    require_all_columns(tables)
+    items = read_items(tables, data)
+    assert "rock" in items["tags"].explode(keep_nulls=False, empty_as_null=False)
+    assert items["tags"].list.len().max() == 5
+    log = ingest(tables, data, tmp_path / "log", max_rejected_share=0.05)
+    assert log.found["rows"] == 186_478
+    assert log.found["rejected"]["time outside 1990 to 2100"] == 5  # type: ignore[index]
+    assert not log.position
+
+
+def test_globo_has_the_files_and_columns_of_its_mapping(public_data: PublicData) -> None:
+    data = public_data("globo-news-clicks")
+    assert known_source([data]) == "globo"
+    require_all_columns(known_tables("globo", data))
+
+
+@pytest.mark.parametrize("name", ["s3rec-toys_and_games"])
+def test_sets_of_the_same_layout_are_recognised(name: str, public_data: PublicData) -> None:
+    require_all_columns(known_tables("s3rec", public_data(name)))
