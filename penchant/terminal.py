@@ -87,10 +87,13 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def show_metrics(metrics: dict[str, Any], model: str) -> None:
-    """The model beside every baseline, with 95 % intervals; then the paired differences."""
-    names = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
-    last = names[-1].removeprefix("prec@")
-    names += [f"recall@{last}", f"ndcg@{last}", f"coverage@{last}"]
+    """The model beside every baseline, with 95 % intervals, then the paired differences; as many metrics as fit."""
+    precisions = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
+    last = precisions[-1].removeprefix("prec@")
+    wanted = [f"ndcg@{last}", precisions[0], precisions[-1], precisions[len(precisions) // 2], f"recall@{last}"]
+    fitting = [*dict.fromkeys([*wanted, f"coverage@{last}", *precisions])][: max(2, (console.width - 30) // 17)]
+    names = [name for name in [*precisions, *wanted, f"coverage@{last}"] if name in fitting]
+    names = list(dict.fromkeys(names))
     users = metrics["samples"]["test"]
     table = _table(f"{users:,} test users, mean ± half the 95 % interval", right=range(1, len(names) + 1))
     for column in ["", *names]:
@@ -155,7 +158,7 @@ def _attention(profile: Profile, most: int) -> Table:
     for field, shares in profile.fields.items():
         table.add_row(f"[bold]{escape(field)}[/bold]", "[bold]all[/bold]", "", *(f"[bold]{share:.0%}[/bold]" for share in shares))
     for value in profile.values[:most]:
-        table.add_row(escape(value.field), escape(value.value), f"{value.weight:g}", *(f"{one:.1%}" for one in value.attention))
+        table.add_row(escape(value.field), escape(value.value), f"{value.weight:.3g}", *(f"{one:.1%}" for one in value.attention))
     return table
 
 

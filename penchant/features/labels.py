@@ -58,8 +58,8 @@ def sample_unclicked(
 ) -> pl.DataFrame:
     """Items to stand for the un-clicked where none were logged: drawn by popularity, never one the user clicked.
 
-    clicks: SAMPLE, ENTRY of all clicks of each sample's user; label_clicks: SAMPLE, ENTRY of those in the window;
-    popularity: clicks per item among training users. Returns SAMPLE, ENTRY, CLICKED (false).
+    clicks: SAMPLE, ENTRY of each sample's user up to the end of the window; label_clicks: SAMPLE, ENTRY of those in
+    the window; popularity: clicks per item among training users. Returns SAMPLE, ENTRY, CLICKED (false).
     """
     cumulative = np.cumsum(popularity)
     wanted = label_clicks.select(pl.col(SAMPLE).repeat_by(per_click).explode())

@@ -1,7 +1,6 @@
 """Judge event rows: each becomes an event, is left out by a rule of the run file, or is set aside with its reason."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -65,11 +64,10 @@ def settle_unit(frame: pl.DataFrame, table: EventsTable) -> TimeUnit:
     return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
 
 
-def as_id(frame: pl.DataFrame, column: str, path: Path | None = None) -> pl.Expr:
+def as_id(frame: pl.DataFrame, column: str) -> pl.Expr:
     """The column as text ids, null where empty. Raises DataError for a float column: such ids are not exact."""
     if frame.schema[column].is_float():
-        where = f"{path}: " if path else ""
-        raise DataError(f"{where}column {column!r} holds floats, which cannot hold every id; store integers or text")
+        raise DataError(f"column {column!r} holds floats, which cannot hold every id; store integers or text")
     text = pl.col(column).cast(pl.String)
     return pl.when(text.str.len_bytes() > 0).then(text)
 

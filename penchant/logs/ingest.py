@@ -19,7 +19,7 @@ from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.items import read_items, read_users
-from penchant.logs.read import ROW, read_batches
+from penchant.logs.read import ROW, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, TimeUnit, file_format, find_files
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
@@ -155,7 +155,8 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
 def _rows_about(path: Path) -> int:
     """Rows of a Parquet file; a guess by size for text."""
     if file_format(path) == "parquet":
-        return int(pyarrow.parquet.read_metadata(path).num_rows) if path.stat().st_size else 0
+        with readable(path):
+            return int(pyarrow.parquet.read_metadata(path).num_rows)
     return max(1, path.stat().st_size // TEXT_BYTES_PER_ROW)
 
 
@@ -216,7 +217,7 @@ def _settle(folder: Path, bucket: int, files: list[str], items: pl.DataFrame) ->
 def _backwards(rows: pl.DataFrame) -> int:
     """Rows that stand, in the files, after a later row of the same user."""
     in_file = rows.sort(USER, FILE, ROW)
-    return in_file.select(((pl.col(TIME).diff() < 0) & (pl.col(USER) == pl.col(USER).shift())).sum()).item()
+    return int(in_file.select(((pl.col(TIME).diff() < 0) & (pl.col(USER) == pl.col(USER).shift())).sum()).item())
 
 
 def _count(events: pl.DataFrame, items: pl.DataFrame) -> dict[str, object]:

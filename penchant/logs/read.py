@@ -1,7 +1,8 @@
 """Read tables of any size in batches, as they are: Parquet, CSV (all text), JSON lines (all text).
 
-Every row keeps its number (1 is the first row of a Parquet file, the first line of a JSON lines file, the header of
-a CSV file), and lines that cannot be parsed come back as such instead of ending the read.
+Every row keeps its number: 1 is the first row of a Parquet file, the first line of a JSON lines file, the header of a
+CSV file, where blank lines do not count and a quoted line break is part of its row. Lines that cannot be parsed come
+back as such instead of ending the read.
 """
 
 import json
@@ -35,7 +36,7 @@ class Batch:
 
 def read_columns(path: Path) -> list[str]:
     """Names of a file's columns; of a JSON lines file, the keys of its first 1,000 objects."""
-    with _readable(path):
+    with readable(path):
         match file_format(path):
             case "parquet":
                 return list(pl.read_parquet_schema(path))
@@ -47,7 +48,7 @@ def read_columns(path: Path) -> list[str]:
 
 def read_sample(path: Path, rows: int = 2000) -> pl.DataFrame:
     """The first rows, with types guessed where the format has none; lines that cannot be parsed are passed over."""
-    with _readable(path):
+    with readable(path):
         match file_format(path):
             case "parquet":
                 return pl.read_parquet(path, n_rows=rows)
@@ -72,14 +73,14 @@ def read_batches(path: Path, columns: list[str]) -> Iterator[Batch]:
     require_columns(path, columns)
     columns = list(dict.fromkeys(columns))
     readers = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}
-    with _readable(path):
+    with readable(path):
         yield from readers[file_format(path)](path, columns)
 
 
 def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
     """All rows of a table that fits in memory; lists stay lists. Raises DataError at the first line without sense."""
     require_columns(path, columns)
-    with _readable(path):
+    with readable(path):
         if file_format(path) == "parquet":
             return pl.read_parquet(path, columns=columns)
         if file_format(path) == "jsonl":
@@ -93,7 +94,7 @@ def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Turn what the libraries say of an empty or a broken file into a DataError that names it."""
     try:
         if path.stat().st_size == 0:

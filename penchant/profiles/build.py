@@ -10,12 +10,13 @@ from typing import Annotated
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import torch
 from pydantic import Field as Limits
 from torch import Tensor
 
 from penchant.config import Config
-from penchant.features.ragged import Ragged
+from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
@@ -122,11 +123,8 @@ def _lists(kind: str, chosen: tuple[np.ndarray, np.ndarray], names: Names) -> li
 
 def in_lists(values: pl.Series, lengths: np.ndarray) -> pl.Series:
     """Consecutive values as a column of lists of the given lengths."""
-    owner = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
-    frame = pl.DataFrame({"owner": owner, "value": values})
-    lists = frame.group_by("owner", maintain_order=True).agg("value")
-    every = pl.DataFrame({"owner": np.arange(len(lengths), dtype=np.uint32)})
-    return every.join(lists, on="owner", how="left", maintain_order="left")["value"].fill_null([])
+    offsets = pa.array(offsets_of(lengths), pa.int64())
+    return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values.to_arrow())))
 
 
 def _evidence(model: Interests, batch: Batch, names: Mapping[str, Names], most: int) -> list[pl.Series]:

@@ -76,6 +76,15 @@ def test_at_most_k_items_are_drawn_and_both_kinds_are_kept(
 TAGS_OF = {0: [7, 8], 1: [9], 2: [7]}
 
 
+@pytest.mark.parametrize("rare", [True, False])
+def test_the_only_item_of_its_kind_among_many_is_always_drawn(rare: bool) -> None:
+    tags = Ragged(np.arange(31), np.arange(30, dtype=np.int32) + 2)
+    frame = shown(*((0, entry, (entry == 17) == rare) for entry in range(30)))
+    for seed in range(20):
+        labels = make_labels(frame, 1, tags, LabelsConfig(items=2, tags=1), np.random.default_rng(seed))
+        assert (19, rare) in zip(labels.tags[0, :, 0].tolist(), labels.clicked[0].tolist(), strict=True)
+
+
 def test_the_same_generator_draws_the_same_items() -> None:
     frame = shown(*((0, entry, entry % 2 == 0) for entry in (0, 1, 2)))
     first, second = (labels_of(frame, 1, seed=5, items=2) for _ in range(2))

@@ -50,7 +50,9 @@ def test_a_saved_vocabulary_is_the_same(tmp_path: Path) -> None:
     assert (again.values, again.counts.tolist(), again.fingerprint) == (made.values, [5, 4, 4], made.fingerprint)
 
 
-@pytest.mark.parametrize("other", [{"jazz": 5, "rock": 4}, {"rock": 5}, {"rock": 5, "jazz": 4, "folk": 3}, {"rock\njazz": 5}])
+@pytest.mark.parametrize(
+    "other", [{"jazz": 5, "rock": 4}, {"rock": 5}, {"rock": 5, "jazz": 4, "folk": 3}, {"rock\njazz": 5}]
+)
 def test_the_fingerprint_changes_with_the_meaning_of_an_id(other: dict[str, int]) -> None:
     assert vocabulary(other).fingerprint != vocabulary({"rock": 5, "jazz": 4}).fingerprint
 

@@ -109,7 +109,9 @@ def test_features_end_where_labels_begin(count: int, share: float, windows: int)
 
 def test_by_days_test_users_have_the_last_day_and_training_ends_before_it() -> None:
     labels = LabelsConfig(by="days", days=1.0, windows=2)
-    times = days(5, per_day=2)  # the last event at 01:00 of day 4 ends the last window, so each runs from 01:00 to 01:00
+    times = days(
+        5, per_day=2
+    )  # the last event at 01:00 of day 4 ends the last window, so each runs from 01:00 to 01:00
     assert windows_of(one_of("test", UsersConfig()), times, labels) == [(0, 8, 10)]
     assert windows_of(one_of("valid", UsersConfig()), times, labels) == [(1, 6, 8)]
     assert windows_of(one_of("train", UsersConfig()), times, labels) == [(1, 6, 8), (2, 4, 6)]

@@ -109,7 +109,9 @@ def test_dates_are_midnights(tmp_path: Path) -> None:
 
 
 def test_year_month_and_day_stand_in_three_columns(tmp_path: Path) -> None:
-    frame = pl.DataFrame({"u": ["u"] * 3, "i": ["x", "y", "z"], "y": [2001, 2001, 2001], "m": [1, 2, 13], "d": [1, 3, 1]})
+    frame = pl.DataFrame(
+        {"u": ["u"] * 3, "i": ["x", "y", "z"], "y": [2001, 2001, 2001], "m": [1, 2, 13], "d": [1, 3, 1]}
+    )
     log = read_log(tmp_path, frame, mapping={"time": ["y", "m", "d"]})
     assert all_events(log)["time"].to_list() == [NOON - 12 * 3600, NOON - 12 * 3600 + 33 * 86_400]
     assert rejected(log) == [("events-0.parquet", 3, "time not understood in ['y', 'm', 'd']")]
@@ -160,7 +162,12 @@ def test_ratings_between_the_thresholds_are_left_out_and_counted(tmp_path: Path)
     ratings = [5.0, 3.5, 3.0, 2.0, 1.5, 0.5, None, float("nan")]
     frame = clicks(list(range(NOON, NOON + 8)), c=ratings)
     log = read_log(tmp_path, frame, mapping={"clicked_at_least": 3.5, "not_clicked_at_most": 1.5})
-    assert all_events(log).select("item", "clicked").rows() == [("i0", True), ("i1", True), ("i4", False), ("i5", False)]
+    assert all_events(log).select("item", "clicked").rows() == [
+        ("i0", True),
+        ("i1", True),
+        ("i4", False),
+        ("i5", False),
+    ]
     assert log.found["left_out"] == 2
     assert [(row, reason) for _, row, reason in rejected(log)] == [
         (7, "neither clicked nor not in 'c'"),

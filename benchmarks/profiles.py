@@ -1,0 +1,68 @@
+"""Profiles per CPU-second: top 50 of 1,000 tags at E=16, made-up users, one thread.
+
+    python -m benchmarks.profiles [--users 200000]
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from rich.table import Table
+
+from benchmarks.machine import describe_machine
+from penchant.features.shards import Shard, write_shard
+from penchant.features.vocabulary import Vocabulary
+from penchant.models.base import Sizes
+from penchant.models.catalog import build_model
+from penchant.models.utpm import UtpmConfig
+from penchant.profiles.build import Names, ProfilesConfig, build_profiles
+from penchant.schema import RESERVED
+from penchant.terminal import console
+
+TAGS, VALUES, FIELDS = 1_000, 10, 2
+
+
+def made_up_shard(path: Path, users: int) -> Shard:
+    """Two fields of ten values, as SPEC 1.2 has it for MovieLens; ten tags of history."""
+    rng = np.random.default_rng(0)
+    arrays: dict[str, np.ndarray] = {}
+    for number in range(FIELDS):
+        arrays[f"f{number}.ids"] = rng.integers(RESERVED, TAGS + RESERVED, (users, VALUES)).astype(np.int32)
+        arrays[f"f{number}.weights"] = np.ones((users, VALUES), np.float32)
+    first = rng.integers(RESERVED, TAGS + RESERVED - VALUES, users)
+    arrays["history.offsets"] = np.arange(users + 1) * VALUES
+    arrays["history.tags"] = (first[:, None] + np.arange(VALUES)).astype(np.int32).ravel()
+    arrays["history.counts"] = arrays["history.faded"] = np.ones(users * VALUES, np.float32)
+    write_shard(path, arrays, pl.Series([f"user-{number}" for number in range(users)]))
+    return Shard.open(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=200_000)
+    said = parser.parse_args()
+    torch.set_num_threads(1)
+    vocabulary = Vocabulary(pl.Series([f"tag-{number}" for number in range(TAGS)]), pl.Series(range(TAGS, 0, -1)))
+    names = {name: Names(vocabulary) for name in ("f0", "f1", "tags")}
+    sizes = Sizes({f"f{number}": len(vocabulary) for number in range(FIELDS)}, len(vocabulary))
+    table = Table("model", "users", "seconds", "CPU seconds", "users per CPU-second")
+    console.print(describe_machine())
+    with tempfile.TemporaryDirectory() as folder:
+        shard = made_up_shard(Path(folder) / "00000.safetensors", said.users)
+        for cross in ("none", "cf"):
+            model = build_model(UtpmConfig(embedding=16, user=16, cross=cross), sizes)  # type: ignore[arg-type]
+            began, began_cpu = time.perf_counter(), time.process_time()
+            config = ProfilesConfig(clicked=10, unseen=50, evidence=5)
+            build_profiles(model, [shard], names, Path(folder) / cross, config, tags="tags")
+            seconds, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
+            label = "AF-2head+CF" if cross == "cf" else "AF-2head"
+            table.add_row(label, f"{said.users:,}", f"{seconds:.1f}", f"{cpu_s:.1f}", f"{said.users / cpu_s:,.0f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""A log of three users prepared end to end, against numbers worked by hand; and what happens when it is interrupted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from penchant.errors import ConfigError, DataError, MissingStepError
+from penchant.features.fields import Click, Field, read, replay
+from penchant.features.prepare import FeaturesConfig, Plan, Prepared, prepare
+from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
+from penchant.features.windows import DAY_S, LabelsConfig, Split, UsersConfig, split_users
+from penchant.logs import ingest as ingest_module
+from penchant.logs.ingest import Log
+from penchant.progress import Progress
+from tests.logs.logs_on_disk import NOON, read_log
+
+USERS = UsersConfig()
+SPLIT_OF = {"train": "anna", "valid": "berta", "test": "dora"}
+ITEMS = {"i1": ["a", "b"], "i2": ["a"], "i3": ["c"], "i4": ["d"]}
+EVENTS = {
+    "anna": [("i1", True), ("i2", True), ("i3", True), ("i2", False)],
+    "berta": [("i1", True), ("i1", True), ("i2", True), ("i3", False)],
+    "dora": [("i2", True), ("i4", True), ("i1", True), ("i4", True)],
+}
+ITEMS_TABLE = {"files": "items.parquet", "item": "item", "fields": {"tags": "tags"}}
+USERS_TABLE = {"files": "users.parquet", "user": "user", "fields": {"group": "group"}}
+
+
+def name_of(split: str, number: int = 0) -> str:
+    names = pl.Series([f"user {number}" for number in range(200)])
+    return str(split_users(names, USERS).filter(pl.col("split") == split)["user"][number])
+
+
+USER = {split: name_of(split) for split in ("train", "valid", "test")}
+
+
+def toy_log(folder: Path, events: dict[str, list[tuple[str, bool]]] = EVENTS, **tables: Any) -> Log:
+    """The events of the table above: anna trains, berta validates, dora tests; times are 10, 20, 30, 40."""
+    split_of = {name: split for split, name in SPLIT_OF.items()}
+    rows = [
+        (USER[split_of[name]], item, 10 * place, clicked)
+        for name, clicks in events.items()
+        for place, (item, clicked) in enumerate(clicks, start=1)
+    ]
+    frame = pl.DataFrame(rows, schema=["u", "i", "t", "c"], orient="row")
+    pl.DataFrame({"item": list(ITEMS), "tags": list(ITEMS.values())}).write_parquet(folder / "items.parquet")
+    groups = {"user": [USER["train"], USER["valid"], USER["test"]], "group": ["g1", "g1", "g2"]}
+    pl.DataFrame(groups).write_parquet(folder / "users.parquet")
+    return read_log(folder, frame, items=ITEMS_TABLE, users=USERS_TABLE, **tables)
+
+
+def toy_plan(labels: dict[str, Any] | None = None, fields: list[Field] | None = None, **features: Any) -> Plan:
+    rules = fields or [
+        Field(name="tags", limit=3),
+        Field(name="item", limit=3, last=3, order="recent"),
+        Field(name="group", limit=1),
+    ]
+    return Plan(
+        FeaturesConfig(fields=rules, **features),
+        LabelsConfig(**{"share": 0.5, "items": 2, "tags": 2, **(labels or {})}),
+        USERS,
+    )
+
+
+def arrays_of(prepared: Prepared, split: Split) -> dict[str, Any]:
+    """The arrays of the only shard of a split, as lists."""
+    (shard,) = open_shards(prepared.folder, split)
+    return {name: tensor.tolist() for name, tensor in shard.arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("toy")
+    return prepare(toy_log(folder), toy_plan(), folder / "prepared")
+
+
+def test_vocabularies_hold_what_training_users_clicked(toy: Prepared) -> None:
+    assert toy.vocabulary("tags").values == ["a", "b", "c"]
+    assert toy.vocabulary("item").values == ["i1", "i2", "i3"]  # i4 was clicked by a test user only
+    assert toy.vocabulary("group").values == ["g1"]
+
+
+def test_a_training_sample_is_what_was_worked_by_hand(toy: Prepared) -> None:
+    # anna clicked i1 (a b) and i2 (a); then i3 (c) was clicked and i2 (a) was not.
+    found = arrays_of(toy, "train")
+    assert (found["tags.ids"], found["tags.weights"]) == ([[2, 3, 0]], [[2, 1, 0]])
+    assert (found["item.ids"], found["item.weights"]) == ([[3, 2, 0]], [[1, 1, 0]])
+    assert (found["group.ids"], found["group.weights"]) == ([[2]], [[1]])
+    items = sorted(zip(found["label.tags"][0], found["label.clicked"][0], strict=True))
+    assert items == [([2, 0], False), ([4, 0], True)]
+    assert (found["truth.offsets"], found["truth.tags"], found["truth.size"]) == ([0, 1], [4], [1])
+    assert (found["history.offsets"], found["history.tags"], found["history.counts"]) == ([0, 2], [2, 3], [2, 1])
+    faded = 0.5 ** (1 / 20)  # i1 is one click older than i2
+    assert found["history.faded"] == pytest.approx([1 + faded, faded])
+
+
+def test_a_validation_sample_is_what_was_worked_by_hand(toy: Prepared) -> None:
+    # berta clicked i1 (a b) twice; then i2 (a) was clicked and i3 (c) was not.
+    found = arrays_of(toy, "valid")
+    assert (found["tags.ids"], found["tags.weights"]) == ([[2, 3, 0]], [[2, 2, 0]])
+    assert (found["item.ids"], found["item.weights"]) == ([[2, 0, 0]], [[2, 0, 0]])
+    assert (found["truth.tags"], found["truth.size"]) == ([2], [1])
+
+
+def test_a_test_sample_is_what_was_worked_by_hand(toy: Prepared) -> None:
+    # dora clicked i2 (a) and i4 (unknown); then i1 (a b) and i4 (unknown), whose tag nobody can name.
+    found = arrays_of(toy, "test")
+    assert (found["tags.ids"], found["tags.weights"]) == ([[1, 2, 0]], [[1, 1, 0]])
+    assert found["item.ids"] == [[1, 3, 0]]
+    assert found["group.ids"] == [[1]]
+    assert [tags for tags in found["label.tags"][0] if any(tags)] == [[2, 3]]
+    assert (found["truth.tags"], found["truth.size"]) == ([2, 3], [3])
+    assert (found["history.tags"], found["history.counts"]) == ([2], [1])
+    assert found["history.faded"] == pytest.approx([0.5 ** (1 / 20)])
+
+
+def test_latest_holds_all_clicks_and_no_labels(toy: Prepared) -> None:
+    (shard,) = open_shards(toy.folder, "latest")
+    place = shard.users.to_list().index(USER["train"])
+    assert sorted(shard.users) == sorted(USER.values())
+    assert shard.arrays["tags.ids"][place].tolist() == [2, 4, 3]  # a twice, c later than b
+    assert shard.arrays["tags.weights"][place].tolist() == [2, 1, 1]
+    assert shard.arrays["item.ids"][place].tolist() == [4, 3, 2]
+    assert not any(name.startswith(("label", "truth")) for name in shard.arrays)
+
+
+def test_the_manifest_counts_samples_and_vocabularies(toy: Prepared) -> None:
+    assert toy.manifest == {
+        "samples": {"train": 1, "valid": 1, "test": 1, "latest": 3},
+        "vocabulary": {"tags": 5, "item": 5, "group": 3},
+        "negatives": "logged",
+        "position": True,
+    }
+
+
+def test_shards_are_mapped_not_read(toy: Prepared) -> None:
+    (path,) = shard_paths(toy.folder, "train")
+    shard = Shard.open(path)
+    assert str(path) in Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert shard.arrays["tags.ids"].tolist() == [[2, 3, 0]]
+
+
+def test_a_batch_is_cut_to_its_longest_list(toy: Prepared) -> None:
+    (shard,) = open_shards(toy.folder, "train")
+    batch = batch_of(shard, ["tags", "group"], slice(0, 1))
+    assert (batch.ids["tags"].tolist(), batch.weights["tags"].tolist()) == ([[2, 3]], [[2, 1]])
+    assert len(batch) == 1
+
+
+def test_the_live_history_gives_what_the_shard_says(toy: Prepared) -> None:
+    tags, items = toy.vocabulary("tags"), toy.vocabulary("item")
+    clicks = [
+        Click(10.0 * place, item, {"tags": tuple(tags.id(tag) for tag in ITEMS[item]), "item": (items.id(item),)})
+        for place, (item, clicked) in enumerate(EVENTS["dora"], start=1)
+        if clicked
+    ]
+    (shard,) = open_shards(toy.folder, "latest")
+    place = shard.users.to_list().index(USER["test"])
+    for rule in toy_plan().features.fields[:2]:
+        ids, weights = (shard.arrays[f"{rule.name}.{part}"][place].tolist() for part in ("ids", "weights"))
+        live = read(replay(clicks), rule)
+        assert live == [(value, weight) for value, weight in zip(ids, weights, strict=True) if value]
+
+
+def test_where_only_clicks_are_known_negatives_are_sampled(tmp_path: Path) -> None:
+    clicks = {user: [(item, True) for item, _ in rows] for user, rows in EVENTS.items()}
+    log = toy_log(tmp_path, clicks)
+    prepared = prepare(log, toy_plan({"items": 9, "negatives_per_click": 5}), tmp_path / "prepared")
+    assert prepared.manifest["negatives"] == "sampled by popularity"
+    found = arrays_of(prepared, "test")
+    drawn = [
+        tags for tags, clicked in zip(found["label.tags"][0], found["label.clicked"][0], strict=True) if not clicked
+    ]
+    assert [tags for tags in drawn if any(tags)] == [[4, 0]]  # of i1, i2 and i3, dora did not click i3 (c) alone
+    without = prepare(log, toy_plan({"negatives_per_click": 0}), tmp_path / "without")
+    assert without.manifest["negatives"] == "none"
+
+
+def test_by_days_clicks_of_the_test_window_stay_out_of_the_vocabulary(tmp_path: Path) -> None:
+    rows = [
+        (user, item, NOON + day * DAY_S)
+        for user in USER.values()
+        for day, item in enumerate(["i1", "i2", "i1", "i2", "i3"])
+    ]
+    pl.DataFrame({"item": list(ITEMS), "tags": list(ITEMS.values())}).write_parquet(tmp_path / "items.parquet")
+    log = read_log(tmp_path, pl.DataFrame(rows, schema=["u", "i", "t"], orient="row"), items=ITEMS_TABLE)
+    plan = toy_plan({"by": "days", "days": 1.0}, [Field(name="tags")])
+    prepared = prepare(log, plan, tmp_path / "prepared")
+    assert prepared.vocabulary("tags").values == ["a", "b"]
+    assert arrays_of(prepared, "test")["truth.size"] == [1]  # c, which training never saw
+
+
+def many_users(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Log, Plan]:
+    """60 users in several buckets, clicks only."""
+    monkeypatch.setattr(ingest_module, "ROWS_PER_BUCKET", 100)
+    dice = np.random.default_rng(0)
+    rows = [(f"user {n}", f"i{dice.integers(1, 5)}", place) for n in range(60) for place in range(10)]
+    pl.DataFrame({"item": list(ITEMS), "tags": list(ITEMS.values())}).write_parquet(folder / "items.parquet")
+    log = read_log(folder, pl.DataFrame(rows, schema=["u", "i", "t"], orient="row"), items=ITEMS_TABLE)
+    return log, toy_plan({"share": 0.2, "windows": 2}, [Field(name="tags"), Field(name="item", last=5)])
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_an_interrupted_preparation_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, plan = many_users(tmp_path, monkeypatch)
+    whole = prepare(log, plan, tmp_path / "whole")
+
+    def pull_the_plug(progress: Progress) -> None:
+        if progress.step == "features":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(log, plan, tmp_path / "broken", report=pull_the_plug)
+    with pytest.raises(MissingStepError, match=r"broken is not prepared yet; run `penchant prepare`"):
+        shard_paths(tmp_path / "broken", "train")
+    first = tmp_path / "broken" / "train" / "00000.safetensors"
+    written = first.stat().st_mtime_ns
+    broken = prepare(log, plan, tmp_path / "broken")
+    assert first.stat().st_mtime_ns == written
+    assert files_of(broken.folder) == files_of(whole.folder)
+
+
+def test_shards_of_a_finished_preparation_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, plan = many_users(tmp_path, monkeypatch)
+    prepare(log, plan, tmp_path / "prepared")
+    told: list[Progress] = []
+    prepare(log, plan, tmp_path / "prepared", report=told.append)
+    assert told == []
+
+
+def test_another_plan_prepares_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, plan = many_users(tmp_path, monkeypatch)
+    prepare(log, plan, tmp_path / "prepared")
+    other = Plan(plan.features, LabelsConfig(share=0.4, items=2, tags=2), USERS)
+    again = prepare(log, other, tmp_path / "prepared")
+    fresh = prepare(log, other, tmp_path / "fresh")
+    assert files_of(again.folder) == files_of(fresh.folder)
+
+
+def test_another_log_prepares_anew(tmp_path: Path) -> None:
+    prepare(toy_log(tmp_path), toy_plan(), tmp_path / "prepared")
+    changed = {**EVENTS, "anna": [("i3", True), *EVENTS["anna"][1:]]}
+    assert prepare(toy_log(tmp_path, changed), toy_plan(), tmp_path / "prepared").vocabulary("tags").values == [
+        "c",
+        "a",
+    ]
+
+
+def test_a_min_count_belongs_to_one_vocabulary(tmp_path: Path) -> None:
+    prepared = prepare(toy_log(tmp_path), toy_plan(min_count={"tags": 2}), tmp_path / "prepared")
+    assert prepared.vocabulary("tags").values == ["a"]
+    assert prepared.vocabulary("item").values == ["i1", "i2", "i3"]
+
+
+def test_a_field_that_no_table_fills_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
+    plan = toy_plan(fields=[Field(name="tags"), Field(name="genre")])
+    with pytest.raises(ConfigError, match="uses field 'genre', which no table fills; there are: item, tags, group"):
+        prepare(toy_log(tmp_path), plan, tmp_path / "prepared")
+
+
+@pytest.mark.parametrize("field", ["group", "item"])
+def test_only_a_field_of_the_items_can_be_predicted(field: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"labels\.field = '{field}' is not a field of the items"):
+        prepare(toy_log(tmp_path), toy_plan({"field": field}), tmp_path / "prepared")
+
+
+def test_windows_of_days_need_a_clock(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'labels\.by = "days" needs a clock, but times are positions'):
+        prepare(toy_log(tmp_path), toy_plan({"by": "days"}), tmp_path / "prepared")
+
+
+def test_tags_that_nobody_clicked_often_enough_are_nothing_to_learn(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no tags was clicked 99 times by training users"):
+        prepare(toy_log(tmp_path), toy_plan(min_count={"tags": 99}), tmp_path / "prepared")
+
+
+def test_too_few_users_are_counted(tmp_path: Path) -> None:
+    only = {name: EVENTS[name] for name in ("anna", "berta")}
+    said = r"too few users with a history and labels: \{'train': 1, 'valid': 1, 'test': 0, 'latest': 2\}"
+    with pytest.raises(DataError, match=said):
+        prepare(toy_log(tmp_path, only), toy_plan(), tmp_path / "prepared")
+
+
+@pytest.mark.parametrize("names", [["tags", "tags"], ["label"], ["truth"], ["history"]])
+def test_field_names_must_differ_and_leave_some_names_free(names: list[str]) -> None:
+    fields = [{"name": name} for name in names]
+    with pytest.raises(ConfigError, match=rf"none may be label, truth or history; they are \['{names[0]}'"):
+        FeaturesConfig.parse({"fields": fields}, origin="test")

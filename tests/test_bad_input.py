@@ -1,0 +1,408 @@
+"""Bad input through the front door: each kind has one clear answer, an error that names the value or a stated rule."""
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from safetensors import safe_open
+
+import penchant
+from penchant.errors import (
+    ConfigError,
+    DataError,
+    DiskFullError,
+    MissingStepError,
+    StaleVocabularyError,
+    UnknownTagError,
+    UnknownUserError,
+)
+from penchant.features.prepare import Prepared
+from penchant.features.vocabulary import Vocabulary
+from penchant.files import aside, disk_errors, read_json
+from penchant.logs import ingest
+from penchant.pipeline import Run, load_config
+from tests.planted import write_planted_run
+
+EDIT = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def edit_run_file(path: Path, old: str, new: str) -> Path:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{old!r} is not in the run file of the planted log any more"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def edit_table(folder: Path, name: str, edit: EDIT) -> None:
+    edit(pl.read_parquet(folder / name)).write_parquet(folder / name)
+
+
+def prepare(file: Path, out: str = "run") -> Prepared:
+    return Run.start(file, file.parent / out).prepare()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The run file of a good log: each test spoils something."""
+    return write_planted_run(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A whole run with odd ids: beyond 2^63, with leading zeros, in other scripts; and one user with a single event."""
+    folder = tmp_path_factory.mktemp("odd ids")
+    file = write_planted_run(folder)
+    odd = {"u000": "007", "u001": "ユーザー", "u002": "пользователь", "u003": str(2**63 + 1), "u004": str(2**31)}
+    for name in ("events.parquet", "users.parquet"):
+        edit_table(folder, name, lambda frame: frame.with_columns(pl.col("user").replace(odd)))
+    edit_table(
+        folder,
+        "events.parquet",
+        lambda frame: frame.filter(pl.col("user") != "u005").vstack(frame.filter(user="u005", clicked=True)[:1]),
+    )
+    edit_table(
+        folder, "items.parquet", lambda frame: frame.with_columns(pl.col("tags").list.eval("тег " + pl.element()))
+    )
+    return penchant.run(file, folder / "run")
+
+
+def test_no_events(file: Path) -> None:
+    edit_table(file.parent, "events.parquet", lambda frame: frame[:0])
+    with pytest.raises(DataError, match=r"no events in .*events\.parquet; check `files` in the run file"):
+        prepare(file)
+
+
+def test_no_file(file: Path) -> None:
+    edit_run_file(file, '"events.parquet"', '"event.parquet"')
+    with pytest.raises(DataError, match=r"no file matches 'event\.parquet' \(looked for /.*/event\.parquet\)"):
+        prepare(file)
+
+
+def test_no_run_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.toml does not exist; write one with `penchant init`"):
+        prepare(tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize("content", [b"[logs\n", b"a = \xff\n"])
+def test_a_run_file_that_is_not_toml(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"run\.toml is not a TOML file: "):
+        prepare(tmp_path / "run.toml")
+
+
+def test_an_unknown_column(file: Path) -> None:
+    edit_run_file(file, 'item = "item"', 'item = "article"')
+    with pytest.raises(DataError, match=r"events\.parquet has no column 'article'; it has: user, item, time, clicked"):
+        prepare(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'time = "time"',
+            'tiem = "time"',
+            r"run\.toml: unknown key 'logs\.tables\.events\.tiem'; did you mean 'time'\?",
+        ),
+        ("batch = 8", "bathc = 8", r"unknown key 'training\.bathc'; did you mean 'batch'\?"),
+        ("[labels]", "[lables]", r"unknown key 'lables'; did you mean 'labels'\?"),
+        ("limit = 8", "limitt = 8", r"unknown key 'features\.fields\.0\.limitt'; did you mean 'limit'\?"),
+        ("[labels]", "[labels]\nxyzzy = 1", r"unknown key 'labels\.xyzzy'; known here: by, days, field, items"),
+    ],
+)
+def test_a_misspelt_key(old: str, new: str, said: str, file: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_config(edit_run_file(file, old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch = 8", 'batch = "8"', r"'training\.batch' is '8': Input should be a valid integer"),
+        ("batch = 8", "batch = 0", r"'training\.batch' is 0: Input should be greater than"),
+        ("limit = 8", "limit = 8.5", r"'features\.fields\.0\.limit' is 8\.5: Input should be a valid integer"),
+        ('user = "user"', "user = 7", r"'logs\.tables\.events\.user' is 7: Input should be a valid string"),
+        ('user = "user"\n', "", r"run\.toml: 'logs\.tables\.events\.user' is missing; add it"),
+    ],
+)
+def test_a_wrong_or_missing_value(old: str, new: str, said: str, file: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_config(edit_run_file(file, old, new))
+
+
+def test_every_mistake_of_a_run_file_is_told_at_once(file: Path) -> None:
+    edit_run_file(edit_run_file(file, "batch = 8", "bathc = 8"), "limit = 8", "limitt = 8")
+    with pytest.raises(ConfigError, match=r"limitt'(?s:.*)bathc'"):
+        load_config(file)
+
+
+def test_neither_tables_nor_a_source(file: Path) -> None:
+    edit_run_file(file, "[logs.tables.events]", '[logs]\nfolder = "here"\n[logs.tables.events]')
+    with pytest.raises(ConfigError, match="give either `source` and `folder`, for a known data set, or `tables`"):
+        load_config(file)
+
+
+def test_tags_missing_for_every_item(file: Path) -> None:
+    edit_table(
+        file.parent, "items.parquet", lambda frame: frame.with_columns(tags=pl.lit([], dtype=pl.List(pl.String)))
+    )
+    with pytest.raises(
+        DataError, match="no item has any tags, so there is nothing to learn; check the mapping of 'tags'"
+    ):
+        prepare(file)
+
+
+def test_items_and_events_that_write_their_ids_differently(file: Path) -> None:
+    edit_table(file.parent, "items.parquet", lambda frame: frame.with_columns(pl.col("item").str.to_uppercase()))
+    with pytest.raises(DataError, match=r"no tags was clicked 1 times by training users, .* ids .* are written alike"):
+        prepare(file)
+
+
+def test_an_item_without_tags_is_no_obstacle(file: Path) -> None:
+    first = pl.col("item") == "i0-0"
+    edit_table(
+        file.parent, "items.parquet", lambda frame: frame.with_columns(pl.when(~first).then("tags").alias("tags"))
+    )
+    prepared = prepare(file)
+    assert read_json(file.parent / "run" / "log" / "found.json")["fields"]["tags"]["items_with"] == 35
+    assert "i0-0" in prepared.vocabulary("item").values
+
+
+def test_time_going_backwards_is_sorted(file: Path) -> None:
+    whole = prepare(file)
+    edit_table(file.parent, "events.parquet", pl.DataFrame.reverse)
+    backwards = prepare(file, "backwards")
+    assert read_json(file.parent / "backwards" / "log" / "found.json")["backwards"] > 1000
+    for path in sorted(whole.folder.rglob("*.safetensors")):
+        assert path.read_bytes() == (backwards.folder / path.relative_to(whole.folder)).read_bytes()
+
+
+def test_duplicate_events_count_once(file: Path) -> None:
+    whole = prepare(file)
+    edit_table(file.parent, "events.parquet", lambda frame: pl.concat([frame, frame]))
+    doubled = prepare(file, "doubled")
+    rejected = pl.read_parquet(file.parent / "doubled" / "log" / "rejected.parquet")
+    assert rejected["reason"].unique().to_list() == ["repeats an earlier row: same user, item and time"]
+    assert len(rejected) >= 1200
+    for path in sorted(whole.folder.rglob("*.safetensors")):
+        assert path.read_bytes() == (doubled.folder / path.relative_to(whole.folder)).read_bytes()
+
+
+def test_too_many_rejected_rows(file: Path) -> None:
+    edit_table(
+        file.parent,
+        "events.parquet",
+        lambda frame: frame.with_columns(pl.when(pl.int_range(pl.len()) % 4 > 0).then("user").alias("user")),
+    )
+    said = r"25\.0% of 1,200 rows make no sense, more than max_rejected_share = 5\.0%: 300 × no user in 'user'"
+    with pytest.raises(DataError, match=said):
+        prepare(file)
+
+
+def test_float_ids(file: Path) -> None:
+    edit_table(file.parent, "events.parquet", lambda frame: frame.with_columns(user=pl.lit(1.0)))
+    with pytest.raises(
+        DataError, match="column 'user' holds floats, which cannot hold every id; store integers or text"
+    ):
+        prepare(file)
+
+
+def test_a_half_written_parquet_file(file: Path) -> None:
+    events = file.parent / "events.parquet"
+    events.write_bytes(events.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"events\.parquet cannot be read as parquet: .*wait until it is whole"):
+        prepare(file)
+
+
+@pytest.mark.parametrize("name", ["events.parquet", "items.parquet", "users.parquet"])
+def test_an_empty_file(name: str, file: Path) -> None:
+    (file.parent / name).write_bytes(b"")
+    with pytest.raises(DataError, match=rf"{name} is empty; remove it or fill it"):
+        prepare(file)
+
+
+def test_a_file_of_a_kind_that_cannot_be_read(file: Path) -> None:
+    (file.parent / "events.parquet").rename(file.parent / "events.xlsx")
+    edit_run_file(file, '"events.parquet"', '"events.xlsx"')
+    with pytest.raises(DataError, match=r"events\.xlsx: unknown format '\.xlsx'; known: \.parquet"):
+        prepare(file)
+
+
+def test_a_run_folder_begun_with_another_run_file(file: Path) -> None:
+    Run.start(file, file.parent / "run")
+    edit_run_file(file, "batch = 8", "batch = 9")
+    with pytest.raises(ConfigError, match=r"/run was begun with another run file; give another --out"):
+        Run.start(file, file.parent / "run")
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(MissingStepError, match=rf"{tmp_path} is no run folder; begin one with `penchant run"):
+        Run.open(tmp_path)
+
+
+def test_other_errors_pass_and_leave_nothing_behind(tmp_path: Path) -> None:
+    def write_half() -> None:
+        with aside(tmp_path / "result") as path:
+            path.write_text("half")
+            raise PermissionError("not a matter of space")
+
+    with pytest.raises(PermissionError, match="not a matter of space"):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_known_however_a_library_says_it(tmp_path: Path) -> None:
+    said = [OSError(errno.ENOSPC, "full"), OSError(errno.EDQUOT, "quota"), RuntimeError("No space left on device (28)")]
+    for error in said:
+        spoken = pytest.raises(DiskFullError, match=rf"the disk is full: {tmp_path}/result could not be written")
+        with spoken, disk_errors(tmp_path / "result"):
+            raise error
+
+
+def test_a_step_before_its_time(file: Path) -> None:
+    begun = Run.start(file, file.parent / "run")
+    with pytest.raises(MissingStepError, match=r"/run is not prepared yet; run `penchant prepare"):
+        begun.train()
+    begun.prepare()
+    with pytest.raises(MissingStepError, match=r"/run has no trained model yet; run `penchant train"):
+        begun.evaluate()
+
+
+@pytest.mark.parametrize("user", ["007", "ユーザー", "пользователь", 2**63 + 1, 2**31])
+def test_ids_of_any_size_and_script_have_profiles(user: str | int, finished: Run) -> None:
+    profile = finished.profile(user)
+    assert profile.user == str(user)
+    assert profile.clicked[0].tag.startswith("тег ")
+    assert finished.clicks(user)["item"].len() > 0
+    written = pl.read_parquet(finished.folder / "profiles" / "*.parquet")
+    assert written.filter(pl.col("user") == str(user)).height == 1
+
+
+def test_a_user_with_one_event_has_a_profile_and_trains_nothing(finished: Run) -> None:
+    assert read_json(finished.folder / "log" / "found.json")["users_with_one_event"] == 1
+    assert sum(one.clicks for one in finished.profile("u005").clicked) == 2  # one item, two tags
+    for split in ("train", "valid", "test"):
+        assert not any("u005" in shard.users.to_list() for shard in finished.shards(split))
+
+
+def test_an_unknown_user(finished: Run) -> None:
+    with pytest.raises(UnknownUserError, match=r"user 'nobody' is not in the log of .*; its ids look like '"):
+        finished.profile("nobody")
+
+
+def test_an_unknown_tag(finished: Run) -> None:
+    with pytest.raises(UnknownTagError, match="'polka' is not among the 12 tags of this run"):
+        finished.explain("007", "polka")
+
+
+def test_weights_of_another_vocabulary(finished: Run, tmp_path: Path) -> None:
+    """The same log with its tags and users called otherwise, and the model of the other run put in place."""
+    file = write_planted_run(tmp_path)
+    other = Run.start(file, tmp_path / "run")
+    other.prepare()
+    (tmp_path / "run" / "model").symlink_to(finished.folder / "model")
+    old, new = (run.prepared.vocabulary("tags").fingerprint for run in (finished, other))
+    assert old != new
+    with pytest.raises(StaleVocabularyError, match=rf"weights\.safetensors was trained .*{old}.* this run has .*{new}"):
+        other.evaluate()
+
+
+def test_a_vocabulary_that_was_replaced_under_the_weights(finished: Run) -> None:
+    path = finished.folder / "prepared" / "vocabulary" / "tags.parquet"
+    before = path.read_bytes()
+    Vocabulary(pl.Series(["one", "other"]), pl.Series([2, 1])).save(path)
+    try:
+        with pytest.raises(StaleVocabularyError, match=r"weights\.safetensors was trained with vocabularies"):
+            Run.open(finished.folder).profile("007")
+    finally:
+        path.write_bytes(before)
+
+
+def test_the_command_line_prints_the_error_alone(file: Path) -> None:
+    edit_run_file(file, "batch = 8", "bathc = 8")
+    command = [sys.executable, "-m", "penchant", "run", str(file), "--out", str(file.parent / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "error" in done.stdout + done.stderr
+    assert "unknown key 'training.bathc'; did you mean 'batch'?" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+class SmallDisk:
+    """A disk of a given size, mounted over a folder."""
+
+    def __init__(self, folder: Path, absent: Callable[[str], None]) -> None:
+        self.folder, self.absent, self.mounted = folder, absent, False
+
+    def resize(self, kilobytes: int) -> None:
+        options = f"{'remount,' if self.mounted else ''}size={kilobytes}k"
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.absent(f"no disk can be mounted here: {done.stderr.strip()}")
+        self.mounted = True
+
+    def used_kilobytes(self) -> int:
+        done = subprocess.run(["du", "-sk", str(self.folder)], capture_output=True, text=True, check=True)
+        return int(done.stdout.split()[0])
+
+    def clear(self) -> None:
+        if self.mounted:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+        self.mounted = False
+
+
+@pytest.fixture
+def disk(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[SmallDisk]:
+    (tmp_path / "disk").mkdir()
+    small = SmallDisk(tmp_path / "disk", absent)
+    yield small
+    small.clear()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def open_all(folder: Path) -> None:
+    """Every file under a final name is whole."""
+    for path in folder.rglob("*"):
+        assert not path.name.endswith(".part"), path
+        if path.suffix == ".parquet":
+            pl.read_parquet(path)
+        elif path.suffix == ".json":
+            read_json(path)
+        elif path.suffix == ".safetensors":
+            with safe_open(path, framework="np") as shard:
+                for name in shard.keys():  # noqa: SIM118
+                    shard.get_tensor(name)
+
+
+def test_a_full_disk_loses_nothing_and_the_same_call_goes_on(
+    file: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "ROWS_PER_BUCKET", 100)
+    run = disk.folder / "run"
+    disk.resize(4096)
+    Run.start(file, run).prepare()
+    whole = files_of(run)
+    needed = disk.used_kilobytes()
+    full = 0
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+        disk.clear()
+        disk.resize(max(8, int(needed * share)))
+        with pytest.raises(
+            DiskFullError, match=r"the disk is full: .* could not be written; free some space"
+        ) as caught:
+            Run.start(file, run).prepare()
+        assert str(disk.folder) in str(caught.value)
+        full += 1
+        open_all(disk.folder)
+        disk.resize(4096)
+        Run.start(file, run).prepare()
+        assert files_of(run) == whole
+    assert full == 5
