@@ -1,6 +1,6 @@
 """Profiles per CPU-second: top 50 of 1,000 tags at E=16, made-up users, one thread.
 
-    python -m benchmarks.profiles [--users 200000]
+python -m benchmarks.profiles [--users 200000]
 """
 
 import argparse

@@ -105,7 +105,9 @@ def draw(folders: list[Path], title: str) -> None:
     names = [path.stem for path in sorted(folders[0].glob("*.parquet"))]
     users = {}
     for name in names:
-        frames = [pl.read_parquet(folder / f"{name}.parquet") for folder in folders if (folder / f"{name}.parquet").exists()]
+        frames = [
+            pl.read_parquet(folder / f"{name}.parquet") for folder in folders if (folder / f"{name}.parquet").exists()
+        ]
         users[name] = pl.concat(frames)
     table = Table(title=f"{title}, {len(folders)} folds", title_justify="left")
     for column in ["", "users", *METRICS]:

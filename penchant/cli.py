@@ -37,7 +37,11 @@ def init(
     if out.exists():
         raise ConfigError(f"{out} exists; remove it, or give another --out")
     source = known_source(paths)
-    text = source_toml(source, paths[0].resolve()) if source else as_toml(propose([f.resolve() for f in find_tables(paths)]))
+    text = (
+        source_toml(source, paths[0].resolve())
+        if source
+        else as_toml(propose([f.resolve() for f in find_tables(paths)]))
+    )
     with aside(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     console.print(text, markup=False, highlight=False)

@@ -183,7 +183,11 @@ class Run:
         results = {name: evaluate(scorer, test, at, tags) for name, scorer in {**scorers, **baselines}.items()}
         self._keep_users(results)
         metrics = {
-            "made": {"version": penchant.__version__, "commit": _commit(), "negatives": self.prepared.manifest["negatives"]},
+            "made": {
+                "version": penchant.__version__,
+                "commit": _commit(),
+                "negatives": self.prepared.manifest["negatives"],
+            },
             "samples": self.prepared.manifest["samples"],
             "scores": {name: summarize(result) for name, result in results.items()},
             "model_minus": {name: compare(results["model"], results[name]) for name in baselines},
@@ -263,7 +267,9 @@ class Run:
         shard = shards[_bucket(user, len(shards))]
         found = shard.users.index_of(user)
         if found is None:
-            raise UnknownUserError(f"user {user!r} is not in the log of {self.folder}; its ids look like {shard.users[0]!r}")
+            raise UnknownUserError(
+                f"user {user!r} is not in the log of {self.folder}; its ids look like {shard.users[0]!r}"
+            )
         rows = slice(found, found + 1)
         batch = batch_of(shard, list(self.model.sizes.fields), rows)
         history = shard.history.part(rows)
@@ -287,7 +293,9 @@ class Run:
     def _sizes(self) -> Sizes:
         rules = self.config.features.fields
         rows = {rule.name: len(self._vocabularies[rule.name]) for rule in rules}
-        return Sizes(rows, len(self.tags), tuple(rule.name for rule in rules if rule.source == self.config.labels.field))
+        return Sizes(
+            rows, len(self.tags), tuple(rule.name for rule in rules if rule.source == self.config.labels.field)
+        )
 
     @cached_property
     def _model_sizes(self) -> Sizes:
@@ -341,5 +349,7 @@ def _commit() -> str:
     here = Path(__file__).parent.parent
     if not (here / ".git").exists():
         return "unknown"
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() or "unknown"

@@ -156,9 +156,13 @@ def _attention(profile: Profile, most: int) -> Table:
     for column in ["field", "value", "weight", *(f"head {head + 1}" for head in range(heads))]:
         table.add_column(column)
     for field, shares in profile.fields.items():
-        table.add_row(f"[bold]{escape(field)}[/bold]", "[bold]all[/bold]", "", *(f"[bold]{share:.0%}[/bold]" for share in shares))
+        table.add_row(
+            f"[bold]{escape(field)}[/bold]", "[bold]all[/bold]", "", *(f"[bold]{share:.0%}[/bold]" for share in shares)
+        )
     for value in profile.values[:most]:
-        table.add_row(escape(value.field), escape(value.value), f"{value.weight:.3g}", *(f"{one:.1%}" for one in value.attention))
+        table.add_row(
+            escape(value.field), escape(value.value), f"{value.weight:.3g}", *(f"{one:.1%}" for one in value.attention)
+        )
     return table
 
 

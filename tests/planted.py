@@ -89,4 +89,6 @@ def write_planted_run(folder: Path) -> Path:
 def changed(config: RunConfig, **sections: dict[str, Any]) -> RunConfig:
     """The config with some keys of some sections changed."""
     values = config.model_dump(exclude_none=True)
-    return RunConfig.parse({**values, **{name: {**values[name], **keys} for name, keys in sections.items()}}, origin="test")
+    return RunConfig.parse(
+        {**values, **{name: {**values[name], **keys} for name, keys in sections.items()}}, origin="test"
+    )

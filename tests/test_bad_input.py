@@ -109,7 +109,7 @@ def test_an_unknown_column(file: Path) -> None:
             r"run\.toml: unknown key 'logs\.tables\.events\.tiem'; did you mean 'time'\?",
         ),
         ("batch = 8", "bathc = 8", r"unknown key 'training\.bathc'; did you mean 'batch'\?"),
-        ("[labels]", "[lables]", r"unknown key 'lables'; did you mean 'labels'\?"),
+        ("[labels]", "[labelz]", r"unknown key 'labelz'; did you mean 'labels'\?"),
         ("limit = 8", "limitt = 8", r"unknown key 'features\.fields\.0\.limitt'; did you mean 'limit'\?"),
         ("[labels]", "[labels]\nxyzzy = 1", r"unknown key 'labels\.xyzzy'; known here: by, days, field, items"),
     ],

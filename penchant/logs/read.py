@@ -1,8 +1,8 @@
 """Read tables of any size in batches, as they are: Parquet, CSV (all text), JSON lines (all text).
 
 Every row keeps its number: 1 is the first row of a Parquet file, the first line of a JSON lines file, the header of a
-CSV file, where blank lines do not count and a quoted line break is part of its row. Lines that cannot be parsed come
-back as such instead of ending the read.
+CSV file, where blank lines do not count and a quoted line break, allowed in columns that are not read, is part of its
+row. Lines that cannot be parsed come back as such instead of ending the read.
 """
 
 import json
@@ -129,7 +129,7 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
     malformed: list[tuple[int, str]] = []
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
-        malformed.append((row.number, row.text))
+        malformed.extend((row.number, line) for line in row.text.splitlines() or [""])
         return "skip"
 
     reader = pyarrow.csv.open_csv(
@@ -146,11 +146,22 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
     good = told = 0
     for part in reader:
         frame = pl.DataFrame(pl.from_arrow(part))
-        rows = _csv_rows(good, len(frame), [row for row, _ in malformed])
-        yield Batch(_numbered(frame, rows), malformed[told:])
+        frame = _numbered(frame, _csv_rows(good, len(frame), list(dict.fromkeys(row for row, _ in malformed))))
+        _refuse_line_breaks(path, frame, columns)
+        yield Batch(frame, malformed[told:])
         good, told = good + len(frame), len(malformed)
     if told < len(malformed):
         yield Batch(_numbered(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), np.arange(0)), malformed[told:])
+
+
+def _refuse_line_breaks(path: Path, frame: pl.DataFrame, columns: list[str]) -> None:
+    """A quote that is left open takes all lines that follow into one value, which is better said than believed."""
+    for name in columns:
+        for row, value in frame.filter(pl.col(name).str.contains("\n", literal=True)).select(ROW, name).rows():
+            raise DataError(
+                f"{path}, row {row}: {name!r} goes on over several lines, {value[:60]!r}; "
+                f"close the quote that was left open there, or take the line breaks out"
+            )
 
 
 def _csv_rows(before: int, count: int, malformed: list[int]) -> np.ndarray:

@@ -49,7 +49,9 @@ class Attend(nn.Module):
         self.project = nn.Linear(width, heads * query, bias=False)
         self.bias = nn.Parameter(torch.zeros(query))
 
-    def forward(self, values_BHE: Tensor, mask_BH: Tensor, query_AT: Tensor, prior_BAH: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, values_BHE: Tensor, mask_BH: Tensor, query_AT: Tensor, prior_BAH: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """pooled_BAE and the weights_BAH; values may have heads of their own, [B, A, H, E]. prior is added to s."""
         own = values_BHE.ndim == 4
         keys = self._keys(values_BHE, own)

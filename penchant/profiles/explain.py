@@ -72,7 +72,13 @@ class Explanation:
 
 @torch.inference_mode()
 def describe(
-    model: Interests, batch: Batch, history: Ragged, counts: Tensor, names: Mapping[str, Vocabulary], tags: str, user: str
+    model: Interests,
+    batch: Batch,
+    history: Ragged,
+    counts: Tensor,
+    names: Mapping[str, Vocabulary],
+    tags: str,
+    user: str,
 ) -> Profile:
     """The profile of a single user: `batch`, `history` and `counts` hold one row."""
     model.eval()
@@ -123,7 +129,9 @@ def explain(
     """
     number = names[tags].id(tag)
     if number == UNKNOWN:
-        raise UnknownTagError(f"{tag!r} is not among the {len(names[tags].values):,} tags of this run; see `penchant profile`")
+        raise UnknownTagError(
+            f"{tag!r} is not among the {len(names[tags].values):,} tags of this run; see `penchant profile`"
+        )
     places = _places(batch, profile, names)
     pairs = list(combinations(range(len(places)), 2))
     left_out = [(), *((one,) for one in range(len(places))), *pairs]

@@ -117,7 +117,9 @@ def load_linear_path(folder: Path, model: Interests, config: LinearConfig, ident
 def _refuse(config: LinearConfig, sizes: Sizes) -> None:
     for field in config.fields:
         if field not in sizes.tag_fields:
-            raise ConfigError(f"linear.fields: {field!r} is not a field of tags; those are {', '.join(sizes.tag_fields)}")
+            raise ConfigError(
+                f"linear.fields: {field!r} is not a field of tags; those are {', '.join(sizes.tag_fields)}"
+            )
     width = len(config.fields) * sizes.tags
     if width > WIDEST:
         raise ConfigError(

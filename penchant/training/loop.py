@@ -187,9 +187,7 @@ class _Training:
 
     def _step(self, step: Step) -> float:
         shard = self.shards[step.shard]
-        loss = loss_of(
-            self.model, batch_of(shard, self.fields, step.rows), labels_of(shard, step.rows), self.config
-        )
+        loss = loss_of(self.model, batch_of(shard, self.fields, step.rows), labels_of(shard, step.rows), self.config)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss.backward()

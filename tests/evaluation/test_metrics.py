@@ -50,7 +50,9 @@ def test_ndcg() -> None:
     expected = [second / (1 + second), 1.0, 1.0]
     np.testing.assert_allclose(ndcg(HIT_BK, SIZE_B, 3), expected)
     np.testing.assert_allclose(ndcg(HIT_BK[:, :2], SIZE_B, 2), [second / (1 + second), 1, 1])
-    assert ndcg(np.array([[True, False, True]]), np.array([3]), 3)[0] == pytest.approx((1 + third) / (1 + second + third))
+    assert ndcg(np.array([[True, False, True]]), np.array([3]), 3)[0] == pytest.approx(
+        (1 + third) / (1 + second + third)
+    )
 
 
 def test_a_ranking_shorter_than_k_is_taken_as_it_is() -> None:
@@ -70,7 +72,10 @@ def test_interval_of_known_spread() -> None:
     assert interval(np.array([0.7])) == (0.7, 0.0)
 
 
-@given(hnp.arrays(np.int64, (4, 5), elements=st.integers(2, 30), unique=True), st.lists(st.sets(st.integers(2, 40)), min_size=4, max_size=4))
+@given(
+    hnp.arrays(np.int64, (4, 5), elements=st.integers(2, 30), unique=True),
+    st.lists(st.sets(st.integers(2, 40)), min_size=4, max_size=4),
+)
 def test_hits_are_set_membership(top_BK: np.ndarray, clicked: list[set[int]]) -> None:
     offsets = np.cumsum([0, *(len(tags) for tags in clicked)])
     values = np.array([tag for tags in clicked for tag in sorted(tags)], dtype=np.int64)

@@ -10,7 +10,7 @@ from penchant.logs import read
 from penchant.logs.read import ROW, read_batches, read_columns, read_sample, read_whole
 from penchant.logs.tables import expand, file_format, find_files
 
-IDS = ["007", str(2**40), str(2**63 + 1), "ユーザー", "пользователь", " spaced ", "NA", "null", "1e5", 'quo"te, comma']
+IDS = ["007", str(2**40), str(2**63 + 1), "ユーザー", "пользователь", " spaced ", "NA", "null", "1e5", '"quoted", then']
 FORMATS = ["parquet", "csv", "jsonl"]
 Pairs = list[tuple[str | None, int]]
 
@@ -81,10 +81,25 @@ def test_a_csv_of_malformed_lines_only_gives_each_of_them(tmp_path: Path) -> Non
     assert rows_of(path) == ([], [(2, "short"), (3, "x,y,z")])
 
 
-def test_a_quoted_line_break_is_part_of_its_row(tmp_path: Path) -> None:
+def test_a_line_break_in_a_column_that_is_not_read_is_part_of_its_row(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    path.write_text('user,item\n"two\nlines",b\nx,y,z\nc,d\n')
-    assert rows_of(path) == ([("two\nlines", 2), ("c", 4)], [(3, "x,y,z")])
+    path.write_text('user,said\na,"two\nlines"\nx,y,z\nc,d\n')
+    assert rows_of(path) == ([("a", 2), ("c", 4)], [(3, "x,y,z")])
+
+
+def test_an_open_quote_does_not_swallow_the_lines_that_follow(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('item,user\na,b\nx,"y\nc,d\ne,f\n')
+    with pytest.raises(
+        DataError, match=r"log\.csv, row 3: 'user' goes on over several lines, 'y\\nc,d\\ne,f\\n'; close"
+    ):
+        rows_of(path)
+
+
+def test_each_line_that_an_open_quote_makes_malformed_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('user,item\na,b\nx,y,z\n"x,y\nc,d\ne,f\n')
+    assert rows_of(path) == ([("a", 2)], [(3, "x,y,z"), (4, '"x,y'), (4, "c,d"), (4, "e,f")])
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
