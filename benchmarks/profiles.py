@@ -54,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         shard = made_up_shard(Path(folder) / "00000.safetensors", said.users)
         for cross in ("none", "cf"):
-            model = build_model(UtpmConfig(embedding=16, user=16, cross=cross), sizes)  # type: ignore[arg-type]
+            model = build_model(UtpmConfig(embedding=16, user=16, cross=cross), sizes)
             began, began_cpu = time.perf_counter(), time.process_time()
             config = ProfilesConfig(clicked=10, unseen=50, evidence=5)
             build_profiles(model, [shard], names, Path(folder) / cross, config, tags="tags")

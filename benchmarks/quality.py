@@ -2,8 +2,8 @@
 
     python -m benchmarks.quality ml-1m s3rec-beauty [--folds 5] [--only best,utpm] [--out runs/quality]
 
-Reads configs/SET.toml (its data from $PENCHANT_DATA) and changes what a variant says. Everything that is finished is kept
-in --out, so the command can be stopped and called again; the table is drawn from what is there.
+Reads configs/SET.toml (its data from $PENCHANT_DATA) and changes what a variant says. Everything that is finished is
+kept in --out, so the command can be stopped and called again; the table is drawn from what is there.
 """
 
 import argparse
@@ -29,8 +29,8 @@ from penchant.training.loop import read_metrics
 
 METRICS = ["prec@1", "prec@2", "prec@3", "prec@5", "prec@10"]
 
-# What each variant changes in the run file. "best" is the run file as it is, and its two halves are measured with it; the
-# others have no linear path and change one thing at a time from "af-2head".
+# What each variant changes in the run file. "best" is the run file as it is, and its two halves are measured with it;
+# the others have no linear path and change one thing at a time from "af-2head".
 UTPM: dict[str, Any] = {"heads": 2, "cross": "none"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "best": {},

@@ -57,7 +57,7 @@ def zipf(rng: np.random.Generator, vocabulary: int, shape: tuple[int, ...]) -> n
 
 def made_up_shard(shape: Shape, samples: int) -> Shard:
     rng = np.random.default_rng(0)
-    arrays = {"history.offsets": np.zeros(samples + 1, np.int64)}
+    arrays: dict[str, np.ndarray] = {"history.offsets": np.zeros(samples + 1, np.int64)}
     for number in range(shape.fields):
         arrays[f"f{number}.ids"] = zipf(rng, shape.vocabulary, (samples, shape.values))
         arrays[f"f{number}.weights"] = np.ones((samples, shape.values), np.float32)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import penchant
 from penchant.errors import ConfigError, PenchantError
@@ -147,5 +148,5 @@ def main() -> None:
     try:
         app()
     except PenchantError as error:
-        console.print(f"[red]error[/red]: {error}", markup=True, highlight=False, soft_wrap=True)
+        console.print(f"[red]error[/red]: {escape(str(error))}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from None

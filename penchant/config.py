@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,8 @@ class Config(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError("\n".join(_explain(cls, problem, origin) for problem in error.errors())) from None
+            told = dict.fromkeys(_explain(cls, problem, origin) for problem in error.errors())
+            raise ConfigError("\n".join(told)) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -35,28 +37,46 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _explain(cls: type[BaseModel], problem: Any, origin: str) -> str:
-    place = ".".join(str(part) for part in problem["loc"]) or "the file"
+    *outer, last = problem["loc"] or ("",)
+    keys, schema = _walk(cls, [*outer, last] if problem["type"] != "extra_forbidden" else outer)
+    place = ".".join(keys) or "the file"
     if problem["type"] == "extra_forbidden":
-        known = _known_keys(cls, problem["loc"][:-1])
-        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        known = list(schema.get("properties", {}))
+        near = difflib.get_close_matches(str(last), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
-        return f"{origin}: unknown key {place!r}; {hint}"
+        return f"{origin}: unknown key {'.'.join([*keys, str(last)])!r}; {hint}"
     if problem["type"] == "missing":
         return f"{origin}: {place!r} is missing; add it"
-    return f"{origin}: {place!r} is {problem['input']!r}: {problem['msg']}"
+    if problem["type"] == "union_tag_invalid":
+        return f"{origin}: '{place}.name' is {problem['ctx']['tag']!r}; known: {problem['ctx']['expected_tags']}"
+    return f"{origin}: {place!r} is {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
 
 
-def _known_keys(cls: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    """The keys allowed at a place of the config tree."""
+def _walk(cls: type[BaseModel], location: Sequence[str | int]) -> tuple[list[str], Any]:
+    """The keys of a place as a person wrote them, and the schema there.
+
+    Pydantic's location also names the members of unions that it tried; they are no keys.
+    """
     here: Any = cls.model_json_schema()
     definitions = here.get("$defs", {})
+    keys: list[str] = []
     for part in location:
         here = _resolve(here, definitions)
-        here = here["items"] if isinstance(part, int) else here.get("properties", {}).get(part, {})
-    return list(_resolve(here, definitions).get("properties", {}))
+        if part in here.get("properties", {}):
+            here = here["properties"][part]
+        elif isinstance(part, int) and "items" in here:
+            here = here["items"]
+        elif part in here.get("discriminator", {}).get("mapping", {}):
+            here = {"$ref": here["discriminator"]["mapping"][part]}
+            continue
+        elif "additionalProperties" not in here or here["additionalProperties"] is False:
+            continue
+        keys.append(str(part))
+    return keys, _resolve(here, definitions)
 
 
 def _resolve(schema: Any, definitions: Any) -> Any:
+    """Look through references, and through unions with nothing."""
     for option in schema.get("anyOf", []):
         if "$ref" in option or option.get("type") in ("object", "array"):
             schema = option

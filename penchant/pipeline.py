@@ -65,7 +65,8 @@ class LogsConfig(Config):
         """The mapping; `base` is the folder of the run file."""
         if self.tables is not None:
             return self.tables
-        assert self.source and self.folder
+        assert self.source
+        assert self.folder
         if self.folder.startswith("example:"):
             return known_tables(self.source, EXAMPLES / self.folder.removeprefix("example:"))
         return known_tables(self.source, expand(self.folder, base))
@@ -199,7 +200,7 @@ class Run:
     def build_profiles(self, report: Report = quiet) -> Path:
         """Profiles of all users; the folder of Parquet files."""
         folder = self.folder / "profiles"
-        vocabularies = {name: Names(vocabulary) for name, vocabulary in self._vocabularies.items()}
+        vocabularies = {name: Names(vocabulary) for name, vocabulary in self._shown.items()}
         shards, label = self.shards("latest"), self.config.labels.field
         self._drop_stale_profiles(folder)
         build_profiles(self.model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
@@ -245,7 +246,7 @@ class Run:
         batch, profile = self._of_user(str(user))
         best = max([*profile.clicked, *profile.unseen], key=lambda preference: preference.preference)
         label = self.config.labels.field
-        return explain(self.model, batch, profile, self._vocabularies, label, tag or best.tag)
+        return explain(self.model, batch, profile, self._shown, label, tag or best.tag)
 
     def clicks(self, user: str | int) -> pl.DataFrame:
         """What the user clicked, latest first: TIME, ITEM (its readable name if the run has one), tags."""
@@ -276,7 +277,7 @@ class Run:
         start = int(shard.history.offsets[found])
         counts = shard.arrays["history.counts"][start : start + len(history.values)]
         label = self.config.labels.field
-        return batch, describe(self.model, batch, history, counts, self._vocabularies, label, user)
+        return batch, describe(self.model, batch, history, counts, self._shown, label, user)
 
     @property
     def config_fields(self) -> list[str]:
@@ -288,6 +289,19 @@ class Run:
         label = self.config.labels.field
         named = {rule.name: self.prepared.vocabulary(rule.source) for rule in self.config.features.fields}
         return {**named, label: self.tags}
+
+    @cached_property
+    def _shown(self) -> dict[str, Vocabulary]:
+        """The vocabularies as people read them: items by their readable name, if the run has one."""
+        title = self.config.profiles.item_name
+        if title is None:
+            return self._vocabularies
+        names = Log.open(self.folder / "log").items().select(value=ITEM, name=pl.col(title).list.first())
+        of_items = {rule.name for rule in self.config.features.fields if rule.source == ITEM}
+        return {
+            name: vocabulary.shown_as(names) if name in of_items else vocabulary
+            for name, vocabulary in self._vocabularies.items()
+        }
 
     @cached_property
     def _sizes(self) -> Sizes:

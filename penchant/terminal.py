@@ -59,6 +59,11 @@ def show_found(found: dict[str, Any]) -> None:
     for name, said in found["fields"].items():
         fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", f"{said['per_item']:.2f}")
     console.print(fields)
+    if found["rows_beside_left_out"]:
+        beside = _table("Rows of the other tables that say nothing", right=[0])
+        for reason, count in found["rows_beside_left_out"].items():
+            beside.add_row(f"{count:,}", escape(reason))
+        console.print(beside)
     if found["rejected"]:
         rejected = _table("Rows set aside (all of them in log/rejected.parquet)", right=[0])
         for reason, count in sorted(found["rejected"].items(), key=lambda pair: -pair[1]):
@@ -170,8 +175,8 @@ def show_explanation(why: Explanation, *, most: int = 8) -> None:
     """What each value and each pair of values adds to one preference."""
     tag = why.preference
     console.print(
-        f"user [bold]{escape(why.user)}[/bold] prefers [bold]{escape(tag.tag)}[/bold] at {tag.preference:.2f} (rank {tag.rank:,}"
-        f", clicked {tag.clicks:,} times); knowing nothing of the user it would be {why.without:.2f}"
+        f"user [bold]{escape(why.user)}[/bold] prefers [bold]{escape(tag.tag)}[/bold] at {tag.preference:.2f} "
+        f"(rank {tag.rank:,}, clicked {tag.clicks:,} times); knowing nothing of the user it would be {why.without:.2f}"
     )
     for title, effects in [("Each value adds", why.alone), ("Each pair adds, beyond the two alone", why.together)]:
         table = _table(title, right=[1])
@@ -207,8 +212,8 @@ class _Aligned(Table):
         self._right = right
 
     def add_column(self, header: RenderableType = "", *args: Any, **options: Any) -> None:
-        justify = "right" if len(self.columns) in self._right else "left"
-        super().add_column(header, *args, justify=justify, **options)
+        options["justify"] = "right" if len(self.columns) in self._right else "left"
+        super().add_column(header, *args, **options)
 
     def add_row(self, *cells: Any, **options: Any) -> None:
         while len(self.columns) < len(cells):

@@ -23,7 +23,7 @@ class Popularity:
 
     popularity_V: Tensor
 
-    def scores(self, shard: Shard, rows: slice) -> Tensor:
+    def scores(self, shard: Shard, rows: slice) -> Tensor:  # noqa: ARG002
         return self.popularity_V.expand(rows.stop - rows.start, -1)
 
 

@@ -71,6 +71,11 @@ class Vocabulary:
         """The text of an id; "(other)" for UNKNOWN."""
         return self._frame[VALUE][number - RESERVED] if number >= RESERVED else "(other)"
 
+    def shown_as(self, names: pl.DataFrame) -> "Vocabulary":
+        """The same ids under readable names; `names`: "value" and "name", a value without one keeps its own."""
+        shown = self._frame.join(names.unique(VALUE, keep="first"), on=VALUE, how="left", maintain_order="left")
+        return Vocabulary(shown.select(pl.coalesce("name", VALUE))["name"], shown[COUNT])
+
     @property
     def fingerprint(self) -> str:
         """Changes whenever an id would mean something else."""

@@ -85,8 +85,9 @@ def _time(frame: pl.DataFrame, table: EventsTable, unit: TimeUnit) -> pl.Expr:
     number = column.cast(pl.Float64, strict=False) / PER_SECOND.get(unit, 1)
     if dtype != pl.String:
         return number
-    text = column.str.replace(r"(Z|\+00:?00)$", "").str.to_datetime(time_unit="us", strict=False)
-    return pl.coalesce(number, text.dt.epoch("us") / 1e6)
+    plain = column.str.to_datetime(time_unit="us", strict=False)
+    with_offset = column.str.to_datetime("%+", time_unit="us", strict=False)
+    return pl.coalesce(number, plain.dt.epoch("us") / 1e6, with_offset.dt.epoch("us") / 1e6)
 
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:

@@ -18,7 +18,7 @@ import pyarrow.parquet
 from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
-from penchant.logs.items import read_items, read_users
+from penchant.logs.items import LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, TimeUnit, file_format, find_files
 from penchant.logs.users import bucket_of
@@ -81,12 +81,15 @@ def ingest(tables: Tables, base: Path, folder: Path, *, max_rejected_share: floa
         write_json(folder / "source.json", fingerprint)
     if not (folder / "found.json").exists():
         _ingest(tables, base, folder, max_rejected_share, report)
+    remove(folder / "scattered")
+    remove(folder / "rejected")
     return Log.open(folder)
 
 
 def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Report) -> None:
-    items = read_items(tables, base)
-    users = read_users(tables.users, base) if tables.users else pl.DataFrame(schema={USER: pl.String})
+    left_out: LeftOut = Counter()
+    items = read_items(tables, base, left_out)
+    users = read_users(tables.users, base, left_out) if tables.users else pl.DataFrame(schema={USER: pl.String})
     for name, frame in [("items", items), ("users", users)]:
         with aside(folder / f"{name}.parquet") as path:
             frame.write_parquet(path)
@@ -100,9 +103,8 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Repo
         settled.append(_settle(folder, bucket, tally["files"], items))
         report(Progress("sort", bucket + 1, tally["buckets"]))
     _gather_rejected(folder)
-    write_json(folder / "found.json", _summary(tally, settled, items, users, tables))
-    remove(folder / "scattered")
-    remove(folder / "rejected")
+    summary = _summary(tally, settled, items, users, tables)
+    write_json(folder / "found.json", {**summary, "rows_beside_left_out": dict(left_out)})
 
 
 def _fingerprint(tables: Tables, base: Path) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The tables beside the log, of items and of users: each field becomes a list of texts per item or user."""
 
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -11,49 +12,63 @@ from penchant.logs.tables import ItemsTable, ItemValuesTable, NamesTable, Tables
 from penchant.schema import ITEM, USER
 
 
-def read_items(tables: Tables, base: Path) -> pl.DataFrame:
+LeftOut = Counter[str]
+"""Rows of the tables beside the log that say nothing, by table and reason."""
+
+
+def read_items(tables: Tables, base: Path, left_out: LeftOut) -> pl.DataFrame:
     """One row per item: ITEM and a list of texts per field, in the table's order, without repeats; sorted by ITEM.
 
-    Items that stand in several tables are joined; a field that a table does not fill is an empty list.
+    Items that stand in several tables are joined; a field that a table does not fill is an empty list. Rows without an
+    id, a value, a weight or a name are added to `left_out`.
     """
-    parts = [_items_table(tables.items, base)] if tables.items else []
-    parts += [_item_values(table, base) for table in tables.item_values]
+    parts = [_items_table(tables.items, base, left_out)] if tables.items else []
+    parts += [_item_values(table, base, left_out) for table in tables.item_values]
     items = parts[0] if parts else pl.DataFrame(schema={ITEM: pl.String})
     for part in parts[1:]:
         items = items.join(part, on=ITEM, how="full", coalesce=True)
     return items.with_columns(pl.col(tables.item_fields).fill_null([])).sort(ITEM)
 
 
-def read_users(table: UsersTable, base: Path) -> pl.DataFrame:
+def read_users(table: UsersTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     """One row per user: USER and a list of texts per field (one value, or none)."""
     frame = _read_all(table.files, base, [table.user, *table.fields.values()])
     lists = [_as_list(frame, column, None).alias(name) for name, column in table.fields.items()]
-    users = frame.select(as_id(frame, table.user).alias(USER), *lists).drop_nulls(USER)
-    return _one_row_each(users, USER)
+    users = frame.select(as_id(frame, table.user).alias(USER), *lists)
+    return _one_row_each(_whole_rows(users, [USER], "users: no id", left_out), USER)
 
 
-def _items_table(table: ItemsTable, base: Path) -> pl.DataFrame:
+def _items_table(table: ItemsTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     frame = _read_all(table.files, base, [table.item, *table.fields.values()])
     lists = [_as_list(frame, column, table.separator).alias(name) for name, column in table.fields.items()]
-    items = frame.select(as_id(frame, table.item).alias(ITEM), *lists).drop_nulls(ITEM)
-    return _one_row_each(items, ITEM)
+    items = frame.select(as_id(frame, table.item).alias(ITEM), *lists)
+    return _one_row_each(_whole_rows(items, [ITEM], "items: no id", left_out), ITEM)
 
 
-def _item_values(table: ItemValuesTable, base: Path) -> pl.DataFrame:
+def _item_values(table: ItemValuesTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     columns = [table.item, table.value, *([table.weight] if table.weight else [])]
     frame = _read_all(table.files, base, columns)
     weight = pl.col(table.weight).cast(pl.Float64, strict=False) if table.weight else pl.lit(1.0)
     rows = frame.select(
         as_id(frame, table.item).alias(ITEM), _clean(frame, table).alias("value"), weight.alias("weight")
-    ).drop_nulls()
+    )
+    rows = _whole_rows(rows, [ITEM, "value", "weight"], f"{table.field}: no item, value or weight", left_out)
     rows = rows.filter(~pl.col(ITEM).is_in(table.without_items))
     if table.names:
-        rows = rows.join(_names(table.names, base), on="value", how="inner").drop("value").rename({"name": "value"})
+        named = rows.join(_names(table.names, base), on="value", how="left").drop("value").rename({"name": "value"})
+        rows = _whole_rows(named, ["value"], f"{table.field}: a value without a name", left_out)
     ranked = rows.group_by(ITEM, "value").agg(pl.col("weight").sum())
     ranked = ranked.filter(pl.len().over("value") >= table.min_items)
     ranked = ranked.sort(ITEM, "weight", "value", descending=[False, True, False])
     kept = pl.col("value").head(table.top) if table.top else pl.col("value")
     return ranked.group_by(ITEM, maintain_order=True).agg(kept.alias(table.field))
+
+
+def _whole_rows(rows: pl.DataFrame, needed: list[str], reason: str, left_out: LeftOut) -> pl.DataFrame:
+    whole = rows.drop_nulls(needed)
+    if len(whole) < len(rows):
+        left_out[reason] += len(rows) - len(whole)
+    return whole
 
 
 def _clean(frame: pl.DataFrame, table: ItemValuesTable) -> pl.Expr:

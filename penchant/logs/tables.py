@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -9,11 +10,14 @@ from pydantic import Field, model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError, DataError
+from penchant.schema import CLICKED, ITEM, TIME, USER
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 TimeUnit = Literal["auto", "s", "ms", "us", "ns", "position"]
 Files = str | list[str]
+RESERVED_NAMES = {ITEM, USER, TIME, CLICKED, "count", "value", "entry", "sample", "split", "window", "start", "stop"}
+"""Columns that Penchant itself adds to the items' and users' tables."""
 
 
 class EventsTable(Config):
@@ -40,6 +44,9 @@ class EventsTable(Config):
             raise ValueError("clicked_at_least and not_clicked_at_most need `clicked`, the column they judge")
         if self.clicked_at_least is None and self.not_clicked_at_most is not None:
             raise ValueError("not_clicked_at_most needs clicked_at_least beside it")
+        high, low = self.clicked_at_least, self.not_clicked_at_most
+        if high is not None and low is not None and low >= high:
+            raise ValueError(f"not_clicked_at_most = {low} must be below clicked_at_least = {high}")
         return self
 
     @property
@@ -111,8 +118,9 @@ class Tables(Config):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"field {twice[0]!r} is filled by two tables; give each its own name")
-        if "item" in names:
-            raise ValueError("'item' is the item's own id and always there; give the field another name")
+        for name in names:
+            if name in RESERVED_NAMES or not re.fullmatch(r"[\w-]+", name):
+                raise ValueError(f"a field cannot be called {name!r}; give it another name of letters, digits, _ and -")
         return self
 
     @property

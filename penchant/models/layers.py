@@ -68,11 +68,14 @@ class Attend(nn.Module):
 
 
 class Cross(nn.Module):
-    """All products of two entries of x, each pair with a learned weight: c_ij = (v_i · v_j) x_i x_j, i < j (UTPM Eq. 3).
+    """All products of two entries of x, each pair with a learned weight: c_ij = (v_i · v_j) x_i x_j (UTPM Eq. 3).
 
-    c is [B, P], P = D(D-1)/2, pairs row by row: (1,2), (1,3), …, (2,3), …. It is filled one row of the triangle at a
-    time, so nothing larger than c is ever built.
+    c is [B, P], P = D(D-1)/2, pairs i < j row by row: (1,2), (1,3), …, (2,3), …. It is filled one row of the triangle
+    at a time, so nothing larger than c is ever built.
     """
+
+    rows: Tensor
+    columns: Tensor
 
     def __init__(self, width: int, cross_width: int) -> None:
         super().__init__()

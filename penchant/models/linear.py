@@ -1,9 +1,10 @@
 """A linear path beside a model: from log counts of tags to tags, of low rank, as more entries of the same vectors.
 
 Not in the UTPM paper. Ridge regression from a user's tag counts is hard to beat where logs are small; this puts it, cut
-to its best `rank` dimensions, into the inner product, so that model and regression together are still one vector per user
-and one per tag. Source of the cut: Izenman, "Reduced-rank regression for the multivariate linear model", Journal of
-Multivariate Analysis 5, 1975; with the ridge penalty of Mukherjee and Zhu, Statistical Analysis and Data Mining 4, 2011.
+to its best `rank` dimensions, into the inner product, so that model and regression together are still one vector per
+user and one per tag. Source of the cut: Izenman, "Reduced-rank regression for the multivariate linear model", Journal
+of Multivariate Analysis 5, 1975; with the ridge penalty of Mukherjee and Zhu, Statistical Analysis and Data Mining 4,
+2011.
 """
 
 from collections.abc import Sequence
@@ -17,10 +18,13 @@ from penchant.schema import PAD
 
 
 class LinearPath(nn.Module):
-    """preference = Σ over fields f and values i of log(1 + weight_i) · into_f[i] · tag + bias_tag, all found in closed form.
+    """preference = Σ over fields f and values i of log(1 + weight_i) · into_f[i] · tag + bias_tag, in closed form.
 
     into: per field [V, R], row PAD zero; tag: [V, R]; bias: [V]. They are buffers: gradients leave them alone.
     """
+
+    tag: Tensor
+    bias: Tensor
 
     def __init__(self, fields: Sequence[str], tags: int, rank: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """YouTube DNN as the UTPM paper's baseline: the mean of each field, side by side, through fully connected layers.
 
-Source: Covington et al., "Deep Neural Networks for YouTube Recommendations", RecSys 2016, section 3; in the form of UTPM,
-CIKM 2020, section 5 (row "YouTube"): two fully connected layers, the last linear. Both read in full. Their example age
-and dense user features are left out, because the logs at hand have none.
+Source: Covington et al., "Deep Neural Networks for YouTube Recommendations", RecSys 2016, section 3; in the form of
+UTPM, CIKM 2020, section 5 (row "YouTube"): two fully connected layers, the last linear. Both read in full. Their
+example age and dense user features are left out, because the logs at hand have none.
 """
 
 from typing import Literal

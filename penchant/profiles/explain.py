@@ -1,6 +1,6 @@
 """One user's profile, and why: where the attention went, what each value and each pair of values did to a tag."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,7 +14,7 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Interests
 from penchant.schema import PAD, UNKNOWN
 
-MOST_VALUES = 24
+MOST_PAIRED = 16
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def explain(
     """Why `profile`'s user has a preference for `tag`, by leaving values out and looking what changes.
 
     Exact for any model: alone(a) = p(all) - p(all but a); together(a, b) = p(all) - p(all but a) - p(all but b) +
-    p(all but a and b). Only the MOST_VALUES values with most attention are left out in turn.
+    p(all but a and b). Every value is left out once; pairs are formed of the MOST_PAIRED that matter most alone.
     Raises UnknownTagError for a tag outside the vocabulary.
     """
     number = names[tags].id(tag)
@@ -132,45 +132,44 @@ def explain(
         raise UnknownTagError(
             f"{tag!r} is not among the {len(names[tags].values):,} tags of this run; see `penchant profile`"
         )
-    places = _places(batch, profile, names)
-    pairs = list(combinations(range(len(places)), 2))
-    left_out = [(), *((one,) for one in range(len(places))), *pairs]
-    masked = _without(batch, [[places[index] for index in group] for group in left_out])
-    nothing = Batch({name: torch.zeros_like(ids) for name, ids in batch.ids.items()}, batch.weights)
     model.eval()
-    scores = (model.users(masked) @ model.tags()[number]).tolist()
-    full, single = scores[0], scores[1 : len(places) + 1]
-    labels = [f"{field}: {names[field].name(int(batch.ids[field][0, slot]))}" for field, slot in places]
-    alone = [Effect((label,), full - score) for label, score in zip(labels, single, strict=True)]
-    together = [
-        Effect((labels[a], labels[b]), full - single[a] - single[b] + score)
-        for (a, b), score in zip(pairs, scores[len(places) + 1 :], strict=True)
-    ]
-    known = next(p for p in (*profile.clicked, *profile.unseen) if p.tag == tag)
-    without = float(model.users(nothing)[0] @ model.tags()[number])
-    return Explanation(profile.user, known, without, _largest(alone), _largest(together))
 
+    def preferences(groups: list[tuple[_Place, ...]]) -> list[float]:
+        scores: list[float] = (model.users(_without(batch, groups)) @ model.tags()[number]).tolist()
+        return scores
 
-def _places(batch: Batch, profile: Profile, names: Mapping[str, Vocabulary]) -> list[tuple[str, int]]:
-    """Field and slot of the values with most attention."""
-    rank = {(value.field, value.value): order for order, value in enumerate(profile.values)}
-    found = [
-        (rank[field, names[field].name(value)], (field, slot))
+    places = [
+        _Place(field, slot, f"{field}: {names[field].name(value)}")
         for field, ids in batch.ids.items()
         for slot, value in enumerate(ids[0].tolist())
         if value != PAD
     ]
-    return [place for _, place in sorted(found)[:MOST_VALUES]]
+    full, without, *single = preferences([(), tuple(places), *((place,) for place in places)])
+    effect = {place: full - score for place, score in zip(places, single, strict=True)}
+    strongest = sorted(places, key=lambda place: -abs(effect[place]))
+    pairs = list(combinations(strongest[:MOST_PAIRED], 2))
+    together = [
+        Effect((one.label, other.label), full - score - effect[one] - effect[other])
+        for (one, other), score in zip(pairs, preferences(list(pairs)), strict=True)
+    ]
+    known = next(one for one in (*profile.clicked, *profile.unseen) if one.tag == tag)
+    alone = [Effect((place.label,), effect[place]) for place in strongest]
+    return Explanation(profile.user, known, without, alone, sorted(together, key=lambda pair: -abs(pair.effect)))
 
 
-def _without(batch: Batch, groups: list[list[tuple[str, int]]]) -> Batch:
+@dataclass(frozen=True)
+class _Place:
+    """Where a value stands: its field, its slot in it, and how people know it."""
+
+    field: str
+    slot: int
+    label: str
+
+
+def _without(batch: Batch, groups: Sequence[tuple[_Place, ...]]) -> Batch:
     """A row per group: the one user of `batch` without the group's values."""
     ids = {name: ids_1H.repeat(len(groups), 1) for name, ids_1H in batch.ids.items()}
     for row, group in enumerate(groups):
-        for field, slot in group:
-            ids[field][row, slot] = PAD
+        for place in group:
+            ids[place.field][row, place.slot] = PAD
     return Batch(ids, {name: weights.expand(len(groups), -1) for name, weights in batch.weights.items()})
-
-
-def _largest(effects: list[Effect]) -> list[Effect]:
-    return sorted(effects, key=lambda effect: -abs(effect.effect))

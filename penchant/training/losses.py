@@ -1,8 +1,8 @@
 """What a model is trained to do with the tags of clicked and un-clicked items.
 
-`separate` and `joint` are the UTPM paper's own (CIKM 2020, Eq. 4 and the text before it); they contrast what was shown and
-clicked with what was shown and not. `softmax` contrasts the clicked tags with all others, so that the whole vocabulary
-can be ranked by preference; sampled where the vocabulary is large (YouTube DNN, RecSys 2016, section 3.2).
+`separate` and `joint` are the UTPM paper's own (CIKM 2020, Eq. 4 and the text before it); they contrast what was shown
+and clicked with what was shown and not. `softmax` contrasts the clicked tags with all others, so that the whole
+vocabulary can be ranked by preference; sampled where it is large (YouTube DNN, RecSys 2016, section 3.2).
 """
 
 from dataclasses import dataclass

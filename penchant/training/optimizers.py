@@ -10,21 +10,21 @@ from torch.optim import Adam, Optimizer
 class RowwiseAdagrad(Optimizer):
     """Adagrad with one accumulator per row: a step costs in proportion to the rows in the batch, not to the table.
 
-    Takes sparse gradients only. G_r += mean(g_r²); w_r -= lr · g_r / (√G_r + eps). Source: Duchi et al., JMLR 2011, with
-    the row-wise accumulator of Gupta et al., "Training recommender systems at scale", KDD 2021, section 3.
+    Takes sparse gradients only. G_r += mean(g_r²); w_r -= lr · g_r / (√G_r + eps). Source: Duchi et al., "Adaptive
+    subgradient methods", JMLR 2011, with one accumulator per row, as is usual for the tables of recommenders.
     """
 
-    def __init__(self, weights: Iterable[nn.Parameter], lr: float, eps: float = 1e-8) -> None:
+    def __init__(self, weights: Iterable[Tensor], lr: float, eps: float = 1e-8) -> None:
         super().__init__(weights, {"lr": lr, "eps": eps})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
                     self._move(weight, group["lr"], group["eps"])
 
-    def _move(self, weight: nn.Parameter, rate: float, eps: float) -> None:
+    def _move(self, weight: Tensor, rate: float, eps: float) -> None:
         squares_V = self.state[weight].setdefault("squares", weight.new_zeros(len(weight)))
         gradient = weight.grad.coalesce()  # type: ignore[union-attr]
         rows_R, gradient_RE = gradient.indices()[0], gradient.values()

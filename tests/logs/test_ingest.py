@@ -98,6 +98,7 @@ def test_what_the_log_holds_is_counted(tmp_path: Path) -> None:
         "users_in_table": 0,
         "fields": {"tags": {"values": 2, "items_with": 2, "per_item": 1.0}},
         "rejected": {},
+        "rows_beside_left_out": {},
     }
 
 

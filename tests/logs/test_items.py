@@ -1,5 +1,6 @@
 """The tables of items and users: every way a field may be written, and what is refused."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ EVENTS = {"files": "events.parquet", "user": "u", "item": "i"}
 
 def items_of(folder: Path, **tables: Any) -> dict[str, dict[str, list[str]]]:
     """Every item's fields."""
-    rows = read_items(Tables.parse({"events": EVENTS, **tables}, origin="test"), folder).rows(named=True)
+    rows = read_items(Tables.parse({"events": EVENTS, **tables}, origin="test"), folder, Counter()).rows(named=True)
     return {row.pop("item"): row for row in rows}
 
 
@@ -137,14 +138,14 @@ def test_float_ids_of_items_are_refused(tmp_path: Path) -> None:
 def test_users_have_one_value_or_none_per_field(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("id,age,town\nпользователь,35,Kyōto\n007,,Paris\n,9,nobody\n")
     table = UsersTable(files="people.csv", user="id", fields={"age": "age", "home": "town"})
-    assert sorted(read_users(table, tmp_path).rows()) == [("007", [], ["Paris"]), ("пользователь", ["35"], ["Kyōto"])]
+    assert sorted(read_users(table, tmp_path, Counter()).rows()) == [("007", [], ["Paris"]), ("пользователь", ["35"], ["Kyōto"])]
 
 
 def test_a_user_that_stands_twice_with_different_values_is_named(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("id,age\na,35\na,36\n")
     table = UsersTable(files="people.csv", user="id", fields={"age": "age"})
     with pytest.raises(DataError, match=r"user 'a' stands in the users table 2 times"):
-        read_users(table, tmp_path)
+        read_users(table, tmp_path, Counter())
 
 
 def test_a_field_filled_by_two_tables_is_refused() -> None:
@@ -156,5 +157,16 @@ def test_a_field_filled_by_two_tables_is_refused() -> None:
 
 def test_a_field_called_item_is_refused() -> None:
     table = {"files": "x.csv", "item": "id", "fields": {"item": "a"}}
-    with pytest.raises(ConfigError, match="'item' is the item's own id and always there"):
+    with pytest.raises(ConfigError, match="a field cannot be called 'item'"):
         Tables.parse({"events": EVENTS, "items": table}, origin="test")
+
+
+def test_rows_that_say_nothing_are_counted(tmp_path: Path) -> None:
+    pl.DataFrame({"item": ["a", None, "b", "b"], "tag": ["1", "1", None, "9"]}).write_parquet(tmp_path / "tags.parquet")
+    pl.DataFrame({"tag": ["1"], "name": ["jazz"]}).write_parquet(tmp_path / "names.parquet")
+    names = {"files": "names.parquet", "value": "tag", "name": "name"}
+    table = {"field": "tags", "files": "tags.parquet", "item": "item", "value": "tag", "names": names}
+    left_out: Counter[str] = Counter()
+    items = read_items(Tables.parse({"events": EVENTS, "item_values": [table]}, origin="test"), tmp_path, left_out)
+    assert items.rows() == [("a", ["jazz"])]
+    assert left_out == {"tags: no item, value or weight": 2, "tags: a value without a name": 1}

@@ -1,6 +1,7 @@
 """Public data sets: the mapping finds their files and columns, and what it reads is what the sets say of themselves."""
 
 from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -159,7 +160,7 @@ def test_hetrec_names_its_tags_and_dates_its_clicks(public_data: PublicData, tmp
     assert known_source([data]) == "hetrec-lastfm"
     tables = known_tables("hetrec-lastfm", data)
     require_all_columns(tables)
-    items = read_items(tables, data)
+    items = read_items(tables, data, Counter())
     assert "rock" in items["tags"].explode(keep_nulls=False, empty_as_null=False)
     assert items["tags"].list.len().max() == 5
     log = ingest(tables, data, tmp_path / "log", max_rejected_share=0.05)

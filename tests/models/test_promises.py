@@ -26,7 +26,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.fixture(params=list(CONFIGS.values()), ids=list(CONFIGS))
 def make(request: pytest.FixtureRequest) -> Callable[[], Interests]:
     def build() -> Interests:
         torch.manual_seed(0)
