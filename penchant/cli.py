@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 import penchant
+from penchant import terminal
 from penchant.errors import ConfigError, PenchantError
 from penchant.files import aside
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
@@ -148,5 +149,5 @@ def main() -> None:
     try:
         app()
     except PenchantError as error:
-        console.print(f"[red]error[/red]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        terminal.aside.print(f"[red]error[/red]: {escape(str(error))}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from None

@@ -20,6 +20,8 @@ from penchant.schema import ITEM, TIME
 
 BAR = 24
 console = Console()
+aside = Console(stderr=True)
+"""Bars and errors, so that what is asked for can be piped."""
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def bars() -> Iterator[progress.Report]:
         TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[detail]}", style="dim"),
-        console=console,
+        console=aside,
     ) as shown:
         tasks: dict[str, TaskID] = {}
 
@@ -140,7 +142,13 @@ def _preferences(title: str, preferences: Sequence[TagPreference], *, clicks: bo
     low, high = min([0.0, *scores]), max([0.0, *scores])
     for one in preferences:
         share = (one.preference - low) / ((high - low) or 1)
-        cells = [escape(one.tag), _bar(share), f"{one.preference:.2f}", f"{one.rank:,}", f"{one.clicks:,}"]
+        cells = [
+            escape(one.tag),
+            f"[cyan]{_bar(share)}[/cyan]",
+            f"{one.preference:.2f}",
+            f"{one.rank:,}",
+            f"{one.clicks:,}",
+        ]
         table.add_row(*cells[: 5 if clicks else 4])
     if not preferences:
         table.add_row("[dim]none[/dim]")

@@ -92,7 +92,15 @@ def test_times_in_any_unit_become_seconds(said: str, unit: str, per_second: int,
         [dt.datetime(2001, 1, 1, 12), dt.datetime(2001, 1, 1, 12, 1)],
         [dt.datetime(2001, 1, 1, 12, tzinfo=dt.UTC), dt.datetime(2001, 1, 1, 12, 1, tzinfo=dt.UTC)],
     ],
-    ids=["iso", "iso with Z", "iso with offset", "iso with offsets that differ", "digits", "datetime", "datetime in UTC"],
+    ids=[
+        "iso",
+        "iso with Z",
+        "iso with offset",
+        "iso with offsets that differ",
+        "digits",
+        "datetime",
+        "datetime in UTC",
+    ],
 )
 def test_texts_and_datetimes_become_utc_seconds(times: list[Any], tmp_path: Path) -> None:
     assert times_of(tmp_path, times) == [NOON, NOON + 60]

@@ -138,7 +138,10 @@ def test_float_ids_of_items_are_refused(tmp_path: Path) -> None:
 def test_users_have_one_value_or_none_per_field(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("id,age,town\nпользователь,35,Kyōto\n007,,Paris\n,9,nobody\n")
     table = UsersTable(files="people.csv", user="id", fields={"age": "age", "home": "town"})
-    assert sorted(read_users(table, tmp_path, Counter()).rows()) == [("007", [], ["Paris"]), ("пользователь", ["35"], ["Kyōto"])]
+    assert sorted(read_users(table, tmp_path, Counter()).rows()) == [
+        ("007", [], ["Paris"]),
+        ("пользователь", ["35"], ["Kyōto"]),
+    ]
 
 
 def test_a_user_that_stands_twice_with_different_values_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""The command line as a person uses it: from tables to one user explained."""
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+import penchant
+from penchant import terminal
+from penchant.cli import app, main
+from penchant.pipeline import Run
+from tests.planted import write_planted_log, write_planted_run
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are drawn whole."""
+    monkeypatch.setattr(terminal.console, "_width", 200)
+
+
+def call(*words: str | Path) -> Result:
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_tables_to_profile_with_a_run_file_that_init_wrote(tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    write_planted_log(tables)
+    written = call("init", tables, "--out", tmp_path / "run.toml").output
+    assert "Written to" in written
+    found = call("check", tmp_path / "run.toml").output
+    assert re.search(r"events +1,200", found)
+    assert re.search(r"users +60", found)
+    assert re.search(r"tags +12 +36 +2\.00", found)
+    done = call("run", tmp_path / "run.toml", "--out", tmp_path / "run").output
+    for word in ("utpm", "popularity", "own counts", "ridge", "Prec@1", "Tags clicked", "Where the attention went"):
+        assert word in done
+    assert "t0-" in call("profile", tmp_path / "run", "u000").output
+    assert "Each value adds" in call("explain", tmp_path / "run", "u000").output
+    assert "prefers t1-0" in call("explain", tmp_path / "run", "u000", "t1-0").output
+
+
+def test_each_step_is_a_command_and_together_they_are_the_run(tmp_path: Path) -> None:
+    path = write_planted_run(tmp_path)
+    call("run", path, "--out", tmp_path / "whole")
+    call("prepare", path, "--out", tmp_path / "steps")
+    call("train", tmp_path / "steps")
+    assert "ridge" in call("evaluate", tmp_path / "steps").output
+    call("profiles", tmp_path / "steps")
+    whole, steps = Run.open(tmp_path / "whole"), Run.open(tmp_path / "steps")
+    assert whole.metrics["scores"] == steps.metrics["scores"]
+    profiles = [pl.read_parquet(run.folder / "profiles" / "*.parquet") for run in (whole, steps)]
+    assert profiles[0].equals(profiles[1])
+
+
+@pytest.mark.parametrize(("command", "needs"), [("train", "prepare"), ("evaluate", "prepare"), ("profiles", "prepare")])
+def test_a_step_without_the_one_before_says_which(tmp_path: Path, command: str, needs: str) -> None:
+    Run.start(write_planted_run(tmp_path), tmp_path / "run")
+    with pytest.raises(penchant.PenchantError, match=f"run `penchant {needs}"):
+        CliRunner().invoke(app, [command, str(tmp_path / "run")], catch_exceptions=False)
+
+
+def test_what_is_missing_of_a_run_is_named(tmp_path: Path) -> None:
+    run = Run.start(write_planted_run(tmp_path), tmp_path / "run")
+    run.prepare()
+    with pytest.raises(penchant.PenchantError, match=r"has no trained model yet; run `penchant train .*run` first"):
+        _ = run.model
+    with pytest.raises(penchant.PenchantError, match=r"is not evaluated yet; run `penchant evaluate .*run` first"):
+        _ = run.metrics
+    with pytest.raises(penchant.PenchantError, match=r"nowhere is no run folder; begin one with `penchant run"):
+        Run.open(tmp_path / "nowhere")
+
+
+def test_an_error_is_one_line_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.argv", ["penchant", "check", str(tmp_path / "no[/x] [[such]].toml")])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    said = capsys.readouterr().err
+    assert said.strip().startswith("error: ")
+    assert "no[/x] [[such]].toml does not exist" in said
+    assert "Traceback" not in said
+
+
+def test_init_does_not_write_over_a_file(tmp_path: Path) -> None:
+    write_planted_log(tmp_path)
+    (tmp_path / "run.toml").write_text("mine", encoding="utf-8")
+    with pytest.raises(penchant.PenchantError, match=r"run.toml exists"):
+        call("init", tmp_path, "--out", tmp_path / "run.toml")
+    assert (tmp_path / "run.toml").read_text(encoding="utf-8") == "mine"
+
+
+def test_help_names_every_command() -> None:
+    shown = call("--help").output
+    for command in ("init", "check", "run", "demo", "prepare", "train", "evaluate", "profiles", "profile", "explain"):
+        assert command in shown
+    assert call("--version").output.strip() == penchant.__version__
+
+
+def test_metrics_json_says_what_made_it(tmp_path: Path) -> None:
+    run = penchant.run(write_planted_run(tmp_path), tmp_path / "run")
+    said = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert said["made"]["version"] == penchant.__version__
+    assert said["made"]["negatives"] == "logged"
+    assert set(said["scores"]["model"]["prec@1"]) == {"mean", "half"}
+    assert [line["epoch"] for line in said["learning_curve"]] == list(range(len(said["learning_curve"])))
+
+
+def test_hostile_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    """Markup in a tag is text."""
+    path = write_planted_run(tmp_path)
+    items = pl.read_parquet(tmp_path / "items.parquet")
+    hostile = items.with_columns(pl.col("tags").list.eval(pl.element().str.replace("t0-", "[red]t0[/]-")))
+    hostile.write_parquet(tmp_path / "items.parquet")
+    call("run", path, "--out", tmp_path / "run")
+    assert "[red]t0[/]-" in call("profile", tmp_path / "run", "u000").output
+    assert "[red]t0[/]-" in call("explain", tmp_path / "run", "u000").output
