@@ -3,6 +3,7 @@
 python docs/draw.py runs/demo
 """
 
+import io
 import re
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from penchant.pipeline import Run
 
 def main() -> None:
     run = Run.open(sys.argv[1])
-    terminal.console = Console(record=True, width=112, file=Path("/dev/null").open("w", encoding="utf-8"))
+    terminal.console = Console(record=True, width=112, file=io.StringIO())
     terminal.show_metrics(run.metrics, run.config.model.name)
     user = run.some_user()
     terminal.show_profile(run.profile(user), run.clicks(user), most=5)

@@ -1,6 +1,9 @@
 """What a person sees in the terminal: progress bars, tables, a profile drawn with bars."""
 
 import datetime
+import os
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,12 +202,9 @@ def show_explanation(why: Explanation, *, most: int = 8) -> None:
 def show_next(folder: Path, user: str) -> None:
     """Where everything is and what to try."""
     console.print(f"\nThe run is in [bold]{folder}[/bold]: metrics.json, profiles/*.parquet, model/. Try next:")
-    for command in (
-        f"penchant profile {folder} {user}",
-        f"penchant explain {folder} {user}",
-        "penchant init my-tables/ --out my-run.toml",
-    ):
-        console.print(f"  [cyan]{escape(command)}[/cyan]")
+    penchant = "penchant" if shutil.which("penchant") else os.path.relpath(sys.argv[0])
+    for words in (f"profile {folder} {user}", f"explain {folder} {user}", "init my-tables/ --out my-run.toml"):
+        console.print(f"  [cyan]{escape(penchant)} {escape(words)}[/cyan]")
 
 
 def _table(title: str, right: Sequence[int] = ()) -> Table:

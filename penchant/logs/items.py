@@ -11,7 +11,6 @@ from penchant.logs.read import read_whole
 from penchant.logs.tables import ItemsTable, ItemValuesTable, NamesTable, Tables, UsersTable, find_files
 from penchant.schema import ITEM, USER
 
-
 LeftOut = Counter[str]
 """Rows of the tables beside the log that say nothing, by table and reason."""
 

@@ -62,7 +62,8 @@ def refuse_other(path: Path, said: Mapping[str, str], identity: Identity) -> Non
     if said.get("vocabularies") != identity.vocabularies:
         raise StaleVocabularyError(
             f"{path} was trained with vocabularies {said.get('vocabularies')} but this run has "
-            f"{identity.vocabularies}; use the run folder the weights belong to, or remove {path.parent} and train again"
+            f"{identity.vocabularies}; use the run folder that the weights belong to, "
+            f"or remove {path.parent} and train again"
         )
     for part in ("model", "training"):
         if said.get(part) != getattr(identity, part):

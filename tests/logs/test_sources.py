@@ -1,7 +1,7 @@
 """Public data sets: the mapping finds their files and columns, and what it reads is what the sets say of themselves."""
 
-from collections.abc import Callable
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl

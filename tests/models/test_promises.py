@@ -9,7 +9,7 @@ from torch import Tensor, nn, tensor
 from penchant.features.shards import Batch
 from penchant.models.base import Interests, Sizes
 from penchant.models.catalog import build_model
-from penchant.models.utpm import UtpmConfig
+from penchant.models.utpm import Utpm, UtpmConfig
 from penchant.models.youtube import YouTubeConfig
 from penchant.schema import PAD, UNKNOWN
 from penchant.training.losses import LabelBatch, softmax
@@ -130,7 +130,7 @@ def test_unshared_queries_that_are_equal_are_a_shared_one() -> None:
 
 
 def test_weights_of_zero_gain_change_nothing() -> None:
-    model = build_model(UtpmConfig(weights=True), SIZES)
+    model = Utpm(UtpmConfig(weights=True), SIZES)
     often, once = batch([[7, 3]], [[2]], [[9.0, 1.0]]), batch([[7, 3]], [[2]], [[1.0, 1.0]])
     torch.testing.assert_close(model.users(often), model.users(once))
     with torch.no_grad():
