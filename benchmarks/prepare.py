@@ -19,7 +19,8 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.logs.tables import Tables
-from penchant.pipeline import LogsConfig, Run, load_config
+from penchant.pipeline import Run
+from penchant.runfile import LogsConfig, load_config
 from penchant.terminal import console
 
 CONFIG = Path("configs/globo.toml")

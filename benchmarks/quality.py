@@ -22,7 +22,8 @@ from penchant.evaluation.protocol import ModelScorer, evaluate
 from penchant.files import aside
 from penchant.models.base import Interests
 from penchant.models.linear import WithLinearPath
-from penchant.pipeline import Run, RunConfig, load_config
+from penchant.pipeline import Run
+from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
 from penchant.terminal import console
 from penchant.training.loop import read_metrics

@@ -6,6 +6,7 @@ STAGES = ("logs", "features", "models", "training", "evaluation", "profiles")
 """The stages in order; each imports earlier ones only. `pipeline` and `cli` see them all."""
 
 from penchant.errors import PenchantError  # noqa: E402
-from penchant.pipeline import Run, RunConfig, load_config, run  # noqa: E402
+from penchant.pipeline import Run, run  # noqa: E402
+from penchant.runfile import RunConfig, load_config  # noqa: E402
 
 __all__ = ["STAGES", "PenchantError", "Run", "RunConfig", "__version__", "load_config", "run"]

@@ -12,7 +12,8 @@ from penchant import terminal
 from penchant.errors import ConfigError, PenchantError
 from penchant.files import aside
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
-from penchant.pipeline import EXAMPLES, Run, run
+from penchant.pipeline import Run, run
+from penchant.runfile import EXAMPLES
 from penchant.terminal import bars, console, show_explanation, show_found, show_metrics, show_next, show_profile
 
 app = typer.Typer(

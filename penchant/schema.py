@@ -13,7 +13,8 @@ USER = "user"
 ITEM = "item"
 TIME = "time"
 CLICKED = "clicked"
-TAGS = "tags"
+VALUE = "value"
+COUNT = "count"
 
 PAD = 0
 UNKNOWN = 1

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from penchant.pipeline import RunConfig
+from penchant.runfile import RunConfig
 
 GROUPS, TAGS_PER_GROUP, ITEMS_PER_GROUP = 3, 4, 12
 

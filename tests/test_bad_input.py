@@ -24,7 +24,8 @@ from penchant.features.prepare import Prepared
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, disk_errors, read_json
 from penchant.logs import ingest
-from penchant.pipeline import Run, load_config
+from penchant.pipeline import Run
+from penchant.runfile import load_config
 from tests.planted import write_planted_run
 
 EDIT = Callable[[pl.DataFrame], pl.DataFrame]

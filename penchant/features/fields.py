@@ -17,9 +17,9 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.features.ragged import place_in_run
+from penchant.schema import VALUE
 
 SAMPLE = "sample"
-VALUE = "value"
 AGE = "age"
 WEIGHT = "weight"
 SLOT = "slot"

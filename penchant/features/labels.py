@@ -38,8 +38,9 @@ def make_labels(
     clicked and one not if there are such.
     """
     truth, truth_size = _truth(shown, samples, tags)
-    known = np.isin(np.arange(len(tags)), np.unique(tags.take(np.arange(len(tags)))[1][_known(tags)]))
-    drawn = _draw(shown.filter(pl.Series(known[shown[ENTRY].to_numpy()])), config.items, rng)
+    values, owner = tags.take(shown[ENTRY].to_numpy())
+    known = np.bincount(owner, weights=values >= RESERVED, minlength=len(shown)) > 0
+    drawn = _draw(shown.filter(pl.Series(known)), config.items, rng)
     sample, slot = drawn[SAMPLE].to_numpy(), drawn["slot"].to_numpy()
     clicked_NK = np.zeros((samples, config.items), bool)
     clicked_NK[sample, slot] = drawn[CLICKED].to_numpy()
@@ -79,10 +80,6 @@ def _truth(shown: pl.DataFrame, samples: int, tags: Ragged) -> tuple[Ragged, np.
     known = pairs.filter(pl.col("tag") >= RESERVED)
     lengths = np.bincount(known[SAMPLE].to_numpy(), minlength=samples)
     return Ragged(offsets_of(lengths), known["tag"].to_numpy()), size.astype(np.int32)
-
-
-def _known(tags: Ragged) -> np.ndarray:
-    return tags.take(np.arange(len(tags)))[0] >= RESERVED
 
 
 def _draw(shown: pl.DataFrame, most: int, rng: np.random.Generator) -> pl.DataFrame:

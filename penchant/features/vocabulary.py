@@ -8,10 +8,7 @@ import numpy as np
 import polars as pl
 
 from penchant.files import aside
-from penchant.schema import RESERVED, UNKNOWN
-
-COUNT = "count"
-VALUE = "value"
+from penchant.schema import COUNT, RESERVED, UNKNOWN, VALUE
 
 
 class Vocabulary:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError
-from penchant.features.fields import AGE, SAMPLE, VALUE, Click, Field, History, add, columns, pack, read, replay
-from penchant.schema import UNKNOWN
+from penchant.features.fields import AGE, SAMPLE, Click, Field, History, add, columns, pack, read, replay
+from penchant.schema import UNKNOWN, VALUE
 
 # Five clicks, oldest first, with the tags 2, 3 and 4 that each brings.
 CLICKS = [

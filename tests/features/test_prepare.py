@@ -9,7 +9,8 @@ import pytest
 
 from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.features.fields import Click, Field, read, replay
-from penchant.features.prepare import FeaturesConfig, Plan, Prepared, prepare
+from penchant.features.plan import FeaturesConfig, Plan
+from penchant.features.prepare import Prepared, prepare
 from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
 from penchant.features.windows import DAY_S, LabelsConfig, Split, UsersConfig, split_users
 from penchant.logs import ingest as ingest_module

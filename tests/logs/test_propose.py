@@ -9,7 +9,7 @@ import pytest
 from penchant.errors import DataError
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.propose import UNSURE, as_toml, find_tables, propose
-from penchant.pipeline import RunConfig
+from penchant.runfile import RunConfig
 from tests.logs.logs_on_disk import NOON, all_events
 
 

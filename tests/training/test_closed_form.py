@@ -10,7 +10,8 @@ from penchant.errors import ConfigError
 from penchant.evaluation.protocol import ModelScorer, evaluate
 from penchant.features.shards import batch_of
 from penchant.models.linear import WithLinearPath
-from penchant.pipeline import Run, load_config
+from penchant.pipeline import Run
+from penchant.runfile import load_config
 from penchant.training.closed_form import LinearConfig, Moments, fit_linear_path, log_weights
 from tests.planted import changed, write_planted_run
 

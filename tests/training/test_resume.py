@@ -12,8 +12,9 @@ import torch
 
 import penchant
 from penchant.errors import CheckpointError, StaleVocabularyError
-from penchant.pipeline import Run, load_config
+from penchant.pipeline import Run
 from penchant.progress import Progress
+from penchant.runfile import load_config
 from penchant.training.checkpoint import load_tensors, save_tensors
 from penchant.training.loop import plan_epoch, read_metrics
 from tests.planted import changed, write_planted_run

@@ -1,0 +1,150 @@
+"""From the events of one bucket to its shards: histories become fields, windows become labels."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from penchant.features.fields import AGE, SAMPLE, columns, pack
+from penchant.features.labels import ENTRY, Labels, make_labels, sample_unclicked
+from penchant.features.plan import Plan
+from penchant.features.ragged import Ragged, offsets_of, place_in_run
+from penchant.features.shards import write_shard
+from penchant.features.vocabulary import Vocabulary
+from penchant.features.windows import SPLITS, cut_windows
+from penchant.logs.ingest import Log
+from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, TIME, USER, VALUE
+
+
+class ShardBuilder:
+    """Builds the shards of one bucket after the other; what every bucket needs is looked up once."""
+
+    def __init__(self, log: Log, plan: Plan, vocabularies: dict[str, Vocabulary], counts: pl.DataFrame) -> None:
+        self.log, self.plan = log, plan
+        self.entries = counts.select(ITEM).with_row_index(ENTRY).cast({ENTRY: pl.Int64})
+        self.popularity = counts[COUNT].to_numpy()
+        self.last = float(str(log.found["last"]))
+        logged = log.found["clicked"] != log.found["events"]
+        sampled = not logged and plan.labels.negatives_per_click > 0
+        self.negatives = "logged" if logged else "sampled by popularity" if sampled else "none"
+        items = self.entries.join(log.items(), on=ITEM, how="left", maintain_order="left")
+        self.user_fields = [source for source in plan.sources if source in log.users().columns[1:]]
+        self.vocabularies = vocabularies
+        self.ids = {
+            source: _ids_of(items, source, vocabularies[source])
+            for source in plan.sources
+            if source not in self.user_fields
+        }
+        self.people = log.users()
+
+    def build(self, bucket: int, folder: Path) -> dict[str, int]:
+        """Write the shards of one bucket; the number of samples per split."""
+        events = self.log.events(bucket).join(self.entries, on=ITEM, how="left", maintain_order="left")
+        samples = cut_windows(events, self.plan.users, self.plan.labels, self.last)
+        rng = np.random.default_rng([self.plan.users.seed, bucket])
+        rows = _rows_of_samples(events, samples)
+        labels = self._labels(rows, len(samples), rng)
+        clicks = _clicks_before(rows)
+        arrays = {**self._fields(clicks, samples), **self._history(clicks, len(samples))}
+        arrays["window"] = samples["window"].to_numpy().astype(np.int32)
+        made = {}
+        for split in SPLITS:
+            chosen = samples.filter(pl.col("split") == split)
+            # A window in which nothing known was clicked asks nothing, so only samples with a truth are kept.
+            keep = chosen[SAMPLE].to_numpy()
+            keep = keep if split == "latest" else keep[labels.truth_size[keep] > 0]
+            parts = _take(arrays, keep) if split == "latest" else {**_take(arrays, keep), **_label_arrays(labels, keep)}
+            write_shard(folder / split / f"{bucket:05}.safetensors", parts, samples[USER].gather(keep))
+            made[split] = len(keep)
+        return made
+
+    def _fields(self, clicks: pl.DataFrame, samples: pl.DataFrame) -> dict[str, np.ndarray]:
+        arrays = {}
+        for rule in self.plan.features.fields:
+            source = rule.source
+            values = self._user_values(samples, source) if source in self.user_fields else self._values(clicks, source)
+            packed = pack(columns(values, rule), len(samples), rule.limit)
+            arrays[f"{rule.name}.ids"], arrays[f"{rule.name}.weights"] = packed
+        return arrays
+
+    def _history(self, clicks: pl.DataFrame, samples: int) -> dict[str, np.ndarray]:
+        """All tags of the histories, with clicks and faded clicks: what the baselines know."""
+        values = self._values(clicks, self.plan.labels.field).filter(pl.col(VALUE) >= RESERVED)
+        faded = (0.5 ** (pl.col(AGE) / self.plan.features.fade_half_life)).sum()
+        tags = values.group_by(SAMPLE, VALUE).agg(count=pl.len(), faded=faded).sort(SAMPLE, VALUE)
+        lengths = np.bincount(tags[SAMPLE].to_numpy(), minlength=samples)
+        return {
+            "history.offsets": offsets_of(lengths),
+            "history.tags": tags[VALUE].to_numpy().astype(np.int32),
+            "history.counts": tags["count"].to_numpy().astype(np.float32),
+            "history.faded": tags["faded"].to_numpy().astype(np.float32),
+        }
+
+    def _values(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
+        values, owner = self.ids[source].take(clicks[ENTRY].to_numpy())
+        return clicks.select(SAMPLE, TIME, AGE)[owner].with_columns(pl.Series(VALUE, values))
+
+    def _user_values(self, samples: pl.DataFrame, source: str) -> pl.DataFrame:
+        """A user's own field counts as one click of long ago, whatever the sample."""
+        people = samples.select(SAMPLE, USER).join(self.people.select(USER, source), on=USER)
+        values = people.select(SAMPLE, pl.col(source).alias(VALUE)).explode(
+            VALUE, keep_nulls=False, empty_as_null=False
+        )
+        ids = self.vocabularies[source].ids(values[VALUE])
+        return values.select(SAMPLE, pl.Series(VALUE, ids), pl.lit(0.0).alias(TIME), pl.lit(0, pl.Int64).alias(AGE))
+
+    def _labels(self, rows: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
+        tags = self.ids[self.plan.labels.field]
+        shown = rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
+        if self.negatives == "sampled by popularity":
+            clicks = rows.filter(CLICKED).select(SAMPLE, ENTRY)
+            negatives = self.plan.labels.negatives_per_click
+            shown = pl.concat(
+                [shown, sample_unclicked(clicks, shown.select(SAMPLE, ENTRY), self.popularity, negatives, rng)]
+            )
+        return make_labels(shown, samples, tags, self.plan.labels, rng)
+
+
+def _ids_of(items: pl.DataFrame, source: str, vocabulary: Vocabulary) -> Ragged:
+    """The ids that each item brings to one vocabulary."""
+    if source == ITEM:
+        return Ragged(np.arange(len(items) + 1), vocabulary.ids(items[ITEM]))
+    texts = Ragged.of(items[source])
+    return Ragged(texts.offsets, vocabulary.ids(pl.Series(texts.values, dtype=pl.String)))
+
+
+def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
+    """A row per sample and event of its user that is in its history or asked about: SAMPLE, ENTRY, TIME, CLICKED,
+    "asked" (in the label window); ordered by sample and time."""
+    place = pl.Series("place", place_in_run(events[USER].rle_id().to_numpy()))
+    rows = samples.join(events.with_columns(place), on=USER, how="inner")
+    rows = rows.filter(pl.col("place") < pl.col("stop")).sort(SAMPLE, "place")
+    return rows.select(SAMPLE, ENTRY, TIME, CLICKED, asked=pl.col("place") >= pl.col("start"))
+
+
+def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
+    """The clicks of each history with their AGE, the number of later clicks in it."""
+    clicks = rows.filter(pl.col(CLICKED) & ~pl.col("asked")).select(SAMPLE, ENTRY, TIME)
+    age = place_in_run(clicks[SAMPLE].to_numpy()[::-1])[::-1]
+    return clicks.with_columns(pl.Series(AGE, age))
+
+
+def _take(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of some samples, ragged arrays included."""
+    taken = {name: array[keep] for name, array in arrays.items() if not name.startswith("history.")}
+    history = {}
+    for name in ("tags", "counts", "faded"):
+        values, owner = Ragged(arrays["history.offsets"], arrays[f"history.{name}"]).take(keep)
+        history[f"history.{name}"] = values
+    return {**taken, **history, "history.offsets": offsets_of(np.bincount(owner, minlength=len(keep)))}
+
+
+def _label_arrays(labels: Labels, keep: np.ndarray) -> dict[str, np.ndarray]:
+    values, owner = labels.truth.take(keep)
+    return {
+        "label.tags": labels.tags[keep],
+        "label.clicked": labels.clicked[keep],
+        "truth.offsets": offsets_of(np.bincount(owner, minlength=len(keep))),
+        "truth.tags": values,
+        "truth.size": labels.truth_size[keep],
+    }

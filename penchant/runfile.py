@@ -1,0 +1,76 @@
+"""A run file as typed values: what to read, what to learn from it, how to judge it."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field as Limits
+from pydantic import model_validator
+
+from penchant.config import Config, read_toml
+from penchant.evaluation.protocol import EvaluationConfig
+from penchant.features.plan import FeaturesConfig, Plan
+from penchant.features.windows import LabelsConfig, UsersConfig
+from penchant.logs.sources import known_tables
+from penchant.logs.tables import Tables, expand
+from penchant.models.catalog import ModelConfig
+from penchant.models.utpm import UtpmConfig
+from penchant.profiles.build import ProfilesConfig
+from penchant.training.closed_form import LinearConfig
+from penchant.training.loop import TrainingConfig
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+class LogsConfig(Config):
+    """Where the tables are: either a known `source` and its `folder`, or `tables`, one's own mapping.
+
+    max_rejected_share: above this share of rows that make no sense the run stops.
+    """
+
+    source: Literal["movielens", "s3rec", "hetrec-lastfm", "globo"] | None = None
+    folder: str | None = None
+    tables: Tables | None = None
+    max_rejected_share: float = 0.05
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.tables is None) == (self.source is None) or (self.source is None) != (self.folder is None):
+            raise ValueError("give either `source` and `folder`, for a known data set, or `tables`")
+        return self
+
+    def resolve(self, base: Path) -> Tables:
+        """The mapping; `base` is the folder of the run file."""
+        if self.tables is not None:
+            return self.tables
+        assert self.source
+        assert self.folder
+        if self.folder.startswith("example:"):
+            return known_tables(self.source, EXAMPLES / self.folder.removeprefix("example:"))
+        return known_tables(self.source, expand(self.folder, base))
+
+
+class RunConfig(Config):
+    """A run file: what to read, what to learn from it, how to judge it.
+
+    threads: how many PyTorch may use; with 1, small models train fastest and weights are the same on every machine.
+    """
+
+    threads: Annotated[int, Limits(ge=1)] = 1
+    logs: LogsConfig
+    features: FeaturesConfig
+    labels: LabelsConfig = LabelsConfig()
+    users: UsersConfig = UsersConfig()
+    model: ModelConfig = UtpmConfig()
+    linear: LinearConfig | None = None
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    profiles: ProfilesConfig = ProfilesConfig()
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(self.features, self.labels, self.users)
+
+
+def load_config(path: Path) -> RunConfig:
+    """The checked run file. Raises ConfigError that names every offending key."""
+    return RunConfig.parse(read_toml(path), origin=str(path))
