@@ -33,6 +33,9 @@ METRICS = ["prec@1", "prec@2", "prec@3", "prec@5", "prec@10"]
 # What each variant changes in the run file. "best" is the run file as it is, and its two halves are measured with it;
 # the others have no linear path and change one thing at a time from "af-2head".
 UTPM: dict[str, Any] = {"heads": 2, "cross": "none"}
+SAMPLED: dict[str, Any] = {"negatives_per_click": 1, "items": 200}
+"""The paper's losses need un-clicked items, which neither set has: one is drawn by popularity for each click."""
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "best": {},
     "af-2head+cf": {"linear": None, "model": {"cross": "cf"}},
@@ -41,10 +44,25 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "af-1head-unshared": {"linear": None, "model": {**UTPM, "heads": 1, "shared_query": False}},
     "af-2head+weights": {"linear": None, "model": {**UTPM, "weights": True}},
     "youtube (average)": {"linear": None, "model": {"name": "youtube"}},
-    "af-2head separate": {"linear": None, "model": UTPM, "training": {"loss": "separate"}},
-    "af-2head joint": {"linear": None, "model": UTPM, "training": {"loss": "joint"}},
-    "af-2head joint+softmax": {"linear": None, "model": UTPM, "training": {"loss": "joint+softmax"}},
+    "af-2head separate": {"linear": None, "model": UTPM, "training": {"loss": "separate"}, "labels": SAMPLED},
+    "af-2head joint": {"linear": None, "model": UTPM, "training": {"loss": "joint"}, "labels": SAMPLED},
+    "af-2head joint+softmax": {"linear": None, "model": UTPM, "training": {"loss": "joint+softmax"}, "labels": SAMPLED},
 }
+
+# What each part is worth: the first less the second.
+PARTS = [
+    ("attention over average", "af-1head", "youtube (average)"),
+    ("one query for all units over one each", "af-1head", "af-1head-unshared"),
+    ("2 heads over 1", "af-2head", "af-1head"),
+    ("the cross layer", "af-2head+cf", "af-2head"),
+    ("attention that sees weights", "af-2head+weights", "af-2head"),
+    ("joint over separate", "af-2head joint", "af-2head separate"),
+    ("softmax over separate", "af-2head", "af-2head separate"),
+    ("joint+softmax over softmax", "af-2head joint+softmax", "af-2head"),
+    ("the linear path beside the model", "best", "best, model alone"),
+    ("the model beside the linear path", "best", "best, linear path alone"),
+    ("all of it over the average", "best", "youtube (average)"),
+]
 
 
 def changed(config: RunConfig, variant: dict[str, Any]) -> RunConfig:
@@ -75,8 +93,10 @@ def measure(config: RunConfig, base: Path, folder: Path, wanted: list[str]) -> N
             continue
         run = Run.start(changed(config, VARIANTS[name]), folder / name, base=base)
         for part in ("log", "prepared"):
-            if not (run.folder / part).exists():
+            own = part == "prepared" and "labels" in VARIANTS[name]
+            if not own and not (run.folder / part).exists():
                 (run.folder / part).symlink_to((folder / "base" / part).resolve())
+        run.prepare()
         began = time.monotonic()
         model = run.train()
         for part, scored in _halves(name, model).items():
@@ -122,6 +142,11 @@ def draw(folders: list[Path], title: str) -> None:
                 pairs = users[name].join(users[baseline], on=USER, how="inner", suffix="/base", maintain_order="left")
                 cells = [_difference(pairs, metric) for metric in METRICS]
                 table.add_row(f"{name} - {baseline}", f"{len(pairs):,}", *cells, style="dim")
+    for part, one, other in PARTS:
+        if one in users and other in users:
+            pairs = users[one].join(users[other], on=USER, how="inner", suffix="/base", maintain_order="left")
+            cells = [_difference(pairs, metric) for metric in METRICS]
+            table.add_row(part, f"{len(pairs):,}", *cells, style="bold")
     console.print(table)
 
 

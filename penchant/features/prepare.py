@@ -97,16 +97,17 @@ def _fingerprint(log: Log, plan: Plan) -> dict[str, str]:
 def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
     """ITEM and COUNT: clicks by training users in the training period; every item of the log has a row."""
     end = training_end(plan.labels, float(str(log.found["last"])))
-    counts = []
+    counts = pl.DataFrame(schema={ITEM: pl.String, COUNT: pl.Int64})
     for bucket in range(log.buckets):
         events = log.events(bucket)
         split = split_users(events[USER].unique(), plan.users)
         counted = events.join(split, on=USER).select(
             ITEM, used=pl.col(CLICKED) & (pl.col("split") == "train") & (pl.col(TIME) < end)
         )
-        counts.append(counted.group_by(ITEM).agg(pl.col("used").sum().cast(pl.Int64).alias(COUNT)))
+        here = counted.group_by(ITEM).agg(pl.col("used").sum().cast(pl.Int64).alias(COUNT))
+        counts = pl.concat([counts, here]).group_by(ITEM).agg(pl.col(COUNT).sum())
         report(Progress("count", bucket + 1, log.buckets))
-    return pl.concat(counts).group_by(ITEM).agg(pl.col(COUNT).sum()).sort(ITEM)
+    return counts.sort(ITEM)
 
 
 def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocabulary]:
