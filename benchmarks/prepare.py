@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import polars as pl
+from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
@@ -62,7 +63,7 @@ def main() -> None:
         measure(said.measure, said.out)
         return
     console.print(describe_machine())
-    table = Table("copies of the log", "rows", "seconds", "peak memory MiB", "samples")
+    table = Table("copies of the log", "rows", "seconds", "peak memory MiB", "samples", box=MARKDOWN)
     with tempfile.TemporaryDirectory(dir=said.out) as folder:
         tables = load_config(CONFIG).logs.resolve(CONFIG.parent.resolve())
         for count in (1, 4):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
+from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
@@ -49,7 +50,7 @@ def main() -> None:
     vocabulary = Vocabulary(pl.Series([f"tag-{number}" for number in range(TAGS)]), pl.Series(range(TAGS, 0, -1)))
     names = {name: Names(vocabulary) for name in ("f0", "f1", "tags")}
     sizes = Sizes({f"f{number}": len(vocabulary) for number in range(FIELDS)}, len(vocabulary))
-    table = Table("model", "users", "seconds", "CPU seconds", "users per CPU-second")
+    table = Table("model", "users", "seconds", "CPU seconds", "users per CPU-second", box=MARKDOWN)
     console.print(describe_machine())
     with tempfile.TemporaryDirectory() as folder:
         shard = made_up_shard(Path(folder) / "00000.safetensors", said.users)

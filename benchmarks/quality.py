@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
@@ -130,7 +131,7 @@ def draw(folders: list[Path], title: str) -> None:
             pl.read_parquet(folder / f"{name}.parquet") for folder in folders if (folder / f"{name}.parquet").exists()
         ]
         users[name] = pl.concat(frames)
-    table = Table(title=f"{title}, {len(folders)} folds", title_justify="left")
+    table = Table(title=f"{title}, {len(folders)} folds", title_justify="left", box=MARKDOWN)
     for column in ["", "users", *METRICS]:
         table.add_column(column, justify="left" if not column else "right")
     for name in sorted(names, key=lambda name: users[name]["prec@1"].mean() or 0):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
@@ -121,7 +122,18 @@ def main() -> None:
     said = parser.parse_args()
     torch.set_num_threads(said.threads)
     console.print(f"{describe_machine()}, {said.threads} PyTorch threads")
-    table = Table("shape", "loss", "vocabulary", "samples/s", "ms/step", "batch", "forward", "backward", "optimizers")
+    table = Table(
+        "shape",
+        "loss",
+        "vocabulary",
+        "samples/s",
+        "ms/step",
+        "batch",
+        "forward",
+        "backward",
+        "optimizers",
+        box=MARKDOWN,
+    )
     smaller = [Shape(**{**vars(INDUSTRIAL), "vocabulary": size}) for size in (12_000, 120_000)]
     for shape, loss in [
         (SMALL, "joint"),
