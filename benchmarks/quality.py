@@ -1,6 +1,6 @@
 """Quality over five folds, so that every user is a test user once: variants beside baselines, paired by user.
 
-    python -m benchmarks.quality ml-1m s3rec-beauty [--folds 5] [--only best,utpm] [--out runs/quality]
+    python -m benchmarks.quality ml-1m s3rec-beauty [--folds 5] [--seeds 1] [--only best,af-2head] [--out runs/quality]
 
 Reads configs/SET.toml (its data from $PENCHANT_DATA) and changes what a variant says. Everything that is finished is
 kept in --out, so the command can be stopped and called again; the table is drawn from what is there.
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.evaluation.baselines import make_baselines
-from penchant.evaluation.metrics import interval
+from penchant.evaluation.metrics import interval, over_seeds
 from penchant.evaluation.protocol import ModelScorer, evaluate
 from penchant.files import aside
 from penchant.models.base import Interests
@@ -66,9 +66,10 @@ PARTS = [
 ]
 
 
-def changed(config: RunConfig, variant: dict[str, Any]) -> RunConfig:
+def changed(config: RunConfig, variant: dict[str, Any], seed: int) -> RunConfig:
     """The run file with a variant's changes."""
     values = config.model_dump(exclude_none=True)
+    values["training"]["seed"] = seed
     for section, keys in variant.items():
         if keys is None:
             values.pop(section, None)
@@ -80,8 +81,8 @@ def changed(config: RunConfig, variant: dict[str, Any]) -> RunConfig:
     return RunConfig.parse(values, origin="variant")
 
 
-def measure(config: RunConfig, base: Path, folder: Path, wanted: list[str]) -> None:
-    """One fold: baselines once, then every variant that is not there yet, all on the same prepared data."""
+def measure(config: RunConfig, base: Path, folder: Path, wanted: list[str], seeds: int) -> None:
+    """One fold: baselines once, then every variant and seed that is not there yet, all on the same prepared data."""
     prepared = Run.start(config, folder / "base", base=base)
     prepared.prepare()
     at, tags, test = config.evaluation.at, len(prepared.tags), prepared.shards("test")
@@ -89,24 +90,30 @@ def measure(config: RunConfig, base: Path, folder: Path, wanted: list[str]) -> N
         baselines = make_baselines(prepared.tags, prepared.shards("train"), prepared.shards("valid"))
         for name, scorer in baselines.items():
             _keep(folder / f"{name}.parquet", evaluate(scorer, test, at, tags).users)
-    for name in wanted:
-        if (folder / f"{name}.parquet").exists():
-            continue
-        run = Run.start(changed(config, VARIANTS[name]), folder / name, base=base)
-        for part in ("log", "prepared"):
-            own = part == "prepared" and "labels" in VARIANTS[name]
-            if not own and not (run.folder / part).exists():
-                (run.folder / part).symlink_to((folder / "base" / part).resolve())
-        run.prepare()
-        began = time.monotonic()
-        model = run.train()
-        for part, scored in _halves(name, model).items():
-            _keep(folder / f"{part}.parquet", evaluate(ModelScorer(scored), test, at, tags).users)
-        curve = [round(line["validation"], 4) for line in read_metrics(run.folder / "model")]
-        gain = getattr(model, "gain", None)
-        said = {"seconds": round(time.monotonic() - began), "curve": curve, "gain": gain}
-        (folder / f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
-        console.print(f"{folder}: {name} {said}", highlight=False)
+    for variant in wanted:
+        for seed in range(seeds):
+            name = variant if seed == 0 else f"{variant} (seed {seed})"
+            if not (folder / f"{name}.parquet").exists():
+                _train(changed(config, VARIANTS[variant], seed), base, folder, name)
+
+
+def _train(config: RunConfig, base: Path, folder: Path, name: str) -> None:
+    """One variant with one seed, on the data that the fold has prepared unless it wants other labels."""
+    run, prepared = Run.start(config, folder / name, base=base), Run.open(folder / "base")
+    for part in ("log", "prepared"):
+        own = part == "prepared" and config.labels != prepared.config.labels
+        if not own and not (run.folder / part).exists():
+            (run.folder / part).symlink_to((prepared.folder / part).resolve())
+    run.prepare()
+    began = time.monotonic()
+    model = run.train()
+    curve = [round(line["validation"], 4) for line in read_metrics(run.folder / "model")]
+    said = {"seconds": round(time.monotonic() - began), "curve": curve, "gain": getattr(model, "gain", None)}
+    (folder / f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
+    console.print(f"{folder}: {name} {said}", highlight=False)
+    for part, scored in _halves(name, model).items():
+        users = evaluate(ModelScorer(scored), run.shards("test"), config.evaluation.at, len(run.tags)).users
+        _keep(folder / f"{part}.parquet", users)
 
 
 def _halves(name: str, model: Interests) -> dict[str, Interests]:
@@ -139,7 +146,7 @@ def draw(folders: list[Path], title: str) -> None:
         table.add_row(name, f"{len(users[name]):,}", *cells)
     for baseline in ("ridge", "ridge, all windows"):
         for name in names:
-            if name.split(",")[0] in VARIANTS:
+            if name.split(",")[0] in VARIANTS and (name == "best" or baseline == "ridge"):
                 pairs = users[name].join(users[baseline], on=USER, how="inner", suffix="/base", maintain_order="left")
                 cells = [_difference(pairs, metric) for metric in METRICS]
                 table.add_row(f"{name} - {baseline}", f"{len(pairs):,}", *cells, style="dim")
@@ -148,6 +155,12 @@ def draw(folders: list[Path], title: str) -> None:
             pairs = users[one].join(users[other], on=USER, how="inner", suffix="/base", maintain_order="left")
             cells = [_difference(pairs, metric) for metric in METRICS]
             table.add_row(part, f"{len(pairs):,}", *cells, style="bold")
+    for variant in VARIANTS:
+        seeds = [name for name in names if name == variant or (name.startswith(f"{variant} (seed") and "," not in name)]
+        if len(seeds) > 1 and len({len(users[name]) for name in seeds}) == 1:
+            means = {metric: [users[name][metric].to_numpy().mean() for name in seeds] for metric in METRICS}
+            cells = ["{:.4f} ±{:.4f}".format(*over_seeds(means[metric])) for metric in METRICS]
+            table.add_row(f"{variant}, over {len(seeds)} seeds", "", *cells)
     console.print(table)
 
 
@@ -160,6 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", default=",".join(VARIANTS), help="variants, separated by commas")
     parser.add_argument("--out", type=Path, default=Path("runs/quality"))
     said = parser.parse_args()
@@ -172,7 +186,7 @@ def main() -> None:
         for fold in range(said.folds):
             folders.append(said.out / name / f"fold-{fold}")
             users = config.users.model_copy(update={"fold": fold})
-            measure(config.model_copy(update={"users": users}), path.parent.resolve(), folders[-1], wanted)
+            measure(config.model_copy(update={"users": users}), path.parent.resolve(), folders[-1], wanted, said.seeds)
         draw(folders, name)
 
 

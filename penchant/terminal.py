@@ -105,7 +105,9 @@ def show_metrics(metrics: dict[str, Any], model: str) -> None:
     names = [name for name in [*precisions, *wanted, f"coverage@{last}"] if name in fitting]
     names = list(dict.fromkeys(names))
     users = metrics["samples"]["test"]
-    table = _table(f"{users:,} test users, mean ± half the 95 % interval", right=range(1, len(names) + 1))
+    negatives = metrics["made"]["negatives"]
+    title = f"{users:,} test users, mean ± half the 95 % interval; un-clicked items: {negatives}"
+    table = _table(title, right=range(1, len(names) + 1))
     for column in ["", *names]:
         table.add_column(column.capitalize().replace("Ndcg", "NDCG"))
     for scorer, scores in metrics["scores"].items():

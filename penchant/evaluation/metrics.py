@@ -4,11 +4,15 @@ top_BK are the best K tags of each user, best first; truth holds the distinct kn
 how many distinct tags that were in all, with those outside the vocabulary, which nobody can hit.
 """
 
+from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
 
 from penchant.features.ragged import Ragged
+
+STUDENT_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+"""The 97.5 % point by degrees of freedom."""
 
 
 def hits(top_BK: np.ndarray, truth: Ragged) -> np.ndarray:
@@ -67,3 +71,13 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     """
     spread = float(values.std(ddof=1)) / sqrt(len(values)) if len(values) > 1 else 0.0
     return float(values.mean()), 1.959964 * spread
+
+
+def over_seeds(means: Sequence[float]) -> tuple[float, float]:
+    """Mean over runs with different seeds and half the width of its 95 % interval (Student's t, 2 to 10 runs).
+
+    >>> over_seeds([0.70, 0.72, 0.71])
+    (0.71, 0.0248...)
+    """
+    values = np.asarray(means)
+    return float(values.mean()), STUDENT_T[len(values) - 1] * float(values.std(ddof=1)) / sqrt(len(values))
