@@ -56,6 +56,27 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(folder: Path, tmp_pat
     assert [line["validation"] for line in curves[0]] == [line["validation"] for line in curves[1]]
 
 
+def test_large_tables_train_on_rows_of_the_batch_and_resume_alike(folder: Path, tmp_path: Path) -> None:
+    """Row-wise Adagrad and sampled softmax: both are for tables of more than large_table_rows."""
+    training = {"large_table_rows": 4, "sampled_tags": 6, "large_table_rate": 0.3}
+    config = changed(load_config(folder / "run.toml"), training=training)
+    unbroken, stopped = (Run.start(config, tmp_path / name, base=folder) for name in ("unbroken", "stopped"))
+    for run in (unbroken, stopped):
+        run.prepare()
+    unbroken.train()
+
+    def stop(progress: Progress) -> None:
+        if progress.step == "train" and progress.done == 11:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        stopped.train(stop)
+    stopped.train()
+    assert weights(tmp_path / "unbroken") == weights(tmp_path / "stopped")
+    scores = unbroken.evaluate()["scores"]
+    assert scores["model"]["prec@3"]["mean"] > scores["popularity"]["prec@3"]["mean"] + 0.2
+
+
 def test_killed_again_and_again_a_run_ends_like_an_unbroken_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "penchant", "run", str(folder / "run.toml"), "--out", str(out)]
