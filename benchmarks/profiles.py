@@ -28,7 +28,7 @@ TAGS, VALUES, FIELDS = 1_000, 10, 2
 
 
 def made_up_shard(path: Path, users: int) -> Shard:
-    """Two fields of ten values, as SPEC 1.2 has it for MovieLens; ten tags of history."""
+    """Two fields of ten values, as the UTPM paper has it for MovieLens; ten tags of history."""
     rng = np.random.default_rng(0)
     arrays: dict[str, np.ndarray] = {}
     for number in range(FIELDS):

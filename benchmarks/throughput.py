@@ -32,7 +32,7 @@ from penchant.training.optimizers import make_optimizers
 
 @dataclass(frozen=True)
 class Shape:
-    """SPEC 1.2: the paper's Table 1, and the vocabularies."""
+    """The UTPM paper's Table 1, and the vocabularies."""
 
     name: str
     model: UtpmConfig

@@ -18,36 +18,40 @@ from penchant.terminal import bars, console, show_explanation, show_found, show_
 
 app = typer.Typer(
     help="Click logs into interest: explainable tag profiles for every user.\n\n"
-    "Begin with `penchant demo`, then `penchant init` on your own tables, `penchant check`, `penchant run`.",
+    "Begin with **penchant demo**, then **penchant init** on your own tables, **penchant check**, **penchant run**. "
+    "The steps of a run alone: **prepare** RUN.toml --out RUN, **train** RUN, **evaluate** RUN, **profiles** RUN.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 
-RunFile = Annotated[Path, typer.Argument(help="The run file, see `penchant init`.", metavar="RUN.toml")]
+INTERRUPTED = 130
+"""The exit status after Ctrl-C."""
+
+RunFile = Annotated[Path, typer.Argument(help="The run file, see penchant init.", metavar="RUN.toml")]
 Folder = Annotated[Path, typer.Argument(help="The run folder, such as runs/demo.", metavar="RUN")]
 Out = Annotated[Path, typer.Option("--out", help="The folder to write to; the same again goes on where it stopped.")]
-User = Annotated[str, typer.Argument(help="The user's id, as in the log.")]
+User = Annotated[str, typer.Argument(help="The user's id, as in the log.", metavar="USER")]
 
 
 @app.command()
 def init(
-    paths: Annotated[list[Path], typer.Argument(help="Table files, or a folder of them: Parquet, CSV, JSON lines.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Table files, or a folder of them: Parquet, CSV, JSON lines.", metavar="PATH..."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The run file to write.")] = Path("run.toml"),
 ) -> None:
     """Look at your tables and write a run file for them; says what it could not guess."""
     if out.exists():
         raise ConfigError(f"{out} exists; remove it, or give another --out")
     source = known_source(paths)
-    text = (
-        source_toml(source, paths[0].resolve())
-        if source
-        else as_toml(propose([f.resolve() for f in find_tables(paths)]))
-    )
+    beside = out.parent.resolve()
+    text = source_toml(source, paths[0], beside) if source else as_toml(propose(find_tables(paths), beside))
     with aside(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    console.print(text, markup=False, highlight=False)
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
     console.print(f"Written to [bold]{out}[/bold]. Look it over, then: [cyan]penchant check {out}[/cyan]")
 
 
@@ -71,7 +75,7 @@ def run_all(file: RunFile, out: Out) -> None:
 
 @app.command()
 def demo(out: Out = Path("runs/demo")) -> None:
-    """The whole path on the embedded example, MovieLens latest-small: about a minute."""
+    """The whole path on the embedded example, MovieLens latest-small: about half a minute."""
     with bars() as report:
         finished = run(EXAMPLES / "ml-latest-small.toml", out, report=report)
     _show_run(finished)
@@ -101,7 +105,7 @@ def evaluate(folder: Folder) -> None:
     opened = Run.open(folder)
     with bars() as report:
         metrics = opened.evaluate(report)
-    show_metrics(metrics, opened.config.model.name)
+    show_metrics(metrics)
 
 
 @app.command()
@@ -123,7 +127,7 @@ def profile(folder: Folder, user: User) -> None:
 def explain(
     folder: Folder,
     user: User,
-    tag: Annotated[str | None, typer.Argument(help="The tag; the user's best if not given.")] = None,
+    tag: Annotated[str | None, typer.Argument(help="The tag; the user's best if not given.", metavar="TAG")] = None,
 ) -> None:
     """Why a user has a preference for a tag: what each value, and each pair of them, adds to it."""
     show_explanation(Run.open(folder).explain(user, tag))
@@ -139,7 +143,7 @@ def _version(
 
 
 def _show_run(finished: Run) -> None:
-    show_metrics(finished.metrics, finished.config.model.name)
+    show_metrics(finished.metrics)
     user = finished.some_user()
     show_profile(finished.profile(user), finished.clicks(user), most=6)
     show_next(finished.folder, user)
@@ -149,6 +153,13 @@ def main() -> None:
     """The console script `penchant`."""
     try:
         app()
+    except SystemExit as stopped:
+        if stopped.code == INTERRUPTED:
+            terminal.aside.print("Stopped. The same command goes on where it was.")
+        raise
     except PenchantError as error:
+        terminal.aside.print(f"[red]error[/red]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except OSError as error:
         terminal.aside.print(f"[red]error[/red]: {escape(str(error))}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from None

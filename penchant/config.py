@@ -32,8 +32,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; write one with `penchant init`") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder; give a run file, write one with `penchant init`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not a TOML file: {error}") from None
+        raise ConfigError(f"{path} is not a TOML file: {error} (texts need quotes)") from None
 
 
 def _explain(cls: type[BaseModel], problem: Any, origin: str) -> str:

@@ -18,7 +18,7 @@ import penchant
 from penchant.errors import ConfigError, MissingStepError, UnknownUserError
 from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.protocol import ModelScorer, Result, compare, evaluate, summarize
-from penchant.features.prepare import Prepared, prepare
+from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, read_json, remove, write_json
@@ -32,7 +32,7 @@ from penchant.progress import Progress, Report, quiet
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import CLICKED, ITEM, TIME, USER
 from penchant.training.checkpoint import Identity
-from penchant.training.closed_form import fit_linear_path, load_linear_path, save_linear_path
+from penchant.training.closed_form import fit_linear_path, load_linear_path, refuse_too_wide, save_linear_path
 from penchant.training.loop import load_weights, read_metrics, train
 
 
@@ -62,14 +62,14 @@ class Run:
 
     @classmethod
     def start(cls, config: RunConfig | Path | str, folder: Path, *, base: Path | None = None) -> "Run":
-        """A run in `folder`, new or gone on with. Raises ConfigError where it was begun with another run file."""
+        """A run in `folder`, new or gone on with. Raises ConfigError where it was trained with another run file."""
         if not isinstance(config, RunConfig):
             base = base or Path(config).parent
             config = load_config(Path(config))
         base = (base or Path()).resolve()
         said = {"config": config.model_dump(mode="json"), "base": str(base)}
-        if (folder / "config.json").exists() and read_json(folder / "config.json") != said:
-            raise ConfigError(f"{folder} was begun with another run file; give another --out, or remove the folder")
+        if (folder / "model").exists() and read_json(folder / "config.json") != said:
+            raise ConfigError(f"{folder} was trained with another run file; give another --out, or remove the folder")
         write_json(folder / "config.json", said)
         return cls(folder, config, base)
 
@@ -77,6 +77,8 @@ class Run:
     def open(cls, folder: Path | str) -> "Run":
         """A run that was begun earlier. Raises MissingStepError where there is none."""
         folder = Path(folder)
+        if folder.is_file():
+            raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
         if not (folder / "config.json").exists():
             raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
         said = read_json(folder / "config.json")
@@ -86,14 +88,19 @@ class Run:
     # Steps, in order.
 
     def check(self, report: Report = quiet) -> Log:
-        """Read and check the tables."""
+        """Read and check the tables, and that they hold what the run file asks for."""
         tables = self.config.logs.resolve(self.base)
         limit = self.config.logs.max_rejected_share
-        return ingest(tables, self.base, self.folder / "log", max_rejected_share=limit, report=report)
+        log = ingest(tables, self.base, self.folder / "log", max_rejected_share=limit, report=report)
+        refuse_unfit(log, self.config.plan)
+        return log
 
     def prepare(self, report: Report = quiet) -> Prepared:
         """Vocabularies, features and labels, as shards."""
-        return prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
+        prepared = prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
+        if self.config.linear:
+            refuse_too_wide(self.config.linear, self._sizes)
+        return prepared
 
     def train(self, report: Report = quiet) -> Interests:
         """The trained model; training that was stopped goes on."""
@@ -121,6 +128,7 @@ class Run:
         results = {name: evaluate(scorer, test, at, tags) for name, scorer in {**scorers, **baselines}.items()}
         self._keep_users(results)
         metrics = {
+            "model": {"name": self.config.model.name, "share": getattr(self.model, "gain", None)},
             "made": {
                 "version": penchant.__version__,
                 "commit": _commit(),
@@ -138,9 +146,9 @@ class Run:
         """Profiles of all users; the folder of Parquet files."""
         folder = self.folder / "profiles"
         vocabularies = {name: Names(vocabulary) for name, vocabulary in self._shown.items()}
-        shards, label = self.shards("latest"), self.config.labels.field
+        shards, label, model = self.shards("latest"), self.config.labels.field, self.model
         self._drop_stale_profiles(folder)
-        build_profiles(self.model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
+        build_profiles(model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
         return folder
 
     # What a finished run gives.
@@ -148,7 +156,9 @@ class Run:
     @cached_property
     def prepared(self) -> Prepared:
         if not (self.folder / "prepared" / "manifest.json").exists():
-            raise MissingStepError(f"{self.folder} is not prepared yet; run `penchant prepare {self.folder}` first")
+            raise MissingStepError(
+                f"{self.folder} is not prepared yet; run `penchant prepare RUN.toml --out {self.folder}` first"
+            )
         return Prepared(self.folder / "prepared")
 
     @cached_property
@@ -252,9 +262,6 @@ class Run:
     def _model_sizes(self) -> Sizes:
         """What the model itself reads: all fields, or those its config names."""
         chosen = self.config.model.fields or self.config_fields
-        for name in chosen:
-            if name not in self.config_fields:
-                raise ConfigError(f"model.fields: {name!r} is not a field; there are {', '.join(self.config_fields)}")
         fields = {name: self._sizes.fields[name] for name in chosen}
         return Sizes(fields, self._sizes.tags, tuple(name for name in self._sizes.tag_fields if name in fields))
 

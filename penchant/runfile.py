@@ -66,6 +66,21 @@ class RunConfig(Config):
     evaluation: EvaluationConfig = EvaluationConfig()
     profiles: ProfilesConfig = ProfilesConfig()
 
+    @model_validator(mode="after")
+    def _fields_exist(self) -> Self:
+        names = [rule.name for rule in self.features.fields]
+        of_tags = [rule.name for rule in self.features.fields if rule.source == self.labels.field]
+        for name in self.model.fields or []:
+            if name not in names:
+                raise ValueError(f"model.fields: {name!r} is not a field; there are {', '.join(names)}")
+        for name in self.linear.fields if self.linear else []:
+            if name not in of_tags:
+                raise ValueError(
+                    f"linear.fields: {name!r} is not a field of {self.labels.field!r}, which is predicted; those are "
+                    f"{', '.join(of_tags) or 'none'}"
+                )
+        return self
+
     @property
     def plan(self) -> Plan:
         return Plan(self.features, self.labels, self.users)

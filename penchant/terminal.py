@@ -22,6 +22,8 @@ from penchant.profiles.explain import Explanation, Profile, TagPreference
 from penchant.schema import ITEM, TIME
 
 BAR = 24
+LEAST_EFFECT = 0.0005
+"""Smaller ones would be drawn as zero."""
 console = Console()
 aside = Console(stderr=True)
 """Bars and errors, so that what is asked for can be piped."""
@@ -58,11 +60,13 @@ def show_found(found: dict[str, Any]) -> None:
     for name, value in _facts(found):
         table.add_row(name, value)
     console.print(table)
-    fields = _table("Fields of the items", right=[1, 2, 3])
-    for column in ("field", "values", "items with any", "per item"):
+    fields = _table("Fields of the items", right=[1, 2, 3, 4])
+    for column in ("field", "values", "items with any", "per item", "events whose item has any"):
         fields.add_column(column)
     for name, said in found["fields"].items():
-        fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", f"{said['per_item']:.2f}")
+        share = f"{said['events_with'] / found['events']:.1%}"
+        per_item = f"{said['per_item']:.2f}"
+        fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", per_item, share)
     console.print(fields)
     if found["rows_beside_left_out"]:
         beside = _table("Rows of the other tables that say nothing", right=[0])
@@ -70,16 +74,16 @@ def show_found(found: dict[str, Any]) -> None:
             beside.add_row(f"{count:,}", escape(reason))
         console.print(beside)
     if found["rejected"]:
-        rejected = _table("Rows set aside (all of them in log/rejected.parquet)", right=[0])
+        rejected = _table("Rows set aside (a run keeps them in log/rejected.parquet)", right=[0])
         for reason, count in sorted(found["rejected"].items(), key=lambda pair: -pair[1]):
-            rejected.add_row(f"{count:,}", escape(reason))
+            rejected.add_row(f"{count:,}", escape(reason), f"[dim]{escape(found['examples'][reason])}[/dim]")
         console.print(rejected)
 
 
 def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows read", f"{found['rows']:,}"
     if found["left_out"]:
-        yield "left out, neither clicked nor not", f"{found['left_out']:,}"
+        yield "left out, rating between the two thresholds", f"{found['left_out']:,}"
     yield "rows set aside", f"{sum(found['rejected'].values()):,}"
     yield "events", f"{found['events']:,}"
     yield "clicked", f"{found['clicked'] / found['events']:.1%}"
@@ -87,17 +91,18 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "un-clicked items", "none logged; sampled by popularity where a loss needs them"
     yield "users", f"{found['users']:,} ({found['users_with_one_event']:,} with one event only: profiles, no training)"
     yield "items in their tables", f"{found['items_in_table']:,}"
-    yield "events whose item has any field", f"{found['events_with_fields'] / found['events']:.1%}"
-    yield "rows after a later one of the user", f"{found['backwards']:,} (sorted)"
+    yield "rows out of order", f"{found['backwards']:,} (sorted now)"
     if found["time_unit"] == "position":
         yield "times", "positions, no common clock"
     else:
-        yield "from", f"{_moment(found['first'])}, times read as {found['time_unit']}"
-        yield "to", _moment(found["last"])
+        yield "from", f"{_moment(found['first'])} UTC, numbers of time read as {found['time_unit']}"
+        yield "to", f"{_moment(found['last'])} UTC"
 
 
-def show_metrics(metrics: dict[str, Any], model: str) -> None:
+def show_metrics(metrics: dict[str, Any]) -> None:
     """The model beside every baseline, with 95 % intervals, then the paired differences; as many metrics as fit."""
+    model, share = metrics["model"]["name"], metrics["model"]["share"]
+    model = model if share is None else f"{model} + linear path" if share else "linear path alone"
     precisions = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
     last = precisions[-1].removeprefix("prec@")
     wanted = [f"ndcg@{last}", precisions[0], precisions[-1], precisions[len(precisions) // 2], f"recall@{last}"]
@@ -118,6 +123,27 @@ def show_metrics(metrics: dict[str, Any], model: str) -> None:
         cells = [_difference(differences[name]) if name in differences else "" for name in names]
         table.add_row(f"{model} - {scorer}", *cells, style="dim")
     console.print(table)
+    for line in _verdict(metrics, model, f"ndcg@{last}"):
+        console.print(line)
+
+
+def _verdict(metrics: dict[str, Any], model: str, metric: str) -> Iterator[str]:
+    """What the table means for somebody who has to decide."""
+    name = metric.upper()
+    better = [scorer for scorer, said in metrics["model_minus"].items() if said[metric]["mean"] > said[metric]["half"]]
+    others = [scorer for scorer in metrics["model_minus"] if scorer not in better]
+    if others:
+        yield f"At {name}, {model} is [bold]not clearly better[/bold] than: {', '.join(others)}."
+        yield "Those serve you as well on this data; more users, fields or windows may change that."
+    else:
+        yield f"At {name}, {model} is [bold]better than every baseline[/bold], intervals above zero."
+    if "ridge" not in metrics["model_minus"]:
+        yield "Ridge regression was left out: there are too many tags for its closed form."
+    if metrics["model"]["share"] == 0:
+        yield "The model added nothing to the linear path on validation users, so its share is 0."
+    curve = [line["validation"] for line in metrics["learning_curve"]]
+    if len(curve) > 1 and curve[-1] == max(curve):
+        yield "The validation score was still rising at the last epoch: give training more epochs, or a smaller batch."
 
 
 def _cell(score: dict[str, float]) -> str:
@@ -171,6 +197,9 @@ def _clicks(clicks: pl.DataFrame, most: int) -> Table:
 def _attention(profile: Profile, most: int) -> Table:
     heads = len(next(iter(profile.fields.values())))
     table = _table("Where the attention went", right=range(2, 3 + heads))
+    if not any(any(shares) for shares in profile.fields.values()):
+        table.add_row("[dim]the model has no share in these preferences, the linear path alone decides[/dim]")
+        return table
     for column in ["field", "value", "weight", *(f"head {head + 1}" for head in range(heads))]:
         table.add_column(column)
     for field, shares in profile.fields.items():
@@ -188,24 +217,30 @@ def show_explanation(why: Explanation, *, most: int = 8) -> None:
     """What each value and each pair of values adds to one preference."""
     tag = why.preference
     console.print(
-        f"user [bold]{escape(why.user)}[/bold] prefers [bold]{escape(tag.tag)}[/bold] at {tag.preference:.2f} "
+        f"user [bold]{escape(why.user)}[/bold], tag [bold]{escape(tag.tag)}[/bold]: preference {tag.preference:.2f} "
         f"(rank {tag.rank:,}, clicked {tag.clicks:,} times); knowing nothing of the user it would be {why.without:.2f}"
     )
-    for title, effects in [("Each value adds", why.alone), ("Each pair adds, beyond the two alone", why.together)]:
+    for title, effects in [
+        ("What the preference loses without each value", [one for one in why.alone if abs(one.effect) >= LEAST_EFFECT]),
+        ("and without each pair, beyond the two", [one for one in why.together if abs(one.effect) >= LEAST_EFFECT]),
+    ]:
         table = _table(title, right=[1])
+        if not effects:
+            table.add_row("[dim]nothing to speak of[/dim]")
         largest = max((abs(effect.effect) for effect in effects), default=1.0) or 1.0
         for effect in effects[:most]:
             colour = "green" if effect.effect > 0 else "red"
             bar = f"[{colour}]{_bar(abs(effect.effect) / largest)}[/{colour}]"
             table.add_row(escape(" × ".join(effect.values)), f"{effect.effect:+.3f}", bar)
         console.print(table)
+    console.print("[dim]Effects do not add up to the preference: what one value tells, another may tell too.[/dim]")
 
 
 def show_next(folder: Path, user: str) -> None:
     """Where everything is and what to try."""
     console.print(f"\nThe run is in [bold]{folder}[/bold]: metrics.json, profiles/*.parquet, model/. Try next:")
     penchant = "penchant" if shutil.which("penchant") else os.path.relpath(sys.argv[0])
-    for words in (f"profile {folder} {user}", f"explain {folder} {user}", "init my-tables/ --out my-run.toml"):
+    for words in (f"profile {folder} {user}", f"explain {folder} {user}"):
         console.print(f"  [cyan]{escape(penchant)} {escape(words)}[/cyan]")
 
 

@@ -48,7 +48,7 @@ def recall(hit_BK: np.ndarray, size_B: np.ndarray, k: int) -> np.ndarray:
 
 
 def ndcg(hit_BK: np.ndarray, size_B: np.ndarray, k: int) -> np.ndarray:
-    """NDCG@K with the ideal of min(K, |C|) hits first (SPEC 0.3).
+    """NDCG@K with the ideal of min(K, |C|) hits first.
 
     >>> ndcg(np.array([[False, True]]), np.array([1]), 2).round(6)
     array([0.63093])

@@ -57,7 +57,8 @@ class Result:
 
 
 def evaluate(scorer: Scorer, shards: Iterable[Shard], at: list[int], vocabulary: int) -> Result:
-    """Every user of the shards, all tags as candidates, those of the history too (decision D11).
+    """Every user of the shards, all tags as candidates, those of the history too: what is predicted is preference,
+    not novelty.
 
     vocabulary: rows of the table of tags, PAD and UNKNOWN included.
     """

@@ -33,7 +33,6 @@ class Prepared:
 
 def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Prepared:
     """Write the shards of a log, or open them where that is done already; shards that are there are kept."""
-    _refuse_unknown_sources(log, plan)
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
         for part in ("plan.json", *SPLITS, "vocabulary", "manifest.json"):
@@ -68,7 +67,8 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
     write_json(folder / "manifest.json", {**manifest, "position": log.position})
 
 
-def _refuse_unknown_sources(log: Log, plan: Plan) -> None:
+def refuse_unfit(log: Log, plan: Plan) -> None:
+    """Raise ConfigError or DataError where the log does not hold what the plan asks for."""
     there = [ITEM, *log.items().columns[1:], *log.users().columns[1:]]
     for source in plan.sources:
         if source not in there:

@@ -65,7 +65,9 @@ def shard_paths(prepared: Path, split: Split) -> Sequence[Path]:
     """The shards of a split, in order. Raises MissingStepError where there are none yet."""
     paths = sorted((prepared / split).glob("*.safetensors"))
     if not paths or not (prepared / "manifest.json").exists():
-        raise MissingStepError(f"{prepared} is not prepared yet; run `penchant prepare` (or `penchant run`) first")
+        raise MissingStepError(
+            f"{prepared} is not prepared yet; run `penchant prepare RUN.toml --out {prepared.parent}` first"
+        )
     return paths
 
 

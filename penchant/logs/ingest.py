@@ -104,7 +104,8 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Repo
         report(Progress("sort", bucket + 1, tally["buckets"]))
     _gather_rejected(folder)
     summary = _summary(tally, settled, items, users, tables)
-    write_json(folder / "found.json", {**summary, "rows_beside_left_out": dict(left_out)})
+    examples = _examples(folder / "rejected.parquet")
+    write_json(folder / "found.json", {**summary, "rows_beside_left_out": dict(left_out), "examples": examples})
 
 
 def _fingerprint(tables: Tables, base: Path) -> dict[str, object]:
@@ -143,7 +144,7 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
                 _append(writers, events)
                 aside_rows = _rejected_rows(path, checked.rejected, batch.malformed)
                 rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))
-                reasons.update(aside_rows[REASON].to_list())
+                reasons.update(aside_rows.select(_kind_of_reason())[REASON].to_list())
                 counts["rows"] += len(batch.frame) + len(batch.malformed)
                 counts["left_out"] += checked.left_out
                 report(Progress("read", min(counts["rows"], sum(sizes)), sum(sizes), f"{counts['rows']:,} rows"))
@@ -224,14 +225,14 @@ def _backwards(rows: pl.DataFrame) -> int:
 
 def _count(events: pl.DataFrame, items: pl.DataFrame) -> dict[str, object]:
     per_user = events.group_by(USER).len()["len"]
-    tagged = items.select(ITEM, pl.any_horizontal(pl.exclude(ITEM).list.len() > 0).alias("tagged"))
-    known = events.select(ITEM).join(tagged, on=ITEM, how="inner")["tagged"]
+    filled = items.select(ITEM, (pl.exclude(ITEM).list.len() > 0))
+    known = events.select(ITEM).join(filled, on=ITEM, how="inner").drop(ITEM)
     return {
         "events": len(events),
         "clicked": int(events[CLICKED].sum()),
         "users": len(per_user),
         "users_with_one_event": int((per_user == 1).sum()),
-        "events_with_fields": int(known.sum()),
+        **{f"events_with.{name}": int(known[name].sum()) for name in known.columns},
         "first": events[TIME].min(),
         "last": events[TIME].max(),
     }
@@ -243,6 +244,17 @@ def _gather_rejected(folder: Path) -> None:
     sources = [folder / "scattered" / "rejected.parquet", *sorted(parts)]
     with aside(folder / "rejected.parquet") as path, disk_errors(path):
         pl.scan_parquet(sources).sink_parquet(path)
+
+
+def _kind_of_reason() -> pl.Expr:
+    """The reason without the line that could not be parsed, so that there are few kinds."""
+    return pl.col(REASON).str.replace(r"(?s)^(cannot be parsed): .*", "$1")
+
+
+def _examples(rejected: Path) -> dict[str, str]:
+    """Where to look: the first row of each kind of reason."""
+    rows = pl.scan_parquet(rejected).group_by(_kind_of_reason()).agg(pl.col(FILE, ROW).first()).collect()
+    return {reason: f"{Path(file).name}, row {row:,}" for reason, file, row in rows.iter_rows()}
 
 
 def _summary(
@@ -257,6 +269,7 @@ def _summary(
             "values": items[name].explode(keep_nulls=False, empty_as_null=False).n_unique(),
             "items_with": int((items[name].list.len() > 0).sum()),
             "per_item": float(items[name].list.len().mean() or 0),  # type: ignore[arg-type]
+            "events_with": totals.pop(f"events_with.{name}"),
         }
         for name in tables.item_fields
     }

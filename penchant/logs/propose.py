@@ -1,6 +1,7 @@
 """Look at somebody's tables and propose how they map to Penchant's; say what could not be guessed."""
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -38,12 +39,14 @@ _FILES = {
 @dataclass
 class Proposal:
     """Sections of a run file (a list of "key = value" lines each), the limit of every field, the fields of the items
-    among them, and what a person has to look at."""
+    among them, the field that names an item, and what a person has to look at. `beside`: the run file's folder."""
 
+    beside: Path
     sections: dict[str, list[str]] = field(default_factory=dict)
     fields: dict[str, int] = field(default_factory=dict)
     item_fields: list[str] = field(default_factory=list)
     label: str = "tags"
+    title: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -56,9 +59,8 @@ class Table:
     roles: dict[str, str]
 
     @property
-    def rest(self) -> list[str]:
-        """Columns without a role."""
-        return [name for name in self.sample.columns if name not in self.roles.values()]
+    def has_time(self) -> bool:
+        return "time" in self.roles or {"year", "month", "day"} <= set(self.sample.columns)
 
 
 def find_tables(paths: list[Path]) -> list[Path]:
@@ -69,6 +71,9 @@ def find_tables(paths: list[Path]) -> list[Path]:
         for file in (sorted(path.iterdir()) if path.is_dir() else [path])
         if file.suffix.lower() in FORMATS
     ]
+    for file in files:
+        if not file.exists():
+            raise DataError(f"{file} does not exist")
     if not files:
         names = ", ".join(str(path) for path in paths)
         raise DataError(f"no table in {names}; give files or a folder with files ending in {', '.join(FORMATS)}")
@@ -83,16 +88,24 @@ def known_source(paths: list[Path]) -> str | None:
     return next((name for name, layouts in _FILES.items() if any(need <= there for need in layouts)), None)
 
 
-def propose(files: list[Path]) -> Proposal:
-    """A mapping for the tables; UNSURE stands where a person must fill in."""
+def propose(files: list[Path], beside: Path) -> Proposal:
+    """A mapping for the tables, for a run file in `beside`; UNSURE stands where a person must fill in."""
     tables = [_look(path) for path in files]
-    proposal = Proposal()
+    proposal = Proposal(beside)
     events = _events_table(tables)
     item_column = events.roles.get("item", UNSURE)
     _propose_events(events, proposal)
-    for table in tables:
-        if table is not events:
-            _propose_side_table(table, item_column, proposal)
+    others = [table for table in tables if table is not events]
+    for table in others:
+        if {"user", "item"} <= table.roles.keys() and "tag" not in table.roles:
+            told = f"{events.path.name} is taken for the log; {table.path.name} has users and items too"
+            proposal.notes.append(f"{told}: if it is the better log, change `files` and the columns")
+    # A log of who tagged what is the table of tags as well.
+    tagging = [events] if {"item", "tag"} <= events.roles.keys() else []
+    named = _names_tables(others, [*tagging, *others])
+    for table in [*tagging, *others]:
+        if table not in named.values():
+            _propose_side_table(table, item_column, named.get(table.roles.get("tag", "")), proposal)
     if proposal.label not in proposal.item_fields:
         _propose_label(proposal)
     return proposal
@@ -120,13 +133,24 @@ def _fits(role: str, dtype: pl.DataType) -> bool:
 
 
 def _events_table(tables: list[Table]) -> Table:
-    """The table that has users and items; of several, one that is not about tags, then the one with most bytes."""
+    """The table that has users and items; of several, one with a time, then one not about tags, then the largest."""
     candidates = [table for table in tables if {"user", "item"} <= table.roles.keys()] or tables
-    return max(candidates, key=lambda table: ("tag" not in table.roles, table.path.stat().st_size))
+    return max(candidates, key=lambda table: (table.has_time, "tag" not in table.roles, table.path.stat().st_size))
+
+
+def _names_tables(tables: list[Table], tagging: list[Table]) -> dict[str, Table]:
+    """Tables of two columns that name the coded values of another table: by the column of the codes."""
+    codes = {table.roles["tag"] for table in tagging if {"item", "tag"} <= table.roles.keys()}
+    return {
+        code: table
+        for table in tables
+        for code in codes & set(table.sample.columns)
+        if table.sample.width == 2 and "item" not in table.roles
+    }
 
 
 def _propose_events(table: Table, proposal: Proposal) -> None:
-    lines = [f"files = {_quoted(table.path)}"]
+    lines = [f"files = {_path(table, proposal)}"]
     for role in ("user", "item"):
         name = table.roles.get(role, UNSURE)
         lines.append(f"{role} = {_quoted(name)}")
@@ -134,17 +158,23 @@ def _propose_events(table: Table, proposal: Proposal) -> None:
             proposal.notes.append(f"{table.path.name}: which column is the {role}? It has {_listed(table)}")
     if "time" in table.roles:
         lines.append(f"time = {_quoted(table.roles['time'])}")
-    elif {"year", "month", "day"} <= set(table.sample.columns):
+    elif table.has_time:
         lines.append('time = ["year", "month", "day"]')
     else:
-        proposal.notes.append(f"{table.path.name}: no column looks like a time, so the order of the rows will count")
+        proposal.notes.append(
+            f"{table.path.name}: no column looks like a time, so the order of the rows will count; "
+            'if one is, add: time = "…"'
+        )
     lines += _clicked_lines(table, proposal)
     proposal.sections["logs.tables.events"] = lines
 
 
 def _clicked_lines(table: Table, proposal: Proposal) -> list[str]:
     if "clicked" not in table.roles:
-        proposal.notes.append(f"{table.path.name}: no column says what was clicked, so every row counts as a click")
+        proposal.notes.append(
+            f"{table.path.name}: no column says what was clicked, so every row counts as a click; "
+            'if one does, add: clicked = "…"'
+        )
         return []
     name = table.roles["clicked"]
     values = table.sample[name]
@@ -161,7 +191,7 @@ def _clicked_lines(table: Table, proposal: Proposal) -> list[str]:
     return [f"clicked = {_quoted(name)}"]
 
 
-def _propose_side_table(table: Table, item_column: str, proposal: Proposal) -> None:
+def _propose_side_table(table: Table, item_column: str, names: Table | None, proposal: Proposal) -> None:
     item = item_column if item_column in table.sample.columns else table.roles.get("item")
     user = table.roles.get("user")
     if item and "tag" in table.roles and (user or table.sample[item].is_duplicated().any()):
@@ -169,11 +199,16 @@ def _propose_side_table(table: Table, item_column: str, proposal: Proposal) -> N
         section = f"[logs.tables.item_values:{table.path.stem}"
         proposal.sections[section] = [
             f"field = {_quoted(field_name)}",
-            f"files = {_quoted(table.path)}",
+            f"files = {_path(table, proposal)}",
             f"item = {_quoted(item)}",
             f"value = {_quoted(table.roles['tag'])}",
             "top = 5",
         ]
+        if names:
+            code = table.roles["tag"]
+            name = next(column for column in names.sample.columns if column != code)
+            pairs = f"files = {_path(names, proposal)}, value = {_quoted(code)}, name = {_quoted(name)}"
+            proposal.sections[section].append(f"names = {{ {pairs} }}")
     elif item and not user:
         _propose_columns("items", "item", item, table, proposal)
     elif user and not item:
@@ -189,12 +224,22 @@ def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: P
         proposal.notes.append(f"{table.path.name} is left out: there is a table of {kind} already; join the two")
         return
     chosen = {}
+    left_out = []
     for name in table.sample.columns:
-        if name != column and _is_categorical(table.sample[name]):
+        if name == column:
+            continue
+        if _is_categorical(table.sample[name]):
             chosen[_add_field(kind, name, proposal)] = name
+        elif kind == "items" and re.fullmatch(r"(\w+_)?(title|name|headline)", name.lower()) and not proposal.title:
+            chosen["title"] = name
+            proposal.title = "title"
+        else:
+            left_out.append(name)
+    if left_out:
+        proposal.notes.append(f"{table.path.name}: {', '.join(left_out)} left out, no field of few values")
     pairs = ", ".join(f"{_quoted(field_name)} = {_quoted(name)}" for field_name, name in chosen.items())
     proposal.sections[f"logs.tables.{kind}"] = [
-        f"files = {_quoted(table.path)}",
+        f"files = {_path(table, proposal)}",
         f"{key} = {_quoted(column)}",
         f"fields = {{ {pairs} }}",
     ]
@@ -251,6 +296,10 @@ def _quoted(text: str | Path) -> str:
     return json.dumps(str(text), ensure_ascii=False)
 
 
+def _path(table: Table, proposal: Proposal) -> str:
+    return _quoted(os.path.relpath(table.path.resolve(), proposal.beside.resolve()))
+
+
 def _listed(table: Table) -> str:
     return ", ".join(table.sample.columns)
 
@@ -265,16 +314,31 @@ def as_toml(proposal: Proposal) -> str:
         parts.append("\n".join([title, *lines]))
     item_field = '{ name = "item", limit = 30, last = 30, order = "recent" }'
     limits = [f"{{ name = {_quoted(name)}, limit = {limit} }}" for name, limit in proposal.fields.items()]
-    fields = ",\n".join(f"  {line}" for line in [*limits, item_field])
-    parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ item = 5 }}")
-    parts.append(f"[labels]\nfield = {_quoted(proposal.label)}")
+    recent = f'{{ name = "recent", of = {_quoted(proposal.label)}, last = 20, half_life = 7.0, limit = 30 }}'
+    fields = ",\n".join(f"  {line}" for line in [*limits, recent, item_field])
+    counts = f"item = 5, {_quoted(proposal.label)} = 5"
+    parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ {counts} }}")
+    parts.append(f"[labels]\nfield = {_quoted(proposal.label)}\n{_WINDOWS}")
+    parts.append(_TRAINING)
+    if proposal.title:
+        parts.append(f'[profiles]\nitem_name = "{proposal.title}"')
     return head + "\n\n".join(parts) + "\n"
 
 
-def source_toml(source: str, folder: Path) -> str:
+_WINDOWS = "windows = 8      # training windows per user …\nstride = 0.05    # … each ending 5 % of the history earlier"
+_TRAINING = "[training]\nbatch = 64       # 256 and more where there are many users"
+
+
+def source_toml(source: str, folder: Path, beside: Path) -> str:
     """The run file of a known data set."""
+    title = source in ("movielens", "hetrec-lastfm")
+    name = '\n\n[profiles]\nitem_name = "title"' if title else ""
+    where = os.path.relpath(folder.resolve(), beside.resolve())
     return (
-        f'[logs]\nsource = "{source}"\nfolder = {_quoted(folder)}\n\n'
+        "# Recognised by its file names; the mapping is in penchant/logs/sources.py.\n"
+        f'[logs]\nsource = "{source}"\nfolder = {_quoted(where)}\n\n'
         '[features]\nfields = [\n  { name = "tags", limit = 30 },\n'
-        '  { name = "item", limit = 30, last = 30, order = "recent" },\n]\nmin_count = { item = 5 }\n'
+        '  { name = "recent", of = "tags", last = 20, half_life = 7.0, limit = 30 },\n'
+        '  { name = "item", limit = 30, last = 30, order = "recent" },\n]\nmin_count = { item = 5, tags = 5 }\n\n'
+        f"[labels]\n{_WINDOWS}\n\n{_TRAINING}{name}\n"
     )

@@ -8,7 +8,7 @@ from penchant.schema import PAD
 
 
 def table(rows: int, width: int) -> nn.Embedding:
-    """A table of vectors, uniform within ±1/√width, row PAD zero and never updated (SPEC 1.6)."""
+    """A table of vectors, uniform within ±1/√width, row PAD zero and never updated."""
     vectors = nn.Embedding(rows, width, padding_idx=PAD)
     nn.init.uniform_(vectors.weight, -(width**-0.5), width**-0.5)
     with torch.no_grad():
@@ -17,7 +17,7 @@ def table(rows: int, width: int) -> nn.Embedding:
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the last axis where `mask`; all zero, gradient too, where nothing is left (SPEC 0.2)."""
+    """Softmax over the last axis where `mask`; all zero, gradient too, where nothing is left."""
     lowest = torch.finfo(scores.dtype).min
     return torch.softmax(scores.masked_fill(~mask, lowest), -1) * mask
 
@@ -40,7 +40,7 @@ class Attend(nn.Module):
     """One attention unit of UTPM with A heads: weigh values by how well they answer the heads' queries.
 
     s_ia = q_a · relu(t_i W_a + b), α_a = softmax over the valid i, pooled_a = Σ_i α_ia t_i (UTPM Eq. 1, 2). The bias is
-    shared by the heads, as printed (decision D2). Queries come from outside, because units may share them.
+    shared by the heads, as printed. Queries come from outside, because units may share them.
     """
 
     def __init__(self, width: int, query: int, heads: int) -> None:
@@ -91,7 +91,7 @@ class Cross(nn.Module):
 
 
 class Tower(nn.Module):
-    """Two fully connected layers: u = W_2 relu(W_1 z + b_1) + b_2; the last is linear (decision D5)."""
+    """Two fully connected layers: u = W_2 relu(W_1 z + b_1) + b_2; the last is linear, so that u may be negative."""
 
     def __init__(self, width: int, hidden: int, user: int) -> None:
         super().__init__()

@@ -68,13 +68,14 @@ class WithLinearPath(Interests):
         return torch.cat([self.model.tags(), self.path.tags()], 1)
 
     def attention(self, batch: Batch) -> Attention:
-        """The model's own; fields that only the linear path reads get none."""
+        """The model's own, zero if it has no share; fields that only the linear path reads get none."""
         own = self.model.attention(batch)
+        share = float(self.gain != 0)
         heads = own.fields.shape[1]
         values = {
-            name: own.values.get(name, torch.zeros(len(batch), heads, batch.ids[name].shape[1]))
+            name: share * own.values.get(name, torch.zeros(len(batch), heads, batch.ids[name].shape[1]))
             for name in self.sizes.fields
         }
         fields = torch.zeros(len(batch), heads, len(self.sizes.fields))
-        fields[:, :, : own.fields.shape[2]] = own.fields
+        fields[:, :, : own.fields.shape[2]] = share * own.fields
         return Attention(values, fields)

@@ -1,10 +1,10 @@
 """UTPM, the user tag profiling model: attention within fields and across them, several heads, a cross layer.
 
 Source: Yan et al., "Learning to Build User-tag Profile in Recommendation System", CIKM 2020, section 4, Eq. 1-3.
-Read in full. Decisions where the paper is silent: heads are concatenated (D1), the attention bias is shared by the
-heads (D2), padding is masked and an empty field left out (D3), the L2 norm is on the linear part only (D4), the fully
-connected layers are 2U relu and U linear (D5), without a cross layer x is not normalised (D6), tags as input and as
-label have tables of their own (D7). An addition of ours, off by default: `weights`.
+Read in full. Where the paper is silent: heads are concatenated, because it says that more heads make the cross layer
+dearer; the attention bias is shared by the heads, as printed; padding is masked and an empty field left out; the L2
+norm is on the linear part only; the fully connected layers are 2U relu and U linear; without a cross layer x is not
+normalised; tags as input and as label have tables of their own. An addition of ours, off by default: `weights`.
 """
 
 from typing import Literal

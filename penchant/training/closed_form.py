@@ -81,11 +81,7 @@ def fit_linear_path(
     sizes: Sizes,
     validate: Callable[[Interests], float],
 ) -> WithLinearPath:
-    """The model with a linear path beside it; penalty, then gain, are the best on validation users.
-
-    Raises ConfigError for fields that are not of tags and for a width beyond WIDEST, whose square would not fit.
-    """
-    _refuse(config, sizes)
+    """The model with a linear path beside it; penalty, then gain, are the best on validation users."""
     moments = Moments(len(config.fields) * sizes.tags, sizes.tags)
     for shard in shards:
         for start in range(0, len(shard), ROWS_AT_ONCE):
@@ -114,17 +110,13 @@ def load_linear_path(folder: Path, model: Interests, config: LinearConfig, ident
     return WithLinearPath(model, path, float(said["gain"]))
 
 
-def _refuse(config: LinearConfig, sizes: Sizes) -> None:
-    for field in config.fields:
-        if field not in sizes.tag_fields:
-            raise ConfigError(
-                f"linear.fields: {field!r} is not a field of tags; those are {', '.join(sizes.tag_fields)}"
-            )
+def refuse_too_wide(config: LinearConfig, sizes: Sizes) -> None:
+    """Raise ConfigError for a linear path beyond WIDEST, whose square would not fit in memory."""
     width = len(config.fields) * sizes.tags
     if width > WIDEST:
         raise ConfigError(
             f"the linear path would be {width:,} wide ({len(config.fields)} fields of {sizes.tags:,} tags), more than "
-            f"{WIDEST:,}; take fewer fields, a higher min_count, or leave [linear] out"
+            f"{WIDEST:,}; take fewer fields, give features.min_count of the tags a higher number, or leave [linear] out"
         )
 
 

@@ -29,7 +29,7 @@ class LabelBatch:
 def separate(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
     """Each tag of an item is an example of its own.
 
-    L = -1/Σ_k n_k Σ_k Σ_i [ŷ_k log σ(u·t_ki) + (1 - ŷ_k) log(1 - σ(u·t_ki))], the mean over users with labels (D9).
+    L = -1/Σ_k n_k Σ_k Σ_i [ŷ_k log σ(u·t_ki) + (1 - ŷ_k) log(1 - σ(u·t_ki))], the mean over users with labels.
     """
     valid_BKN = labels.tags_BKN != PAD
     scores_BKN = _scores(user_BU, tag, labels)
@@ -39,7 +39,7 @@ def separate(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
 
 
 def joint(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
-    """The tags of an item decide together (Eq. 4, tags summed as printed: D10).
+    """The tags of an item decide together (Eq. 4, tags summed as printed).
 
     y_k = σ(Σ_i u·t_ki); L = -1/K Σ_k [ŷ_k log y_k + (1 - ŷ_k) log(1 - y_k)], the mean over users with labels.
     """
@@ -80,7 +80,7 @@ def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samp
 
 
 def log_uniform(count: int, size: int) -> Tensor:
-    """`count` ranks, 0 … size - 1, with P(k) = (log(k+2) - log(k+1)) / log(size+1); SPEC 0.2, golden value G4."""
+    """`count` ranks, 0 … size - 1, with P(k) = (log(k+2) - log(k+1)) / log(size+1), the log-uniform sampler."""
     drawn = torch.exp(torch.rand(count, dtype=torch.float64) * log(size + 1)).long() - 1
     return drawn.clamp(0, size - 1)
 

@@ -92,13 +92,13 @@ def test_what_the_log_holds_is_counted(tmp_path: Path) -> None:
         "clicked": 2,
         "users": 2,
         "users_with_one_event": 1,
-        "events_with_fields": 1,
         "backwards": 0,
         "items_in_table": 3,
         "users_in_table": 0,
-        "fields": {"tags": {"values": 2, "items_with": 2, "per_item": 1.0}},
+        "fields": {"tags": {"values": 2, "items_with": 2, "per_item": 1.0, "events_with": 1}},
         "rejected": {},
         "rows_beside_left_out": {},
+        "examples": {},
     }
 
 

@@ -15,7 +15,7 @@ from tests.logs.logs_on_disk import NOON, all_events
 
 def proposed(folder: Path) -> tuple[RunConfig, str]:
     """The run file for all tables of a folder: checked, and as text."""
-    text = as_toml(propose(find_tables([folder])))
+    text = as_toml(propose(find_tables([folder]), folder))
     return RunConfig.parse(tomllib.loads(text), origin="proposal"), text
 
 
@@ -141,7 +141,7 @@ def test_only_a_field_of_the_items_is_predicted(tmp_path: Path) -> None:
     tags = tmp_path / "tags"
     tags.mkdir()
     pl.DataFrame({"article_id": list("xyzw"), "kind": list("kkll")}).write_csv(tmp_path / "tags" / "items.csv")
-    proposal = propose([*find_tables([tmp_path]), *find_tables([tags])])
+    proposal = propose([*find_tables([tmp_path]), *find_tables([tags])], tmp_path)
     config = RunConfig.parse(tomllib.loads(as_toml(proposal)), origin="proposal")
     assert config.labels.field == "kind"
 

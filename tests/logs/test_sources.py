@@ -109,7 +109,7 @@ def test_a_folder_of_movielens_is_recognised_and_its_run_file_loads(genome: bool
     if genome:
         write_genome(tmp_path)
     assert known_source([tmp_path]) == "movielens"
-    (tmp_path / "run.toml").write_text(source_toml("movielens", tmp_path), encoding="utf-8")
+    (tmp_path / "run.toml").write_text(source_toml("movielens", tmp_path, tmp_path), encoding="utf-8")
     assert load_config(tmp_path / "run.toml").logs.resolve(tmp_path) == known_tables("movielens", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Golden values of SPEC, appendix A: G1 (UTPM Eq. 1-2), G2 (Eq. 3), G3 (losses), G4 (log-uniform sampler)."""
+"""Golden values, worked out apart in float64: G1 (UTPM Eq. 1-2), G2 (Eq. 3), G3 (losses), G4 (log-uniform sampler)."""
 
 import torch
 from torch import Tensor, nn, tensor
