@@ -51,7 +51,10 @@ def _explain(cls: type[BaseModel], problem: Any, origin: str) -> str:
         return f"{origin}: {place!r} is missing; add it"
     if problem["type"] == "union_tag_invalid":
         return f"{origin}: '{place}.name' is {problem['ctx']['tag']!r}; known: {problem['ctx']['expected_tags']}"
-    return f"{origin}: {place!r} is {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+    said = problem["msg"].removeprefix("Value error, ")
+    if isinstance(problem["input"], dict):
+        return f"{origin}: {place}: {said}"
+    return f"{origin}: {place!r} is {problem['input']!r}: {said}"
 
 
 def _walk(cls: type[BaseModel], location: Sequence[str | int]) -> tuple[list[str], Any]:

@@ -89,15 +89,13 @@ class Run:
 
     def check(self, report: Report = quiet) -> Log:
         """Read and check the tables, and that they hold what the run file asks for."""
-        tables = self.config.logs.resolve(self.base)
-        limit = self.config.logs.max_rejected_share
-        log = ingest(tables, self.base, self.folder / "log", max_rejected_share=limit, report=report)
+        log = self._log(report)
         refuse_unfit(log, self.config.plan)
         return log
 
     def prepare(self, report: Report = quiet) -> Prepared:
         """Vocabularies, features and labels, as shards."""
-        prepared = prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
+        prepared = prepare(self._log(report), self.config.plan, self.folder / "prepared", report=report)
         if self.config.linear:
             refuse_too_wide(self.config.linear, self._sizes)
         return prepared
@@ -150,6 +148,11 @@ class Run:
         self._drop_stale_profiles(folder)
         build_profiles(model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
         return folder
+
+    def _log(self, report: Report) -> Log:
+        tables = self.config.logs.resolve(self.base)
+        limit = self.config.logs.max_rejected_share
+        return ingest(tables, self.base, self.folder / "log", max_rejected_share=limit, report=report)
 
     # What a finished run gives.
 

@@ -234,9 +234,14 @@ def test_a_file_of_a_kind_that_cannot_be_read(file: Path) -> None:
 
 
 def test_a_run_folder_begun_with_another_run_file(file: Path) -> None:
-    Run.start(file, file.parent / "run")
+    """Until something is trained the run file may be mended; afterwards another one needs another folder."""
+    run = Run.start(file, file.parent / "run")
     edit_run_file(file, "batch = 8", "batch = 9")
-    with pytest.raises(ConfigError, match=r"/run was begun with another run file; give another --out"):
+    run = Run.start(file, file.parent / "run")
+    run.prepare()
+    run.train()
+    edit_run_file(file, "batch = 9", "batch = 10")
+    with pytest.raises(ConfigError, match=r"/run was trained with another run file; give another --out"):
         Run.start(file, file.parent / "run")
 
 

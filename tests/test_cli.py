@@ -41,8 +41,8 @@ def test_tables_to_profile_with_a_run_file_that_init_wrote(tmp_path: Path) -> No
     for word in ("utpm", "popularity", "own counts", "ridge", "Prec@1", "Tags clicked", "Where the attention went"):
         assert word in done
     assert "t0-" in call("profile", tmp_path / "run", "u000").output
-    assert "Each value adds" in call("explain", tmp_path / "run", "u000").output
-    assert "prefers t1-0" in call("explain", tmp_path / "run", "u000", "t1-0").output
+    assert "loses without each value" in call("explain", tmp_path / "run", "u000").output
+    assert "tag t1-0: preference" in call("explain", tmp_path / "run", "u000", "t1-0").output
 
 
 def test_each_step_is_a_command_and_together_they_are_the_run(tmp_path: Path) -> None:

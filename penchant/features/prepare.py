@@ -33,6 +33,7 @@ class Prepared:
 
 def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Prepared:
     """Write the shards of a log, or open them where that is done already; shards that are there are kept."""
+    refuse_unfit(log, plan)
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
         for part in ("plan.json", *SPLITS, "vocabulary", "manifest.json"):

@@ -88,7 +88,7 @@ def log_uniform(count: int, size: int) -> Tensor:
 def log_uniform_probability(ranks: Tensor, size: int) -> Tensor:
     """P(k) of `log_uniform`.
 
-    >>> log_uniform_probability(torch.arange(5), 5).numpy().round(6).tolist()
+    >>> [round(share, 6) for share in log_uniform_probability(torch.arange(5), 5).tolist()]
     [0.386853, 0.226294, 0.160558, 0.124539, 0.101756]
     """
     ranks = ranks.double()

@@ -44,15 +44,17 @@ def test_events_items_and_users_are_mapped_and_run(tmp_path: Path) -> None:
     ).write_parquet(tmp_path / "articles.parquet")
     pl.DataFrame({"user_id": list("abcdef"), "town": list("ppqqpp")}).write_csv(tmp_path / "members.csv")
     config, text = proposed(tmp_path)
-    assert [rule.name for rule in config.features.fields] == ["tags", "section", "town", "item"]
+    assert [rule.name for rule in config.features.fields] == ["tags", "section", "town", "recent", "item"]
+    assert config.profiles.item_name == "title"
     assert config.labels.field == "tags"
-    assert "#" not in text
+    assert "Look at these" not in text
     log = log_of(config, tmp_path)
     assert all_events(log)["clicked"].to_list() == [True, False, True, True]
     assert log.items().row(by_predicate=pl.col("item") == "x", named=True) == {
         "item": "x",
         "tags": ["k", "l"],
         "section": ["s"],
+        "title": ["One"],
     }
     assert log.users()["town"].to_list()[0] == ["p"]
 
@@ -76,7 +78,7 @@ def test_separated_texts_are_lists_and_a_single_separator_in_a_title_is_not(tmp_
     assert "articles.csv: lists are taken to be separated by '|'" in text
     assert "no field is called tags; 'genres' is predicted instead" in text
     assert config.labels.field == "genres"
-    assert [rule.name for rule in config.features.fields] == ["genres", "item"]
+    assert [rule.name for rule in config.features.fields] == ["genres", "recent", "item"]
     assert log_of(config, tmp_path).items()["genres"].to_list()[-3] == ["Action", "Comedy"]
 
 
@@ -158,7 +160,7 @@ def test_equal_names_and_names_in_any_script_are_told_apart(tmp_path: Path) -> N
     pl.DataFrame({"user_id": list("abcd"), "категория": list("ppqq")}).write_csv(tmp_path / "members.csv")
     config, _ = proposed(tmp_path)
     names = [rule.name for rule in config.features.fields]
-    assert names == ["категория", "the_kind", "label_2", "a__quoted__one", "категория_2", "item"]
+    assert names == ["категория", "the_kind", "label_2", "a__quoted__one", "категория_2", "recent", "item"]
     log = log_of(config, tmp_path)
     assert log.items().columns[1:] == names[:4]
     assert log.users().columns[1:] == ["категория_2"]

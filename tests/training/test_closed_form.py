@@ -11,8 +11,7 @@ from penchant.evaluation.protocol import ModelScorer, evaluate
 from penchant.features.shards import batch_of
 from penchant.models.linear import WithLinearPath
 from penchant.pipeline import Run
-from penchant.runfile import load_config
-from penchant.training.closed_form import LinearConfig, Moments, fit_linear_path, log_weights
+from penchant.training.closed_form import Moments, log_weights
 from tests.planted import changed, write_planted_run
 
 
@@ -110,20 +109,30 @@ def test_profile_and_explanation_cover_the_linear_path(run: Run) -> None:
     assert {effect.values[0].split(":")[0] for effect in why.alone} >= {"tags", "recent"}
 
 
-def test_a_field_that_is_not_of_tags_is_refused(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'group' is not a field of tags; those are tags, recent"):
-        fit_linear_path(run.model, [], LinearConfig(fields=["group"]), run._sizes, lambda _: 0.0)
+def test_a_field_that_is_not_of_tags_is_refused(run: Run) -> None:
+    with pytest.raises(ConfigError, match=r"linear\.fields: 'group' is not a field of 'tags', which is predicted; those"):
+        changed(run.config, linear={"fields": ["group"]})
 
 
-def test_a_linear_path_that_is_too_wide_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_linear_path_that_is_too_wide_is_refused_before_training(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("penchant.training.closed_form.WIDEST", 20)
+    again = Run.start(run.config, tmp_path / "run", base=run.base)
     with pytest.raises(ConfigError, match=r"would be 28 wide \(2 fields of 14 tags\), more than 20"):
-        fit_linear_path(run.model, [], LinearConfig(fields=["tags", "recent"]), run._sizes, lambda _: 0.0)
+        again.prepare()
 
 
-def test_an_unknown_field_of_the_model_is_refused(tmp_path: Path) -> None:
-    path = write_planted_run(tmp_path)
-    run = Run.start(changed(load_config(path), model={"fields": ["tags", "tegs"]}), tmp_path / "run", base=tmp_path)
-    run.prepare()
-    with pytest.raises(ConfigError, match="'tegs' is not a field; there are tags, recent, item, group"):
-        run.train()
+def test_an_unknown_field_of_the_model_is_refused(run: Run) -> None:
+    with pytest.raises(ConfigError, match=r"model\.fields: 'tegs' is not a field; there are tags, recent, item, group"):
+        changed(run.config, model={"fields": ["tags", "tegs"]})
+
+
+def test_a_model_without_a_share_has_no_attention(run: Run) -> None:
+    both = run.model
+    assert isinstance(both, WithLinearPath)
+    alone = WithLinearPath(both.model, both.path, 0.0)
+    shard = run.shards("test")[0]
+    attention = alone.attention(batch_of(shard, list(both.sizes.fields), slice(0, 5)))
+    assert not attention.fields.any()
+    assert not any(values.any() for values in attention.values.values())
