@@ -42,7 +42,8 @@ class ModelScorer:
     @torch.inference_mode()
     def scores(self, shard: Shard, rows: slice) -> Tensor:
         self.model.eval()
-        return self.model.preferences(batch_of(shard, list(self.model.sizes.fields), rows))
+        users = self.model.users(batch_of(shard, list(self.model.sizes.fields), rows))
+        return self.model.preferences(users)
 
 
 @dataclass(frozen=True)

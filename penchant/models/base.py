@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from penchant.config import Config
 from penchant.features.shards import Batch
+from penchant.schema import RESERVED
 
 Positive = Annotated[int, Limits(ge=1)]
 
@@ -60,19 +61,23 @@ class Interests(nn.Module, ABC):
     """The tags' vectors that training moves, [V, U], row PAD zero."""
 
     @abstractmethod
+    def read(self, batch: Batch) -> tuple[Tensor, Attention]:
+        """user_BU, and where the weight of each user lies."""
+
     def users(self, batch: Batch) -> Tensor:
         """user_BU."""
+        return self.read(batch)[0]
+
+    def attention(self, batch: Batch) -> Attention:
+        """Where the weight of each user lies."""
+        return self.read(batch)[1]
 
     def tags(self) -> Tensor:
         """tag_VU."""
         return self.tag.weight
 
-    @abstractmethod
-    def attention(self, batch: Batch) -> Attention:
-        """Where the weight of each user lies."""
-
-    def preferences(self, batch: Batch) -> Tensor:
+    def preferences(self, user_BU: Tensor) -> Tensor:
         """[B, V]: the inner product of every user with every tag; PAD and UNKNOWN, which are no tags, have -inf."""
-        scores_BV = self.users(batch) @ self.tags().T
-        scores_BV[:, :2] = -torch.inf
+        scores_BV = user_BU @ self.tags().T
+        scores_BV[:, :RESERVED] = -torch.inf
         return scores_BV

@@ -22,12 +22,6 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     return torch.softmax(scores.masked_fill(~mask, lowest), -1) * mask
 
 
-def masked_mean(values_BHE: Tensor, mask_BH: Tensor) -> Tensor:
-    """The mean of the valid vectors, [B, E]; zero where there are none."""
-    count_B = mask_BH.sum(1).clamp(min=1)
-    return (values_BHE * mask_BH[..., None]).sum(1) / count_B[:, None]
-
-
 def hide_values(batch: Batch, share: float) -> Batch:
     """The batch with about `share` of its values turned to PAD, so that no single one can be relied on (dropout)."""
     if share == 0:

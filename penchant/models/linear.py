@@ -61,21 +61,15 @@ class WithLinearPath(Interests):
             {name: model.sizes.fields.get(name, model.sizes.tags) for name in fields}, model.sizes.tags
         )
 
-    def users(self, batch: Batch) -> Tensor:
-        return torch.cat([self.gain * self.model.users(batch), self.path.users(batch)], 1)
+    def read(self, batch: Batch) -> tuple[Tensor, Attention]:
+        """The attention is the model's own, zero if it has no share; fields of the linear path alone get none."""
+        user_BU, own = self.model.read(batch)
+        share, heads = float(self.gain != 0), own.fields.shape[1]
+        nothing = {name: torch.zeros(len(batch), heads, batch.ids[name].shape[1]) for name in self.sizes.fields}
+        values = {name: share * own.values[name] if name in own.values else nothing[name] for name in nothing}
+        fields = torch.zeros(len(batch), heads, len(self.sizes.fields))
+        fields[:, :, : own.fields.shape[2]] = share * own.fields
+        return torch.cat([self.gain * user_BU, self.path.users(batch)], 1), Attention(values, fields)
 
     def tags(self) -> Tensor:
         return torch.cat([self.model.tags(), self.path.tags()], 1)
-
-    def attention(self, batch: Batch) -> Attention:
-        """The model's own, zero if it has no share; fields that only the linear path reads get none."""
-        own = self.model.attention(batch)
-        share = float(self.gain != 0)
-        heads = own.fields.shape[1]
-        values = {
-            name: share * own.values.get(name, torch.zeros(len(batch), heads, batch.ids[name].shape[1]))
-            for name in self.sizes.fields
-        }
-        fields = torch.zeros(len(batch), heads, len(self.sizes.fields))
-        fields[:, :, : own.fields.shape[2]] = share * own.fields
-        return Attention(values, fields)

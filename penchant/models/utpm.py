@@ -53,15 +53,11 @@ class Utpm(Interests):
         self.tower = Tower(width + crossed, config.hidden or 2 * config.user, config.user)
         self.tag = table(sizes.tags, config.user)
 
-    def users(self, batch: Batch) -> Tensor:
-        batch = hide_values(batch, self.config.dropout) if self.training else batch
-        x_BD, _ = self._attend(batch)
+    def read(self, batch: Batch) -> tuple[Tensor, Attention]:
+        x_BD, attention = self._attend(hide_values(batch, self.config.dropout) if self.training else batch)
         if self.cross is None:
-            return self.tower(x_BD)
-        return self.tower(torch.cat([functional.normalize(x_BD), self.cross(x_BD)], 1))
-
-    def attention(self, batch: Batch) -> Attention:
-        return self._attend(batch)[1]
+            return self.tower(x_BD), attention
+        return self.tower(torch.cat([functional.normalize(x_BD), self.cross(x_BD)], 1)), attention
 
     def _attend(self, batch: Batch) -> tuple[Tensor, Attention]:
         """x_BD, the heads side by side, and the weights that made it."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from penchant.features.shards import Batch
 from penchant.models.base import Attention, Interests, Sizes, TowerConfig
-from penchant.models.layers import Tower, hide_values, masked_mean, table
+from penchant.models.layers import Tower, hide_values, table
 from penchant.schema import PAD
 
 
@@ -32,14 +32,12 @@ class YouTubeDnn(Interests):
         self.tower = Tower(len(sizes.fields) * config.embedding, config.hidden or 2 * config.user, config.user)
         self.tag = table(sizes.tags, config.user)
 
-    def users(self, batch: Batch) -> Tensor:
+    def read(self, batch: Batch) -> tuple[Tensor, Attention]:
+        """Every value of a field weighs the same, and so does every field that has one."""
         batch = hide_values(batch, self.config.dropout) if self.training else batch
-        means = [masked_mean(vectors(batch.ids[name]), batch.ids[name] != PAD) for name, vectors in self.value.items()]
-        return self.tower(torch.cat(means, 1))
-
-    def attention(self, batch: Batch) -> Attention:
-        """Every value of a field weighs the same, and every field that has one."""
         masks = {name: (batch.ids[name] != PAD).float()[:, None] for name in self.value}
         values = {name: mask_BAH / mask_BAH.sum(2, keepdim=True).clamp(min=1) for name, mask_BAH in masks.items()}
+        means = [torch.bmm(values[name], vectors(batch.ids[name]))[:, 0] for name, vectors in self.value.items()]
         filled_BAM = torch.stack([mask_BAH.amax(2) for mask_BAH in masks.values()], 2)
-        return Attention(values, filled_BAM / filled_BAM.sum(2, keepdim=True).clamp(min=1))
+        attention = Attention(values, filled_BAM / filled_BAM.sum(2, keepdim=True).clamp(min=1))
+        return self.tower(torch.cat(means, 1)), attention

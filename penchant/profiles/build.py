@@ -20,7 +20,7 @@ from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
-from penchant.models.base import Interests
+from penchant.models.base import Attention, Interests
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED, USER
 
@@ -83,9 +83,10 @@ def _profiles(
     for start in range(0, len(shard), size):
         rows = slice(start, min(start + size, len(shard)))
         batch = batch_of(shard, list(model.sizes.fields), rows)
-        ranked = _rank(model.preferences(batch), shard.history.part(rows), config)
+        user_BU, attention = model.read(batch)
+        ranked = _rank(model.preferences(user_BU), shard.history.part(rows), config)
         columns = [column for kind, chosen in ranked.items() for column in _lists(kind, chosen, names[tags])]
-        columns += _evidence(model, batch, names, config.evidence)
+        columns += _evidence(attention, batch, names, config.evidence)
         blocks.append(pl.DataFrame([users[rows].alias(USER), *columns]))
     return pl.concat(blocks) if blocks else pl.DataFrame(schema={USER: pl.String})
 
@@ -127,9 +128,8 @@ def in_lists(values: pl.Series, lengths: np.ndarray) -> pl.Series:
     return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values.to_arrow())))
 
 
-def _evidence(model: Interests, batch: Batch, names: Mapping[str, Names], most: int) -> list[pl.Series]:
-    fields = list(model.sizes.fields)
-    attention = model.attention(batch)
+def _evidence(attention: Attention, batch: Batch, names: Mapping[str, Names], most: int) -> list[pl.Series]:
+    fields = list(attention.values)
     shares = [
         (attention.values[name] * attention.fields[:, :, number, None]).mean(1) for number, name in enumerate(fields)
     ]

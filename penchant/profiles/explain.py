@@ -11,7 +11,7 @@ from penchant.errors import UnknownTagError
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
-from penchant.models.base import Interests
+from penchant.models.base import Attention, Interests
 from penchant.schema import PAD, UNKNOWN
 
 MOST_PAIRED = 16
@@ -82,7 +82,8 @@ def describe(
 ) -> Profile:
     """The profile of a single user: `batch`, `history` and `counts` hold one row."""
     model.eval()
-    scores_V = model.preferences(batch)[0]
+    user_BU, attention = model.read(batch)
+    scores_V = model.preferences(user_BU)[0]
     order = scores_V.argsort(descending=True)
     rank_V = torch.empty_like(order)
     rank_V[order] = torch.arange(1, len(order) + 1)
@@ -97,16 +98,15 @@ def describe(
         user,
         [preference(number) for number in ranked if number in clicks],
         [preference(number) for number in ranked if number not in clicks],
-        *_attention(model, batch, names),
+        *_attention(attention, batch, names),
     )
 
 
 def _attention(
-    model: Interests, batch: Batch, names: Mapping[str, Vocabulary]
+    attention: Attention, batch: Batch, names: Mapping[str, Vocabulary]
 ) -> tuple[dict[str, tuple[float, ...]], list[Weighed]]:
-    attention = model.attention(batch)
     fields, values = {}, []
-    for number, field in enumerate(model.sizes.fields):
+    for number, field in enumerate(attention.values):
         field_A = attention.fields[0, :, number]
         fields[field] = tuple(field_A.tolist())
         share_AH = attention.values[field][0] * field_A[:, None]

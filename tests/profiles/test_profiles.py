@@ -54,7 +54,7 @@ def test_preferences_are_the_models_own(run: Run) -> None:
     shard = run.shards("latest")[0]
     row = 3
     with torch.inference_mode():
-        scores = run.model.preferences(batch_of(shard, run.config_fields, slice(row, row + 1)))[0]
+        scores = run.model.preferences(run.model.users(batch_of(shard, run.config_fields, slice(row, row + 1))))[0]
     profile = run.profile(shard.users[row])
     for one in (*profile.clicked, *profile.unseen):
         assert one.preference == pytest.approx(float(scores[run.tags.id(one.tag)]), rel=1e-5)
@@ -87,7 +87,7 @@ def test_an_effect_is_what_changes_when_the_value_is_left_out(run: Run) -> None:
     ids[field][ids[field] == vocabulary.id(value)] = 0
     number = run.tags.id(why.preference.tag)
     with torch.inference_mode():
-        without = run.model.preferences(Batch(ids, batch.weights))[0, number]
+        without = run.model.preferences(run.model.users(Batch(ids, batch.weights)))[0, number]
     assert why.alone[0].effect == pytest.approx(why.preference.preference - float(without), abs=1e-5)
     assert len(why.alone) == sum(int((given != 0).sum()) for given in batch.ids.values())
     assert len(why.together) == 16 * 15 // 2
@@ -98,7 +98,7 @@ def test_without_history_is_the_preference_of_an_empty_user(run: Run) -> None:
     nothing = {name: torch.zeros(1, 1, dtype=torch.long) for name in run.config_fields}
     weights = {name: torch.zeros(1, 1) for name in run.config_fields}
     with torch.inference_mode():
-        expected = float(run.model.preferences(Batch(nothing, weights))[0, 2])
+        expected = float(run.model.preferences(run.model.users(Batch(nothing, weights)))[0, 2])
     assert why.without == pytest.approx(expected, abs=1e-5)
 
 

@@ -72,8 +72,8 @@ def test_preference_is_the_models_share_plus_the_linear_path(run: Run) -> None:
     rows = slice(0, len(shard))
     batch = batch_of(shard, list(both.sizes.fields), rows)
     with torch.inference_mode():
-        whole = both.preferences(batch)[:, 2:]
-        own = both.gain * both.model.preferences(batch)[:, 2:]
+        whole = both.preferences(both.users(batch))[:, 2:]
+        own = both.gain * both.model.preferences(both.model.users(batch))[:, 2:]
     path = both.path
     linear = sum(
         log_weights(shard, field, rows, len(run.tags)) @ path.get_buffer(f"into_{field}").numpy() @ path.tag.numpy().T
@@ -110,7 +110,7 @@ def test_profile_and_explanation_cover_the_linear_path(run: Run) -> None:
 
 
 def test_a_field_that_is_not_of_tags_is_refused(run: Run) -> None:
-    with pytest.raises(ConfigError, match=r"linear\.fields: 'group' is not a field of 'tags', which is predicted; those"):
+    with pytest.raises(ConfigError, match=r"linear\.fields: 'group' is not a field of 'tags', which is predicted"):
         changed(run.config, linear={"fields": ["group"]})
 
 
