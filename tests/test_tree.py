@@ -2,6 +2,8 @@
 
 import ast
 import re
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,16 @@ def test_the_core_needs_no_extras() -> None:
     for path in MODULES:
         words = set(re.findall(r"^(?:import|from) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
         assert not words & {"ray", "redis", "playwright", "fastapi", "sklearn"}, path
+
+
+def test_the_reference_of_the_run_file_is_up_to_date() -> None:
+    path = ROOT / "docs" / "reference.py"
+    written: dict[str, Callable[[], str]] = runpy.run_path(str(path))
+    page = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
+    assert page == written["reference"](), "run `python docs/reference.py`"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name)
+def test_every_run_file_of_the_project_is_valid(path: Path) -> None:
+    assert penchant.load_config(path)
+    assert path.read_text(encoding="utf-8").startswith("# ")
