@@ -17,7 +17,7 @@ from penchant.pipeline import Run
 def main() -> None:
     run = Run.open(sys.argv[1])
     terminal.console = Console(record=True, width=112, file=io.StringIO())
-    terminal.show_metrics(run.metrics, run.config.model.name)
+    terminal.show_metrics(run.metrics)
     user = run.some_user()
     terminal.show_profile(run.profile(user), run.clicks(user), most=5)
     svg = terminal.console.export_svg(title="penchant demo")

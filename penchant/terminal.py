@@ -121,7 +121,7 @@ def show_metrics(metrics: dict[str, Any]) -> None:
         table.add_row(model if scorer == "model" else scorer, *cells, style=style)
     for scorer, differences in metrics["model_minus"].items():
         cells = [_difference(differences[name]) if name in differences else "" for name in names]
-        table.add_row(f"{model} - {scorer}", *cells, style="dim")
+        table.add_row(f"minus {scorer}", *cells, style="dim")
     console.print(table)
     for line in _verdict(metrics, model, f"ndcg@{last}"):
         console.print(line)
