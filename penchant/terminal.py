@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from penchant import progress
+from penchant.logs.ingest import REPEATED
 from penchant.profiles.explain import Explanation, Profile, TagPreference
 from penchant.schema import ITEM, TIME
 
@@ -74,6 +75,8 @@ def show_found(found: dict[str, Any]) -> None:
             beside.add_row(f"{count:,}", escape(reason))
         console.print(beside)
     if found["rejected"]:
+        if found["rejected"].get(REPEATED, 0) > found["events"]:
+            console.print("More than half of the rows are repeats: is this a row per item shown?", style="yellow")
         rejected = _table("Rows set aside (a run keeps them in log/rejected.parquet)", right=[0])
         for reason, count in sorted(found["rejected"].items(), key=lambda pair: -pair[1]):
             rejected.add_row(f"{count:,}", escape(reason), f"[dim]{escape(found['examples'][reason])}[/dim]")
@@ -124,7 +127,7 @@ def show_metrics(metrics: dict[str, Any]) -> None:
         table.add_row(f"minus {scorer}", *cells, style="dim")
     console.print(table)
     for line in _verdict(metrics, model, f"ndcg@{last}"):
-        console.print(line)
+        console.print(line, highlight=False)
 
 
 def _verdict(metrics: dict[str, Any], model: str, metric: str) -> Iterator[str]:
@@ -134,7 +137,7 @@ def _verdict(metrics: dict[str, Any], model: str, metric: str) -> Iterator[str]:
     others = [scorer for scorer in metrics["model_minus"] if scorer not in better]
     if others:
         yield f"At {name}, {model} is [bold]not clearly better[/bold] than: {', '.join(others)}."
-        yield "Those serve you as well on this data; more users, fields or windows may change that."
+        yield "What is named there serves you as well on this data; more users, fields or windows may change that."
     else:
         yield f"At {name}, {model} is [bold]better than every baseline[/bold], intervals above zero."
     if "ridge" not in metrics["model_minus"]:

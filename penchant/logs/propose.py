@@ -237,7 +237,7 @@ def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: P
             left_out.append(name)
     if left_out:
         proposal.notes.append(f"{table.path.name}: {', '.join(left_out)} left out, no field of few values")
-    pairs = ", ".join(f"{_quoted(field_name)} = {_quoted(name)}" for field_name, name in chosen.items())
+    pairs = ", ".join(f"{_key(field_name)} = {_quoted(name)}" for field_name, name in chosen.items())
     proposal.sections[f"logs.tables.{kind}"] = [
         f"files = {_path(table, proposal)}",
         f"{key} = {_quoted(column)}",
@@ -296,6 +296,11 @@ def _quoted(text: str | Path) -> str:
     return json.dumps(str(text), ensure_ascii=False)
 
 
+def _key(name: str) -> str:
+    """A TOML key, bare where it may be."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
 def _path(table: Table, proposal: Proposal) -> str:
     return _quoted(os.path.relpath(table.path.resolve(), proposal.beside.resolve()))
 
@@ -316,7 +321,7 @@ def as_toml(proposal: Proposal) -> str:
     limits = [f"{{ name = {_quoted(name)}, limit = {limit} }}" for name, limit in proposal.fields.items()]
     recent = f'{{ name = "recent", of = {_quoted(proposal.label)}, last = 20, half_life = 7.0, limit = 30 }}'
     fields = ",\n".join(f"  {line}" for line in [*limits, recent, item_field])
-    counts = f"item = 5, {_quoted(proposal.label)} = 5"
+    counts = f"item = 5, {_key(proposal.label)} = 5"
     parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ {counts} }}")
     parts.append(f"[labels]\nfield = {_quoted(proposal.label)}\n{_WINDOWS}")
     parts.append(_TRAINING)

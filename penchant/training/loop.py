@@ -123,28 +123,26 @@ def labels_of(shard: Shard, rows: Tensor) -> LabelBatch:
     return LabelBatch(tags_BKN[:, :used].long(), shard.arrays["label.clicked"][rows][:, :used])
 
 
+@dataclass
 class _Training:
-    """What one training run holds while it runs."""
+    """What one training run holds while it runs; see `train`."""
 
-    def __init__(
-        self,
-        model: Interests,
-        shards: Sequence[Shard],
-        config: TrainingConfig,
-        folder: Path,
-        identity: Identity,
-        validate: Validate,
-        report: Report,
-    ) -> None:
-        self.model, self.shards, self.config, self.folder = model, shards, config, folder
-        self.identity, self.validate, self.report = identity, validate, report
-        self.fields = list(model.sizes.fields)
+    model: Interests
+    shards: Sequence[Shard]
+    config: TrainingConfig
+    folder: Path
+    identity: Identity
+    validate: Validate
+    report: Report
+
+    def __post_init__(self) -> None:
+        self.fields = list(self.model.sizes.fields)
         self.optimizers: list[Optimizer] = make_optimizers(
-            model,
-            rate=config.rate,
-            weight_decay=config.weight_decay,
-            large_table_rows=config.large_table_rows,
-            large_table_rate=config.large_table_rate,
+            self.model,
+            rate=self.config.rate,
+            weight_decay=self.config.weight_decay,
+            large_table_rows=self.config.large_table_rows,
+            large_table_rate=self.config.large_table_rate,
         )
         self.saved_at = time.monotonic()
 
