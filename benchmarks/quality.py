@@ -141,6 +141,7 @@ def draw(folders: list[Path], title: str) -> None:
     table = Table(title=f"{title}, {len(folders)} folds", title_justify="left", box=MARKDOWN)
     for column in ["", "users", *METRICS]:
         table.add_column(column, justify="left" if not column else "right")
+    names = [name for name in names if "(seed" not in name]
     for name in sorted(names, key=lambda name: users[name]["prec@1"].mean() or 0):
         cells = ["{:.4f} ±{:.4f}".format(*interval(users[name][metric].to_numpy())) for metric in METRICS]
         table.add_row(name, f"{len(users[name]):,}", *cells)
@@ -156,11 +157,13 @@ def draw(folders: list[Path], title: str) -> None:
             cells = [_difference(pairs, metric) for metric in METRICS]
             table.add_row(part, f"{len(pairs):,}", *cells, style="bold")
     for variant in VARIANTS:
-        seeds = [name for name in names if name == variant or (name.startswith(f"{variant} (seed") and "," not in name)]
-        if len(seeds) > 1 and len({len(users[name]) for name in seeds}) == 1:
-            means = {metric: [users[name][metric].to_numpy().mean() for name in seeds] for metric in METRICS}
+        seeds = [name for name in users if name == variant or (name.startswith(f"{variant} (seed") and "," not in name)]
+        if len(seeds) > 1:
+            common = set.intersection(*(set(users[name][USER]) for name in seeds))
+            alike = [users[name].filter(pl.col(USER).is_in(common)) for name in seeds]
+            means = {metric: [float(frame[metric].to_numpy().mean()) for frame in alike] for metric in METRICS}
             cells = ["{:.4f} ±{:.4f}".format(*over_seeds(means[metric])) for metric in METRICS]
-            table.add_row(f"{variant}, over {len(seeds)} seeds", "", *cells)
+            table.add_row(f"{variant}, over {len(seeds)} seeds", f"{len(common):,}", *cells)
     console.print(table)
 
 

@@ -133,11 +133,15 @@ def show_metrics(metrics: dict[str, Any]) -> None:
 def _verdict(metrics: dict[str, Any], model: str, metric: str) -> Iterator[str]:
     """What the table means for somebody who has to decide."""
     name = metric.upper()
-    better = [scorer for scorer, said in metrics["model_minus"].items() if said[metric]["mean"] > said[metric]["half"]]
-    others = [scorer for scorer in metrics["model_minus"] if scorer not in better]
-    if others:
-        yield f"At {name}, {model} is [bold]not clearly better[/bold] than: {', '.join(others)}."
-        yield "What is named there serves you as well on this data; more users, fields or windows may change that."
+    minus = {scorer: said[metric] for scorer, said in metrics["model_minus"].items()}
+    worse = [scorer for scorer, said in minus.items() if said["mean"] < -said["half"]]
+    level = [scorer for scorer, said in minus.items() if abs(said["mean"]) <= said["half"]]
+    if worse:
+        yield f"At {name}, {model} is [bold]worse[/bold] than: {'; '.join(worse)}. Take the best of these instead."
+    if level:
+        yield f"At {name}, {model} is [bold]not clearly better[/bold] than: {'; '.join(level)}."
+    if worse or level:
+        yield "More users, fields, windows or a linear path may change that."
     else:
         yield f"At {name}, {model} is [bold]better than every baseline[/bold], intervals above zero."
     if "ridge" not in metrics["model_minus"]:

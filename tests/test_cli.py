@@ -121,3 +121,25 @@ def test_hostile_names_are_drawn_as_they_are(tmp_path: Path) -> None:
     call("run", path, "--out", tmp_path / "run")
     assert "[red]t0[/]-" in call("profile", tmp_path / "run", "u000").output
     assert "[red]t0[/]-" in call("explain", tmp_path / "run", "u000").output
+
+
+@pytest.mark.parametrize(
+    ("mean", "said"),
+    [(-0.2, "is worse than: ridge"), (0.05, "is not clearly better than: ridge"), (0.2, "better than every baseline")],
+)
+def test_the_verdict_says_who_wins(mean: float, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    score = {"mean": 0.5, "half": 0.1}
+    names = ("prec@1", "recall@1", "ndcg@1", "coverage@1")
+    metrics = {
+        "model": {"name": "utpm", "share": 0.0},
+        "made": {"negatives": "logged"},
+        "samples": {"test": 9},
+        "scores": {"model": dict.fromkeys(names, score), "ridge": dict.fromkeys(names, score)},
+        "model_minus": {"ridge": {name: {"mean": mean, "half": 0.1} for name in names[:3]}},
+        "learning_curve": [{"validation": 0.1}, {"validation": 0.2}],
+    }
+    terminal.show_metrics(metrics)
+    told = capsys.readouterr().out
+    assert said in told
+    assert "its share is 0" in told
+    assert "still rising at the last epoch" in told
