@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch import Tensor
@@ -82,12 +81,6 @@ class Batch:
 
     ids: dict[str, Tensor]
     weights: dict[str, Tensor]
-
-    def to(self, device: torch.device) -> "Batch":
-        return Batch(
-            {name: tensor.to(device) for name, tensor in self.ids.items()},
-            {name: tensor.to(device) for name, tensor in self.weights.items()},
-        )
 
     def __len__(self) -> int:
         return len(next(iter(self.ids.values())))

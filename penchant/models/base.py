@@ -68,10 +68,6 @@ class Interests(nn.Module, ABC):
         """user_BU."""
         return self.read(batch)[0]
 
-    def attention(self, batch: Batch) -> Attention:
-        """Where the weight of each user lies."""
-        return self.read(batch)[1]
-
     def tags(self) -> Tensor:
         """tag_VU."""
         return self.tag.weight

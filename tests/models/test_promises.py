@@ -83,7 +83,7 @@ def test_same_seed_same_vectors(make: Callable[[], Interests]) -> None:
 
 
 def test_attention_sums_to_one_and_is_zero_on_padding(make: Callable[[], Interests]) -> None:
-    attention = make().attention(batch([[7, 3, PAD]], [[PAD, PAD, PAD]]))
+    attention = make().read(batch([[7, 3, PAD]], [[PAD, PAD, PAD]]))[1]
     torch.testing.assert_close(attention.values["tags"].sum(2), torch.ones_like(attention.values["tags"].sum(2)))
     assert not attention.values["tags"][:, :, 2].any()
     assert not attention.values["genres"].any()

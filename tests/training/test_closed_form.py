@@ -133,6 +133,6 @@ def test_a_model_without_a_share_has_no_attention(run: Run) -> None:
     assert isinstance(both, WithLinearPath)
     alone = WithLinearPath(both.model, both.path, 0.0)
     shard = run.shards("test")[0]
-    attention = alone.attention(batch_of(shard, list(both.sizes.fields), slice(0, 5)))
+    attention = alone.read(batch_of(shard, list(both.sizes.fields), slice(0, 5)))[1]
     assert not attention.fields.any()
     assert not any(values.any() for values in attention.values.values())
