@@ -62,6 +62,7 @@ PARTS = [
     ("joint+softmax over softmax", "af-2head joint+softmax", "af-2head"),
     ("the linear path beside the model", "best", "best, model alone"),
     ("the model beside the linear path", "best", "best, linear path alone"),
+    ("two heads and the cross layer over the average", "best, model alone", "youtube (average)"),
     ("all of it over the average", "best", "youtube (average)"),
 ]
 
