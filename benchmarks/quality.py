@@ -55,7 +55,7 @@ PARTS = [
     ("attention over average", "af-1head", "youtube (average)"),
     ("one query for all units over one each", "af-1head", "af-1head-unshared"),
     ("2 heads over 1", "af-2head", "af-1head"),
-    ("the cross layer", "af-2head+cf", "af-2head"),
+    ("the cross layer", "best, model alone", "af-2head"),
     ("attention that sees weights", "af-2head+weights", "af-2head"),
     ("joint over separate", "af-2head joint", "af-2head separate"),
     ("softmax over separate", "af-2head", "af-2head separate"),
