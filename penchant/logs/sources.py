@@ -81,6 +81,11 @@ SOURCES: dict[str, Callable[[Path], Tables]] = {
 }
 
 _POSITION = {"time_unit": "position"}
+_DEMOGRAPHICS = {
+    "files": "users.parquet",
+    "user": "user_id",
+    "fields": {name: name for name in ("gender", "age", "occupation")},
+}
 _RATED = {"clicked": "rating", "clicked_at_least": LIKED, "not_clicked_at_most": DISLIKED}
 
 
@@ -109,11 +114,7 @@ def _movielens_1m(folder: Path) -> Tables:
         },
         # Film 3589 is another film in ML-10M, where the tags come from.
         item_values=[{**tags, "min_items": 8, "top": 3, "without_items": ["3589"]}],
-        users={
-            "files": "users.parquet",
-            "user": "user_id",
-            "fields": {name: name for name in ("gender", "age", "occupation")},
-        },
+        users=_DEMOGRAPHICS,
     )
 
 
@@ -128,11 +129,7 @@ def _movielens_100k(folder: Path) -> Tables:
             **_RATED,
         },
         items={"files": "movies.parquet", "item": "movie_id", "fields": {"tags": "genres", "title": "title"}},
-        users={
-            "files": "users.parquet",
-            "user": "user_id",
-            "fields": {name: name for name in ("gender", "age", "occupation")},
-        },
+        users=_DEMOGRAPHICS,
     )
 
 
