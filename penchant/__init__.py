@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-STAGES = ("logs", "features", "models", "training", "evaluation", "profiles")
+STAGES = ("simulation", "logs", "features", "models", "training", "evaluation", "profiles", "report")
 """The stages in order; each imports earlier ones only. `pipeline` and `cli` see them all."""
 
 from penchant.errors import PenchantError  # noqa: E402

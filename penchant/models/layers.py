@@ -1,10 +1,28 @@
 """Pieces that several models are made of."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from penchant.features.shards import Batch
 from penchant.schema import PAD
+
+Activation = Literal["relu", "tanh", "selu", "sigmoid"]
+
+
+def activate(values: Tensor, name: Activation) -> Tensor:
+    """The activation by its name (the four that UTPM's Figure 4 compares)."""
+    match name:
+        case "relu":
+            return torch.relu(values)
+        case "tanh":
+            return torch.tanh(values)
+        case "selu":
+            return functional.selu(values)
+        case "sigmoid":
+            return torch.sigmoid(values)
 
 
 def table(rows: int, width: int) -> nn.Embedding:
@@ -37,9 +55,9 @@ class Attend(nn.Module):
     shared by the heads, as printed. Queries come from outside, because units may share them.
     """
 
-    def __init__(self, width: int, query: int, heads: int) -> None:
+    def __init__(self, width: int, query: int, heads: int, activation: Activation = "relu") -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.activation = heads, activation
         self.project = nn.Linear(width, heads * query, bias=False)
         self.bias = nn.Parameter(torch.zeros(query))
 
@@ -57,38 +75,16 @@ class Attend(nn.Module):
     def _keys(self, values: Tensor, own: bool) -> Tensor:
         if own:
             weight_ATE = self.project.weight.view(self.heads, -1, values.shape[-1])
-            return torch.relu(torch.einsum("bahe,ate->baht", values, weight_ATE) + self.bias)
-        return torch.relu(self.project(values).unflatten(-1, (self.heads, -1)) + self.bias)
-
-
-class Cross(nn.Module):
-    """All products of two entries of x, each pair with a learned weight: c_ij = (v_i · v_j) x_i x_j (UTPM Eq. 3).
-
-    c is [B, P], P = D(D-1)/2, pairs i < j row by row: (1,2), (1,3), …, (2,3), …. It is filled one row of the triangle
-    at a time, so nothing larger than c is ever built.
-    """
-
-    rows: Tensor
-    columns: Tensor
-
-    def __init__(self, width: int, cross_width: int) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(torch.randn(width, cross_width) * cross_width**-0.5)
-        rows, columns = torch.triu_indices(width, width, offset=1)
-        self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("columns", columns, persistent=False)
-
-    def forward(self, x_BD: Tensor) -> Tensor:
-        weight_DD = self.vectors @ self.vectors.T
-        products = [x_BD[:, i, None] * x_BD[:, i + 1 :] for i in range(x_BD.shape[1] - 1)]
-        return torch.cat(products, 1) * weight_DD[self.rows, self.columns]
+            return activate(torch.einsum("bahe,ate->baht", values, weight_ATE) + self.bias, self.activation)
+        return activate(self.project(values).unflatten(-1, (self.heads, -1)) + self.bias, self.activation)
 
 
 class Tower(nn.Module):
     """Two fully connected layers: u = W_2 relu(W_1 z + b_1) + b_2; the last is linear, so that u may be negative."""
 
-    def __init__(self, width: int, hidden: int, user: int) -> None:
+    def __init__(self, width: int, hidden: int, user: int, activation: Activation = "relu") -> None:
         super().__init__()
+        self.activation = activation
         self.hidden = nn.Linear(width, hidden)
         self.out = nn.Linear(hidden, user)
         for layer in (self.hidden, self.out):
@@ -96,4 +92,4 @@ class Tower(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.out(torch.relu(self.hidden(z)))
+        return self.out(activate(self.hidden(z), self.activation))

@@ -15,52 +15,65 @@ from torch.nn import functional
 
 from penchant.features.shards import Batch
 from penchant.models.base import Attention, Interests, Positive, Sizes, TowerConfig
-from penchant.models.layers import Attend, Cross, Tower, hide_values, table
+from penchant.models.crosses import Afm, AutoInt, Cross, Dcn, Nfm
+from penchant.models.layers import Activation, Attend, Tower, hide_values, table
 from penchant.schema import PAD
 
 
 class UtpmConfig(TowerConfig):
     """heads: A; shared_query: one query per head for all units, or each unit its own; query: T; cross: "none", or "cf",
-    the paper's cross layer; cross_width: C. weights: attention also sees how often each value was clicked: a learned
+    the paper's cross layer, or one of those it is compared with; cross_width: C. activation: of the attention units and
+    of the first fully connected layer. weights: attention also sees how often each value was clicked: a learned
     multiple of log(weight), one per head and field, is added to its score (not in the paper)."""
 
     name: Literal["utpm"] = "utpm"
     heads: Positive = 2
     shared_query: bool = True
     query: Positive = 8
-    cross: Literal["none", "cf"] = "cf"
+    cross: Literal["none", "cf", "afm", "nfm", "dcn", "autoint"] = "cf"
     cross_width: Positive = 4
+    activation: Activation = "relu"
     weights: bool = False
 
 
 class Utpm(Interests):
-    """Variants of the paper's tables are configs: AF-1head, AF-1head-unshared, AF-2head, AF-2head+CF."""
+    """Every row of the paper's Tables 2-4 but YouTube is a config of this one (configs/utpm/)."""
 
     def __init__(self, config: UtpmConfig, sizes: Sizes) -> None:
         super().__init__()
         self.config, self.sizes = config, sizes
         names = list(sizes.fields)
         self.value = nn.ModuleDict({name: table(rows, config.embedding) for name, rows in sizes.fields.items()})
-        units = [Attend(config.embedding, config.query, config.heads) for _ in range(len(names) + 1)]
+        shape = (config.embedding, config.query, config.heads, config.activation)
+        units = [Attend(*shape) for _ in range(len(names) + 1)]
         self.within = nn.ModuleDict(dict(zip(names, units[:-1], strict=True)))
         self.across = units[-1]
         queries = 1 if config.shared_query else len(units)
         self.query = nn.Parameter(torch.randn(queries, config.heads, config.query) * config.query**-0.5)
         self.echo = nn.Parameter(torch.zeros(len(names), config.heads)) if config.weights else None
         width = config.heads * config.embedding
-        self.cross = Cross(width, config.cross_width) if config.cross == "cf" else None
-        crossed = width * (width - 1) // 2 if self.cross else 0
-        self.tower = Tower(width + crossed, config.hidden or 2 * config.user, config.user)
+        self.cross = _cross(config, width, len(names))
+        crossed = self.cross.width if self.cross else 0
+        self.tower = Tower(width + crossed, config.hidden or 2 * config.user, config.user, config.activation)
         self.tag = table(sizes.tags, config.user)
 
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
-        x_BD, attention = self._attend(hide_values(batch, self.config.dropout) if self.training else batch)
-        if self.cross is None:
-            return self.tower(x_BD), attention
-        return self.tower(torch.cat([functional.normalize(x_BD), self.cross(x_BD)], 1)), attention
+        batch = hide_values(batch, self.config.dropout) if self.training else batch
+        fields_BAME, filled_BM, values = self._within(batch)
+        nothing = fields_BAME.new_zeros(1)
+        x_BAE, fields_BAM = self.across(fields_BAME, filled_BM, self._query(len(self.within)), nothing)
+        x_BD, attention = x_BAE.flatten(1), Attention(values, fields_BAM)
+        match self.cross:
+            case None:
+                return self.tower(x_BD), attention
+            case AutoInt():
+                crossed = self.cross(fields_BAME.transpose(1, 2).flatten(2), filled_BM)
+            case _:
+                crossed = self.cross(x_BD)
+        return self.tower(torch.cat([functional.normalize(x_BD), crossed], 1)), attention
 
-    def _attend(self, batch: Batch) -> tuple[Tensor, Attention]:
-        """x_BD, the heads side by side, and the weights that made it."""
+    def _within(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Each field as a vector per head, [B, A, M, E]; which fields have a value, [B, M]; the weights of values."""
         pooled, weights, filled = [], {}, []
         for unit, (name, attend) in enumerate(self.within.items()):
             ids_BH = batch.ids[name]
@@ -70,10 +83,7 @@ class Utpm(Interests):
             )
             pooled.append(pooled_BAE)
             filled.append(mask_BH.any(1))
-        fields_BAME = torch.stack(pooled, 2)
-        nothing = fields_BAME.new_zeros(1)
-        x_BAE, fields_BAM = self.across(fields_BAME, torch.stack(filled, 1), self._query(len(pooled)), nothing)
-        return x_BAE.flatten(1), Attention(weights, fields_BAM)
+        return torch.stack(pooled, 2), torch.stack(filled, 1), weights
 
     def _query(self, unit: int) -> Tensor:
         return self.query[0 if self.config.shared_query else unit]
@@ -84,3 +94,19 @@ class Utpm(Interests):
             return weights_BH.new_zeros(1)
         log_BH = torch.log(weights_BH.clamp(min=torch.finfo(weights_BH.dtype).tiny))
         return self.echo[unit][:, None] * log_BH[:, None]
+
+
+def _cross(config: UtpmConfig, width: int, fields: int) -> Cross | Afm | Nfm | Dcn | AutoInt | None:
+    match config.cross:
+        case "none":
+            return None
+        case "cf":
+            return Cross(width, config.cross_width)
+        case "afm":
+            return Afm(width, config.cross_width, config.query)
+        case "nfm":
+            return Nfm(width, config.cross_width)
+        case "dcn":
+            return Dcn(width)
+        case "autoint":
+            return AutoInt(fields, width, config.heads)

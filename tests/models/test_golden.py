@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn, tensor
 
-from penchant.models.layers import Attend, Cross
+from penchant.models.crosses import Cross, Nfm
+from penchant.models.layers import Attend
 from penchant.training.losses import LabelBatch, joint, log_uniform, log_uniform_probability, separate
 
 TAGS_BHE = tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
@@ -47,6 +48,13 @@ def test_g2_cross_layer() -> None:
     x_BD = tensor([[1.0, 2.0, 3.0]])
     close(cross(x_BD)[0], [1.0, 0.0, 3.0])
     close(nn.functional.normalize(x_BD)[0], [0.267261, 0.534522, 0.801784])
+
+
+def test_g2_bi_interaction_of_nfm() -> None:
+    layer = Nfm(width=3, cross_width=2)
+    with torch.no_grad():
+        layer.vectors.copy_(tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]))
+    close(layer(tensor([[1.0, 2.0, 3.0]]))[0], [1.0, 3.0])
 
 
 def test_cross_values_sum_to_the_closed_form_where_all_vectors_are_one() -> None:

@@ -21,6 +21,11 @@ CONFIGS = {
     "af-1head-unshared": UtpmConfig(heads=1, cross="none", shared_query=False),
     "af-2head": UtpmConfig(cross="none"),
     "af-2head+cf": UtpmConfig(),
+    "af-2head+afm": UtpmConfig(cross="afm"),
+    "af-2head+nfm": UtpmConfig(cross="nfm"),
+    "af-2head+dcn": UtpmConfig(cross="dcn"),
+    "af-2head+autoint": UtpmConfig(cross="autoint"),
+    "af-4head+cf-tanh": UtpmConfig(heads=4, activation="tanh"),
     "af-3head+cf-unshared": UtpmConfig(heads=3, shared_query=False),
     "af-2head+cf+weights": UtpmConfig(weights=True),
 }
