@@ -10,6 +10,7 @@ from math import sqrt
 import numpy as np
 
 from penchant.features.ragged import Ragged
+from penchant.schema import PAD
 
 STUDENT_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 """The 97.5 % point by degrees of freedom."""
@@ -59,8 +60,8 @@ def ndcg(hit_BK: np.ndarray, size_B: np.ndarray, k: int) -> np.ndarray:
 
 
 def coverage(seen: np.ndarray, vocabulary: int) -> float:
-    """The share of the vocabulary that stands in anyone's list; `seen` are the ranked ids of all users."""
-    return len(np.unique(seen)) / vocabulary
+    """The share of the vocabulary that stands in anyone's list; `seen` are the ranked ids, PAD for none."""
+    return len(np.unique(seen[seen != PAD])) / vocabulary
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 import polars as pl
@@ -12,17 +12,28 @@ from torch import Tensor
 
 from penchant.config import Config
 from penchant.evaluation.metrics import coverage, hits, interval, ndcg, precision, recall
+from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard, batch_of
 from penchant.models.base import Interests
-from penchant.schema import RESERVED, USER
+from penchant.schema import PAD, RESERVED, USER
 
 SCORES_AT_ONCE = 8_000_000
 
 
+Candidates = Literal["all", "new", "shown"]
+
+
 class EvaluationConfig(Config):
-    """at: the K of Prec@K, Recall@K and NDCG@K."""
+    """at: the K of Prec@K, Recall@K and NDCG@K.
+
+    candidates: which tags are ranked. "all": the whole vocabulary, those of the history too, because what is predicted
+    is preference, not novelty; "new": without those of the history, which do not count as clicked either; "shown":
+    those of the items that the user was shown in the label window, clicked or not. "shown" knows the window, so it is
+    no task that anyone has to solve; it is there to compare with results of others.
+    """
 
     at: Annotated[list[Annotated[int, Limits(ge=1)]], Limits(min_length=1)] = [1, 2, 3, 5, 10]
+    candidates: Candidates = "all"
 
 
 class Scorer(Protocol):
@@ -57,21 +68,65 @@ class Result:
         return float(self.users[metric].to_numpy().mean())
 
 
-def evaluate(scorer: Scorer, shards: Iterable[Shard], at: list[int], vocabulary: int) -> Result:
-    """Every user of the shards, all tags as candidates, those of the history too: what is predicted is preference,
-    not novelty.
+def evaluate(
+    scorer: Scorer, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
+) -> Result:
+    """Every user of the shards who has clicked a candidate (EvaluationConfig says which tags those are).
 
     vocabulary: rows of the table of tags, PAD and UNKNOWN included.
     """
     most = min(max(at), vocabulary - RESERVED)
     frames, seen = [], []
     for shard, rows in _blocks(shards, vocabulary):
-        top_BK = scorer.scores(shard, rows).topk(most).indices.numpy()
+        asked = ask(shard, rows, vocabulary, candidates)
+        best = asked.narrow(scorer.scores(shard, rows)).topk(most)
+        # A place for which no candidate is left holds PAD, which nobody clicks.
+        top_BK = best.indices.masked_fill(best.values.isneginf(), PAD).numpy()[asked.counts]
         seen.append(top_BK)
-        frames.append(_measure(top_BK, shard, rows, at))
+        frames.append(_measure(top_BK, asked, at))
     listed = np.concatenate(seen)
     covered = {f"coverage@{k}": coverage(listed[:, :k], vocabulary - RESERVED) for k in at}
     return Result(pl.concat(frames), covered)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What some rows of a shard are asked. barred_BV: tags that are no candidates, or None; truth, size: see metrics;
+    counts: which of the rows have clicked a candidate at all; users: USER. The last three for those rows only."""
+
+    barred_BV: Tensor | None
+    counts: np.ndarray
+    truth: Ragged
+    size: np.ndarray
+    users: pl.Series
+
+    def narrow(self, scores_BV: Tensor) -> Tensor:
+        return scores_BV if self.barred_BV is None else scores_BV.masked_fill(self.barred_BV, -torch.inf)
+
+
+def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> Asked:
+    """The candidates and the truth of some rows."""
+    truth, size, users = shard.truth.part(rows), shard.arrays["truth.size"][rows].numpy(), shard.users[rows]
+    if candidates == "all":
+        return Asked(None, np.ones(len(size), bool), truth, size, users)
+    true_BV = mark(truth, vocabulary)
+    if candidates == "new":
+        barred_BV = mark(shard.history.part(rows), vocabulary)
+        true_BV, size = true_BV & ~barred_BV, size - (true_BV & barred_BV).sum(1)
+    else:
+        barred_BV = ~true_BV
+        tags_BP = shard.arrays["label.tags"][rows].flatten(1).numpy()
+        np.put_along_axis(barred_BV, tags_BP.astype(np.int64), False, 1)
+    counts = size > 0
+    left = Ragged(offsets_of(true_BV[counts].sum(1)), np.nonzero(true_BV[counts])[1])
+    return Asked(torch.from_numpy(barred_BV), counts, left, size[counts], users.filter(pl.Series(counts)))
+
+
+def mark(lists: Ragged, width: int) -> np.ndarray:
+    """Ragged lists as a dense matrix [n, width], true where a value is in the list."""
+    dense = np.zeros((len(lists), width), bool)
+    dense[np.repeat(np.arange(len(lists)), lists.lengths), lists.values] = True
+    return dense
 
 
 def _blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
@@ -82,13 +137,11 @@ def _blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, s
             yield shard, slice(start, min(start + size, len(shard)))
 
 
-def _measure(top_BK: np.ndarray, shard: Shard, rows: slice, at: list[int]) -> pl.DataFrame:
-    truth = shard.truth.part(rows)
-    size_B = shard.arrays["truth.size"][rows].numpy()
-    hit_BK = hits(top_BK, truth)
-    measured = {USER: shard.users[rows]}
+def _measure(top_BK: np.ndarray, asked: Asked, at: list[int]) -> pl.DataFrame:
+    hit_BK = hits(top_BK, asked.truth)
+    measured = {USER: asked.users}
     for name, metric in [("prec", precision), ("recall", recall), ("ndcg", ndcg)]:
-        measured |= {f"{name}@{k}": pl.Series(metric(hit_BK, size_B, k)) for k in at}
+        measured |= {f"{name}@{k}": pl.Series(metric(hit_BK, asked.size, k)) for k in at}
     return pl.DataFrame(measured)
 
 

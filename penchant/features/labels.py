@@ -55,14 +55,14 @@ def make_labels(
 
 
 def sample_unclicked(
-    clicks: pl.DataFrame, label_clicks: pl.DataFrame, popularity: np.ndarray, per_click: int, rng: np.random.Generator
+    clicks: pl.DataFrame, label_clicks: pl.DataFrame, lots: np.ndarray, per_click: int, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """Items to stand for the un-clicked where none were logged: drawn by popularity, never one the user clicked.
+    """Items to stand for the un-clicked where none were logged, never one the user clicked.
 
     clicks: SAMPLE, ENTRY of each sample's user up to the end of the window; label_clicks: SAMPLE, ENTRY of those in
-    the window; popularity: clicks per item among training users. Returns SAMPLE, ENTRY, CLICKED (false).
+    the window; lots: of each item, it is drawn in proportion to them. Returns SAMPLE, ENTRY, CLICKED (false).
     """
-    cumulative = np.cumsum(popularity)
+    cumulative = np.cumsum(lots)
     wanted = label_clicks.select(pl.col(SAMPLE).repeat_by(per_click).explode())
     if cumulative[-1] == 0 or wanted.is_empty():
         return pl.DataFrame(schema={SAMPLE: pl.UInt32, ENTRY: pl.Int64, CLICKED: pl.Boolean})

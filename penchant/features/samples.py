@@ -11,7 +11,7 @@ from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import write_shard
 from penchant.features.vocabulary import Vocabulary
-from penchant.features.windows import SPLITS, cut_windows
+from penchant.features.windows import SPLITS, LabelsConfig, cut_windows
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, TIME, USER, VALUE
 
@@ -22,11 +22,11 @@ class ShardBuilder:
     def __init__(self, log: Log, plan: Plan, vocabularies: dict[str, Vocabulary], counts: pl.DataFrame) -> None:
         self.log, self.plan = log, plan
         self.entries = counts.select(ITEM).with_row_index(ENTRY).cast({ENTRY: pl.Int64})
-        self.popularity = counts[COUNT].to_numpy()
         self.last = float(str(log.found["last"]))
         logged = log.found["clicked"] != log.found["events"]
-        sampled = not logged and plan.labels.negatives_per_click > 0
-        self.negatives = "logged" if logged else "sampled by popularity" if sampled else "none"
+        self.negatives = _negatives(plan.labels, logged=logged)
+        clicks = counts[COUNT].to_numpy()
+        self.lots = np.minimum(clicks, 1) if self.negatives == "sampled uniformly" else clicks
         items = self.entries.join(log.items(), on=ITEM, how="left", maintain_order="left")
         self.user_fields = [source for source in plan.sources if source in log.users().columns[1:]]
         self.vocabularies = vocabularies
@@ -96,13 +96,21 @@ class ShardBuilder:
     def _labels(self, rows: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
         tags = self.ids[self.plan.labels.field]
         shown = rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
-        if self.negatives == "sampled by popularity":
+        if self.negatives.startswith("sampled"):
+            shown = shown.filter(CLICKED)
             clicks = rows.filter(CLICKED).select(SAMPLE, ENTRY)
             negatives = self.plan.labels.negatives_per_click
-            shown = pl.concat(
-                [shown, sample_unclicked(clicks, shown.select(SAMPLE, ENTRY), self.popularity, negatives, rng)]
-            )
+            shown = pl.concat([shown, sample_unclicked(clicks, shown.select(SAMPLE, ENTRY), self.lots, negatives, rng)])
         return make_labels(shown, samples, tags, self.plan.labels, rng)
+
+
+def _negatives(labels: LabelsConfig, *, logged: bool) -> str:
+    """Where un-clicked items come from, in words."""
+    if labels.negatives == "logged" and logged:
+        return "logged"
+    if labels.negatives_per_click == 0:
+        return "none"
+    return "sampled uniformly" if labels.negatives == "uniform" else "sampled by popularity"
 
 
 def _ids_of(items: pl.DataFrame, source: str, vocabulary: Vocabulary) -> Ragged:

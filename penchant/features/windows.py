@@ -43,7 +43,9 @@ class LabelsConfig(Config):
         windows of `days` on the common clock, the last ending at `until` (the end of the log if not given) for test
         users; the `windows` before it train.
     items: K, the most items per window; tags: N, the most tags per item; field: the item field that is predicted.
-    negatives_per_click: where the log holds no un-clicked rows, so many items are drawn by popularity per click.
+    negatives: the un-clicked items. "logged": those of the log; where it has none, they are drawn by popularity.
+        "popularity", "uniform": drawn so in any case, from items that training users clicked; logged ones are left out.
+    negatives_per_click: how many are drawn for each click.
     """
 
     field: str = "tags"
@@ -55,6 +57,7 @@ class LabelsConfig(Config):
     windows: Annotated[int, Limits(ge=1)] = 1
     items: Annotated[int, Limits(ge=1)] = 30
     tags: Annotated[int, Limits(ge=1)] = 5
+    negatives: Literal["logged", "popularity", "uniform"] = "logged"
     negatives_per_click: Annotated[int, Limits(ge=0)] = 1
 
     @model_validator(mode="after")

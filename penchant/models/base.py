@@ -40,13 +40,15 @@ class Attention:
 class TowerConfig(Config):
     """What every interest model has. fields: those it reads, all of the run if not given; embedding: E; user: U, the
     width of user and tag vectors; hidden: width of the first fully connected layer, 2U if not given; dropout: share of
-    a user's values hidden while training."""
+    a user's values hidden while training; initial_scale: of the tables' first values, which are uniform within
+    ±1/√width times it."""
 
     fields: list[str] | None = None
     embedding: Positive = 16
     user: Positive = 16
     hidden: Positive | None = None
     dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.0
+    initial_scale: Annotated[float, Limits(gt=0)] = 1.0
 
 
 class Interests(nn.Module, ABC):

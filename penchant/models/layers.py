@@ -25,10 +25,10 @@ def activate(values: Tensor, name: Activation) -> Tensor:
             return torch.sigmoid(values)
 
 
-def table(rows: int, width: int) -> nn.Embedding:
-    """A table of vectors, uniform within ±1/√width, row PAD zero and never updated."""
+def table(rows: int, width: int, scale: float = 1.0) -> nn.Embedding:
+    """A table of vectors, uniform within ±scale/√width, row PAD zero and never updated."""
     vectors = nn.Embedding(rows, width, padding_idx=PAD)
-    nn.init.uniform_(vectors.weight, -(width**-0.5), width**-0.5)
+    nn.init.uniform_(vectors.weight, -scale * width**-0.5, scale * width**-0.5)
     with torch.no_grad():
         vectors.weight[PAD] = 0.0
     return vectors

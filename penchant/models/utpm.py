@@ -43,7 +43,8 @@ class Utpm(Interests):
         super().__init__()
         self.config, self.sizes = config, sizes
         names = list(sizes.fields)
-        self.value = nn.ModuleDict({name: table(rows, config.embedding) for name, rows in sizes.fields.items()})
+        scale = config.initial_scale
+        self.value = nn.ModuleDict({name: table(rows, config.embedding, scale) for name, rows in sizes.fields.items()})
         shape = (config.embedding, config.query, config.heads, config.activation)
         units = [Attend(*shape) for _ in range(len(names) + 1)]
         self.within = nn.ModuleDict(dict(zip(names, units[:-1], strict=True)))
@@ -55,7 +56,7 @@ class Utpm(Interests):
         self.cross = _cross(config, width, len(names))
         crossed = self.cross.width if self.cross else 0
         self.tower = Tower(width + crossed, config.hidden or 2 * config.user, config.user, config.activation)
-        self.tag = table(sizes.tags, config.user)
+        self.tag = table(sizes.tags, config.user, scale)
 
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
         batch = hide_values(batch, self.config.dropout) if self.training else batch

@@ -28,9 +28,10 @@ class YouTubeDnn(Interests):
     def __init__(self, config: YouTubeConfig, sizes: Sizes) -> None:
         super().__init__()
         self.config, self.sizes = config, sizes
-        self.value = nn.ModuleDict({name: table(rows, config.embedding) for name, rows in sizes.fields.items()})
+        scale = config.initial_scale
+        self.value = nn.ModuleDict({name: table(rows, config.embedding, scale) for name, rows in sizes.fields.items()})
         self.tower = Tower(len(sizes.fields) * config.embedding, config.hidden or 2 * config.user, config.user)
-        self.tag = table(sizes.tags, config.user)
+        self.tag = table(sizes.tags, config.user, scale)
 
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
         """Every value of a field weighs the same, and so does every field that has one."""

@@ -1,5 +1,6 @@
 """Baselines and the protocol on a planted log."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from penchant.evaluation.protocol import ModelScorer, compare, evaluate, summari
 from penchant.features.shards import Shard
 from penchant.pipeline import Run
 from penchant.training.closed_form import PENALTIES
-from tests.planted import write_planted_run
+from tests.planted import changed, write_planted_run
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +121,49 @@ def test_metrics_of_every_test_user_are_kept(run: Run, tmp_path: Path) -> None:
     kept = pl.read_parquet(run.folder / "metrics.parquet")
     assert set(kept["scorer"].unique()) == {"model", "popularity", "own counts", "own counts, faded", "ridge"}
     assert len(kept) == 5 * run.metrics["samples"]["test"]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same for everybody, without ties."""
+
+    scores_V: torch.Tensor
+
+    def scores(self, _: Shard, rows: slice) -> torch.Tensor:
+        return self.scores_V.expand(rows.stop - rows.start, -1)
+
+
+@pytest.fixture(scope="module")
+def fixed(run: Run) -> Fixed:
+    scores_V = torch.randperm(len(run.tags), generator=torch.Generator().manual_seed(3)).float()
+    return Fixed(scores_V.index_fill(0, torch.tensor([0, 1]), -torch.inf))
+
+
+def test_new_candidates_leave_the_history_out(run: Run, fixed: Fixed, tmp_path: Path) -> None:
+    short = Run.start(changed(run.config, labels={"share": 0.9}), tmp_path / "run", base=run.base)
+    short.prepare()
+    test, tags = short.shards("test"), len(run.tags)
+    expected = {}
+    for shard in test:
+        seen, true = dense(shard, "history.counts", tags) > 0, dense(shard, "truth", tags) > 0
+        for user, known, asked in zip(shard.users, seen, true & ~seen, strict=True):
+            if asked.any():
+                best = np.where(known, -np.inf, fixed.scores_V.numpy()).argsort()[::-1][:3]
+                expected[user] = asked[best].sum() / min(3, asked.sum())
+    assert 0 < len(expected) < sum(map(len, test))
+    new = evaluate(fixed, test, [3], tags, "new").users
+    assert dict(zip(new["user"], new["prec@3"], strict=True)) == pytest.approx(expected)
+
+
+def test_shown_candidates_are_the_tags_of_the_window(run: Run, fixed: Fixed) -> None:
+    test, tags = run.shards("test"), len(run.tags)
+    expected = []
+    for shard in test:
+        true = dense(shard, "truth", tags) > 0
+        for labels, asked in zip(shard.arrays["label.tags"].numpy(), true, strict=True):
+            candidates = np.array(sorted({*labels.ravel().tolist(), *np.flatnonzero(asked)} - {0}))
+            best = candidates[fixed.scores_V.numpy()[candidates].argsort()[::-1][:2]]
+            expected.append(asked[best].sum() / min(2, asked.sum()))
+    shown = evaluate(fixed, test, [2], tags, "shown")
+    np.testing.assert_allclose(shown.users["prec@2"].to_numpy(), expected)
+    assert shown.mean("prec@2") > evaluate(fixed, test, [2], tags).mean("prec@2")

@@ -180,6 +180,23 @@ def test_where_only_clicks_are_known_negatives_are_sampled(tmp_path: Path) -> No
     assert without.manifest["negatives"] == "none"
 
 
+def test_uniform_negatives_replace_the_logged_ones(tmp_path: Path) -> None:
+    log = toy_log(tmp_path, {**EVENTS, "dora": [*EVENTS["dora"][:3], ("i3", False)]})
+    logged = prepare(log, toy_plan({"items": 9}), tmp_path / "logged")
+    assert logged.manifest["negatives"] == "logged"
+    assert [[4, 0], False] in labels_of_test_user(logged)
+    uniform = {"items": 9, "negatives": "uniform", "negatives_per_click": 9}
+    drawn = prepare(log, toy_plan(uniform), tmp_path / "drawn")
+    assert drawn.manifest["negatives"] == "sampled uniformly"
+    assert labels_of_test_user(drawn) == [[[2, 3], True], [[4, 0], False]]
+
+
+def labels_of_test_user(prepared: Prepared) -> list[Any]:
+    found = arrays_of(prepared, "test")
+    pairs = zip(found["label.tags"][0], found["label.clicked"][0], strict=True)
+    return sorted([[tags, clicked] for tags, clicked in pairs if any(tags)], key=lambda pair: not pair[1])
+
+
 def test_by_days_clicks_of_the_test_window_stay_out_of_the_vocabulary(tmp_path: Path) -> None:
     rows = [
         (user, item, NOON + day * DAY_S)
