@@ -72,6 +72,25 @@ def sample_unclicked(
     return unclicked.with_columns(pl.lit(False).alias(CLICKED))
 
 
+def invent_unclicked(
+    label_clicks: pl.DataFrame, tags: Ragged, vocabulary: int, per_click: int, rng: np.random.Generator
+) -> tuple[pl.DataFrame, Ragged]:
+    """Un-clicked items that do not exist: each has as many tags as the click it stands against, drawn uniformly from
+    the `vocabulary` (PAD and UNKNOWN included in its size), so that a frequent tag is seldom among the un-clicked.
+
+    label_clicks: SAMPLE, ENTRY of the clicks in each window. Returns SAMPLE, ENTRY, CLICKED (false), and `tags` with
+    the invented items after the real ones. Source: negative sampling, Mikolov et al., NeurIPS 2013, section 2.2, with
+    the uniform distribution.
+    """
+    wanted = label_clicks.select(pl.all().repeat_by(per_click).explode())
+    lengths = tags.lengths[wanted[ENTRY].to_numpy()]
+    invented = rng.integers(RESERVED, vocabulary, lengths.sum()).astype(tags.values.dtype)
+    offsets = np.concatenate([tags.offsets[:-1], tags.offsets[-1] + offsets_of(lengths)])
+    numbers = pl.Series(ENTRY, len(tags) + np.arange(len(wanted)), pl.Int64)
+    unclicked = wanted.select(SAMPLE, numbers, pl.lit(False).alias(CLICKED))
+    return unclicked, Ragged(offsets, np.concatenate([tags.values, invented]))
+
+
 def _truth(shown: pl.DataFrame, samples: int, tags: Ragged) -> tuple[Ragged, np.ndarray]:
     clicked = shown.filter(CLICKED)
     values, owner = tags.take(clicked[ENTRY].to_numpy())

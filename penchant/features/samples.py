@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from penchant.features.fields import AGE, SAMPLE, columns, pack
-from penchant.features.labels import ENTRY, Labels, make_labels, sample_unclicked
+from penchant.features.labels import ENTRY, Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import write_shard
@@ -96,11 +96,16 @@ class ShardBuilder:
     def _labels(self, rows: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
         tags = self.ids[self.plan.labels.field]
         shown = rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
-        if self.negatives.startswith("sampled"):
-            shown = shown.filter(CLICKED)
-            clicks = rows.filter(CLICKED).select(SAMPLE, ENTRY)
-            negatives = self.plan.labels.negatives_per_click
-            shown = pl.concat([shown, sample_unclicked(clicks, shown.select(SAMPLE, ENTRY), self.lots, negatives, rng)])
+        if self.negatives == "logged":
+            return make_labels(shown, samples, tags, self.plan.labels, rng)
+        shown = shown.filter(CLICKED)
+        asked, per_click = shown.select(SAMPLE, ENTRY), self.plan.labels.negatives_per_click
+        if self.negatives == "invented":
+            size = len(self.vocabularies[self.plan.labels.field])
+            drawn, tags = invent_unclicked(asked, tags, size, per_click, rng)
+        else:
+            drawn = sample_unclicked(rows.filter(CLICKED).select(SAMPLE, ENTRY), asked, self.lots, per_click, rng)
+        shown = pl.concat([shown, drawn])
         return make_labels(shown, samples, tags, self.plan.labels, rng)
 
 
@@ -110,7 +115,8 @@ def _negatives(labels: LabelsConfig, *, logged: bool) -> str:
         return "logged"
     if labels.negatives_per_click == 0:
         return "none"
-    return "sampled uniformly" if labels.negatives == "uniform" else "sampled by popularity"
+    words = {"uniform": "sampled uniformly", "tags": "invented"}
+    return words.get(labels.negatives, "sampled by popularity")
 
 
 def _ids_of(items: pl.DataFrame, source: str, vocabulary: Vocabulary) -> Ragged:

@@ -45,6 +45,7 @@ class LabelsConfig(Config):
     items: K, the most items per window; tags: N, the most tags per item; field: the item field that is predicted.
     negatives: the un-clicked items. "logged": those of the log; where it has none, they are drawn by popularity.
         "popularity", "uniform": drawn so in any case, from items that training users clicked; logged ones are left out.
+        "tags": invented items, whose tags are drawn uniformly from the vocabulary; logged ones are left out.
     negatives_per_click: how many are drawn for each click.
     """
 
@@ -57,7 +58,7 @@ class LabelsConfig(Config):
     windows: Annotated[int, Limits(ge=1)] = 1
     items: Annotated[int, Limits(ge=1)] = 30
     tags: Annotated[int, Limits(ge=1)] = 5
-    negatives: Literal["logged", "popularity", "uniform"] = "logged"
+    negatives: Literal["logged", "popularity", "uniform", "tags"] = "logged"
     negatives_per_click: Annotated[int, Limits(ge=0)] = 1
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.features.labels import Labels, make_labels, sample_unclicked
+from penchant.features.labels import Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.windows import LabelsConfig
 from penchant.schema import PAD, UNKNOWN
@@ -114,6 +114,21 @@ def test_negatives_follow_popularity() -> None:
     drawn = sample_unclicked(clicks, clicks, np.array([0, 3, 1, 0]), 1, np.random.default_rng(0))
     assert len(drawn) == 3000
     assert int((drawn["entry"] == 1).sum()) == pytest.approx(0.75 * 3000, rel=0.04)
+
+
+def test_invented_items_have_as_many_tags_as_the_click_drawn_uniformly() -> None:
+    clicks = pl.DataFrame({"sample": range(3000), "entry": [1] * 3000}, schema={"sample": pl.UInt32, "entry": pl.Int64})
+    tags = Ragged(np.array([0, 1, 3]), np.array([2, 2, 3], np.int32))
+    drawn, longer = invent_unclicked(clicks, tags, 6, 2, np.random.default_rng(0))
+    assert len(drawn) == 6000
+    assert not drawn["clicked"].any()
+    assert drawn["sample"].value_counts()["count"].unique().to_list() == [2]
+    values, owner = longer.take(drawn["entry"].to_numpy())
+    assert (np.bincount(owner) == 2).all()
+    np.testing.assert_allclose(
+        np.bincount(values, minlength=6) / len(values), [0, 0, 0.25, 0.25, 0.25, 0.25], atol=0.02
+    )
+    assert longer.take(np.array([0, 1]))[0].tolist() == [2, 2, 3]
 
 
 def test_without_clicks_by_training_users_there_are_no_negatives() -> None:

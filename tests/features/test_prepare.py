@@ -189,6 +189,12 @@ def test_uniform_negatives_replace_the_logged_ones(tmp_path: Path) -> None:
     drawn = prepare(log, toy_plan(uniform), tmp_path / "drawn")
     assert drawn.manifest["negatives"] == "sampled uniformly"
     assert labels_of_test_user(drawn) == [[[2, 3], True], [[4, 0], False]]
+    invented = prepare(log, toy_plan({"items": 9, "negatives": "tags"}), tmp_path / "invented")
+    assert invented.manifest["negatives"] == "invented"
+    assert [(sum(map(bool, tags)), clicked) for tags, clicked in labels_of_test_user(invented)] == [
+        (2, True),
+        (2, False),
+    ]
 
 
 def labels_of_test_user(prepared: Prepared) -> list[Any]:
