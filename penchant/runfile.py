@@ -1,7 +1,7 @@
 """A run file as typed values: what to read, what to learn from it, how to judge it."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field as Limits
 from pydantic import model_validator
@@ -86,6 +86,24 @@ class RunConfig(Config):
         return Plan(self.features, self.labels, self.users)
 
 
-def load_config(path: Path) -> RunConfig:
-    """The checked run file. Raises ConfigError that names every offending key."""
-    return RunConfig.parse(read_toml(path), origin=str(path))
+def load_config(path: Path, *over: Path) -> RunConfig:
+    """The checked run file. Raises ConfigError that names every offending key.
+
+    over: files of a few keys that change it, one after the other: key by key within a section, a list as a whole.
+    """
+    values = read_toml(path)
+    for change in over:
+        values = _merge(values, read_toml(change))
+    return RunConfig.parse(values, origin=" + ".join(str(file) for file in (path, *over)))
+
+
+def _merge(values: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """
+    >>> _merge({"model": {"heads": 2, "query": 8}, "threads": 1}, {"model": {"heads": 4}, "users": {"fold": 1}})
+    {'model': {'heads': 4, 'query': 8}, 'threads': 1, 'users': {'fold': 1}}
+    """
+    merged = dict(values)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from penchant.config import Config
 from penchant.evaluation.metrics import coverage, hits, interval, ndcg, precision, recall
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard, batch_of
+from penchant.files import aside, read_json, write_json
 from penchant.models.base import Interests
 from penchant.schema import PAD, RESERVED, USER
 
@@ -143,6 +145,25 @@ def _measure(top_BK: np.ndarray, asked: Asked, at: list[int]) -> pl.DataFrame:
     for name, metric in [("prec", precision), ("recall", recall), ("ndcg", ndcg)]:
         measured |= {f"{name}@{k}": pl.Series(metric(hit_BK, asked.size, k)) for k in at}
     return pl.DataFrame(measured)
+
+
+def save_results(path: Path, results: dict[str, Result], asked: Any) -> None:
+    """Every user's metrics by scorer, `path`, and beside it as JSON the coverage and `asked`, what they answer."""
+    write_json(path.with_suffix(".json"), {"asked": asked, "coverage": {n: r.coverage for n, r in results.items()}})
+    frames = [result.users.with_columns(scorer=pl.lit(name)) for name, result in results.items()]
+    with aside(path) as temporary:
+        pl.concat(frames).write_parquet(temporary)
+
+
+def load_results(path: Path, asked: Any) -> dict[str, Result] | None:
+    """What `save_results` wrote, or None where it is not there or answers something else."""
+    if not path.exists():
+        return None
+    said = read_json(path.with_suffix(".json"))
+    if said["asked"] != asked:
+        return None
+    parts = pl.read_parquet(path).partition_by("scorer", as_dict=True, include_key=False, maintain_order=True)
+    return {str(name): Result(frame, said["coverage"][name]) for (name,), frame in parts.items()}
 
 
 def summarize(result: Result) -> dict[str, dict[str, float]]:

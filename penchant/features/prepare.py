@@ -36,7 +36,7 @@ def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Pr
     refuse_unfit(log, plan)
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
-        for part in ("plan.json", *SPLITS, "vocabulary", "manifest.json"):
+        for part in ("plan.json", *SPLITS, "vocabulary", "manifest.json", "baselines.parquet"):
             remove(folder / part)
         write_json(folder / "plan.json", fingerprint)
     if not (folder / "manifest.json").exists():

@@ -167,3 +167,16 @@ def test_shown_candidates_are_the_tags_of_the_window(run: Run, fixed: Fixed) -> 
     shown = evaluate(fixed, test, [2], tags, "shown")
     np.testing.assert_allclose(shown.users["prec@2"].to_numpy(), expected)
     assert shown.mean("prec@2") > evaluate(fixed, test, [2], tags).mean("prec@2")
+
+
+def test_baselines_are_measured_once_for_the_data_and_again_for_other_questions(run: Run, tmp_path: Path) -> None:
+    model = changed(run.config, training={"epochs": 1})
+    first = Run.start(model, tmp_path / "run", base=run.base)
+    kept = first.prepare().folder / "baselines.parquet"
+    first.train()
+    found, measured = first.evaluate()["scores"], kept.stat().st_mtime_ns
+    assert Run.open(first.folder).evaluate()["scores"] == found
+    assert kept.stat().st_mtime_ns == measured
+    other = Run(first.folder, changed(model, evaluation={"at": [4]}), first.base)
+    assert "prec@4" in other.evaluate()["scores"]["popularity"]
+    assert kept.stat().st_mtime_ns > measured
