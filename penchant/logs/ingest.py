@@ -100,7 +100,7 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Repo
     _refuse_too_many_rejected(tally, limit)
     settled = []
     for bucket in range(tally["buckets"]):
-        settled.append(_settle(folder, bucket, tally["files"], items))
+        settled.append(_settle(folder, bucket, tally["files"], items, tables.events.items_with))
         report(Progress("sort", bucket + 1, tally["buckets"]))
     _gather_rejected(folder)
     summary = _summary(tally, settled, items, users, tables)
@@ -196,12 +196,15 @@ def _refuse_too_many_rejected(tally: dict[str, object], limit: float) -> None:
         )
 
 
-def _settle(folder: Path, bucket: int, files: list[str], items: pl.DataFrame) -> dict[str, object]:
-    """Sort one bucket, set its repeats aside, write it and return what it holds."""
+def _settle(
+    folder: Path, bucket: int, files: list[str], items: pl.DataFrame, items_with: str | None
+) -> dict[str, object]:
+    """Sort one bucket, leave out what is not wanted, set its repeats aside, write it and return what it holds."""
     done = folder / "events" / f"{bucket:05}.parquet"
     counted = folder / "events" / f"{bucket:05}.json"
     if not counted.exists():
-        rows = pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows")
+        all_rows = pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows")
+        rows = _of_wanted_items(all_rows, items, items_with)
         backwards = _backwards(rows)
         rows = rows.sort(USER, TIME, ITEM, CLICKED, FILE, ROW, descending=[False] * 3 + [True] + [False] * 2)
         repeated = ~pl.struct(USER, TIME, ITEM).is_first_distinct()
@@ -213,8 +216,15 @@ def _settle(folder: Path, bucket: int, files: list[str], items: pl.DataFrame) ->
         with aside(folder / "rejected" / f"{bucket:05}.parquet") as path:
             repeats = rows.filter("repeated").select(names, ROW, pl.lit(REPEATED).alias(REASON))
             repeats.write_parquet(path)
-        write_json(counted, {**_count(events, items), "repeated": len(repeats), "backwards": backwards})
+        more = {"repeated": len(repeats), "backwards": backwards, "unwanted": len(all_rows) - len(rows)}
+        write_json(counted, {**_count(events, items), **more})
     return dict(read_json(counted))
+
+
+def _of_wanted_items(rows: pl.DataFrame, items: pl.DataFrame, items_with: str | None) -> pl.DataFrame:
+    if items_with is None:
+        return rows
+    return rows.join(items.filter(pl.col(items_with).list.len() > 0), on=ITEM, how="semi", maintain_order="left")
 
 
 def _backwards(rows: pl.DataFrame) -> int:
@@ -276,7 +286,7 @@ def _summary(
     rejected = {**tally["reasons"], REPEATED: totals.pop("repeated")}  # type: ignore[dict-item]
     return {
         "rows": tally["rows"],
-        "left_out": tally["left_out"],
+        "left_out": int(str(tally["left_out"])) + totals.pop("unwanted"),
         "buckets": tally["buckets"],
         "time_unit": tally["time_unit"],
         "first": frame["first"].min(),

@@ -1,6 +1,7 @@
 """The tables beside the log, of items and of users: each field becomes a list of texts per item or user."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -32,14 +33,16 @@ def read_items(tables: Tables, base: Path, left_out: LeftOut) -> pl.DataFrame:
 def read_users(table: UsersTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     """One row per user: USER and a list of texts per field (one value, or none)."""
     frame = _read_all(table.files, base, [table.user, *table.fields.values()])
-    lists = [_as_list(frame, column, None).alias(name) for name, column in table.fields.items()]
+    lists = [_as_list(frame, column).alias(name) for name, column in table.fields.items()]
     users = frame.select(as_id(frame, table.user).alias(USER), *lists)
     return _one_row_each(_whole_rows(users, [USER], "users: no id", left_out), USER)
 
 
 def _items_table(table: ItemsTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     frame = _read_all(table.files, base, [table.item, *table.fields.values()])
-    lists = [_as_list(frame, column, table.separator).alias(name) for name, column in table.fields.items()]
+    lists = [
+        _as_list(frame, column, table.separator, table.without).alias(name) for name, column in table.fields.items()
+    ]
     items = frame.select(as_id(frame, table.item).alias(ITEM), *lists)
     return _one_row_each(_whole_rows(items, [ITEM], "items: no id", left_out), ITEM)
 
@@ -82,8 +85,8 @@ def _names(table: NamesTable, base: Path) -> pl.DataFrame:
     return names.drop_nulls().unique("value", keep="first", maintain_order=True)
 
 
-def _as_list(frame: pl.DataFrame, column: str, separator: str | None) -> pl.Expr:
-    """The column as a list of texts without empty ones and repeats, order kept."""
+def _as_list(frame: pl.DataFrame, column: str, separator: str | None = None, without: Sequence[str] = ()) -> pl.Expr:
+    """The column as a list of texts without empty ones, those in `without` and repeats, order kept."""
     dtype = frame.schema[column]
     if isinstance(dtype, pl.List | pl.Array):
         values = pl.col(column).cast(pl.List(pl.String))
@@ -92,7 +95,8 @@ def _as_list(frame: pl.DataFrame, column: str, separator: str | None) -> pl.Expr
     else:
         values = pl.concat_list(pl.col(column).cast(pl.String))
     values = values.list.eval(pl.element().str.strip_chars())
-    return values.list.eval(pl.element().filter(pl.element().str.len_bytes() > 0)).list.unique(maintain_order=True)
+    said = (pl.element().str.len_bytes() > 0) & ~pl.element().is_in(list(without))
+    return values.list.eval(pl.element().filter(said)).list.unique(maintain_order=True)
 
 
 def _read_all(files: str | list[str], base: Path, columns: list[str]) -> pl.DataFrame:

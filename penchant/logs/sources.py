@@ -15,7 +15,8 @@ def movielens(folder: Path) -> Tables:
     """MovieLens: the Parquet tables of latest-small, 100K and 1M, or the CSV files of 20M and 25M.
 
     Tags: the three that most users gave a film, of the tags that at least eight films have (1M); the tag genome's three
-    of highest relevance (20M and 25M); genres where there is nothing better (100K); user tags (latest-small).
+    of highest relevance (20M and 25M, without ratings of films that have none); genres where there is nothing better
+    (100K); user tags (latest-small).
     """
     if (folder / "interactions.parquet").exists():
         return _movielens_1m(folder)
@@ -81,6 +82,7 @@ SOURCES: dict[str, Callable[[Path], Tables]] = {
 }
 
 _POSITION = {"time_unit": "position"}
+_NO_GENRE = "(no genres listed)"
 _DEMOGRAPHICS = {
     "files": "users.parquet",
     "user": "user_id",
@@ -143,7 +145,9 @@ def _movielens_latest(folder: Path) -> Tables:
 
 
 def _movielens_csv(folder: Path) -> Tables:
-    items = {"files": "movies.csv", "item": "movieId", "fields": {"genres": "genres", "title": "title"}}
+    events = _grouplens_events("ratings.csv")
+    fields = {"genres": "genres", "title": "title"}
+    items = {"files": "movies.csv", "item": "movieId", "fields": fields, "separator": "|", "without": [_NO_GENRE]}
     if (folder / "genome-scores.csv").exists():
         tags: dict[str, Any] = {
             "field": "tags",
@@ -154,11 +158,10 @@ def _movielens_csv(folder: Path) -> Tables:
             "top": 3,
             "names": {"files": "genome-tags.csv", "value": "tagId", "name": "tag"},
         }
+        events["items_with"] = "tags"
     else:
         tags = _grouplens_tags("tags.csv")
-    return _tables(
-        folder, events=_grouplens_events("ratings.csv"), items={**items, "separator": "|"}, item_values=[tags]
-    )
+    return _tables(folder, events=events, items=items, item_values=[tags])
 
 
 def _grouplens_events(file: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class EventsTable(Config):
     time_unit: unit of a numeric time; "position" for a place in the user's history without a clock.
     clicked: the column that says so (true/false, 1/0), or a rating with the two thresholds below;
         without it, every row is a click.
+    items_with: a field of the items; events of items without a value of it are left out, and counted.
     """
 
     files: Files
@@ -37,6 +38,7 @@ class EventsTable(Config):
     clicked: str | None = None
     clicked_at_least: float | None = None
     not_clicked_at_most: float | None = None
+    items_with: str | None = None
 
     @model_validator(mode="after")
     def _thresholds_come_with_a_column(self) -> Self:
@@ -60,12 +62,14 @@ class ItemsTable(Config):
     """A row per item. `fields`: name of the field → its column, a value or a list of values.
 
     separator: where a list is written as one text, such as "Action|Comedy".
+    without: values that stand for none, such as "(no genres listed)".
     """
 
     files: Files
     item: str
     fields: dict[str, str]
     separator: str | None = None
+    without: list[str] = []
 
 
 class ItemValuesTable(Config):
@@ -121,6 +125,9 @@ class Tables(Config):
         for name in names:
             if name in RESERVED_NAMES or not re.fullmatch(r"[\w-]+", name):
                 raise ValueError(f"a field cannot be called {name!r}; give it another name of letters, digits, _ and -")
+        wanted = self.events.items_with
+        if wanted is not None and wanted not in self.item_fields:
+            raise ValueError(f"items_with = {wanted!r} is no field of the items; those are {self.item_fields}")
         return self
 
     @property

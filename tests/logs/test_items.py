@@ -50,6 +50,17 @@ def test_a_separated_text_is_a_list_in_every_field(tmp_path: Path) -> None:
     }
 
 
+def test_a_value_that_stands_for_none_is_left_away(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("id,genres\nq,Action|none\nr,none\ns,None\n")
+    table = {"files": "items.csv", "item": "id", "fields": {"g": "genres"}, "separator": "|", "without": ["none"]}
+    assert items_of(tmp_path, items=table) == {"q": {"g": ["Action"]}, "r": {"g": []}, "s": {"g": ["None"]}}
+
+
+def test_a_rule_about_a_field_that_no_item_has_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"items_with = 'tags' is no field of the items; those are \[\]"):
+        Tables.parse({"events": {**EVENTS, "items_with": "tags"}}, origin="test")
+
+
 def test_without_a_separator_a_text_is_one_value(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("id,title\nq,Action|Comedy\n")
     table = {"files": "items.csv", "item": "id", "fields": {"title": "title"}}

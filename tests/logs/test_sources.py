@@ -14,10 +14,12 @@ from penchant.logs.propose import known_source, source_toml
 from penchant.logs.read import require_columns
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, find_files
+from penchant.pipeline import Run
 from penchant.runfile import EXAMPLES, load_config
 from tests.logs.logs_on_disk import all_events
 
 PublicData = Callable[[str], Path]
+ROOT = Path(__file__).parents[2]
 
 
 def log_of(source: str, data: Path, folder: Path) -> Log:
@@ -81,16 +83,15 @@ def test_movielens_csv_gives_clicks_genres_titles_and_the_three_best_genome_tags
     write_genome(tmp_path)
     log = log_of("movielens", tmp_path, tmp_path)
     assert all_events(log).rows() == [
-        ("1", "3", 1147868828.0, False),
         ("1", "1", 1147880044.0, True),
-        ("2", "3", 1141415790.0, False),
         ("2", "1", 1141415820.0, True),
     ]
-    assert log.found["left_out"] == 1
+    # A rating between the thresholds, and two of a film without the genome.
+    assert log.found["left_out"] == 3
     assert log.items().rows() == [
         ("1", ["Adventure", "Animation", "Comedy"], ["Toy Story (1995)"], ["animation, computer", "pixar", "toys"]),
         ("2", ["Comedy", "Drama"], ["American President, The (1995)"], ["007", "animation, computer", "toys"]),
-        ("3", ["(no genres listed)"], ['"Great Performances" Cats (1998)'], []),
+        ("3", [], ['"Great Performances" Cats (1998)'], []),
     ]
 
 
@@ -178,3 +179,57 @@ def test_globo_has_the_files_and_columns_of_its_mapping(public_data: PublicData)
 @pytest.mark.parametrize("name", ["s3rec-toys_and_games"])
 def test_sets_of_the_same_layout_are_recognised(name: str, public_data: PublicData) -> None:
     require_all_columns(known_tables("s3rec", public_data(name)))
+
+
+def write_made_up_20m(folder: Path) -> None:
+    """MovieLens 20M in small: 60 users, 40 films, every other one of them liked, the third disliked, the rest between.
+
+    Film 39 has no genome row and no genre, film 38 is IMAX; film f has tags f % 5, f % 5 + 1 and f % 5 + 2 above all.
+    """
+    genres = {38: "Action|IMAX", 39: "(no genres listed)"}
+    films = "".join(f'{film},"Film, The {film} (1999)",{genres.get(film, "Drama|Comedy")}\n' for film in range(40))
+    (folder / "movies.csv").write_text("movieId,title,genres\n" + films)
+    ratings = [
+        f"{user},{film},{[4.5, 1.0, 3.5, 2.5][place % 4]},{1_100_000_000 + 60 * place}\n"
+        for user in range(60)
+        for place, film in enumerate((7 * place + user) % 40 for place in range(40))
+    ]
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + "".join(ratings))
+    relevance = [
+        f"{film},{tag},{0.9 - 0.1 * (tag - film % 5) if film % 5 <= tag < film % 5 + 3 else 0.01 * tag:.5f}\n"
+        for film in range(39)
+        for tag in range(12)
+    ]
+    (folder / "genome-scores.csv").write_text("movieId,tagId,relevance\n" + "".join(relevance))
+    (folder / "genome-tags.csv").write_text("tagId,tag\n" + "".join(f"{tag},tag {tag:02}\n" for tag in range(12)))
+    (folder / "tags.csv").write_text("userId,movieId,tag,timestamp\n1,1,not of the genome,1\n")
+    (folder / "links.csv").write_text("movieId,imdbId,tmdbId\n1,0114709,862\n")
+
+
+def test_the_run_file_of_the_paper_reads_20m_as_the_paper_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ml-20m").mkdir()
+    write_made_up_20m(tmp_path / "ml-20m")
+    monkeypatch.setenv("PENCHANT_DATA", str(tmp_path))
+    run = Run.start(ROOT / "configs" / "movielens-20m.toml", tmp_path / "run")
+    log = run.check()
+    found = log.found
+    assert (found["rows"], found["users"], found["rejected"]) == (2_400, 60, {})
+    assert (found["events"], found["clicked"], found["left_out"]) == (1_755, 1_170, 645)
+    items = {row.pop("item"): row for row in log.items().rows(named=True)}
+    assert items["12"]["tags"] == ["tag 02", "tag 03", "tag 04"]
+    assert items["12"]["title"] == ["Film, The 12 (1999)"]
+    assert items["38"]["genres"] == ["Action", "IMAX"]
+    assert items["39"]["tags"] == []
+    prepared = run.prepare()
+    assert set(run.tags.values) == {f"tag {tag:02}" for tag in range(7)}
+    genres = set(prepared.vocabulary("genres").values)
+    assert genres == {"Action", "Comedy", "Drama", "IMAX"}
+    assert prepared.manifest["negatives"] == "logged"
+    assert sum(len(shard.users) for shard in run.shards("test")) in range(6, 19)
+    for shard in run.shards("train"):
+        assert shard.arrays["label.tags"].shape[1:] == (10, 3)
+        assert (shard.arrays["label.tags"] > 0).any(2).sum(1).max() == 6
+        assert {shard.arrays[f"{name}.ids"].shape[1] for name in ("tags", "genres")} == {10}
+    assert run.config.training.loss == "joint"
+    sizes = (run.config.model.embedding, run.config.model.user, run.config.evaluation.at)
+    assert sizes == (16, 16, [1, 2, 3])
