@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 import penchant
 from penchant import terminal
 from penchant.cli import app, main
+from penchant.errors import ConfigError
 from penchant.pipeline import Run
 from tests.planted import write_planted_log, write_planted_run
 
@@ -121,6 +122,24 @@ def test_hostile_names_are_drawn_as_they_are(tmp_path: Path) -> None:
     call("run", path, "--out", tmp_path / "run")
     assert "[red]t0[/]-" in call("profile", tmp_path / "run", "u000").output
     assert "[red]t0[/]-" in call("explain", tmp_path / "run", "u000").output
+
+
+def test_later_files_change_keys_of_the_run_file(tmp_path: Path) -> None:
+    path, over = write_planted_run(tmp_path), tmp_path / "over"
+    over.mkdir()
+    (over / "wide.toml").write_text("[model]\nuser = 12\n", encoding="utf-8")
+    (over / "joint.toml").write_text('[training]\nloss = "joint"\n', encoding="utf-8")
+    said = call("check", path, over / "wide.toml").output
+    assert f"penchant run {path} {over / 'wide.toml'}" in " ".join(said.split())
+    call("prepare", path, over / "wide.toml", over / "joint.toml", "--out", tmp_path / "run")
+    config = Run.open(tmp_path / "run").config
+    assert (config.model.user, config.model.embedding) == (12, 8)
+    assert (config.training.loss, config.training.batch) == ("joint", 8)
+    (over / "wide.toml").write_text("[model]\nwidth = 12\n", encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"run\.toml \+ .*wide\.toml: unknown key 'model\.utpm\.width'|'model\.width'"
+    ):
+        call("check", path, over / "wide.toml")
 
 
 @pytest.mark.parametrize(
