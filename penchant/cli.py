@@ -1,5 +1,7 @@
 """The command line: each command is one call of the pipeline, and a drawing of what came back."""
 
+import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +13,22 @@ import penchant
 from penchant import terminal
 from penchant.errors import ConfigError, PenchantError
 from penchant.files import aside
+from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
-from penchant.pipeline import Run, run
-from penchant.runfile import EXAMPLES
-from penchant.terminal import bars, console, show_explanation, show_found, show_metrics, show_next, show_profile
+from penchant.pipeline import Run, report_on, run
+from penchant.runfile import EXAMPLES, load_config
+from penchant.simulation.config import Rule, SimulationConfig
+from penchant.simulation.simulate import simulate as simulate_feed
+from penchant.terminal import (
+    bars,
+    console,
+    show_explanation,
+    show_found,
+    show_metrics,
+    show_next,
+    show_profile,
+    show_verdicts,
+)
 
 app = typer.Typer(
     help="Click logs into interest: explainable tag profiles for every user.\n\n"
@@ -29,7 +43,10 @@ app = typer.Typer(
 INTERRUPTED = 130
 """The exit status after Ctrl-C."""
 
-RunFile = Annotated[Path, typer.Argument(help="The run file, see penchant init.", metavar="RUN.toml")]
+RunFiles = Annotated[
+    list[Path],
+    typer.Argument(help="The run file, see penchant init; then files that change some keys.", metavar="RUN.toml..."),
+]
 Folder = Annotated[Path, typer.Argument(help="The run folder, such as runs/demo.", metavar="RUN")]
 Out = Annotated[Path, typer.Option("--out", help="The folder to write to; the same again goes on where it stopped.")]
 User = Annotated[str, typer.Argument(help="The user's id, as in the log.", metavar="USER")]
@@ -56,20 +73,21 @@ def init(
 
 
 @app.command()
-def check(file: RunFile) -> None:
+def check(files: RunFiles) -> None:
     """Read the tables and report what is in them, before anything long starts."""
     with tempfile.TemporaryDirectory() as folder:
         with bars() as report:
-            log = Run.start(file, Path(folder)).check(report)
+            log = Run.start(load_config(*files), Path(folder), base=files[0].parent).check(report)
         show_found(log.found)
-    console.print(f"Good to go: [cyan]penchant run {file} --out runs/{file.stem}[/cyan]")
+    written = " ".join(str(file) for file in files)
+    console.print(f"Good to go: [cyan]penchant run {written} --out runs/{files[-1].stem}[/cyan]")
 
 
 @app.command(name="run")
-def run_all(file: RunFile, out: Out) -> None:
+def run_all(files: RunFiles, out: Out) -> None:
     """Everything: check, prepare, train, evaluate, profile. Stopped at any moment, the same command goes on."""
     with bars() as report:
-        finished = run(file, out, report=report)
+        finished = run(load_config(*files), out, base=files[0].parent, report=report)
     _show_run(finished)
 
 
@@ -81,11 +99,27 @@ def demo(out: Out = Path("runs/demo")) -> None:
     _show_run(finished)
 
 
+@app.command(name="fetch")
+def fetch_set(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(DATA_SETS)}.", metavar="NAME")],
+    to: Annotated[Path, typer.Option("--to", help="Where data sets are kept, each in its folder.")] = Path("data"),
+) -> None:
+    """Download a public data set, checked against its SHA-256. Stopped at any moment, the same command goes on."""
+    data = known_set(name)
+    there = is_whole(data, to)
+    with bars() as report:
+        folder = fetch(data, to, report=report)
+    done = "there already" if there else "fetched and checked"
+    told = f"{folder} is {done}; its terms of use are in README.txt."
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Next: [cyan]{escape(_after_fetch(name, folder))}[/cyan]", highlight=False, soft_wrap=True)
+
+
 @app.command()
-def prepare(file: RunFile, out: Out) -> None:
+def prepare(files: RunFiles, out: Out) -> None:
     """Only check the tables and prepare vocabularies, features and labels."""
     with bars() as report:
-        prepared = Run.start(file, out).prepare(report)
+        prepared = Run.start(load_config(*files), out, base=files[0].parent).prepare(report)
     for name, value in prepared.manifest.items():
         console.print(f"{name}: {value}")
     console.print(f"Next: [cyan]penchant train {out}[/cyan]")
@@ -133,6 +167,40 @@ def explain(
     show_explanation(Run.open(folder).explain(user, tag))
 
 
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="The folder to write to; the same again goes on where it stopped.")],
+    users: Annotated[int, typer.Option(help="How many users.")] = 1_000,
+    tags: Annotated[int, typer.Option(help="How many tags.")] = 1_000,
+    items: Annotated[int, typer.Option(help="How many articles.")] = 20_000,
+    days: Annotated[int, typer.Option(help="Length of the log.")] = 30,
+    rule: Annotated[Rule, typer.Option(help="What decides a click: all tags of the article, or one.")] = "sum",
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Write the log of a feed whose users' interests are known; their truth lies beside it (docs/simulation.md)."""
+    said = {"users": users, "tags": tags, "items": items, "days": days, "rule": rule, "seed": seed}
+    config = SimulationConfig.parse(said, origin="simulate")
+    with bars() as report:
+        feed = simulate_feed(config, out, processes=os.cpu_count() or 1, report=report)
+    terminal.show_feed(feed)
+
+
+@app.command(name="report")
+def report_page(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Evaluated run folders; the first is the reference.", metavar="RUN...")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder for report.html and report.json.")] = Path("report"),
+) -> None:
+    """Compare runs on one page: scores, curves, calibration, attention, hyper-parameters; and the same as JSON."""
+    with bars() as progress:
+        numbers = report_on(folders, out, report=progress)
+    show_verdicts(numbers)
+    console.print(
+        f"The page is [bold]{escape(str(out / 'report.html'))}[/bold], its numbers are beside it in report.json"
+    )
+
+
 @app.callback(invoke_without_command=True)
 def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
@@ -140,6 +208,14 @@ def _version(
     if version:
         console.print(penchant.__version__)
         raise typer.Exit
+
+
+def _after_fetch(name: str, folder: Path) -> str:
+    """The command that uses a data set: its run file if it has one here, or else a new one."""
+    recipe = Path("configs") / f"{name}.toml"
+    if recipe.exists():
+        return f"PENCHANT_DATA={shlex.quote(str(folder.parent.resolve()))} penchant run {recipe} --out runs/{name}"
+    return f"penchant init {shlex.quote(str(folder))} --out {name}.toml"
 
 
 def _show_run(finished: Run) -> None:

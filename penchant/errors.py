@@ -35,3 +35,7 @@ class UnknownTagError(PenchantError):
 
 class DiskFullError(PenchantError):
     """The disk filled up in the middle of a step; what was finished is kept, nothing half-written is."""
+
+
+class ReportError(PenchantError):
+    """The runs given to a report cannot be read, or cannot stand on one page as they are."""

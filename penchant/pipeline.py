@@ -3,8 +3,10 @@
 Every step can be called alone; each keeps what is finished and goes on from there.
 """
 
+import datetime
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +15,21 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import torch
+from pydantic import ValidationError
 
 import penchant
-from penchant.errors import ConfigError, MissingStepError, UnknownUserError
+from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
 from penchant.evaluation.baselines import make_baselines
-from penchant.evaluation.protocol import ModelScorer, Result, compare, evaluate, summarize
+from penchant.evaluation.calibration import calibrate
+from penchant.evaluation.protocol import (
+    ModelScorer,
+    Result,
+    compare,
+    evaluate,
+    load_results,
+    save_results,
+    summarize,
+)
 from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
@@ -29,6 +41,10 @@ from penchant.models.catalog import build_model
 from penchant.profiles.build import Names, build_profiles
 from penchant.profiles.explain import Explanation, Profile, describe, explain
 from penchant.progress import Progress, Report, quiet
+from penchant.report.build import Examples, gather, with_examples
+from penchant.report.facts import read_facts
+from penchant.report.numbers import Numbers
+from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import CLICKED, ITEM, TIME, USER
 from penchant.training.checkpoint import Identity
@@ -47,6 +63,21 @@ def run(config: RunConfig | Path | str, out: Path | str, *, base: Path | None = 
     started.evaluate(report)
     started.build_profiles(report)
     return started
+
+
+def report_on(folders: Sequence[Path], out: Path, *, report: Report = quiet) -> Numbers:
+    """One page about evaluated runs, `out`/report.html, and its numbers as report.json."""
+    facts = []
+    for number, folder in enumerate(folders):
+        facts.append(read_facts(folder, Run.open(folder).config.model_dump(mode="json")))
+        report(Progress("read", number + 1, len(folders)))
+    numbers = gather(facts)
+    examples = {
+        data.attended_run: Run.open(data.attended_run).examples() for data in numbers.data_sets if data.attended_run
+    }
+    numbers = with_examples(numbers, examples)
+    write_report(numbers, out)
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -75,15 +106,21 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str) -> "Run":
-        """A run that was begun earlier. Raises MissingStepError where there is none."""
+        """A run that was begun earlier. MissingStepError where there is none, ConfigError where it is damaged."""
         folder = Path(folder)
         if folder.is_file():
             raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
         if not (folder / "config.json").exists():
             raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
-        said = read_json(folder / "config.json")
-        config = RunConfig.model_validate_json(_as_json(said["config"]))
-        return cls(folder, config, Path(said["base"]))
+        try:
+            said = read_json(folder / "config.json")
+            config = RunConfig.model_validate_json(_as_json(said["config"]))
+            return cls(folder, config, Path(said["base"]))
+        except (ValueError, KeyError, TypeError) as error:
+            told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
+            raise ConfigError(
+                f"{folder / 'config.json'} is damaged, or of another version: {told}; begin the run again"
+            ) from None
 
     # Steps, in order.
 
@@ -103,7 +140,7 @@ class Run:
     def train(self, report: Report = quiet) -> Interests:
         """The trained model; training that was stopped goes on."""
         torch.manual_seed(self.config.training.seed)
-        model = build_model(self.config.model, self._model_sizes)
+        model = build_model(self.config.model, self.model_sizes)
         valid, tags = self.shards("valid"), self._sizes.tags
 
         def validate(model: Interests) -> float:
@@ -120,22 +157,24 @@ class Run:
 
     def evaluate(self, report: Report = quiet) -> dict[str, Any]:
         """Metrics of the model and of every baseline on test users, written to metrics.json."""
-        at, tags, test = self.config.evaluation.at, self._sizes.tags, self.shards("test")
-        scorers = {"model": ModelScorer(self.model)}
-        baselines = make_baselines(self.tags, self.shards("train"), self.shards("valid"), report)
-        results = {name: evaluate(scorer, test, at, tags) for name, scorer in {**scorers, **baselines}.items()}
+        asked, tags, test = self.config.evaluation, self._sizes.tags, self.shards("test")
+        own = evaluate(ModelScorer(self.model), test, asked.at, tags, asked.candidates)
+        baselines = self._baselines(report)
+        results = {"model": own, **baselines}
         self._keep_users(results)
         metrics = {
             "model": {"name": self.config.model.name, "share": getattr(self.model, "gain", None)},
             "made": {
                 "version": penchant.__version__,
                 "commit": _commit(),
+                "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "negatives": self.prepared.manifest["negatives"],
             },
             "samples": self.prepared.manifest["samples"],
             "scores": {name: summarize(result) for name, result in results.items()},
-            "model_minus": {name: compare(results["model"], results[name]) for name in baselines},
+            "model_minus": {name: compare(own, result) for name, result in baselines.items()},
             "learning_curve": read_metrics(self.folder / "model"),
+            "calibration": calibrate(self.model, test, self.config.training.loss, log_odds=self.config.linear is None),
         }
         write_json(self.folder / "metrics.json", metrics)
         return metrics
@@ -213,6 +252,17 @@ class Run:
         order = np.argsort(np.abs(shard.history.lengths - np.median(shard.history.lengths)), kind="stable")
         return str(shard.users[int(order[0])])
 
+    def examples(self) -> Examples:
+        """Profiles of three test users with few, a middling number of, and many tags, or why there are none."""
+        try:
+            shards = self.shards("test")
+            order = np.argsort(np.concatenate([shard.history.lengths for shard in shards]), kind="stable")
+            users = pl.concat([shard.users for shard in shards])
+            places = dict.fromkeys(round(share * (len(order) - 1)) for share in (0.1, 0.5, 0.9))
+            return Examples([self.profile(users[int(order[place])]) for place in places])
+        except PenchantError as error:
+            return Examples(reason=str(error))
+
     def _of_user(self, user: str) -> tuple[Batch, Profile]:
         shards = self.shards("latest")
         shard = shards[_bucket(user, len(shards))]
@@ -262,14 +312,14 @@ class Run:
         )
 
     @cached_property
-    def _model_sizes(self) -> Sizes:
+    def model_sizes(self) -> Sizes:
         """What the model itself reads: all fields, or those its config names."""
         chosen = self.config.model.fields or self.config_fields
         fields = {name: self._sizes.fields[name] for name in chosen}
         return Sizes(fields, self._sizes.tags, tuple(name for name in self._sizes.tag_fields if name in fields))
 
     def _load_model(self) -> Interests:
-        model = build_model(self.config.model, self._model_sizes)
+        model = build_model(self.config.model, self.model_sizes)
         load_weights(self.folder / "model", model, self._identity)
         if self.config.linear:
             model = load_linear_path(self.folder / "model", model, self.config.linear, self._identity)
@@ -282,6 +332,19 @@ class Run:
         linear = self.config.linear.model_dump(mode="json") if self.config.linear else None
         training = {"data": plan, "linear": linear, **self.config.training.model_dump(mode="json")}
         return Identity(self.config.model.model_dump_json(), _as_json(fingerprints), _as_json(training))
+
+    def _baselines(self, report: Report) -> dict[str, Result]:
+        """How every baseline does on test users; measured once for the data, whatever models are trained on it."""
+        wanted, path = self.config.evaluation, self.prepared.folder / "baselines.parquet"
+        asked = {"version": penchant.__version__, **wanted.model_dump(mode="json")}
+        kept = load_results(path, asked)
+        if kept is not None:
+            return kept
+        scorers = make_baselines(self.tags, self.shards("train"), self.shards("valid"), report)
+        test, size = self.shards("test"), self._sizes.tags
+        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in scorers.items()}
+        save_results(path, results, asked)
+        return results
 
     def _keep_users(self, results: dict[str, Result]) -> None:
         """Every user's metrics, so that runs can be compared user by user."""
@@ -299,6 +362,11 @@ class Run:
 
 def _bucket(user: str, buckets: int) -> int:
     return int(bucket_of(pl.Series([user]), buckets)[0])
+
+
+def _problems(error: Exception) -> list[Any]:
+    """What a value of the run file is reproached with, if it is that."""
+    return list(error.errors()) if isinstance(error, ValidationError) else []
 
 
 def _as_json(value: Any) -> str:

@@ -20,7 +20,9 @@ from rich.table import Table
 from penchant import progress
 from penchant.logs.ingest import REPEATED
 from penchant.profiles.explain import Explanation, Profile, TagPreference
+from penchant.report.numbers import Numbers
 from penchant.schema import ITEM, TIME
+from penchant.simulation.simulate import Feed
 
 BAR = 24
 LEAST_EFFECT = 0.0005
@@ -243,12 +245,36 @@ def show_explanation(why: Explanation, *, most: int = 8) -> None:
     console.print("[dim]Effects do not add up to the preference: what one value tells, another may tell too.[/dim]")
 
 
+def show_feed(feed: Feed) -> None:
+    """What was simulated, and the command that learns from it."""
+    console.print(f"{feed.impressions:,} impressions, {feed.clicks / feed.impressions:.1%} clicked; the truth is in")
+    console.print(f"[bold]{feed.folder / 'truth'}[/bold]. Try next:", highlight=False, soft_wrap=True)
+    words = f"run {feed.run_file} --out runs/{feed.folder.resolve().name}"
+    console.print(f"  [cyan]{escape(_program())} {escape(words)}[/cyan]", soft_wrap=True)
+
+
+def show_verdicts(numbers: Numbers) -> None:
+    """What a report says in words, and why a section of it is left out."""
+    several = len(numbers.data_sets) > 1
+    for number, data in enumerate(numbers.data_sets, 1):
+        if several:
+            console.print(f"[bold]Data set {number}[/bold], configurations: {len(data.groups)}")
+        for sentence in data.verdict:
+            console.print(escape(sentence), highlight=False, soft_wrap=True)
+        for section, reason in data.missing.items():
+            console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
+
+
 def show_next(folder: Path, user: str) -> None:
     """Where everything is and what to try."""
     console.print(f"\nThe run is in [bold]{folder}[/bold]: metrics.json, profiles/*.parquet, model/. Try next:")
-    penchant = "penchant" if shutil.which("penchant") else os.path.relpath(sys.argv[0])
     for words in (f"profile {folder} {user}", f"explain {folder} {user}"):
-        console.print(f"  [cyan]{escape(penchant)} {escape(words)}[/cyan]")
+        console.print(f"  [cyan]{escape(_program())} {escape(words)}[/cyan]")
+
+
+def _program() -> str:
+    """How this program was called, as one may type it."""
+    return "penchant" if shutil.which("penchant") else os.path.relpath(sys.argv[0])
 
 
 def _table(title: str, right: Sequence[int] = ()) -> Table:

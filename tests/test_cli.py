@@ -136,9 +136,7 @@ def test_later_files_change_keys_of_the_run_file(tmp_path: Path) -> None:
     assert (config.model.user, config.model.embedding) == (12, 8)
     assert (config.training.loss, config.training.batch) == ("joint", 8)
     (over / "wide.toml").write_text("[model]\nwidth = 12\n", encoding="utf-8")
-    with pytest.raises(
-        ConfigError, match=r"run\.toml \+ .*wide\.toml: unknown key 'model\.utpm\.width'|'model\.width'"
-    ):
+    with pytest.raises(ConfigError, match=r"run\.toml \+ .*wide\.toml: unknown key 'model\.width'"):
         call("check", path, over / "wide.toml")
 
 

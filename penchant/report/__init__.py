@@ -1,0 +1,1 @@
+"""One page about many runs: every number with its interval, and the same numbers as JSON."""

@@ -1,0 +1,143 @@
+"""Which runs are seeds of one configuration, how configurations differ, and what people call them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from penchant.errors import ReportError
+from penchant.evaluation.metrics import STUDENT_T, over_seeds
+from penchant.report.facts import OWN, RunFacts, Score
+from penchant.report.published import architecture
+from penchant.schema import USER
+
+Settings = Mapping[str, Any]
+"""The keys of a run file that decide its numbers, with a dot between section and key."""
+
+_NAMED = ("model.name", "model.heads", "model.shared_query", "model.cross", "training.loss", "linear")
+_MOST_SEEDS = len(STUDENT_T) + 1
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but the seed."""
+
+    name: str
+    settings: Settings
+    runs: list[RunFacts]
+
+    def score(self, metric: str) -> tuple[Score, str]:
+        """The mean of a metric with half its 95 % interval, and what that is over: "seeds" or "users"."""
+        means = self.means(metric)
+        if len(means) == 1:
+            return self.runs[0].metrics.scores[OWN][metric], "users"
+        return Score(mean=sum(means) / len(means), half=half_over_seeds(means)), "seeds"
+
+    def means(self, metric: str) -> list[float]:
+        return [run.metrics.scores[OWN][metric].mean for run in self.runs]
+
+    def users(self, metrics: list[str]) -> pl.DataFrame:
+        """USER and metrics, the mean over the seeds."""
+        frames = pl.concat([run.users(OWN, metrics) for run in self.runs])
+        return frames.group_by(USER).agg(pl.col(metrics).mean())
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The metrics that every run of the group has, with an interval."""
+        first, *others = (run.metrics.scores[OWN] for run in self.runs)
+        return [name for name, said in first.items() if said.half is not None and all(name in one for one in others)]
+
+
+def half_over_seeds(means: Sequence[float]) -> float:
+    """Half the 95 % interval over seeds. Beyond 10 seeds the factor for 10 is kept, a little on the safe side."""
+    if len(means) <= _MOST_SEEDS:
+        return over_seeds(means)[1]
+    mean = sum(means) / len(means)
+    variance = sum((one - mean) ** 2 for one in means) / (len(means) - 1)
+    return STUDENT_T[len(STUDENT_T)] * float((variance / len(means)) ** 0.5)
+
+
+def group_runs(runs: Sequence[RunFacts]) -> list[Group]:
+    """Groups in the order in which the runs were given; all runs are on the same data.
+
+    Raises ReportError where one configuration and seed was given twice: it would count as two.
+    """
+    found: dict[str, list[RunFacts]] = {}
+    settings = [settings_of(run.config) for run in runs]
+    for run, its in zip(runs, settings, strict=True):
+        found.setdefault(repr(sorted(its.items())), []).append(run)
+    groups = list(found.values())
+    for group in groups:
+        _refuse_repeats(group)
+    kinds = [settings_of(group[0].config) for group in groups]
+    return [Group(name, its, group) for name, its, group in zip(name_all(kinds), kinds, groups, strict=True)]
+
+
+def _refuse_repeats(group: list[RunFacts]) -> None:
+    first: dict[int, RunFacts] = {}
+    for run in group:
+        if run.seed in first:
+            raise ReportError(
+                f"{first[run.seed].folder} and {run.folder} are the same configuration with the same seed, {run.seed}: "
+                f"the second says nothing new; give only one of them, or train it with another training.seed"
+            )
+        first[run.seed] = run
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run file: those of the model, the linear path and the training, without the seed.
+
+    The rest decides the data, which is compared by what was prepared, or no number of the report. Keys of a cross layer
+    that is not there are left out.
+    """
+    model, training, linear = config["model"], config["training"], config["linear"]
+    settings = {f"model.{key}": _plain(value) for key, value in model.items()}
+    if model.get("cross") == "none":
+        settings = {key: value for key, value in settings.items() if not key.startswith("model.cross_")}
+    settings["linear"] = "fitted" if linear else "none"
+    settings |= {f"linear.{key}": _plain(value) for key, value in (linear or {}).items()}
+    kept = {key: value for key, value in training.items() if key not in ("seed", "checkpoint_s")}
+    return settings | {f"training.{key}": _plain(value) for key, value in kept.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be compared and printed."""
+    if value is None:
+        return "default"
+    return "+".join(map(str, value)) if isinstance(value, list) else value
+
+
+def common_settings(kinds: Sequence[Settings]) -> dict[str, Any]:
+    """Of each key the value that most have, the earlier one where there are equally many."""
+    keys = dict.fromkeys(key for its in kinds for key in its)
+    return {key: Counter(its[key] for its in kinds if key in its).most_common(1)[0][0] for key in keys}
+
+
+def name_all(kinds: Sequence[Settings]) -> list[str]:
+    """A short name for each configuration: the paper's word for the model, the loss, and what is unusual in it."""
+    common = common_settings(kinds)
+    return [", ".join([_title(its), *_unusual(its, common)]) for its in kinds]
+
+
+def _title(its: Settings) -> str:
+    path = " + linear path" if its["linear"] != "none" else ""
+    loss = "" if its["training.loss"] == "separate" else f", {its['training.loss']}"
+    return architecture(its) + path + loss
+
+
+def _unusual(its: Settings, common: Settings) -> list[str]:
+    told = _NAMED if its["model.name"] == "utpm" else ("model.name", "training.loss", "linear")
+    keys = [key for key, value in its.items() if key not in told and value != common[key]]
+    words = {key: f"{short_key(key, common)}={its[key]}" for key in keys}
+    if {"model.embedding", "model.user"} <= set(keys) and its["model.embedding"] == its["model.user"]:
+        words["model.embedding"] = f"embedding=user={words.pop('model.user').split('=')[1]}"
+    return list(words.values())
+
+
+def short_key(key: str, keys: Iterable[str]) -> str:
+    """The key without its section, where that is clear enough."""
+    last = key.rsplit(".", 1)[-1]
+    return key if [other.rsplit(".", 1)[-1] for other in keys].count(last) > 1 else last

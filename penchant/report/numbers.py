@@ -1,0 +1,178 @@
+"""Every number of the report, and nothing else: these classes are the JSON beside the page (docs/report.md)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from penchant.evaluation.calibration import Bin
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A mean and half its 95 % interval, which is over "seeds" or over test "users"."""
+
+    mean: float
+    half: float | None
+    over: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something minus something else: half the 95 % interval over users, paired, and over seeds where there are any.
+
+    sign: 1 or -1 where every interval that is there excludes zero, else 0.
+    """
+
+    mean: float
+    half: float
+    half_seeds: float | None
+
+    @property
+    def sign(self) -> int:
+        widest = max(self.half, self.half_seeds or 0.0)
+        return 0 if abs(self.mean) <= widest else 1 if self.mean > 0 else -1
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run's training: loss and validation score (NDCG@10 of validation users) per epoch; None for no number."""
+
+    seed: int
+    loss: list[float | None]
+    validation: list[float | None]
+
+
+@dataclass(frozen=True)
+class RunCalibration:
+    """One run's calibration. clicks_of: "item", "tag", or None where its scores are no log-odds."""
+
+    seed: int
+    clicks_of: str | None
+    error: float | None
+    clicks: list[Bin]
+    tags: list[Bin]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Where a run lies and what made it."""
+
+    folder: str
+    seed: int
+    version: str
+    commit: str
+    at: str
+
+
+@dataclass(frozen=True)
+class GroupNumbers:
+    """A configuration. paper: the row of the UTPM paper it is, and that row's Prec@K on ML-20M and the WeChat log."""
+
+    name: str
+    runs: list[Ran]
+    settings: dict[str, Any]
+    scores: dict[str, Measured]
+    minus_reference: dict[str, Difference]
+    paper: dict[str, Any] | None
+    curves: list[Curve]
+    calibration: list[RunCalibration]
+
+
+@dataclass(frozen=True)
+class BaselineNumbers:
+    """A ranking without a model, on the same test users."""
+
+    name: str
+    scores: dict[str, Measured]
+    minus_reference: dict[str, Difference]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the data holds. first, last: UTC seconds, or None where times are positions."""
+
+    predicted: str
+    counts: dict[str, int]
+    samples: dict[str, int]
+    vocabulary: dict[str, int]
+    unclicked: str
+    first: float | None
+    last: float | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A group in a hyper-parameter study."""
+
+    value: Any
+    group: str
+    scores: dict[str, Measured]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Groups that differ in one key only. best: the value that the UTPM paper found best, if it looked."""
+
+    key: str
+    label: str
+    best: Any
+    points: list[Point]
+
+
+@dataclass(frozen=True)
+class AttendedValue:
+    """A value and the share of all attention that each head gives it."""
+
+    value: str
+    attention: list[float]
+
+
+@dataclass(frozen=True)
+class AttendedField:
+    """A field with its share per head, its foremost values, and how many more there are with what share."""
+
+    field: str
+    attention: list[float]
+    values: list[AttendedValue]
+    more: int
+    more_attention: list[float]
+
+
+@dataclass(frozen=True)
+class AttendedUser:
+    """One test user: how many tags they clicked, the best tags of their profile, where the attention went."""
+
+    user: str
+    tags: int
+    best: list[str]
+    fields: list[AttendedField]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """All that was measured on one set of prepared data. metrics: those of the tables; metric: the one that decides;
+    reference: the group given first; verdict: sentences. attended, attended_run: the group and run whose attention is
+    shown; protocol: sections of its run file. missing: why a section is left out, by section.
+    """
+
+    statistics: Statistics
+    metrics: list[str]
+    metric: str
+    reference: str
+    groups: list[GroupNumbers]
+    baselines: list[BaselineNumbers]
+    verdict: list[str]
+    studies: list[Study]
+    attended: str | None
+    attended_run: str | None
+    attention: list[AttendedUser]
+    protocol: dict[str, Any]
+    missing: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The whole report. format: the version of this shape."""
+
+    format: int
+    version: str
+    data_sets: list[DataSet]

@@ -1,0 +1,81 @@
+"""Evaluated run folders written by hand, with scores that a test can know."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from penchant.evaluation.protocol import Result, summarize
+from penchant.report.facts import RunFacts, read_facts
+from penchant.runfile import RunConfig
+from tests.planted import RUN_FILE, changed
+
+METRICS = ("prec@1", "prec@2", "prec@3", "prec@5", "prec@10", "ndcg@10")
+BINS = [{"count": 10, "predicted": 0.2, "observed": 0.1}, {"count": 10, "predicted": 0.8, "observed": 0.9}]
+
+
+def config_of(**sections: dict[str, Any]) -> RunConfig:
+    """The planted run file, trained with `separate` if nothing else is said, changed."""
+    planted = RunConfig.parse(tomllib.loads(RUN_FILE), origin="planted")
+    return changed(changed(planted, training={"loss": "separate"}), **sections)
+
+
+def users_of(values: list[float], metrics: tuple[str, ...] = METRICS) -> pl.DataFrame:
+    """User u0, u1, … with the same value for every metric."""
+    return pl.DataFrame({"user": [f"u{row}" for row in range(len(values))], **dict.fromkeys(metrics, values)})
+
+
+def write_run(
+    folder: Path,
+    config: RunConfig,
+    own: list[float],
+    *,
+    baselines: dict[str, list[float]] | None = None,
+    metrics: tuple[str, ...] = METRICS,
+    log: str = "one",
+    calibration: bool = True,
+) -> Path:
+    """A folder as `penchant evaluate` leaves it: own and baselines are values of test users, by scorer."""
+    frames = {"model": users_of(own, metrics)}
+    frames |= {name: users_of(values, metrics) for name, values in (baselines or {}).items()}
+    for part in ("log", "prepared"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    clicks = {"of": "tag", "error": 0.1, "bins": BINS} if config.training.loss == "separate" else None
+    samples = {"train": 9, "valid": 2, "test": len(own)}
+    said = {
+        "made": {"version": "0.1.0", "commit": "abc1234", "at": "2026-01-02T03:04:05+00:00", "negatives": "logged"},
+        "samples": samples,
+        "scores": {name: summarize(Result(frame, {})) for name, frame in frames.items()},
+        "learning_curve": [{"epoch": at, "loss": 1 / (at + 1), "validation": at / 10} for at in range(3)],
+        "calibration": {"clicks": clicks, "tags": {"bins": BINS}},
+    }
+    if not calibration:
+        del said["calibration"]
+    found = {"events": 90, "clicked": 60, "users": 9, "items_in_table": 12, "rejected": {"odd": 2}, "left_out": 1}
+    manifest = {"samples": {**samples, "latest": 9}, "vocabulary": {"tags": 14}, "negatives": "logged"}
+    files = {
+        "config.json": {"config": config.model_dump(mode="json"), "base": "."},
+        "metrics.json": said,
+        "log/found.json": {**found, "time_unit": "s", "first": 0.0, "last": 86_400.0},
+        "prepared/manifest.json": manifest,
+        "prepared/plan.json": {"plan": "same", "log": log},
+    }
+    for name, value in files.items():
+        (folder / name).write_text(json.dumps(value), encoding="utf-8")
+    pl.concat([frame.with_columns(scorer=pl.lit(name)) for name, frame in frames.items()]).write_parquet(
+        folder / "metrics.parquet"
+    )
+    return folder
+
+
+def facts_of(folder: Path, config: RunConfig, own: list[float], **options: Any) -> RunFacts:
+    """The same, read."""
+    return read_facts(write_run(folder, config, own, **options), config.model_dump(mode="json"))
+
+
+def noise(seed: int, mean: float, users: int = 40) -> list[float]:
+    """Values of users about a mean."""
+    return np.clip(np.random.default_rng(seed).normal(mean, 0.05, users), 0, 1).tolist()
