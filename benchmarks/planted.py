@@ -76,8 +76,9 @@ QUESTIONS = [
     ("the cross layer, joint", "af-2head+cf joint", "af-2head joint"),
 ]
 
-TRAINING: dict[str, Any] = {"batch": 256, "epochs": 30, "rate": 5e-3, "patience": 2}
-LABELS: dict[str, Any] = {"windows": 6}
+TRAINING: dict[str, Any] = {"batch": 256, "epochs": 12, "rate": 2e-3, "patience": 2}
+LABELS: dict[str, Any] = {"windows": 4}
+USERS: dict[str, Any] = {"validation_share": 0.2}
 WORLD: dict[str, Any] = {"days": 15, "shown": 25, "visits": 0.35, "items": 50_000}
 """Long visits: a sample costs about the same with 25 label items as with five."""
 
@@ -88,6 +89,7 @@ def config_of(feed: Path, variant: str, seed: int) -> RunConfig:
     values = load_config(feed / "run.toml").model_dump(exclude_none=True)
     values["model"] = {"embedding": 16, "user": 16, "dropout": 0.1, **model}
     values["labels"] |= LABELS
+    values["users"] |= USERS
     values["training"] |= {**TRAINING, "loss": loss, "seed": seed}
     return RunConfig.parse(values, origin=variant)
 

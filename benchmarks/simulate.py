@@ -1,6 +1,6 @@
 """Impressions per second and peak memory of `penchant simulate`, by the number of users.
 
-    python -m benchmarks.simulate [--users 20000,80000] [--processes 2] [--large] [--out DIR]
+    python -m benchmarks.simulate [--users 80000,320000] [--processes 2] [--large] [--out DIR]
 
 Writing Parquet is included. Memory is that of the command and its workers together, looked at every 50 ms; each size
 is a process of its own. --large adds a million users and a million tags, with few impressions each.
@@ -62,7 +62,7 @@ def _memory(pid: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", default="20000,80000")
+    parser.add_argument("--users", default="80000,320000")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--out", type=Path)

@@ -1,151 +1,261 @@
-"""Training throughput at E=16 and at the paper's industrial shape, where the time goes, and what the vocabulary costs.
+"""Training speed as a ratio: ours against the straightforward PyTorch version of the same model, benchmarks/plain.py.
 
-    python -m benchmarks.throughput [--steps 20] [--threads 2]
+    python -m benchmarks.throughput [--threads 1] [--device cpu] [--skip-plain]
 
-Made-up values with a Zipf distribution. The last table trains the same shape over vocabularies a hundred times apart:
-a step must not cost in proportion to the vocabulary.
+Both begin with the same weights and see the same batches, in turns, so that a busy machine slows both. Then: where our
+steps go, beside the least that the hardware would need, and the cost of the whole industrial vocabulary (whose dense
+Adam would need 22 GB). With `--device cuda` ours alone is measured, and the kernels it spends its time in are listed.
+Curves: ours trains large tables with row-wise Adagrad, the plain version with dense Adam; so ours is shown once more
+with Adam that touches the rows of the batch only, at the same rate.
 """
 
 import argparse
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import gc
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
+from time import perf_counter
 
-import numpy as np
 import torch
 from rich.box import MARKDOWN
+from rich.console import Console
 from rich.table import Table
+from torch.optim import Adam, Optimizer, SparseAdam
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import describe_machine
+from benchmarks.made_up import Shape, made_up_shard
+from benchmarks.plain import PlainUtpm, Users, batches, plain_loss
 from penchant.features.shards import Shard, batch_of
-from penchant.models.base import Sizes
+from penchant.models.base import Interests
 from penchant.models.catalog import build_model
 from penchant.models.utpm import UtpmConfig
-from penchant.schema import RESERVED
-from penchant.terminal import console
 from penchant.training.loop import TrainingConfig, labels_of, loss_of
+from penchant.training.losses import Loss
 from penchant.training.optimizers import make_optimizers
 
+console = Console(width=200)
 
-@dataclass(frozen=True)
-class Shape:
-    """The UTPM paper's Table 1, and the vocabularies."""
+PARTS = ("batch", "forward", "backward", "optimizers")
 
-    name: str
-    model: UtpmConfig
-    fields: int
-    values: int
-    items: int
-    tags: int
-    vocabulary: int
-    batch: int
+SMALL = Shape("E=16", UtpmConfig(embedding=16, user=16, query=8, cross_width=4), (1_044, 21), 1_044, 10, 10, 3)
+WIDE = UtpmConfig(embedding=128, user=128, query=32, cross_width=10)
+FITTING = Shape("industrial, 4.8 M rows", WIDE, (1_200_000, 1_200_000, *[200_000] * 6), 1_200_000, 100, 30, 5)
+WHOLE = Shape("industrial, 10.8 M rows", WIDE, (1_200_000,) * 8, 1_200_000, 100, 30, 5)
 
 
-SMALL = Shape("E=16", UtpmConfig(embedding=16, user=16, query=8, cross_width=4), 2, 10, 10, 3, 1_044, 256)
-INDUSTRIAL = Shape(
-    "industrial", UtpmConfig(embedding=128, user=128, query=32, cross_width=10), 8, 100, 30, 5, 1_200_000, 256
-)
+class Plain:
+    """The straightforward version, a step at a time."""
+
+    def __init__(self, shape: Shape, shard: Shard, weights: dict[str, torch.Tensor]) -> None:
+        self.model = PlainUtpm(shape.model, shape.sizes)
+        self.model.load_state_dict(weights)
+        self.optimizer = Adam(self.model.parameters())
+        self.users, self.batch = Users(shard, list(shape.sizes.fields)), shape.batch
+
+    def train(self, rows_N: torch.Tensor) -> list[float]:
+        """The losses of the batches of some rows."""
+        losses = []
+        for batch in batches(self.users, rows_N.tolist(), self.batch):
+            loss = plain_loss(self.model, batch)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.item())
+        return losses
 
 
-def zipf(rng: np.random.Generator, vocabulary: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Ids by falling frequency, P(rank) ∝ about 1/rank, as tags of a feed are."""
-    ranks = np.exp(rng.random(shape) * np.log(vocabulary - RESERVED + 1)).astype(np.int32) - 1
-    return ranks.clip(0, vocabulary - RESERVED - 1) + RESERVED
+class Ours:
+    """Penchant's own pieces, as its loop puts them together; `spent` has the seconds of each part of each step."""
+
+    def __init__(self, shape: Shape, shard: Shard, model: Interests, loss: Loss = "joint", lazy: bool = False) -> None:
+        self.model, self.shard, self.batch, self.fields = model, shard, shape.batch, list(shape.sizes.fields)
+        self.config = TrainingConfig(loss=loss, batch=shape.batch)
+        self.optimizers: list[Optimizer] = make_optimizers(
+            model,
+            rate=self.config.rate,
+            weight_decay=0.0,
+            large_table_rows=self.config.large_table_rows,
+            large_table_rate=self.config.large_table_rate,
+        )
+        if lazy:
+            tables = self.optimizers.pop().param_groups[0]["params"]
+            self.optimizers.append(SparseAdam(tables, lr=self.config.rate))
+        self.device = next(model.parameters()).device
+        self.spent: list[list[float]] = []
+
+    def train(self, rows_N: torch.Tensor) -> list[float]:
+        """The losses of the batches of some rows."""
+        return [self._step(rows_B) for rows_B in rows_N.split(self.batch)]
+
+    def _step(self, rows_B: torch.Tensor) -> float:
+        times = [self._now()]
+        batch = batch_of(self.shard, self.fields, rows_B).to(self.device)
+        labels = labels_of(self.shard, rows_B).to(self.device)
+        times.append(self._now())
+        loss = loss_of(self.model, batch, labels, self.config)
+        times.append(self._now())
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        times.append(self._now())
+        for optimizer in self.optimizers:
+            optimizer.step()
+        value = float(loss.detach())
+        times.append(self._now())
+        self.spent.append([end - begin for begin, end in pairwise(times)])
+        return value
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return perf_counter()
 
 
-def made_up_shard(shape: Shape, samples: int) -> Shard:
-    rng = np.random.default_rng(0)
-    arrays: dict[str, np.ndarray] = {"history.offsets": np.zeros(samples + 1, np.int64)}
-    for number in range(shape.fields):
-        arrays[f"f{number}.ids"] = zipf(rng, shape.vocabulary, (samples, shape.values))
-        arrays[f"f{number}.weights"] = np.ones((samples, shape.values), np.float32)
-    arrays["label.tags"] = zipf(rng, shape.vocabulary, (samples, shape.items, shape.tags))
-    arrays["label.clicked"] = rng.random((samples, shape.items)) < 0.3
-    return Shard({name: torch.from_numpy(array) for name, array in arrays.items()}, Path())
-
-
-class Clock:
-    """Seconds spent in named parts of a step."""
-
-    def __init__(self) -> None:
-        self.spent: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.spent[name] += time.perf_counter() - began
-
-
-def measure(shape: Shape, loss: str, steps: int) -> tuple[float, dict[str, float]]:
-    """Samples per second, and the share of each part of a step."""
+def race(shape: Shape, rounds: int, steps: int) -> tuple[Ours, list[str], list[list[float]]]:
+    """Both versions in turns, `steps` at a time; our side, a row for the table, and both curves."""
     torch.manual_seed(0)
-    sizes = Sizes({f"f{number}": shape.vocabulary for number in range(shape.fields)}, shape.vocabulary)
-    model = build_model(shape.model, sizes)
-    config = TrainingConfig(loss=loss, batch=shape.batch)  # type: ignore[arg-type]
-    optimizers = make_optimizers(
-        model,
-        rate=config.rate,
-        weight_decay=0.0,
-        large_table_rows=config.large_table_rows,
-        large_table_rate=config.large_table_rate,
+    shard, model = made_up_shard(shape, shape.batch * steps * rounds), build_model(shape.model, shape.sizes)
+    plain, ours = Plain(shape, shard, model.state_dict()), Ours(shape, shard, model)
+    gc.freeze()  # the lists of the plain version's users: Python would visit all of them again and again, for both
+    times: list[list[float]] = [[], []]
+    curves: list[list[float]] = [[], []]
+    for rows_N in torch.arange(len(shard)).split(shape.batch * steps):
+        for number, train in enumerate((plain.train, ours.train)):
+            began = perf_counter()
+            curves[number] += train(rows_N)
+            times[number].append((perf_counter() - began) / len(rows_N))
+    ratio = median(slow / quick for slow, quick in zip(*times, strict=True))
+    said = [shape.name, *(f"{1 / median(part):,.0f}" for part in times)]
+    said += [*(f"{1e3 * shape.batch * median(part):,.1f}" for part in times), f"**{ratio:.1f}×**"]
+    return ours, said, curves
+
+
+def best_of(call: Callable[[], object], times: int = 5) -> float:
+    """Seconds of the quickest call, the first left out."""
+    call()
+    spent = []
+    for _ in range(times):
+        began = perf_counter()
+        call()
+        spent.append(perf_counter() - began)
+    return min(spent)
+
+
+def peaks(device: torch.device) -> tuple[float, float]:
+    """FLOP/s of a large matrix product, and bytes per second of a large copy (read and written)."""
+    square, large = torch.randn(2048, 2048, device=device), torch.zeros(2**26, device=device)
+    copy = torch.empty_like(large)
+
+    def product() -> None:
+        _ = (square @ square)[0, 0].item()
+
+    def move() -> None:
+        _ = copy.copy_(large)[0].item()
+
+    return 2 * 2048**3 / best_of(product), 2 * 4 * len(large) / best_of(move)
+
+
+def least(ours: Ours, shape: Shape) -> tuple[float, float]:
+    """FLOP and bytes that a step cannot do without.
+
+    Products: keys of the distinct values and the fully connected layers, once forward and twice backward. Bytes:
+    Adam reads four numbers per dense weight and writes three; each distinct row is read, its gradient written and read,
+    and the row read and written; the pairs of the cross layer and their gradient are written and read twice.
+    """
+    ids = batch_of(ours.shard, ours.fields, torch.arange(shape.batch)).ids
+    rows = sum(len(ids_BH.unique()) for ids_BH in ids.values())
+    tags = len(labels_of(ours.shard, torch.arange(shape.batch)).tags_BKN.unique())
+    width, config = shape.model.heads * shape.model.embedding, shape.model
+    pairs, hidden = width * (width - 1) // 2, 2 * config.user
+    products = rows * config.embedding * config.heads * config.query
+    products += shape.batch * hidden * (width + pairs + config.user)
+    dense = sum(weight.numel() for group in ours.optimizers[0].param_groups for weight in group["params"])
+    moved = 7 * dense + 5 * (rows * config.embedding + tags * config.user) + 6 * shape.batch * pairs
+    return 6.0 * products, 4.0 * moved
+
+
+def step_row(ours: Ours, shape: Shape, loss: str, peak: tuple[float, float]) -> list[str]:
+    """Where our steps go (medians), beside what the hardware needs at least."""
+    parts = [1e3 * median(step[part] for step in ours.spent) for part in range(len(PARTS))]
+    step_ms, (flops, moved) = 1e3 * median(map(sum, ours.spent)), least(ours, shape)
+    floor_ms = 1e3 * (flops / peak[0] + moved / peak[1])
+    cells = [shape.name, loss, f"{1e3 * shape.batch / step_ms:,.0f}", f"{step_ms:,.1f}"]
+    cells += [f"{part / sum(parts):.0%}" for part in parts]
+    cells += [f"{flops / 1e9:.2f}", f"{moved / 1e9:.2f}", f"{floor_ms:,.1f}"]
+    return [*cells, f"{floor_ms / step_ms:.0%}", f"{1e3 * moved / step_ms / peak[1]:.0%}"]
+
+
+def alone(shape: Shape, loss: Loss, steps: int, device: torch.device) -> Ours:
+    """Our side without the other."""
+    torch.manual_seed(0)
+    ours = Ours(
+        shape, made_up_shard(shape, shape.batch * steps), build_model(shape.model, shape.sizes).to(device), loss
     )
-    shard = made_up_shard(shape, shape.batch * 4)
-    fields = list(sizes.fields)
-    clock = Clock()
-    for step in range(-3, steps):
-        if step == 0:
-            clock = Clock()
-        rows = torch.randint(len(shard), (shape.batch,))
-        with clock.part("batch"):
-            batch, labels = batch_of(shard, fields, rows), labels_of(shard, rows)
-        with clock.part("forward"):
-            value = loss_of(model, batch, labels, config)
-        with clock.part("backward"):
-            for optimizer in optimizers:
-                optimizer.zero_grad()
-            value.backward()
-        with clock.part("optimizers"):
-            for optimizer in optimizers:
-                optimizer.step()
-    total = sum(clock.spent.values())
-    return steps * shape.batch / total, {name: spent / total for name, spent in clock.spent.items()}
+    ours.train(torch.arange(len(ours.shard)))
+    return ours
+
+
+def lazy_curve(shape: Shape, samples: int) -> list[float]:
+    """Our losses where large tables have Adam too, on the rows of the batch."""
+    torch.manual_seed(0)
+    shard = made_up_shard(shape, samples)
+    return Ours(shape, shard, build_model(shape.model, shape.sizes), lazy=True).train(torch.arange(samples))
+
+
+def print_curves(curves: dict[str, list[float]], blocks: int) -> None:
+    size = len(next(iter(curves.values()))) // blocks
+    table = Table("steps", *(f"{size * part + 1}-{size * part + size}" for part in range(blocks)), box=MARKDOWN)
+    for name, losses in curves.items():
+        table.add_row(name, *(f"{sum(losses[part * size :][:size]) / size:.4f}" for part in range(blocks)))
+    console.print(table)
+
+
+def print_kernels(shape: Shape, device: torch.device) -> None:
+    """What the device spends its time in."""
+    ours = alone(shape, "joint", 4, device)
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+        ours.train(torch.arange(len(ours.shard)))
+    console.print(seen.key_averages().table(sort_by="self_device_time_total", row_limit=15), soft_wrap=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--skip-plain", action="store_true", help="measure ours alone")
     said = parser.parse_args()
     torch.set_num_threads(said.threads)
-    console.print(f"{describe_machine()}, {said.threads} PyTorch threads")
-    table = Table(
-        "shape",
-        "loss",
-        "vocabulary",
-        "samples/s",
-        "ms/step",
-        "batch",
-        "forward",
-        "backward",
-        "optimizers",
+    device = torch.device(said.device)
+    peak = peaks(device)
+    console.print(f"{describe_machine()}, {said.threads} PyTorch threads, {device}")
+    console.print(f"a large matrix product: {peak[0] / 1e9:,.0f} GFLOP/s; a large copy: {peak[1] / 1e9:,.1f} GB/s")
+    steps_table = Table(
+        *("shape", "loss", "samples/s", "ms/step", *PARTS, "GFLOP", "GB", "floor ms", "floor/step", "of bandwidth"),
         box=MARKDOWN,
     )
-    smaller = [Shape(**{**vars(INDUSTRIAL), "vocabulary": size}) for size in (12_000, 120_000)]
-    for shape, loss in [
-        (SMALL, "joint"),
-        (SMALL, "softmax"),
-        (INDUSTRIAL, "joint"),
-        (INDUSTRIAL, "softmax"),
-        *((shape, "joint") for shape in smaller),
-    ]:
-        rate, shares = measure(shape, loss, said.steps if shape is not SMALL else 10 * said.steps)
-        cells = [shape.name, loss, f"{shape.vocabulary:,}", f"{rate:,.0f}", f"{1e3 * shape.batch / rate:.1f}"]
-        table.add_row(*cells, *(f"{share:.0%}" for share in shares.values()))
-    console.print(table)
+    if device.type == "cpu" and not said.skip_plain:
+        races = Table("shape", "plain, samples/s", "ours", "plain, ms/step", "ours", "ratio", box=MARKDOWN)
+        for shape, rounds, steps in [(SMALL, 10, 20), (FITTING, 4, 3)]:
+            ours, row, (plain_curve, own_curve) = race(shape, rounds, steps)
+            races.add_row(*row)
+            steps_table.add_row(*step_row(ours, shape, "joint", peak))
+            del ours
+            gc.unfreeze()
+            gc.collect()
+            curves = {"plain": plain_curve, "ours": own_curve}
+            if shape is FITTING:
+                curves["ours, Adam by rows"] = lazy_curve(shape, shape.batch * rounds * steps)
+            print_curves(curves, rounds)
+        console.print(races)
+    losses: tuple[Loss, ...] = ("separate", "joint", "softmax")
+    for shape, steps in [(SMALL, 100), (WHOLE, 8)]:
+        for loss in losses:
+            steps_table.add_row(*step_row(alone(shape, loss, steps, device), shape, loss, peak))
+            gc.collect()
+    console.print(steps_table)
+    if device.type == "cuda":
+        print_kernels(WHOLE, device)
 
 
 if __name__ == "__main__":

@@ -139,8 +139,9 @@ class Run:
 
     def train(self, report: Report = quiet) -> Interests:
         """The trained model; training that was stopped goes on."""
+        _refuse_missing(self.config.device)
         torch.manual_seed(self.config.training.seed)
-        model = build_model(self.config.model, self.model_sizes)
+        model = build_model(self.config.model, self.model_sizes).to(self.config.device)
         valid, tags = self.shards("valid"), self._sizes.tags
 
         def validate(model: Interests) -> float:
@@ -148,6 +149,7 @@ class Run:
 
         shards, folder, identity = self.shards("train"), self.folder / "model", self._identity
         train(model, shards, self.config.training, folder, identity=identity, validate=validate, report=report)
+        model.cpu()
         if self.config.linear and not (folder / "linear.safetensors").exists():
             report(Progress("linear", 0, 1, "ridge regression in closed form"))
             both = fit_linear_path(model, shards, self.config.linear, self._sizes, validate)
@@ -358,6 +360,14 @@ class Run:
         if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != weights:
             remove(folder)
             write_json(folder / "weights.json", weights)
+
+
+def _refuse_missing(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"device is {device!r}, but PyTorch {torch.__version__} sees no such device here; "
+            f'set device = "cpu", or install a PyTorch built for your GPU (https://pytorch.org/get-started)'
+        )
 
 
 def _bucket(user: str, buckets: int) -> int:

@@ -53,9 +53,11 @@ class RunConfig(Config):
     """A run file: what to read, what to learn from it, how to judge it.
 
     threads: how many PyTorch may use; with 1, small models train fastest and weights are the same on every machine.
+    device: where the model is trained; all else runs on the processor.
     """
 
     threads: Annotated[int, Limits(ge=1)] = 1
+    device: Literal["cpu", "cuda"] = "cpu"
     logs: LogsConfig
     features: FeaturesConfig
     labels: LabelsConfig = LabelsConfig()

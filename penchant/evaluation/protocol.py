@@ -55,8 +55,8 @@ class ModelScorer:
     @torch.inference_mode()
     def scores(self, shard: Shard, rows: slice) -> Tensor:
         self.model.eval()
-        users = self.model.users(batch_of(shard, list(self.model.sizes.fields), rows))
-        return self.model.preferences(users)
+        batch = batch_of(shard, list(self.model.sizes.fields), rows).to(self.model.tag.weight.device)
+        return self.model.preferences(self.model.users(batch)).cpu()
 
 
 @dataclass(frozen=True)

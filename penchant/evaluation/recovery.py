@@ -42,7 +42,7 @@ class Truth:
         clicks = pl.scan_parquet(feed / "truth" / "clicks" / "*.parquet").filter(pl.col(TIME) >= since)
         clicks = clicks.join(names, on=USER, how="semi")
         article = pl.scan_parquet(feed / "items.parquet").select(ITEM, "tags")
-        asked = clicks.join(article, on=ITEM, how="left").collect(engine="streaming")
+        asked = clicks.join(article, on=ITEM, how="left").collect(engine="streaming").sort(USER, TIME, ITEM)
         interests = pl.scan_parquet(feed / "truth" / "interests" / "*.parquet").filter(pl.col("last_day") > 0)
         wanted = interests.join(names, on=USER, how="semi").collect(engine="streaming").sort(USER, "tag")
         return cls(
@@ -105,7 +105,7 @@ def _decided(clicks: pl.DataFrame, tags: Vocabulary) -> pl.DataFrame:
     asked = (valid_IN.sum(1) >= 2) & (cared.to_numpy() >= RESERVED) & (adds_IN.max(1, initial=0) > 0)
     columns = {"tags": pl.Series(np.where(valid_IN, tags_IN, PAD)), "contributions": pl.Series(adds_IN)}
     found = clicks.select(pl.col(USER).cast(pl.String), **columns, cared=cared)
-    return found.filter(pl.Series(asked)).sort(USER, maintain_order=True)
+    return found.filter(pl.Series(asked))
 
 
 def _table(column: pl.Series) -> np.ndarray:

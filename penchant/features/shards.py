@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch import Tensor
@@ -84,6 +85,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(next(iter(self.ids.values())))
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        ids = {name: ids_BH.to(device) for name, ids_BH in self.ids.items()}
+        return Batch(ids, {name: weights_BH.to(device) for name, weights_BH in self.weights.items()})
 
 
 def batch_of(shard: Shard, fields: Sequence[str], rows: Tensor | slice) -> Batch:

@@ -4,6 +4,8 @@ Source: UTPM, CIKM 2020, Eq. 3 and Table 3. AFM, NFM, DCN and AutoInt are writte
 to the D entries of x as to D features. Each gives [B, width].
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -18,25 +20,56 @@ def cross_vectors(width: int, cross_width: int) -> nn.Parameter:
 class Cross(nn.Module):
     """CF: all products of two entries of x, each pair with a learned weight: c_ij = (v_i · v_j) x_i x_j (UTPM Eq. 3).
 
-    c is [B, P], P = D(D-1)/2, pairs i < j row by row: (1,2), (1,3), …, (2,3), …. It is filled one row of the triangle
-    at a time, so nothing larger than c is ever built.
+    c is [B, P], P = D(D-1)/2, pairs i < j row by row: (1,2), (1,3), …, (2,3), ….
     """
 
-    rows: Tensor
-    columns: Tensor
+    pairs: Tensor
+    squares: Tensor
 
     def __init__(self, width: int, cross_width: int) -> None:
         super().__init__()
         self.width = width * (width - 1) // 2
         self.vectors = cross_vectors(width, cross_width)
         rows, columns = torch.triu_indices(width, width, offset=1)
-        self.register_buffer("rows", rows, persistent=False)
-        self.register_buffer("columns", columns, persistent=False)
+        squares = torch.zeros(width, width, dtype=torch.long)
+        squares[rows, columns] = squares[columns, rows] = torch.arange(self.width)
+        self.register_buffer("pairs", rows * width + columns, persistent=False)
+        self.register_buffer("squares", squares.flatten(), persistent=False)
 
     def forward(self, x_BD: Tensor) -> Tensor:
-        weight_DD = self.vectors @ self.vectors.T
-        products = [x_BD[:, i, None] * x_BD[:, i + 1 :] for i in range(x_BD.shape[1] - 1)]
-        return torch.cat(products, 1) * weight_DD[self.rows, self.columns]
+        weight_P = (self.vectors @ self.vectors.T).flatten()[self.pairs]
+        products_BP: Tensor = _Pairs.apply(x_BD, self.pairs, self.squares)
+        return products_BP * weight_P
+
+
+class _Pairs(torch.autograd.Function):
+    """x_i x_j for all i < j. The gradient of x_i is Σ_j s_ij x_j, s being that of the pairs as a symmetric matrix.
+
+    Both go through [D, D] matrices, of some users at a time, so that these stay in the cache.
+    """
+
+    entries = 2**20
+    """Of the matrices that are worked on at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, x_BD: Tensor, pairs_P: Tensor, squares: Tensor) -> Tensor:
+        ctx.save_for_backward(x_BD, squares)
+        products_BP = x_BD.new_empty(len(x_BD), len(pairs_P))
+        users = max(1, _Pairs.entries // len(squares))
+        for x_bD, products_bP in zip(x_BD.split(users), products_BP.split(users), strict=True):
+            torch.index_select((x_bD[:, :, None] * x_bD[:, None]).flatten(1), 1, pairs_P, out=products_bP)
+        return products_BP
+
+    @staticmethod
+    def backward(ctx: Any, slope_BP: Tensor) -> tuple[Tensor, None, None]:
+        x_BD, squares = ctx.saved_tensors
+        slope_BD = torch.empty_like(x_BD)
+        users = max(1, _Pairs.entries // len(squares))
+        for x_bD, slope_bP, out_bD in zip(*(part.split(users) for part in (x_BD, slope_BP, slope_BD)), strict=True):
+            slope_bDD = slope_bP.index_select(1, squares).unflatten(1, (-1, x_BD.shape[1]))
+            slope_bDD.diagonal(dim1=1, dim2=2).zero_()
+            torch.bmm(x_bD[:, None], slope_bDD, out=out_bD[:, None])
+        return slope_BD, None, None
 
 
 class Nfm(nn.Module):

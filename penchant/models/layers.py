@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from penchant.features.shards import Batch
+from penchant.models.mentions import Mentions, pool
 from penchant.schema import PAD
 
 Activation = Literal["relu", "tanh", "selu", "sigmoid"]
@@ -49,7 +50,7 @@ def hide_values(batch: Batch, share: float) -> Batch:
 
 
 class Attend(nn.Module):
-    """One attention unit of UTPM with A heads: weigh values by how well they answer the heads' queries.
+    """One attention unit of UTPM with A heads: how well values answer the heads' queries.
 
     s_ia = q_a · relu(t_i W_a + b), α_a = softmax over the valid i, pooled_a = Σ_i α_ia t_i (UTPM Eq. 1, 2). The bias is
     shared by the heads, as printed. Queries come from outside, because units may share them.
@@ -61,22 +62,29 @@ class Attend(nn.Module):
         self.project = nn.Linear(width, heads * query, bias=False)
         self.bias = nn.Parameter(torch.zeros(query))
 
-    def forward(
-        self, values_BHE: Tensor, mask_BH: Tensor, query_AT: Tensor, prior_BAH: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """pooled_BAE and the weights_BAH; values may have heads of their own, [B, A, H, E]. prior is added to s."""
-        own = values_BHE.ndim == 4
-        keys = self._keys(values_BHE, own)
-        scores_BAH = torch.einsum("baht,at->bah" if own else "bhat,at->bah", keys, query_AT) + prior_BAH
-        weights_BAH = masked_softmax(scores_BAH, mask_BH[:, None])
-        pooled_BAE = torch.einsum("bah,bahe->bae" if own else "bah,bhe->bae", weights_BAH, values_BHE)
-        return pooled_BAE, weights_BAH
+    def scores(self, values_RE: Tensor, query_AT: Tensor) -> Tensor:
+        """s of each value for each head, [A, R]."""
+        bias_F = self.bias.repeat(self.heads)
+        keys_RF = activate(functional.linear(values_RE, self.project.weight, bias_F), self.activation)
+        return torch.block_diag(*query_AT) @ keys_RF.T
 
-    def _keys(self, values: Tensor, own: bool) -> Tensor:
-        if own:
-            weight_ATE = self.project.weight.view(self.heads, -1, values.shape[-1])
-            return activate(torch.einsum("bahe,ate->baht", values, weight_ATE) + self.bias, self.activation)
-        return activate(self.project(values).unflatten(-1, (self.heads, -1)) + self.bias, self.activation)
+    def forward(self, values_ABHE: Tensor, mask_BH: Tensor, query_AT: Tensor) -> tuple[Tensor, Tensor]:
+        """pooled_ABE and the weights_ABH of values that each head has for itself."""
+        weight_ATE = self.project.weight.unflatten(0, (self.heads, -1))
+        keys_ANT = activate(values_ABHE.flatten(1, 2) @ weight_ATE.mT + self.bias, self.activation)
+        scores_ABH = (keys_ANT @ query_AT[..., None]).view(values_ABHE.shape[:3])
+        weights_ABH = masked_softmax(scores_ABH, mask_BH)
+        return (weights_ABH[..., None] * values_ABHE).sum(2), weights_ABH
+
+
+def attend(given: Mentions, scores_AR: Tensor, prior: Tensor | float, mask_NH: Tensor) -> tuple[Tensor, Tensor]:
+    """pooled_ANE and the weights_ANH of N lists of values, by the scores of the distinct values.
+
+    prior: what is added to the score of a mention, broadcast to [A, N, H].
+    """
+    scores_ANH = scores_AR.gather(1, given.places.flatten().expand(len(scores_AR), -1)).unflatten(1, mask_NH.shape)
+    weights_ANH = masked_softmax(scores_ANH + prior, mask_NH)
+    return pool(given, weights_ANH), weights_ANH
 
 
 class Tower(nn.Module):

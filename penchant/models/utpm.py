@@ -7,7 +7,8 @@ norm is on the linear part only; the fully connected layers are 2U relu and U li
 normalised; tags as input and as label have tables of their own. An addition of ours, off by default: `weights`.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,8 @@ from torch.nn import functional
 from penchant.features.shards import Batch
 from penchant.models.base import Attention, Interests, Positive, Sizes, TowerConfig
 from penchant.models.crosses import Afm, AutoInt, Cross, Dcn, Nfm
-from penchant.models.layers import Activation, Attend, Tower, hide_values, table
+from penchant.models.layers import Activation, Attend, Tower, attend, hide_values, table
+from penchant.models.mentions import mentions
 from penchant.schema import PAD
 
 
@@ -60,41 +62,52 @@ class Utpm(Interests):
 
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
         batch = hide_values(batch, self.config.dropout) if self.training else batch
-        fields_BAME, filled_BM, values = self._within(batch)
-        nothing = fields_BAME.new_zeros(1)
-        x_BAE, fields_BAM = self.across(fields_BAME, filled_BM, self._query(len(self.within)), nothing)
-        x_BD, attention = x_BAE.flatten(1), Attention(values, fields_BAM)
+        fields_ABME, filled_BM, values = self._within(batch)
+        x_ABE, fields_ABM = self.across(fields_ABME, filled_BM, self._query(len(self.within)))
+        x_BD, attention = x_ABE.transpose(0, 1).flatten(1), Attention(values, fields_ABM.transpose(0, 1))
         match self.cross:
             case None:
                 return self.tower(x_BD), attention
             case AutoInt():
-                crossed = self.cross(fields_BAME.transpose(1, 2).flatten(2), filled_BM)
+                crossed = self.cross(fields_ABME.permute(1, 2, 0, 3).flatten(2), filled_BM)
             case _:
                 crossed = self.cross(x_BD)
         return self.tower(torch.cat([functional.normalize(x_BD), crossed], 1)), attention
 
     def _within(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Each field as a vector per head, [B, A, M, E]; which fields have a value, [B, M]; the weights of values."""
-        pooled, weights, filled = [], {}, []
-        for unit, (name, attend) in enumerate(self.within.items()):
-            ids_BH = batch.ids[name]
-            mask_BH = ids_BH != PAD
-            pooled_BAE, weights[name] = attend(
-                self.value[name](ids_BH), mask_BH, self._query(unit), self._prior(unit, batch.weights[name])
-            )
-            pooled.append(pooled_BAE)
-            filled.append(mask_BH.any(1))
-        return torch.stack(pooled, 2), torch.stack(filled, 1), weights
+        """Each field as a vector per head, [A, B, M, E]; which fields have a value, [B, M]; the weights of values.
+
+        All fields go through the softmax and the sums together, because at small widths it is the calls that cost.
+        """
+        names = list(self.within)
+        ids_BMH = _side_by_side([batch.ids[name] for name in names])
+        mask_BMH = ids_BMH != PAD
+        given = mentions([cast(nn.Embedding, self.value[name]) for name in names], ids_BMH)
+        parts_RE = given.rows_RE.split([1, *given.counts])[1:]
+        units = enumerate(zip(self.within.values(), parts_RE, strict=True))
+        scores = [cast(Attend, one).scores(part_RE, self._query(unit)) for unit, (one, part_RE) in units]
+        scores_AR = torch.cat([scores[0].new_zeros(len(scores[0]), 1), *scores], 1)
+        pooled_ANE, weights_ANH = attend(given, scores_AR, self._prior(batch, names), mask_BMH.flatten(0, 1))
+        weights_BAMH = weights_ANH.unflatten(1, mask_BMH.shape[:2]).transpose(0, 1)
+        values = {name: weights_BAMH[:, :, unit, : batch.ids[name].shape[1]] for unit, name in enumerate(names)}
+        return pooled_ANE.unflatten(1, mask_BMH.shape[:2]), mask_BMH.any(2), values
 
     def _query(self, unit: int) -> Tensor:
         return self.query[0 if self.config.shared_query else unit]
 
-    def _prior(self, unit: int, weights_BH: Tensor) -> Tensor:
-        """What is added to the scores before the softmax, broadcast to [B, A, H]."""
+    def _prior(self, batch: Batch, names: Sequence[str]) -> Tensor | float:
+        """What is added to the scores before the softmax, [A, B·M, H]."""
         if self.echo is None:
-            return weights_BH.new_zeros(1)
-        log_BH = torch.log(weights_BH.clamp(min=torch.finfo(weights_BH.dtype).tiny))
-        return self.echo[unit][:, None] * log_BH[:, None]
+            return 0.0
+        weights_BMH = _side_by_side([batch.weights[name] for name in names])
+        log_BMH = torch.log(weights_BMH.clamp(min=torch.finfo(weights_BMH.dtype).tiny))
+        return (self.echo.T[:, None, :, None] * log_BMH).flatten(1, 2)
+
+
+def _side_by_side(fields: Sequence[Tensor]) -> Tensor:
+    """[B, M, H] of M fields [B, H_m]: the shorter ones filled up with zeros."""
+    longest = max(field_BH.shape[1] for field_BH in fields)
+    return torch.stack([functional.pad(field_BH, (0, longest - field_BH.shape[1])) for field_BH in fields], 1)
 
 
 def _cross(config: UtpmConfig, width: int, fields: int) -> Cross | Afm | Nfm | Dcn | AutoInt | None:

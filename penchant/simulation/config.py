@@ -18,8 +18,8 @@ class SimulationConfig(Config):
 
     users, tags, items: how many; days: length of the log; shown: S, impressions per visit; rule: how tags decide a
         click; seed: of everything random; users_per_shard: users of one file, and all that memory holds at once.
-    topics: G, groups of tags; tag_skew, topic_skew: Zipf exponents of popularity within a topic and of the topics; bland:
-        share of each topic's tags that nobody cares for.
+    topics: G, groups of tags; tag_skew, topic_skew: Zipf exponents of popularity within a topic and of the topics;
+        bland: share of each topic's tags that nobody cares for.
     tags_per_item: N; off_topic: share of an article's tags from other topics; accounts: per topic; life_days: days that
         an article is shown.
     user_topics: topics of a user; interests, dislikes: tags with positive and with negative weight; weight, shape: mean
@@ -72,8 +72,8 @@ class SimulationConfig(Config):
         own, cared = self.interests + self.dislikes, smallest - int(smallest * self.bland)
         if smallest < self.tags_per_item or cared <= own:
             raise ValueError(
-                f"{self.tags} tags in {self.topics} topics are {smallest} per topic, {cared} of them not bland; an article "
-                f"has {self.tags_per_item}, and more than the {own} of a user are needed; give more tags"
+                f"{self.tags} tags in {self.topics} topics are {smallest} per topic, {cared} of them not bland; an "
+                f"article has {self.tags_per_item}, and more than the {own} of a user are needed; give more tags"
             )
         if self.items < cells:
             raise ValueError(

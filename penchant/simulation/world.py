@@ -14,8 +14,8 @@ TAG = "t"
 @dataclass(frozen=True)
 class Topics:
     """G groups of tags. first_G1: topic g has the tags first_G1[g] … first_G1[g + 1] - 1, most popular first; share_G:
-    how popular each topic is, adds up to 1; mass_R: cumulative popularity of the ranks within a topic; bland_V: tags that
-    nobody cares for."""
+    how popular each topic is, adds up to 1; mass_R: cumulative popularity of the ranks within a topic; bland_V: tags
+    that nobody cares for."""
 
     first_G1: np.ndarray
     share_G: np.ndarray

@@ -137,6 +137,7 @@ class _Training:
 
     def __post_init__(self) -> None:
         self.fields = list(self.model.sizes.fields)
+        self.device = next(self.model.parameters()).device
         self.optimizers: list[Optimizer] = make_optimizers(
             self.model,
             rate=self.config.rate,
@@ -185,7 +186,8 @@ class _Training:
 
     def _step(self, step: Step) -> float:
         shard = self.shards[step.shard]
-        loss = loss_of(self.model, batch_of(shard, self.fields, step.rows), labels_of(shard, step.rows), self.config)
+        batch = batch_of(shard, self.fields, step.rows).to(self.device)
+        loss = loss_of(self.model, batch, labels_of(shard, step.rows).to(self.device), self.config)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss.backward()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from penchant.models.mentions import match, mentions, pool
 from penchant.schema import PAD, RESERVED
 
 Loss = Literal["separate", "joint", "softmax", "joint+softmax"]
@@ -24,6 +25,10 @@ class LabelBatch:
 
     tags_BKN: Tensor
     clicked_BK: Tensor
+
+    def to(self, device: torch.device) -> "LabelBatch":
+        """The same labels on a device."""
+        return LabelBatch(self.tags_BKN.to(device), self.clicked_BK.to(device))
 
 
 def separate(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
@@ -44,7 +49,8 @@ def joint(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
     y_k = σ(Σ_i u·t_ki); L = -1/K Σ_k [ŷ_k log y_k + (1 - ŷ_k) log(1 - y_k)], the mean over users with labels.
     """
     valid_BK = (labels.tags_BKN != PAD).any(2)
-    scores_BK = _scores(user_BU, tag, labels).sum(2)
+    items_BKU = pool(mentions([tag], labels.tags_BKN[:, :, None]))[0].unflatten(0, valid_BK.shape)
+    scores_BK = (items_BKU * user_BU[:, None]).sum(2)
     clicked_BK = labels.clicked_BK.to(scores_BK)
     losses_BK = functional.binary_cross_entropy_with_logits(scores_BK, clicked_BK, reduction="none")
     return _mean_by_user(losses_BK * valid_BK, valid_BK)
@@ -72,7 +78,7 @@ def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samp
     tags_BP = torch.where(labels.clicked_BK[..., None], labels.tags_BKN, PAD).flatten(1).sort(1).values
     first_BP = functional.pad(tags_BP[:, 1:] != tags_BP[:, :-1], (1, 0), value=True) & (tags_BP >= RESERVED)
     drawn_S = log_uniform(samples, tag.num_embeddings - RESERVED).to(tags_BP.device).unique() + RESERVED
-    own_BP = torch.bmm(tag(tags_BP), user_BU[..., None])[..., 0] - _log_drawn(tags_BP, samples, tag.num_embeddings)
+    own_BP = match(mentions([tag], tags_BP[:, None]), user_BU) - _log_drawn(tags_BP, samples, tag.num_embeddings)
     others_BS = user_BU @ tag(drawn_S).T - _log_drawn(drawn_S, samples, tag.num_embeddings)
     others_BS = others_BS.masked_fill(_drawn_own(drawn_S, tags_BP), -torch.inf)
     losses_BP = functional.softplus(torch.logsumexp(others_BS, 1)[:, None] - own_BP)
@@ -81,7 +87,7 @@ def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samp
 
 def log_uniform(count: int, size: int) -> Tensor:
     """`count` ranks, 0 … size - 1, with P(k) = (log(k+2) - log(k+1)) / log(size+1), the log-uniform sampler."""
-    drawn = torch.exp(torch.rand(count, dtype=torch.float64) * log(size + 1)).long() - 1
+    drawn = torch.exp(torch.rand(count, dtype=torch.float64, device="cpu") * log(size + 1)).long() - 1
     return drawn.clamp(0, size - 1)
 
 
@@ -97,9 +103,7 @@ def log_uniform_probability(ranks: Tensor, size: int) -> Tensor:
 
 def _scores(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
     """u·t of every label tag, [B, K, N]; zero where there is none, because row PAD is zero."""
-    tags_BKN = labels.tags_BKN
-    products = torch.bmm(tag(tags_BKN.flatten(1)), user_BU[..., None])
-    return products.view(tags_BKN.shape)
+    return match(mentions([tag], labels.tags_BKN.flatten(1)[:, None]), user_BU).view(labels.tags_BKN.shape)
 
 
 def _mean_by_user(losses: Tensor, valid: Tensor) -> Tensor:

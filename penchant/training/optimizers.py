@@ -22,15 +22,22 @@ class RowwiseAdagrad(Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._move(weight, group["lr"], group["eps"])
+                    self._move(weight, weight.grad, group["lr"], group["eps"])
 
-    def _move(self, weight: Tensor, rate: float, eps: float) -> None:
+    def _move(self, weight: Tensor, gradient: Tensor, rate: float, eps: float) -> None:
         squares_V = self.state[weight].setdefault("squares", weight.new_zeros(len(weight)))
-        gradient = weight.grad.coalesce()  # type: ignore[union-attr]
-        rows_R, gradient_RE = gradient.indices()[0], gradient.values()
-        total_R = squares_V[rows_R] + gradient_RE.square().mean(1)
+        rows_R, gradient_RE = _distinct_rows(gradient)
+        total_R = squares_V[rows_R] + torch.linalg.vecdot(gradient_RE, gradient_RE) / weight.shape[1]
         squares_V[rows_R] = total_R
         weight.index_add_(0, rows_R, gradient_RE / (total_R.sqrt() + eps)[:, None], alpha=-rate)
+
+
+def _distinct_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and values of a sparse gradient, each row once. Where they rise, as `mentions` gives them, they are."""
+    rows_R = gradient._indices()[0]
+    if not bool((rows_R[1:] > rows_R[:-1]).all()):
+        gradient = gradient.coalesce()
+    return gradient._indices()[0], gradient._values()
 
 
 def make_optimizers(

@@ -4,14 +4,15 @@ import torch
 from torch import Tensor, nn, tensor
 
 from penchant.models.crosses import Cross, Nfm
-from penchant.models.layers import Attend
+from penchant.models.layers import Attend, attend
+from penchant.models.mentions import mentions
 from penchant.training.losses import LabelBatch, joint, log_uniform, log_uniform_probability, separate
 
 TAGS_BHE = tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
 QUERY_AT = tensor([[0.3, 0.7]])
 
 
-def attend() -> Attend:
+def attend_unit() -> Attend:
     unit = Attend(width=2, query=2, heads=1)
     with torch.no_grad():
         unit.project.weight.copy_(tensor([[1.0, 0.5], [-0.5, 1.0]]).T)
@@ -19,26 +20,35 @@ def attend() -> Attend:
     return unit
 
 
+def within(mask_BH: Tensor) -> tuple[Tensor, Tensor]:
+    """The three tags as a field: pooled_BAE, weights_BAH."""
+    table = nn.Embedding.from_pretrained(torch.cat([torch.zeros(1, 2), TAGS_BHE[0]]))
+    unit, given = attend_unit(), mentions([table], (tensor([[1, 2, 3]]) * mask_BH)[:, None])
+    scores_AR = nn.functional.pad(unit.scores(given.rows_RE[1:], QUERY_AT), (1, 0))
+    pooled_ABE, weights_ABH = attend(given, scores_AR, 0.0, mask_BH)
+    return pooled_ABE.transpose(0, 1), weights_ABH.transpose(0, 1)
+
+
 def close(found: Tensor, expected: list[float] | list[list[float]]) -> None:
     torch.testing.assert_close(found, tensor(expected), atol=1e-6, rtol=1e-5)
 
 
 def test_g1_attention_within_a_field() -> None:
-    pooled_BAE, weights_BAH = attend()(TAGS_BHE, torch.ones(1, 3, dtype=torch.bool), QUERY_AT, tensor([0.0]))
+    pooled_BAE, weights_BAH = within(torch.ones(1, 3, dtype=torch.bool))
     close(weights_BAH[0, 0], [0.266421, 0.271803, 0.461775])
     close(pooled_BAE[0, 0], [0.728197, 0.733579])
 
 
 def test_g1_with_the_third_tag_masked() -> None:
-    _, weights_BAH = attend()(TAGS_BHE, tensor([[True, True, False]]), QUERY_AT, tensor([0.0]))
+    _, weights_BAH = within(tensor([[True, True, False]]))
     close(weights_BAH[0, 0], [0.495000, 0.505000, 0.0])
 
 
 def test_g1_is_the_same_where_heads_have_values_of_their_own() -> None:
     mask_BH = torch.ones(1, 3, dtype=torch.bool)
-    pooled_BAE, weights_BAH = attend()(TAGS_BHE[:, None], mask_BH, QUERY_AT, tensor([0.0]))
-    close(weights_BAH[0, 0], [0.266421, 0.271803, 0.461775])
-    close(pooled_BAE[0, 0], [0.728197, 0.733579])
+    pooled_ABE, weights_ABH = attend_unit()(TAGS_BHE[None], mask_BH, QUERY_AT)
+    close(weights_ABH[0, 0], [0.266421, 0.271803, 0.461775])
+    close(pooled_ABE[0, 0], [0.728197, 0.733579])
 
 
 def test_g2_cross_layer() -> None:

@@ -3,6 +3,7 @@
 import torch
 from torch import nn, tensor
 
+from penchant.models.mentions import mentions, pool
 from penchant.training.optimizers import RowwiseAdagrad, make_optimizers, restore, state_of
 
 
@@ -19,6 +20,22 @@ def test_rowwise_adagrad_equals_its_formula() -> None:
         squares += gradient.square().mean(1)
         expected -= 0.1 * gradient / (squares.sqrt() + 1e-8)[:, None]
         torch.testing.assert_close(table.weight.detach(), expected)
+
+
+def test_rows_that_rise_and_rows_that_repeat_move_alike() -> None:
+    """`mentions` gives each row once, by rising id; PyTorch's own look-up repeats them."""
+    rising, repeating = (nn.Embedding(9, 3, padding_idx=0, sparse=True) for _ in range(2))
+    repeating.load_state_dict(rising.state_dict())
+    ids = tensor([[5, 2, 5], [0, 8, 2]])
+    for _ in range(2):
+        for table in (rising, repeating):
+            table.zero_grad()
+            optimizer = RowwiseAdagrad([table.weight], lr=0.1)
+            pooled = pool(mentions([table], ids[:, None]))[0] if table is rising else table(ids).sum(1)
+            pooled.square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(rising.weight, repeating.weight)
+    assert not rising.weight[0].any()
 
 
 def test_only_rows_of_the_batch_move() -> None:
