@@ -61,10 +61,10 @@ def softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
 
     Every known tag of the vocabulary is a competitor: exact, and dear where the vocabulary is large.
     """
-    wanted_BV = _clicked_tags(labels, tag.num_embeddings)
-    scores_BV = user_BU @ tag.weight[RESERVED:].T
-    losses_B = wanted_BV.sum(1) * torch.logsumexp(scores_BV, 1) - (wanted_BV * scores_BV).sum(1)
-    return losses_B.sum() / wanted_BV.sum().clamp(min=1)
+    tags_BP, first_BP = _clicked_tags(labels)
+    own_BP = torch.bmm(tag(tags_BP), user_BU[..., None])[..., 0]
+    losses_BP = torch.logsumexp(user_BU @ tag.weight[RESERVED:].T, 1)[:, None] - own_BP
+    return losses_BP[first_BP].sum() / first_BP.sum().clamp(min=1)
 
 
 def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samples: int) -> Tensor:
@@ -75,8 +75,7 @@ def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samp
     Vocabulary gives them. Source: the correction of YouTube DNN, RecSys 2016, section 3.2, with the probability of
     being drawn at all in place of the expected draws, because repeats are dropped.
     """
-    tags_BP = torch.where(labels.clicked_BK[..., None], labels.tags_BKN, PAD).flatten(1).sort(1).values
-    first_BP = functional.pad(tags_BP[:, 1:] != tags_BP[:, :-1], (1, 0), value=True) & (tags_BP >= RESERVED)
+    tags_BP, first_BP = _clicked_tags(labels)
     drawn_S = log_uniform(samples, tag.num_embeddings - RESERVED).to(tags_BP.device).unique() + RESERVED
     own_BP = match(mentions([tag], tags_BP[:, None]), user_BU) - _log_drawn(tags_BP, samples, tag.num_embeddings)
     others_BS = user_BU @ tag(drawn_S).T - _log_drawn(drawn_S, samples, tag.num_embeddings)
@@ -111,11 +110,10 @@ def _mean_by_user(losses: Tensor, valid: Tensor) -> Tensor:
     return (losses.sum(1) / count_B.clamp(min=1)).sum() / (count_B > 0).sum().clamp(min=1)
 
 
-def _clicked_tags(labels: LabelBatch, vocabulary: int) -> Tensor:
-    """[B, V - RESERVED], 1 for the distinct tags of clicked items."""
-    tags_BP = torch.where(labels.clicked_BK[..., None], labels.tags_BKN, PAD).flatten(1)
-    wanted_BV = torch.zeros(len(tags_BP), vocabulary, device=tags_BP.device).scatter_(1, tags_BP, 1.0)
-    return wanted_BV[:, RESERVED:]
+def _clicked_tags(labels: LabelBatch) -> tuple[Tensor, Tensor]:
+    """The tags of clicked items by rising id, [B, P], and the first mention of each known one, [B, P] bool."""
+    tags_BP = torch.where(labels.clicked_BK[..., None], labels.tags_BKN, PAD).flatten(1).sort(1).values
+    return tags_BP, functional.pad(tags_BP[:, 1:] != tags_BP[:, :-1], (1, 0), value=True) & (tags_BP >= RESERVED)
 
 
 def _log_drawn(tags: Tensor, samples: int, vocabulary: int) -> Tensor:

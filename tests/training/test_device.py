@@ -1,6 +1,7 @@
 """Whatever a step makes, it makes where the model is: a device that is merely the default must not be used.
 
 The default here is one on which nothing can be computed, so a tensor made without saying where would fail the step.
+PyTorch sets the default aside inside `backward`: there only a real device would tell.
 """
 
 from pathlib import Path
