@@ -3,6 +3,8 @@
 import ast
 import re
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +41,7 @@ def test_every_folder_of_the_package_is_a_stage() -> None:
 
 
 def test_models_do_not_import_each_other() -> None:
-    shared = {"models.base", "models.crosses", "models.layers"}
+    shared = {"models.base", "models.crosses", "models.layers", "models.mentions"}
     for path in (PACKAGE / "models").glob("*.py"):
         if path.stem != "catalog":
             others = {name for name in imports(path) if name.startswith("models.")} - shared
@@ -71,6 +73,18 @@ def test_nothing_is_pickled() -> None:
     for path in MODULES:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"\bpickle\b|torch\.(load|save)\(", text), path
+
+
+def test_workers_of_simulation_and_logs_start_without_torch() -> None:
+    told = "import sys, penchant.simulation.shards, penchant.logs.ingest; print('torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n"
+
+
+def test_the_package_gives_what_it_names() -> None:
+    assert all(getattr(penchant, name) for name in penchant.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        penchant.nothing  # noqa: B018
 
 
 def test_the_core_needs_no_extras() -> None:
