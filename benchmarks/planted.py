@@ -78,7 +78,7 @@ QUESTIONS = [
     ("the cross layer, joint", "af-2head+cf joint", "af-2head joint"),
 ]
 
-TRAINING: dict[str, Any] = {"batch": 256, "epochs": 20, "rate": 2e-3, "patience": 2}
+TRAINING: dict[str, Any] = {"batch": 256, "epochs": 8, "rate": 2e-3, "patience": 2}
 LABELS: dict[str, Any] = {"windows": 6}
 USERS: dict[str, Any] = {"validation_share": 0.2}
 WORLD: dict[str, Any] = {"days": 15, "shown": 25, "visits": 0.35, "items": 50_000}

@@ -27,7 +27,7 @@ from penchant.training.checkpoint import (
     save_tensors,
 )
 from penchant.training.losses import LabelBatch, Loss, joint, sampled_softmax, separate, softmax
-from penchant.training.optimizers import make_optimizers
+from penchant.training.optimizers import LargeTables, make_optimizers
 
 Validate = Callable[[Interests], float]
 
@@ -36,8 +36,9 @@ class TrainingConfig(Config):
     """How a model is trained.
 
     batch: samples per step; rate: Adam's learning rate; patience: epochs without a better validation score before the
-    end. Tables of more than large_table_rows rows are trained with row-wise Adagrad at large_table_rate, and softmax
-    over more tags than that is sampled, against sampled_tags per batch. checkpoint_s: seconds between checkpoints.
+    end. Tables of more than large_table_rows rows are trained only in the rows of a batch, with row-wise Adagrad at
+    large_table_rate, or with "adam", which needs three times the memory, at rate. Softmax over more tags than that is
+    sampled, against sampled_tags per batch. checkpoint_s: seconds between checkpoints.
     """
 
     loss: Loss = "softmax"
@@ -47,6 +48,7 @@ class TrainingConfig(Config):
     weight_decay: Annotated[float, Limits(ge=0)] = 0.0
     patience: Positive = 3
     large_table_rows: Positive = 50_000
+    large_table_optimizer: LargeTables = "adagrad"
     large_table_rate: Annotated[float, Limits(gt=0)] = 0.05
     sampled_tags: Positive = 2_000
     checkpoint_s: Annotated[float, Limits(ge=0)] = 60.0
@@ -143,6 +145,7 @@ class _Training:
             rate=self.config.rate,
             weight_decay=self.config.weight_decay,
             large_table_rows=self.config.large_table_rows,
+            large_table_optimizer=self.config.large_table_optimizer,
             large_table_rate=self.config.large_table_rate,
         )
         self.saved_at = time.monotonic()

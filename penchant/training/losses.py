@@ -7,7 +7,7 @@ vocabulary can be ranked by preference; sampled where it is large (YouTube DNN, 
 
 from dataclasses import dataclass
 from math import log
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +63,31 @@ def softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch) -> Tensor:
     """
     tags_BP, first_BP = _clicked_tags(labels)
     own_BP = torch.bmm(tag(tags_BP), user_BU[..., None])[..., 0]
-    losses_BP = torch.logsumexp(user_BU @ tag.weight[RESERVED:].T, 1)[:, None] - own_BP
+    losses_BP = _LogSumExp.apply(user_BU, tag.weight[RESERVED:])[:, None] - own_BP
     return losses_BP[first_BP].sum() / first_BP.sum().clamp(min=1)
+
+
+class _LogSumExp(torch.autograd.Function):
+    """log Σ_v exp(u · t_v) of every user, [B].
+
+    Its gradient needs the exponentials as they are: what each row is divided by goes into the users' vectors, so that
+    nothing of size [B, V] is made on the way back.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, user_BU: Tensor, tag_VU: Tensor) -> Tensor:
+        scores_BV = user_BU @ tag_VU.T
+        highest_B = scores_BV.amax(1)
+        powers_BV = scores_BV.sub_(highest_B[:, None]).exp_()
+        total_B = powers_BV.sum(1)
+        ctx.save_for_backward(user_BU, tag_VU, powers_BV, total_B)
+        return highest_B + total_B.log()
+
+    @staticmethod
+    def backward(ctx: Any, slope_B: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        user_BU, tag_VU, powers_BV, total_B = ctx.saved_tensors
+        share_B1 = (slope_B / total_B)[:, None]
+        return (powers_BV @ tag_VU) * share_B1, powers_BV.T @ (user_BU * share_B1)
 
 
 def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samples: int) -> Tensor:

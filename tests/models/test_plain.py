@@ -26,7 +26,9 @@ def test_loss_and_gradients_are_those_of_the_plain_version(large: int) -> None:
     shard, model = made_up_shard(SHAPE, SHAPE.batch), build_model(SHAPE.model, SHAPE.sizes)
     plain = PlainUtpm(SHAPE.model, SHAPE.sizes)
     plain.load_state_dict(model.state_dict())
-    make_optimizers(model, rate=0.1, weight_decay=0.0, large_table_rows=large, large_table_rate=0.1)
+    make_optimizers(
+        model, rate=0.1, weight_decay=0.0, large_table_rows=large, large_table_optimizer="adagrad", large_table_rate=0.1
+    )
     fields, rows = list(SHAPE.sizes.fields), torch.arange(SHAPE.batch)
     expected = plain_loss(plain, next(batches(Users(shard, fields), rows.tolist(), SHAPE.batch)))
     found = loss_of(model, batch_of(shard, fields, rows), labels_of(shard, rows), TrainingConfig(loss="joint"))

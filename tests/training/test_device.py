@@ -44,7 +44,9 @@ SIZES = Sizes({"tags": 12, "genres": 6}, 12, ("tags",))
 def test_a_step_stays_where_the_model_is(config: ModelConfig, large: int, loss: Loss) -> None:
     model = build_model(config, SIZES)
     training = TrainingConfig(loss=loss, large_table_rows=large, sampled_tags=5)
-    optimizers = make_optimizers(model, rate=0.1, weight_decay=0.1, large_table_rows=large, large_table_rate=0.1)
+    optimizers = make_optimizers(
+        model, rate=0.1, weight_decay=0.1, large_table_rows=large, large_table_optimizer="adagrad", large_table_rate=0.1
+    )
     before = model.tag.weight.detach().clone()
     with torch.device("meta"):
         loss_of(model, BATCH, LABELS, training).backward()

@@ -25,6 +25,14 @@ def test_softmax_is_the_mean_over_distinct_clicked_tags() -> None:
     torch.testing.assert_close(softmax(user_BU, tag, labels), expected)
 
 
+def test_softmax_has_the_gradient_of_its_formula() -> None:
+    user_BU, tag, labels = given()
+    users, vectors = user_BU.requires_grad_(), tag.weight
+    log_BV = torch.log_softmax(users @ vectors[2:].T, 1)
+    expected = torch.autograd.grad(-(log_BV[0, 5 - 2] + log_BV[0, 7 - 2] + log_BV[1, 11 - 2]) / 3, (users, vectors))
+    torch.testing.assert_close(torch.autograd.grad(softmax(users, tag, labels), (users, vectors)), expected)
+
+
 def test_softmax_of_nothing_clicked_is_zero() -> None:
     user_BU, tag, labels = given()
     nothing = LabelBatch(labels.tags_BKN, torch.zeros_like(labels.clicked_BK))
