@@ -84,7 +84,7 @@ class _LogSumExp(torch.autograd.Function):
         return highest_B + total_B.log()
 
     @staticmethod
-    def backward(ctx: Any, slope_B: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, slope_B: Tensor) -> tuple[Tensor, Tensor]:
         user_BU, tag_VU, powers_BV, total_B = ctx.saved_tensors
         share_B1 = (slope_B / total_B)[:, None]
         return (powers_BV @ tag_VU) * share_B1, powers_BV.T @ (user_BU * share_B1)
