@@ -1,0 +1,213 @@
+"""A run folder: what its finished steps give, and answers about its users."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import polars as pl
+import torch
+from pydantic import ValidationError
+
+from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
+from penchant.features.prepare import Prepared
+from penchant.features.shards import Batch, Shard, batch_of, open_shards
+from penchant.features.vocabulary import Vocabulary
+from penchant.files import read_json
+from penchant.logs.ingest import Log
+from penchant.logs.users import bucket_of
+from penchant.models.base import Interests, Sizes
+from penchant.models.catalog import build_model
+from penchant.profiles.explain import Explanation, Profile, describe, explain
+from penchant.report.build import Examples
+from penchant.runfile import RunConfig
+from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.training.checkpoint import Identity
+from penchant.training.closed_form import load_linear_path
+from penchant.training.loop import load_weights
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """config.json, log/, prepared/, model/, metrics.json, profiles/."""
+
+    folder: Path
+    config: RunConfig
+    base: Path
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(self.config.threads)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """A run that was begun earlier. MissingStepError where there is none, ConfigError where it is damaged."""
+        folder = Path(folder)
+        if folder.is_file():
+            raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
+        if not (folder / "config.json").exists():
+            raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
+        try:
+            said = read_json(folder / "config.json")
+            config = RunConfig.model_validate_json(_as_json(said["config"]))
+            return cls(folder, config, Path(said["base"]))
+        except (ValueError, KeyError, TypeError) as error:
+            told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
+            raise ConfigError(
+                f"{folder / 'config.json'} is damaged, or of another version: {told}; begin the run again"
+            ) from None
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        if not (self.folder / "prepared" / "manifest.json").exists():
+            raise MissingStepError(
+                f"{self.folder} is not prepared yet; run `penchant prepare RUN.toml --out {self.folder}` first"
+            )
+        return Prepared(self.folder / "prepared")
+
+    @cached_property
+    def model(self) -> Interests:
+        """The trained model, ready to score."""
+        last = "linear.safetensors" if self.config.linear else "weights.safetensors"
+        if not (self.folder / "model" / last).exists():
+            raise MissingStepError(f"{self.folder} has no trained model yet; run `penchant train {self.folder}` first")
+        return self.load_model()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json."""
+        if not (self.folder / "metrics.json").exists():
+            raise MissingStepError(f"{self.folder} is not evaluated yet; run `penchant evaluate {self.folder}` first")
+        return dict(read_json(self.folder / "metrics.json"))
+
+    @cached_property
+    def tags(self) -> Vocabulary:
+        """The vocabulary that is predicted."""
+        return self.prepared.vocabulary(self.config.labels.field)
+
+    def shards(self, split: Literal["train", "valid", "test", "latest"]) -> list[Shard]:
+        return open_shards(self.prepared.folder, split)
+
+    def profile(self, user: str | int) -> Profile:
+        """One user's profile, from all of their history. Raises UnknownUserError."""
+        return self._of_user(str(user))[1]
+
+    def explain(self, user: str | int, tag: str | None = None) -> Explanation:
+        """Why the user has a preference for a tag, their best one if none is given."""
+        batch, profile = self._of_user(str(user))
+        best = max([*profile.clicked, *profile.unseen], key=lambda preference: preference.preference)
+        label = self.config.labels.field
+        return explain(self.model, batch, profile, self.shown, label, tag or best.tag)
+
+    def clicks(self, user: str | int) -> pl.DataFrame:
+        """What the user clicked, latest first: TIME, ITEM (its readable name if the run has one), tags."""
+        log = Log.open(self.folder / "log")
+        events = log.events(_bucket(str(user), log.buckets))
+        clicks = events.filter((pl.col(USER) == str(user)) & pl.col(CLICKED)).join(log.items(), on=ITEM, how="left")
+        title = self.config.profiles.item_name
+        named = pl.coalesce(pl.col(title).list.first(), ITEM) if title else pl.col(ITEM)
+        return clicks.select(TIME, named.alias(ITEM), pl.col(self.config.labels.field).alias("tags")).reverse()
+
+    def some_user(self) -> str:
+        """A user to show: the first test user with a middling number of tags."""
+        shard = self.shards("test")[0]
+        order = np.argsort(np.abs(shard.history.lengths - np.median(shard.history.lengths)), kind="stable")
+        return str(shard.users[int(order[0])])
+
+    def examples(self) -> Examples:
+        """Profiles of three test users with few, a middling number of, and many tags, or why there are none."""
+        try:
+            shards = self.shards("test")
+            order = np.argsort(np.concatenate([shard.history.lengths for shard in shards]), kind="stable")
+            users = pl.concat([shard.users for shard in shards])
+            places = dict.fromkeys(round(share * (len(order) - 1)) for share in (0.1, 0.5, 0.9))
+            return Examples([self.profile(users[int(order[place])]) for place in places])
+        except PenchantError as error:
+            return Examples(reason=str(error))
+
+    def _of_user(self, user: str) -> tuple[Batch, Profile]:
+        shards = self.shards("latest")
+        shard = shards[_bucket(user, len(shards))]
+        found = shard.users.index_of(user)
+        if found is None:
+            raise UnknownUserError(
+                f"user {user!r} is not in the log of {self.folder}; its ids look like {shard.users[0]!r}"
+            )
+        rows = slice(found, found + 1)
+        batch = batch_of(shard, list(self.model.sizes.fields), rows)
+        history = shard.history.part(rows)
+        start = int(shard.history.offsets[found])
+        counts = shard.arrays["history.counts"][start : start + len(history.values)]
+        label = self.config.labels.field
+        return batch, describe(self.model, batch, history, counts, self.shown, label, user)
+
+    @property
+    def config_fields(self) -> list[str]:
+        return [rule.name for rule in self.config.features.fields]
+
+    @cached_property
+    def _vocabularies(self) -> dict[str, Vocabulary]:
+        """By field of the model, and the label's under its own name."""
+        label = self.config.labels.field
+        named = {rule.name: self.prepared.vocabulary(rule.source) for rule in self.config.features.fields}
+        return {**named, label: self.tags}
+
+    @cached_property
+    def shown(self) -> dict[str, Vocabulary]:
+        """The vocabularies as people read them: items by their readable name, if the run has one."""
+        title = self.config.profiles.item_name
+        if title is None:
+            return self._vocabularies
+        names = Log.open(self.folder / "log").items().select(value=ITEM, name=pl.col(title).list.first())
+        of_items = {rule.name for rule in self.config.features.fields if rule.source == ITEM}
+        return {
+            name: vocabulary.shown_as(names) if name in of_items else vocabulary
+            for name, vocabulary in self._vocabularies.items()
+        }
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """Rows of the tables of all fields, whoever reads them."""
+        rules = self.config.features.fields
+        rows = {rule.name: len(self._vocabularies[rule.name]) for rule in rules}
+        return Sizes(
+            rows, len(self.tags), tuple(rule.name for rule in rules if rule.source == self.config.labels.field)
+        )
+
+    @cached_property
+    def model_sizes(self) -> Sizes:
+        """What the model itself reads: all fields, or those its config names."""
+        chosen = self.config.model.fields or self.config_fields
+        fields = {name: self.sizes.fields[name] for name in chosen}
+        return Sizes(fields, self.sizes.tags, tuple(name for name in self.sizes.tag_fields if name in fields))
+
+    def load_model(self) -> Interests:
+        """The model with its trained weights. Raises where they belong to another vocabulary, data or config."""
+        model = build_model(self.config.model, self.model_sizes)
+        load_weights(self.folder / "model", model, self.identity)
+        if self.config.linear:
+            model = load_linear_path(self.folder / "model", model, self.config.linear, self.identity)
+        return model.eval()
+
+    @property
+    def identity(self) -> Identity:
+        """What the weights of this run belong to."""
+        fingerprints = {name: vocabulary.fingerprint for name, vocabulary in self._vocabularies.items()}
+        plan = read_json(self.prepared.folder / "plan.json")
+        linear = self.config.linear.model_dump(mode="json") if self.config.linear else None
+        training = {"data": plan, "linear": linear, **self.config.training.model_dump(mode="json")}
+        return Identity(self.config.model.model_dump_json(), _as_json(fingerprints), _as_json(training))
+
+
+def _bucket(user: str, buckets: int) -> int:
+    return int(bucket_of(pl.Series([user]), buckets)[0])
+
+
+def _problems(error: Exception) -> list[Any]:
+    """What a value of the run file is reproached with, if it is that."""
+    return list(error.errors()) if isinstance(error, ValidationError) else []
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
