@@ -12,7 +12,6 @@ finished is kept in --out, a run folder for each, so that the command can be sto
 import argparse
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,17 @@ ROWS = [
     "af-2head-autoint",
     "af-2head-cf-joint",
 ]
+STEPS = [
+    ("af-1head-unshared", "youtube"),
+    ("af-1head", "af-1head-unshared"),
+    ("af-2head", "af-1head"),
+    *((f"af-2head-{cross}", "af-2head") for cross in ("cf", "afm", "nfm", "dcn", "autoint")),
+    ("af-2head-cf-joint", "af-2head-cf"),
+    ("af-2head", "youtube"),
+    ("af-2head-cf", "youtube"),
+    ("af-2head-cf-joint", "youtube"),
+]
+"""What the paper's tables compare: the first less the second."""
 FIGURE: dict[str, list[dict[str, Any]]] = {
     "E": [{"embedding": width, "user": width} for width in (4, 8, 16, 32, 64)],
     "heads": [{"heads": heads} for heads in (1, 2, 4, 8)],
@@ -92,7 +102,7 @@ def users_of(folders: list[Path], scorer: str = "model") -> pl.DataFrame:
 
 
 def draw(name: str, runs: dict[str, list[Path]]) -> None:
-    """A row per variant: means ± half the interval over seeds, the paper's numbers, the difference to the row above."""
+    """A row per variant: means ± half the interval over seeds, the paper's numbers; and what the tables compare."""
     table = Table(title=name, title_justify="left", box=MARKDOWN)
     for column in ["", *METRICS, "paper @1, @2, @3"]:
         table.add_column(column, justify="right" if column else "left")
@@ -108,9 +118,8 @@ def draw(name: str, runs: dict[str, list[Path]]) -> None:
     apart = Table(title=f"{name}: differences, ± over users and ± over seeds", title_justify="left", box=MARKDOWN)
     for column in ["", *METRICS]:
         apart.add_column(column, justify="right" if column else "left")
-    pairs = [(one, other) for other, one in pairwise(runs)]
-    pairs += [(one, next(iter(runs))) for one in list(runs)[2:]]
-    for one, other in pairs:
+    steps = [(one, other) for one, other in STEPS if one in runs and other in runs]
+    for one, other in steps or [(one, "base") for one in runs if one != "base"]:
         apart.add_row(f"{one} - {other}", *(_difference(runs[one], runs[other], metric) for metric in METRICS))
     console.print(apart)
 
