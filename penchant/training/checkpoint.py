@@ -68,9 +68,24 @@ def refuse_other(path: Path, said: Mapping[str, str], identity: Identity) -> Non
     for part in ("model", "training"):
         if said.get(part) != getattr(identity, part):
             raise CheckpointError(
-                f"{path} was made by another {part} config: {said.get(part)}, this run has {getattr(identity, part)}; "
+                f"{path} was made by another {part} config: {_differences(said.get(part), getattr(identity, part))}; "
                 f"give the run another --out, or remove {path.parent} and train again"
             )
+
+
+def _differences(saved: str | None, wanted: str) -> str:
+    """The keys of two configs, as JSON, that differ.
+
+    >>> _differences('{"seed": 0, "rate": 0.1}', '{"seed": 1, "rate": 0.1, "batch": 8}')
+    'seed was 0, is 1; batch was not there, is 8'
+    """
+    old, new = json.loads(saved or "{}"), json.loads(wanted)
+    there = {key: (_told(old, key), _told(new, key)) for key in {**old, **new}}
+    return "; ".join(f"{key} was {was}, is {now}" for key, (was, now) in there.items() if was != now)
+
+
+def _told(values: dict[str, object], key: str) -> str:
+    return json.dumps(values[key]) if key in values else "not there"
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], said: dict[str, str]) -> None:
