@@ -51,6 +51,7 @@ TABLES = {
 YOUTUBE: dict[str, Any] = {"name": "youtube"}
 HEADS: dict[str, Any] = {"name": "utpm", "heads": 2, "cross": "none"}
 CROSS: dict[str, Any] = {"name": "utpm", "heads": 2, "cross": "cf"}
+WIDE: dict[str, Any] = {"embedding": 64, "user": 64}
 VARIANTS = {
     "af-2head+cf separate": (CROSS, "separate"),
     "af-2head+cf joint": (CROSS, "joint"),
@@ -61,6 +62,9 @@ VARIANTS = {
     "youtube separate": (YOUTUBE, "separate"),
     "youtube joint": (YOUTUBE, "joint"),
     "youtube softmax": (YOUTUBE, "softmax"),
+    "af-2head+cf softmax, wide": ({**CROSS, **WIDE}, "softmax"),
+    "youtube softmax, wide": ({**YOUTUBE, **WIDE}, "softmax"),
+    "af-2head+cf joint+softmax, wide": ({**CROSS, **WIDE}, "joint+softmax"),
 }
 
 # The first less the second.
@@ -74,6 +78,10 @@ QUESTIONS = [
     ("af-2head+cf over youtube, separate", "af-2head+cf separate", "youtube separate"),
     ("af-2head+cf over youtube, joint", "af-2head+cf joint", "youtube joint"),
     ("af-2head+cf over youtube, softmax", "af-2head+cf softmax", "youtube softmax"),
+    ("width 64 over 16, af-2head+cf softmax", "af-2head+cf softmax, wide", "af-2head+cf softmax"),
+    ("width 64 over 16, af-2head+cf joint+softmax", "af-2head+cf joint+softmax, wide", "af-2head+cf joint+softmax"),
+    ("af-2head+cf over youtube, softmax, wide", "af-2head+cf softmax, wide", "youtube softmax, wide"),
+    ("af-2head+cf joint+softmax, wide, over own counts", "af-2head+cf joint+softmax, wide", "own counts, faded"),
     ("af-2head+cf joint over youtube separate", "af-2head+cf joint", "youtube separate"),
     ("the cross layer, joint", "af-2head+cf joint", "af-2head joint"),
 ]
