@@ -62,9 +62,9 @@ VARIANTS = {
     "youtube separate": (YOUTUBE, "separate"),
     "youtube joint": (YOUTUBE, "joint"),
     "youtube softmax": (YOUTUBE, "softmax"),
-    "af-2head+cf softmax, wide": ({**CROSS, **WIDE}, "softmax"),
-    "youtube softmax, wide": ({**YOUTUBE, **WIDE}, "softmax"),
-    "af-2head+cf joint+softmax, wide": ({**CROSS, **WIDE}, "joint+softmax"),
+    "af-2head+cf softmax (64)": ({**CROSS, **WIDE}, "softmax"),
+    "youtube softmax (64)": ({**YOUTUBE, **WIDE}, "softmax"),
+    "af-2head+cf joint+softmax (64)": ({**CROSS, **WIDE}, "joint+softmax"),
 }
 
 # The first less the second.
@@ -78,10 +78,10 @@ QUESTIONS = [
     ("af-2head+cf over youtube, separate", "af-2head+cf separate", "youtube separate"),
     ("af-2head+cf over youtube, joint", "af-2head+cf joint", "youtube joint"),
     ("af-2head+cf over youtube, softmax", "af-2head+cf softmax", "youtube softmax"),
-    ("width 64 over 16, af-2head+cf softmax", "af-2head+cf softmax, wide", "af-2head+cf softmax"),
-    ("width 64 over 16, af-2head+cf joint+softmax", "af-2head+cf joint+softmax, wide", "af-2head+cf joint+softmax"),
-    ("af-2head+cf over youtube, softmax, wide", "af-2head+cf softmax, wide", "youtube softmax, wide"),
-    ("af-2head+cf joint+softmax, wide, over own counts", "af-2head+cf joint+softmax, wide", "own counts, faded"),
+    ("width 64 over 16, af-2head+cf softmax", "af-2head+cf softmax (64)", "af-2head+cf softmax"),
+    ("width 64 over 16, af-2head+cf joint+softmax", "af-2head+cf joint+softmax (64)", "af-2head+cf joint+softmax"),
+    ("af-2head+cf over youtube, softmax (64)", "af-2head+cf softmax (64)", "youtube softmax (64)"),
+    ("af-2head+cf joint+softmax (64) over own counts", "af-2head+cf joint+softmax (64)", "own counts, faded"),
     ("af-2head+cf joint over youtube separate", "af-2head+cf joint", "youtube separate"),
     ("the cross layer, joint", "af-2head+cf joint", "af-2head joint"),
 ]
