@@ -227,28 +227,37 @@ INK = "#808080"
 
 
 def plot(sets: dict[str, dict[str, Any]], folder: Path) -> None:
-    """A picture per question: a panel per set, Prec@1 of test users against updates, popularity as a line."""
+    """A picture per question: Prec@1 of test users against updates, a panel per set; and how closely the mean
+    preference for a tag follows its popularity, by where un-clicked items come from."""
     folder.mkdir(parents=True, exist_ok=True)
     for question in QUESTIONS:
-        figure = Figure(figsize=(3.4 * len(sets), 3.1), layout="constrained")
-        for axes, (name, found) in zip(np.atleast_1d(figure.subplots(1, len(sets))), sets.items(), strict=True):
-            _panel(axes, name, question, found)
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK, fontsize=9)
-        with aside(folder / f"{question.replace(' ', '-')}.svg") as path:
-            figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})
+        _picture(sets, question, "Prec@1", folder / f"{question.replace(' ', '-')}.svg")
+    _picture(sets, "un-clicked items", "correlation with popularity", folder / "popularity.svg")
 
 
-def _panel(axes: Axes, name: str, question: str, found: dict[str, Any]) -> None:
-    axes.axhline(found["popularity"]["all"][0], color=INK, linewidth=1, linestyle=":", label="popularity")
+def _picture(sets: dict[str, dict[str, Any]], question: str, what: str, path: Path) -> None:
+    figure = Figure(figsize=(3.4 * len(sets), 3.1), layout="constrained")
+    for axes, (name, found) in zip(np.atleast_1d(figure.subplots(1, len(sets))), sets.items(), strict=True):
+        _panel(axes, question, found, what)
+        axes.set(xscale="log", xlabel="updates", ylabel=what, ylim=(0 if what == "Prec@1" else -0.2, 1), title=name)
+        axes.title.set(color=INK, fontsize=10)
+        axes.xaxis.label.set(color=INK, fontsize=9)
+        axes.yaxis.label.set(color=INK, fontsize=9)
+        axes.label_outer()
+    handles, labels = max((axes.get_legend_handles_labels() for axes in figure.axes), key=lambda both: len(both[1]))
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK, fontsize=9)
+    with aside(path) as temporary:
+        figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None})
+
+
+def _panel(axes: Axes, question: str, found: dict[str, Any], what: str) -> None:
+    if what == "Prec@1":
+        axes.axhline(found["popularity"]["all"][0], color=INK, linewidth=1, linestyle=":", label="popularity")
     for number, answer in enumerate(QUESTIONS[question]):
         for seed, curve in enumerate(found["curves"].get((question, answer), [])):
-            x, y = [point.updates for point in curve], [point.precision["all"][0] for point in curve]
+            y = [point.precision["all"][0] if what == "Prec@1" else point.popularity for point in curve]
             label = answer if seed == 0 else None
-            axes.plot(x, y, color=COLOURS[number], linewidth=1.2, alpha=0.85, label=label)
-    axes.set(xscale="log", xlabel="updates", ylim=(0, 1), title=name)
-    axes.title.set(color=INK, fontsize=10)
-    axes.xaxis.label.set(color=INK, fontsize=9)
+            axes.plot([point.updates for point in curve], y, color=COLOURS[number], linewidth=1.2, label=label)
     axes.tick_params(colors=INK, labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(INK)
