@@ -41,7 +41,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def _explain(cls: type[BaseModel], problem: Any, origin: str) -> str:
     *outer, last = problem["loc"] or ("",)
     keys, schema = _walk(cls, [*outer, last] if problem["type"] != "extra_forbidden" else outer)
-    place = ".".join(keys) or "the file"
+    place = ".".join(keys)
     if problem["type"] == "extra_forbidden":
         known = list(schema.get("properties", {}))
         near = difflib.get_close_matches(str(last), known, n=1)
@@ -53,7 +53,7 @@ def _explain(cls: type[BaseModel], problem: Any, origin: str) -> str:
         return f"{origin}: '{place}.name' is {problem['ctx']['tag']!r}; known: {problem['ctx']['expected_tags']}"
     said = problem["msg"].removeprefix("Value error, ")
     if isinstance(problem["input"], dict):
-        return f"{origin}: {place}: {said}"
+        return ": ".join(part for part in (origin, place, said) if part)
     return f"{origin}: {place!r} is {problem['input']!r}: {said}"
 
 
