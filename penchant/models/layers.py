@@ -11,6 +11,7 @@ from penchant.models.mentions import Mentions, pool
 from penchant.schema import PAD
 
 Activation = Literal["relu", "tanh", "selu", "sigmoid"]
+Precision = Literal["float32", "bfloat16"]
 
 
 def activate(values: Tensor, name: Activation) -> Tensor:
@@ -88,11 +89,22 @@ def attend(given: Mentions, scores_AR: Tensor, prior: Tensor | float, mask_NH: T
 
 
 class Tower(nn.Module):
-    """Two fully connected layers: u = W_2 relu(W_1 z + b_1) + b_2; the last is linear, so that u may be negative."""
+    """Two fully connected layers: u = W_2 relu(W_1 z + b_1) + b_2; the last is linear, so that u may be negative.
 
-    def __init__(self, width: int, hidden: int, user: int, activation: Activation = "relu") -> None:
+    precision: of the products with W_1, forward and backward, which is where a cross layer spends most; weights, sums
+    and all else stay in float32.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        hidden: int,
+        user: int,
+        activation: Activation = "relu",
+        precision: Precision = "float32",
+    ) -> None:
         super().__init__()
-        self.activation = activation
+        self.activation, self.precision = activation, precision
         self.hidden = nn.Linear(width, hidden)
         self.out = nn.Linear(hidden, user)
         for layer in (self.hidden, self.out):
@@ -100,4 +112,6 @@ class Tower(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.out(activate(self.hidden(z), self.activation))
+        with torch.autocast(z.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            hidden = self.hidden(z)
+        return self.out(activate(hidden.to(z.dtype), self.activation))

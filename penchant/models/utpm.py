@@ -17,7 +17,7 @@ from torch.nn import functional
 from penchant.features.shards import Batch
 from penchant.models.base import Attention, Interests, Positive, Sizes, TowerConfig
 from penchant.models.crosses import Afm, AutoInt, Cross, Dcn, Nfm
-from penchant.models.layers import Activation, Attend, Tower, attend, hide_values, table
+from penchant.models.layers import Activation, Attend, Precision, Tower, attend, hide_values, table
 from penchant.models.mentions import mentions
 from penchant.schema import PAD
 
@@ -25,8 +25,9 @@ from penchant.schema import PAD
 class UtpmConfig(TowerConfig):
     """heads: A; shared_query: one query per head for all units, or each unit its own; query: T; cross: "none", or "cf",
     the paper's cross layer, or one of those it is compared with; cross_width: C. activation: of the attention units and
-    of the first fully connected layer. weights: attention also sees how often each value was clicked: a learned
-    multiple of log(weight), one per head and field, is added to its score (not in the paper)."""
+    of the first fully connected layer. precision: of that layer's products; "bfloat16" takes a quarter off a step at
+    the paper's industrial shape, where the processor or GPU has it. weights: attention also sees how often each value
+    was clicked: a learned multiple of log(weight), one per head and field, is added to its score (not in the paper)."""
 
     name: Literal["utpm"] = "utpm"
     heads: Positive = 2
@@ -35,6 +36,7 @@ class UtpmConfig(TowerConfig):
     cross: Literal["none", "cf", "afm", "nfm", "dcn", "autoint"] = "cf"
     cross_width: Positive = 4
     activation: Activation = "relu"
+    precision: Precision = "float32"
     weights: bool = False
 
 
@@ -57,7 +59,8 @@ class Utpm(Interests):
         width = config.heads * config.embedding
         self.cross = _cross(config, width, len(names))
         crossed = self.cross.width if self.cross else 0
-        self.tower = Tower(width + crossed, config.hidden or 2 * config.user, config.user, config.activation)
+        hidden, last = config.hidden or 2 * config.user, (config.activation, config.precision)
+        self.tower = Tower(width + crossed, hidden, config.user, *last)
         self.tag = table(sizes.tags, config.user, scale)
 
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:

@@ -25,6 +25,7 @@ CONFIGS = {
     "af-2head+nfm": UtpmConfig(cross="nfm"),
     "af-2head+dcn": UtpmConfig(cross="dcn"),
     "af-2head+autoint": UtpmConfig(cross="autoint"),
+    "af-2head+cf-bfloat16": UtpmConfig(precision="bfloat16"),
     "af-4head+cf-tanh": UtpmConfig(heads=4, activation="tanh"),
     "af-3head+cf-unshared": UtpmConfig(heads=3, shared_query=False),
     "af-2head+cf+weights": UtpmConfig(weights=True),
@@ -133,6 +134,24 @@ def test_unshared_queries_that_are_equal_are_a_shared_one() -> None:
     unshared.load_state_dict({**weights, "query": weights["query"].expand(3, -1, -1)})
     given = batch([[7, 3]], [[2]])
     torch.testing.assert_close(shared.users(given), unshared.users(given))
+
+
+def test_products_in_bfloat16_are_near_those_in_float32() -> None:
+    torch.manual_seed(0)
+    exact, quick = Utpm(UtpmConfig(), SIZES), Utpm(UtpmConfig(precision="bfloat16"), SIZES)
+    quick.load_state_dict(exact.state_dict())
+    given = batch([[7, 3], [4, 5]], [[2], [4]])
+    wanted, found = exact.users(given), quick.users(given)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, wanted)
+    torch.testing.assert_close(found, wanted, atol=0.01, rtol=0.02)
+    wanted.square().sum().backward()
+    found.square().sum().backward()
+    wanted_slope, found_slope = exact.tower.hidden.weight.grad, quick.tower.hidden.weight.grad
+    assert wanted_slope is not None
+    assert found_slope is not None
+    assert found_slope.dtype == torch.float32
+    assert 0 < (found_slope - wanted_slope).norm() < 0.02 * wanted_slope.norm()
 
 
 def test_weights_of_zero_gain_change_nothing() -> None:
