@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from penchant.evaluation.protocol import blocks
 from penchant.features.shards import Shard, batch_of
 from penchant.models.base import Interests
 from penchant.schema import PAD, RESERVED
 from penchant.training.losses import Loss
 
 BINS = 15
-SCORES_AT_ONCE = 4_000_000
 _KEPT_BITS = 18
 _CELLS = 1 << _KEPT_BITS
 
@@ -102,11 +102,8 @@ def calibrate(model: Interests, shards: Sequence[Shard], loss: Loss, *, log_odds
 def _users(model: Interests, shards: Sequence[Shard]) -> Iterator[tuple[Shard, slice, Tensor]]:
     """user_BU of as many rows at once as keep the scores in a bounded piece of memory."""
     model.eval()
-    size = max(1, SCORES_AT_ONCE // model.sizes.tags)
-    for shard in shards:
-        for start in range(0, len(shard), size):
-            rows = slice(start, min(start + size, len(shard)))
-            yield shard, rows, model.users(batch_of(shard, list(model.sizes.fields), rows))
+    for shard, rows in blocks(shards, model.sizes.tags):
+        yield shard, rows, model.users(batch_of(shard, list(model.sizes.fields), rows))
 
 
 def _shown(user_BU: Tensor, tag_VU: Tensor, shard: Shard, rows: slice, *, whole: bool) -> tuple[np.ndarray, np.ndarray]:

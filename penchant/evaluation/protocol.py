@@ -79,7 +79,7 @@ def evaluate(
     """
     most = min(max(at), vocabulary - RESERVED)
     frames, seen = [], []
-    for shard, rows in _blocks(shards, vocabulary):
+    for shard, rows in blocks(shards, vocabulary):
         asked = ask(shard, rows, vocabulary, candidates)
         best = asked.narrow(scorer.scores(shard, rows)).topk(most)
         # A place for which no candidate is left holds PAD, which nobody clicks.
@@ -131,7 +131,7 @@ def mark(lists: Ragged, width: int) -> np.ndarray:
     return dense
 
 
-def _blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
+def blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
     """As many rows at once as keep the scores in a bounded piece of memory."""
     size = max(1, SCORES_AT_ONCE // vocabulary)
     for shard in shards:

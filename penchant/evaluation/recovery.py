@@ -4,7 +4,6 @@ Reads the truth that `penchant simulate` leaves beside its log, which training n
 user; null where a user gives no answer. Rank correlations are Kendall's tau-b.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from penchant.evaluation.metrics import hits, precision
-from penchant.evaluation.protocol import SCORES_AT_ONCE, Scorer
+from penchant.evaluation.protocol import Scorer, blocks
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
@@ -61,7 +60,7 @@ def recover(scorer: Scorer, shards: list[Shard], truth: Truth, vocabulary: int, 
     correlation of preference and weight among a user's own interests; "interest/prec@K" for each K of `at`.
     """
     frames = []
-    for shard, rows in _blocks(shards, vocabulary):
+    for shard, rows in blocks(shards, vocabulary):
         scores_BV = scorer.scores(shard, rows)
         people = pl.DataFrame({USER: shard.users[rows]}).with_row_index("row")
         clicks = truth.clicks.join(people, on=USER, how="inner", maintain_order="left")
@@ -83,13 +82,6 @@ def kendall(one: np.ndarray, other: np.ndarray, valid: np.ndarray) -> np.ndarray
     signs = [np.sign(table[:, first] - table[:, second]) * both for table in (one, other)]
     untied = np.sqrt(np.abs(signs[0]).sum(1) * np.abs(signs[1]).sum(1))
     return (signs[0] * signs[1]).sum(1) / np.maximum(untied, 1)
-
-
-def _blocks(shards: list[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
-    size = max(1, SCORES_AT_ONCE // vocabulary)
-    for shard in shards:
-        for start in range(0, len(shard), size):
-            yield shard, slice(start, min(start + size, len(shard)))
 
 
 def _ids(numbers: pl.Series, tags: Vocabulary) -> pl.Series:
