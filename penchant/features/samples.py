@@ -100,13 +100,14 @@ class ShardBuilder:
             return make_labels(shown, samples, tags, self.plan.labels, rng)
         shown = shown.filter(CLICKED)
         asked, per_click = shown.select(SAMPLE, ENTRY), self.plan.labels.negatives_per_click
+        if self.negatives == "none":
+            return make_labels(shown, samples, tags, self.plan.labels, rng)
         if self.negatives == "invented":
             size = len(self.vocabularies[self.plan.labels.field])
             drawn, tags = invent_unclicked(asked, tags, size, per_click, rng)
         else:
             drawn = sample_unclicked(rows.filter(CLICKED).select(SAMPLE, ENTRY), asked, self.lots, per_click, rng)
-        shown = pl.concat([shown, drawn])
-        return make_labels(shown, samples, tags, self.plan.labels, rng)
+        return make_labels(pl.concat([shown, drawn]), samples, tags, self.plan.labels, rng)
 
 
 def _negatives(labels: LabelsConfig, *, logged: bool) -> str:

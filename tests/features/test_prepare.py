@@ -178,6 +178,10 @@ def test_where_only_clicks_are_known_negatives_are_sampled(tmp_path: Path) -> No
     assert [tags for tags in drawn if any(tags)] == [[4, 0]]  # of i1, i2 and i3, dora did not click i3 (c) alone
     without = prepare(log, toy_plan({"negatives_per_click": 0}), tmp_path / "without")
     assert without.manifest["negatives"] == "none"
+    for split in ("train", "valid", "test"):
+        found = arrays_of(without, split)
+        for tags, clicked in zip(found["label.tags"][0], found["label.clicked"][0], strict=True):
+            assert clicked == any(tags)
 
 
 def test_uniform_negatives_replace_the_logged_ones(tmp_path: Path) -> None:
