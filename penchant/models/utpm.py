@@ -25,9 +25,9 @@ from penchant.schema import PAD
 class UtpmConfig(TowerConfig):
     """heads: A; shared_query: one query per head for all units, or each unit its own; query: T; cross: "none", or "cf",
     the paper's cross layer, or one of those it is compared with; cross_width: C. activation: of the attention units and
-    of the first fully connected layer. precision: of that layer's products; "bfloat16" takes about a fifth off a step at
-    the paper's industrial shape, where the processor or GPU has it. weights: attention also sees how often each value
-    was clicked: a learned multiple of log(weight), one per head and field, is added to its score (not in the paper)."""
+    of the first fully connected layer. precision: of that layer's products; "bfloat16" takes a fifth off a step at the
+    paper's industrial shape, where the processor or GPU has it. weights: attention also sees how often each value was
+    clicked: a learned multiple of log(weight), one per head and field, is added to its score (not in the paper)."""
 
     name: Literal["utpm"] = "utpm"
     heads: Positive = 2
