@@ -33,6 +33,14 @@ class UnknownTagError(PenchantError):
     """A tag outside the vocabulary of the run."""
 
 
+class UnknownItemError(PenchantError):
+    """An item that the run has never seen."""
+
+
+class AudienceError(PenchantError):
+    """An audience that cannot be had: nobody to be like, too few people, or so few that they could be told apart."""
+
+
 class DiskFullError(PenchantError):
     """The disk filled up in the middle of a step; what was finished is kept, nothing half-written is."""
 

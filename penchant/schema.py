@@ -6,7 +6,9 @@ A tensor's name ends in its shape, one letter per axis:
     K  label items per window    N  tags per item, at most    V  size of a vocabulary
     E  width of an embedding     A  attention heads           D  A x E, the heads side by side
     T  width of a query          C  width of a cross vector   P  pairs of D, D(D-1)/2
-    U  width of user and tag vectors                          S  sampled tags
+    U  width of user and tag vectors                          S  sampled tags, or seeds
+    X  universal user vectors of the look-alike               G  vectors after its shared transform
+    J  clusters of seeds, at most                             L  labels: pairs of user and candidate
 """
 
 USER = "user"

@@ -1,0 +1,1 @@
+"""Seeds → clusters → scores → audiences: pure arithmetic, without files, clocks or HTTP."""
