@@ -11,10 +11,12 @@ from rich.markup import escape
 
 import penchant
 from penchant import terminal
+from penchant.audience import some_item, write_audience
 from penchant.errors import ConfigError, PenchantError
 from penchant.files import aside
 from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
+from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.pipeline import Run, report_on, run
 from penchant.runfile import EXAMPLES, load_config
 from penchant.simulation.config import Rule, SimulationConfig
@@ -29,11 +31,13 @@ from penchant.terminal import (
     show_profile,
     show_verdicts,
 )
+from penchant.terminal_audience import show_audience, show_lookalikes
 
 app = typer.Typer(
-    help="Click logs into interest: explainable tag profiles for every user.\n\n"
+    help="Click logs into interest: explainable tag profiles for every user, look-alike audiences for any item.\n\n"
     "Begin with **penchant demo**, then **penchant init** on your own tables, **penchant check**, **penchant run**. "
-    "The steps of a run alone: **prepare** RUN.toml --out RUN, **train** RUN, **evaluate** RUN, **profiles** RUN.",
+    "The steps of a run alone: **prepare** RUN.toml --out RUN, **train** RUN, **evaluate** RUN, **profiles** RUN, "
+    "**lookalike** RUN.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -168,6 +172,30 @@ def explain(
 
 
 @app.command()
+def lookalike(folder: Folder) -> None:
+    """Only the look-alike: its features, both phases of training, its scores beside competitors'."""
+    opened = Run.open(folder)
+    with bars() as report:
+        metrics = opened.liken(report)
+    show_lookalikes(metrics)
+
+
+@app.command()
+def audience(
+    folder: Folder,
+    item: Annotated[str, typer.Argument(help="The item's id, as in the log.", metavar="ITEM")],
+    size: Annotated[int, typer.Option(help="How many users.")] = 1_000,
+    minimum: Annotated[
+        int, typer.Option(help="Smaller audiences are refused, because they would single people out.", min=1)
+    ] = MIN_AUDIENCE,
+) -> None:
+    """The users most like those who clicked an item, of all who have not met it yet; written as Parquet, and why."""
+    opened = Run.open(folder)
+    found = opened.audience(item, size, minimum=minimum)
+    show_audience(found, write_audience(found, folder / "audiences"))
+
+
+@app.command()
 def simulate(
     out: Annotated[Path, typer.Argument(help="The folder to write to; the same again goes on where it stopped.")],
     users: Annotated[int, typer.Option(help="How many users.")] = 1_000,
@@ -222,7 +250,12 @@ def _show_run(finished: Run) -> None:
     show_metrics(finished.metrics)
     user = finished.some_user()
     show_profile(finished.profile(user), finished.clicks(user), most=6)
-    show_next(finished.folder, user)
+    item = None
+    if finished.config.lookalike:
+        show_lookalikes(finished.lookalikes.metrics)
+        item = some_item(finished.lookalikes)
+        show_audience(finished.audience(item, MIN_AUDIENCE))
+    show_next(finished.folder, user, item)
 
 
 def main() -> None:

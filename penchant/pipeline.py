@@ -52,6 +52,8 @@ def run(config: RunConfig | Path | str, out: Path | str, *, base: Path | None = 
     started.train(report)
     started.evaluate(report)
     started.build_profiles(report)
+    if started.config.lookalike:
+        started.liken(report)
     return started
 
 
@@ -128,12 +130,7 @@ class Run(RunFolder):
         self._keep_users(results)
         metrics = {
             "model": {"name": self.config.model.name, "share": getattr(self.model, "gain", None)},
-            "made": {
-                "version": penchant.__version__,
-                "commit": _commit(),
-                "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "negatives": self.prepared.manifest["negatives"],
-            },
+            "made": {**_made(), "negatives": self.prepared.manifest["negatives"]},
             "samples": self.prepared.manifest["samples"],
             "scores": {name: summarize(result) for name, result in results.items()},
             "model_minus": {name: compare(own, result) for name, result in baselines.items()},
@@ -151,6 +148,11 @@ class Run(RunFolder):
         self._drop_stale_profiles(folder)
         build_profiles(model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
         return folder
+
+    def liken(self, report: Report = quiet) -> dict[str, Any]:
+        """Look-alike: its own features, both phases, its metrics beside its competitors' (lookalikes.py)."""
+        self.check(report)
+        return self.lookalikes.all(_made(), report)
 
     def _log(self, report: Report) -> Log:
         tables = self.config.logs.resolve(self.base)
@@ -190,6 +192,12 @@ def _refuse_missing(device: str) -> None:
             f"device is {device!r}, but PyTorch {torch.__version__} sees no such device here; "
             f'set device = "cpu", or install a PyTorch built for your GPU (https://pytorch.org/get-started)'
         )
+
+
+def _made() -> dict[str, str]:
+    """What made a measurement, and when."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {"version": penchant.__version__, "commit": _commit(), "at": now}
 
 
 def _commit() -> str:

@@ -7,16 +7,25 @@ from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config, read_toml
+from penchant.evaluation.lookalike import LookalikeEvaluation
 from penchant.evaluation.protocol import EvaluationConfig
+from penchant.features.periods import PeriodsConfig
 from penchant.features.plan import FeaturesConfig, Plan
+from penchant.features.rounds import RoundsConfig
 from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
 from penchant.models.catalog import ModelConfig
+from penchant.models.logistic import LogisticConfig
+from penchant.models.ralm import RalmConfig
+from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import UtpmConfig
+from penchant.models.yahoo import YahooConfig
 from penchant.profiles.build import ProfilesConfig
 from penchant.training.closed_form import LinearConfig
+from penchant.training.lookalike import LookalikeTraining
 from penchant.training.loop import TrainingConfig
+from penchant.training.losses import Loss
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -49,6 +58,41 @@ class LogsConfig(Config):
         return known_tables(self.source, expand(self.folder, base))
 
 
+Merge = Literal["attention", "concat"]
+Pool = Literal["attention", "average"]
+Competitor = Literal["average", "youtube", "merge", "yahoo", "lr", "popularity"]
+ALL: tuple[Competitor, ...] = ("average", "youtube", "merge", "yahoo", "lr", "popularity")
+
+
+class UsersTraining(TrainingConfig):
+    """As [training], with another loss where none is given."""
+
+    loss: Loss = "contrast"
+
+
+class LookalikeConfig(Config):
+    """Look-alike audiences, by RALM (docs/look-alike.md).
+
+    fields: those of the run that tell who a user is, all if not given; category: an item field whose variety in users'
+    lists is measured beside that of the tags; competitors: what RALM is measured beside: "average" (RALM with the plain
+    mean of all seeds), "youtube" (YouTube DNN: phase 1 with fields side by side, by the item's vector), "merge" (the
+    same with attention over the fields), "yahoo", "lr", "popularity".
+    """
+
+    fields: list[str] | None = None
+    category: str | None = None
+    competitors: list[Competitor] = list(ALL)
+    periods: PeriodsConfig = PeriodsConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    users: RalmUsersConfig = RalmUsersConfig()
+    users_training: UsersTraining = UsersTraining()
+    model: RalmConfig = RalmConfig()
+    training: LookalikeTraining = LookalikeTraining()
+    yahoo: YahooConfig = YahooConfig()
+    logistic: LogisticConfig = LogisticConfig()
+    evaluation: LookalikeEvaluation = LookalikeEvaluation()
+
+
 class RunConfig(Config):
     """A run file: what to read, what to learn from it, how to judge it.
 
@@ -67,6 +111,7 @@ class RunConfig(Config):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     profiles: ProfilesConfig = ProfilesConfig()
+    lookalike: LookalikeConfig | None = None
 
     @model_validator(mode="after")
     def _fields_exist(self) -> Self:
@@ -75,6 +120,9 @@ class RunConfig(Config):
         for name in self.model.fields or []:
             if name not in names:
                 raise ValueError(f"model.fields: {name!r} is not a field; there are {', '.join(names)}")
+        for name in (self.lookalike.fields if self.lookalike else None) or []:
+            if name not in names:
+                raise ValueError(f"lookalike.fields: {name!r} is not a field; there are {', '.join(names)}")
         for name in self.linear.fields if self.linear else []:
             if name not in of_tags:
                 raise ValueError(

@@ -11,6 +11,7 @@ import polars as pl
 import torch
 from pydantic import ValidationError
 
+from penchant.audience import ItemAudience, audience_of
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
 from penchant.features.prepare import Prepared
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
@@ -18,6 +19,8 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
 from penchant.logs.ingest import Log
 from penchant.logs.users import bucket_of
+from penchant.lookalike.audience import MIN_AUDIENCE
+from penchant.lookalikes import LookalikeRun
 from penchant.models.base import Interests, Sizes
 from penchant.models.catalog import build_model
 from penchant.profiles.explain import Explanation, Profile, describe, explain
@@ -108,6 +111,15 @@ class RunFolder:
         title = self.config.profiles.item_name
         named = pl.coalesce(pl.col(title).list.first(), ITEM) if title else pl.col(ITEM)
         return clicks.select(TIME, named.alias(ITEM), pl.col(self.config.labels.field).alias("tags")).reverse()
+
+    @cached_property
+    def lookalikes(self) -> LookalikeRun:
+        """The look-alike part of the run. ConfigError where its run file asks for none."""
+        return LookalikeRun(self.folder / "lookalike", self.config, self.folder / "log")
+
+    def audience(self, item: str | int, size: int, *, minimum: int = MIN_AUDIENCE) -> ItemAudience:
+        """The `size` users most like those who clicked an item, and why; see `audience_of` for errors."""
+        return audience_of(self.lookalikes, str(item), size, minimum=minimum)
 
     def some_user(self) -> str:
         """A user to show: the first test user with a middling number of tags."""

@@ -59,11 +59,11 @@ def bars() -> Iterator[progress.Report]:
 
 def show_found(found: dict[str, Any]) -> None:
     """What `penchant check` tells."""
-    table = _table("Found", right=[1])
+    table = new_table("Found", right=[1])
     for name, value in _facts(found):
         table.add_row(name, value)
     console.print(table)
-    fields = _table("Fields of the items", right=[1, 2, 3, 4])
+    fields = new_table("Fields of the items", right=[1, 2, 3, 4])
     for column in ("field", "values", "items with any", "per item", "events whose item has any"):
         fields.add_column(column)
     for name, said in found["fields"].items():
@@ -72,14 +72,14 @@ def show_found(found: dict[str, Any]) -> None:
         fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", per_item, share)
     console.print(fields)
     if found["rows_beside_left_out"]:
-        beside = _table("Rows of the other tables that say nothing", right=[0])
+        beside = new_table("Rows of the other tables that say nothing", right=[0])
         for reason, count in found["rows_beside_left_out"].items():
             beside.add_row(f"{count:,}", escape(reason))
         console.print(beside)
     if found["rejected"]:
         if found["rejected"].get(REPEATED, 0) > found["events"]:
             console.print("More than half of the rows are repeats: is this a row per item shown?", style="yellow")
-        rejected = _table("Rows set aside (a run keeps them in log/rejected.parquet)", right=[0])
+        rejected = new_table("Rows set aside (a run keeps them in log/rejected.parquet)", right=[0])
         for reason, count in sorted(found["rejected"].items(), key=lambda pair: -pair[1]):
             rejected.add_row(f"{count:,}", escape(reason), f"[dim]{escape(found['examples'][reason])}[/dim]")
         console.print(rejected)
@@ -117,15 +117,15 @@ def show_metrics(metrics: dict[str, Any]) -> None:
     users = metrics["samples"]["test"]
     negatives = metrics["made"]["negatives"]
     title = f"{users:,} test users, mean ± half the 95 % interval; un-clicked items: {negatives}"
-    table = _table(title, right=range(1, len(names) + 1))
+    table = new_table(title, right=range(1, len(names) + 1))
     for column in ["", *names]:
         table.add_column(column.capitalize().replace("Ndcg", "NDCG"))
     for scorer, scores in metrics["scores"].items():
         style = "bold" if scorer == "model" else ""
-        cells = [_cell(scores[name]) for name in names]
+        cells = [cell_of(scores[name]) for name in names]
         table.add_row(model if scorer == "model" else scorer, *cells, style=style)
     for scorer, differences in metrics["model_minus"].items():
-        cells = [_difference(differences[name]) if name in differences else "" for name in names]
+        cells = [difference_of(differences[name]) if name in differences else "" for name in names]
         table.add_row(f"minus {scorer}", *cells, style="dim")
     console.print(table)
     for line in _verdict(metrics, model, f"ndcg@{last}"):
@@ -155,11 +155,11 @@ def _verdict(metrics: dict[str, Any], model: str, metric: str) -> Iterator[str]:
         yield "The validation score was still rising at the last epoch: give training more epochs, or a smaller batch."
 
 
-def _cell(score: dict[str, float]) -> str:
+def cell_of(score: dict[str, float]) -> str:
     return f"{score['mean']:.3f} ±{score['half']:.3f}" if "half" in score else f"{score['mean']:.3f}"
 
 
-def _difference(score: dict[str, float]) -> str:
+def difference_of(score: dict[str, float]) -> str:
     return f"{score['mean']:+.3f} ±{score['half']:.3f}"
 
 
@@ -175,7 +175,7 @@ def show_profile(profile: Profile, clicks: pl.DataFrame, *, most: int = 10) -> N
 
 
 def _preferences(title: str, preferences: Sequence[TagPreference], *, clicks: bool) -> Table:
-    table = _table(title, right=[2, 3, 4])
+    table = new_table(title, right=[2, 3, 4])
     for column in ["tag", "", "preference", "rank", "clicks"][: 5 if clicks else 4]:
         table.add_column(column)
     scores = [one.preference for one in preferences]
@@ -184,7 +184,7 @@ def _preferences(title: str, preferences: Sequence[TagPreference], *, clicks: bo
         share = (one.preference - low) / ((high - low) or 1)
         cells = [
             escape(one.tag),
-            f"[cyan]{_bar(share)}[/cyan]",
+            f"[cyan]{bar_of(share)}[/cyan]",
             f"{one.preference:.2f}",
             f"{one.rank:,}",
             f"{one.clicks:,}",
@@ -196,7 +196,7 @@ def _preferences(title: str, preferences: Sequence[TagPreference], *, clicks: bo
 
 
 def _clicks(clicks: pl.DataFrame, most: int) -> Table:
-    table = _table(f"Latest of {len(clicks):,} clicks")
+    table = new_table(f"Latest of {len(clicks):,} clicks")
     for row in clicks.head(most).iter_rows(named=True):
         when = _moment(row[TIME]) if row[TIME] > 1e8 else f"no. {row[TIME]:.0f}"
         table.add_row(f"[dim]{when}[/dim]", escape(row[ITEM]), f"[dim]{escape(', '.join(row['tags'] or []))}[/dim]")
@@ -205,7 +205,7 @@ def _clicks(clicks: pl.DataFrame, most: int) -> Table:
 
 def _attention(profile: Profile, most: int) -> Table:
     heads = len(next(iter(profile.fields.values())))
-    table = _table("Where the attention went", right=range(2, 3 + heads))
+    table = new_table("Where the attention went", right=range(2, 3 + heads))
     if not any(any(shares) for shares in profile.fields.values()):
         table.add_row("[dim]the model has no share in these preferences, the linear path alone decides[/dim]")
         return table
@@ -233,13 +233,13 @@ def show_explanation(why: Explanation, *, most: int = 8) -> None:
         ("What the preference loses without each value", [one for one in why.alone if abs(one.effect) >= LEAST_EFFECT]),
         ("and without each pair, beyond the two", [one for one in why.together if abs(one.effect) >= LEAST_EFFECT]),
     ]:
-        table = _table(title, right=[1])
+        table = new_table(title, right=[1])
         if not effects:
             table.add_row("[dim]nothing to speak of[/dim]")
         largest = max((abs(effect.effect) for effect in effects), default=1.0) or 1.0
         for effect in effects[:most]:
             colour = "green" if effect.effect > 0 else "red"
-            bar = f"[{colour}]{_bar(abs(effect.effect) / largest)}[/{colour}]"
+            bar = f"[{colour}]{bar_of(abs(effect.effect) / largest)}[/{colour}]"
             table.add_row(escape(" × ".join(effect.values)), f"{effect.effect:+.3f}", bar)
         console.print(table)
     console.print("[dim]Effects do not add up to the preference: what one value tells, another may tell too.[/dim]")
@@ -250,7 +250,7 @@ def show_feed(feed: Feed) -> None:
     console.print(f"{feed.impressions:,} impressions, {feed.clicks / feed.impressions:.1%} clicked; the truth is in")
     console.print(f"[bold]{feed.folder / 'truth'}[/bold]. Try next:", highlight=False, soft_wrap=True)
     words = f"run {feed.run_file} --out runs/{feed.folder.resolve().name}"
-    console.print(f"  [cyan]{escape(_program())} {escape(words)}[/cyan]", soft_wrap=True)
+    console.print(f"  [cyan]{escape(program())} {escape(words)}[/cyan]", soft_wrap=True)
 
 
 def show_verdicts(numbers: Numbers) -> None:
@@ -265,19 +265,20 @@ def show_verdicts(numbers: Numbers) -> None:
             console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
 
 
-def show_next(folder: Path, user: str) -> None:
-    """Where everything is and what to try."""
+def show_next(folder: Path, user: str, item: str | None = None) -> None:
+    """Where everything is and what to try. item: one that has an audience."""
     console.print(f"\nThe run is in [bold]{folder}[/bold]: metrics.json, profiles/*.parquet, model/. Try next:")
-    for words in (f"profile {folder} {user}", f"explain {folder} {user}"):
-        console.print(f"  [cyan]{escape(_program())} {escape(words)}[/cyan]")
+    tries = [f"profile {folder} {user}", f"explain {folder} {user}"]
+    for words in [*tries, *([f"audience {folder} {item} --size 100"] if item else [])]:
+        console.print(f"  [cyan]{escape(program())} {escape(words)}[/cyan]")
 
 
-def _program() -> str:
+def program() -> str:
     """How this program was called, as one may type it."""
     return "penchant" if shutil.which("penchant") else os.path.relpath(sys.argv[0])
 
 
-def _table(title: str, right: Sequence[int] = ()) -> Table:
+def new_table(title: str, right: Sequence[int] = ()) -> Table:
     """A table whose columns may still be added; `right`: those of numbers."""
     return _Aligned(right, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_header=True)
 
@@ -300,7 +301,7 @@ class _Aligned(Table):
         super().add_row(*cells, **options)
 
 
-def _bar(share: float) -> str:
+def bar_of(share: float) -> str:
     """Eighths of a block, so that small differences show."""
     eighths = round(max(0.0, min(1.0, share)) * BAR * 8)
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]

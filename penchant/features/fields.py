@@ -33,6 +33,8 @@ class Field(Config):
     order: which values come first: "frequent" (most clicks, then latest) or "recent" (latest, then most clicks).
     half_life: a click weighs half as much for every so many later clicks; needs `last`. Without it, a value's weight
     is its number of clicks.
+    number: a field of the users that holds one number each, such as an age. It becomes one value that everyone with a
+    number has, weighed from 0 for the smallest number of training users to 1 for their largest.
     """
 
     name: str
@@ -41,11 +43,21 @@ class Field(Config):
     last: Annotated[int, Limits(ge=1)] | None = None
     order: Literal["frequent", "recent"] = "frequent"
     half_life: Annotated[float, Limits(gt=0)] | None = None
+    number: Annotated[bool, Limits(exclude_if=lambda said: not said)] = False
+    """Left out of what is written where it is false, so that it changes no fingerprint of a run without numbers."""
 
     @model_validator(mode="after")
     def _fading_needs_an_end(self) -> Self:
         if self.half_life is not None and self.last is None:
             raise ValueError("half_life needs `last`: how many clicks are kept to be weighed again at each new one")
+        return self
+
+    @model_validator(mode="after")
+    def _a_number_is_no_list(self) -> Self:
+        said = {name: getattr(self, name) for name in ("limit", "last", "order", "half_life")}
+        senseless = [name for name, value in said.items() if value != type(self).model_fields[name].default]
+        if self.number and senseless:
+            raise ValueError(f"{self.name!r} is one number per user, which has no {', '.join(senseless)}; leave it out")
         return self
 
     @property

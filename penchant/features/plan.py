@@ -1,14 +1,17 @@
-"""What a run wants of its log: fields, labels, and who is tested. It decides the content of the shards."""
+"""What a run wants of its log: fields, labels, and who or when is tested. It decides the content of the shards."""
 
 from dataclasses import dataclass
 from typing import Annotated, Self
 
+import polars as pl
 from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.features.fields import Field
-from penchant.features.windows import LabelsConfig, UsersConfig
+from penchant.features.periods import PERIOD_SPLITS, PeriodsConfig, cut_periods, represents, trains
+from penchant.features.windows import SPLITS, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
+from penchant.schema import ITEM, TIME, USER
 
 
 class FeaturesConfig(Config):
@@ -33,13 +36,60 @@ class FeaturesConfig(Config):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides the content of the shards."""
+    """All that decides the content of the shards. With `periods` they cut the log; else `labels` and `users` do."""
 
     features: FeaturesConfig
     labels: LabelsConfig
     users: UsersConfig
+    periods: PeriodsConfig | None = None
 
     @property
     def sources(self) -> list[str]:
         """Every vocabulary that is needed, the label's first."""
-        return list(dict.fromkeys([self.labels.field, *(rule.source for rule in self.features.fields)]))
+        read = (rule.source for rule in self.features.fields if not rule.number)
+        return list(dict.fromkeys([self.labels.field, *read]))
+
+    @property
+    def numbers(self) -> list[str]:
+        """The users' fields whose numbers are read."""
+        return list(dict.fromkeys(rule.source for rule in self.features.fields if rule.number))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that shards are written for, in order; "latest" is the last."""
+        return PERIOD_SPLITS if self.periods else SPLITS
+
+    @property
+    def labelled(self) -> tuple[str, ...]:
+        """The splits whose samples have labels."""
+        return ("train", "valid") if self.periods else ("train", "valid", "test")
+
+    @property
+    def seed(self) -> int:
+        return self.periods.seed if self.periods else self.users.seed
+
+    def cut(self, events: pl.DataFrame, last: float) -> pl.DataFrame:
+        """The samples of one bucket, see `cut_windows`."""
+        if self.periods:
+            return cut_periods(events, self.periods, last)
+        return cut_windows(events, self.users, self.labels, last)
+
+    def trains(self, users: pl.Series) -> pl.Series:
+        """Which of distinct users train."""
+        if self.periods:
+            return trains(users, self.periods)
+        return split_users(users, self.users)["split"] == "train"
+
+    def counts(self, events: pl.DataFrame, last: float) -> pl.Series:
+        """Which events of one bucket, in order, count for vocabularies: training users' in the training period."""
+        if self.periods:
+            return represents(events, self.periods, last)
+        people = events[USER].unique()
+        training = people.filter(self.trains(people))
+        return events[USER].is_in(training.implode()) & (events[TIME] < training_end(self.labels, last))
+
+
+def lookalike_plan(features: FeaturesConfig, periods: PeriodsConfig) -> Plan:
+    """The plan of look-alike: users' vectors are taught by the items clicked in the represent period, clicks alone."""
+    labels = LabelsConfig(field=ITEM, items=periods.positives, tags=1, negatives="popularity", negatives_per_click=0)
+    return Plan(features, labels, UsersConfig(), periods)

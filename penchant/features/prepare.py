@@ -1,20 +1,22 @@
 """The features of a whole log: vocabularies from training users, then the shards, bucket by bucket."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
 
 from penchant.errors import ConfigError, DataError
+from penchant.features.fields import Field
+from penchant.features.numbers import Span
+from penchant.features.periods import PERIOD_SPLITS, refuse_unfit_periods
 from penchant.features.plan import Plan
 from penchant.features.samples import ShardBuilder
 from penchant.features.vocabulary import Vocabulary
-from penchant.features.windows import SPLITS, split_users, training_end
 from penchant.files import read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.progress import Progress, Report, quiet
-from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, TIME, USER, VALUE
+from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,22 @@ class Prepared:
     def vocabulary(self, source: str) -> Vocabulary:
         return Vocabulary.load(self.folder / "vocabulary" / f"{source}.parquet")
 
+    def vocabulary_of(self, rule: Field) -> Vocabulary:
+        """What the ids of a field mean. A number has one value, its span: "18 to 56"."""
+        return self.span(rule.source).vocabulary if rule.number else self.vocabulary(rule.source)
+
+    def span(self, source: str) -> Span:
+        """By what the numbers of a users' field were scaled."""
+        return Span(**read_json(self.folder / "numbers.json")[source])
+
 
 def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Prepared:
     """Write the shards of a log, or open them where that is done already; shards that are there are kept."""
     refuse_unfit(log, plan)
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
-        for part in ("plan.json", *SPLITS, "vocabulary", "manifest.json", "baselines.parquet"):
+        files = ("plan.json", "manifest.json", "baselines.parquet", "numbers.json")
+        for part in (*files, *PERIOD_SPLITS, "vocabulary"):
             remove(folder / part)
         write_json(folder / "plan.json", fingerprint)
     if not (folder / "manifest.json").exists():
@@ -49,7 +60,10 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
     vocabularies = _vocabularies(log, plan, counts)
     for source, vocabulary in vocabularies.items():
         vocabulary.save(folder / "vocabulary" / f"{source}.parquet")
-    builder = ShardBuilder(log, plan, vocabularies, counts)
+    spans = _spans(log, plan)
+    if spans:
+        write_json(folder / "numbers.json", {source: asdict(span) for source, span in spans.items()})
+    builder = ShardBuilder(log, plan, vocabularies, counts, spans=spans)
     made = []
     for bucket in range(log.buckets):
         done = folder / "latest" / f"{bucket:05}.json"
@@ -57,12 +71,8 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
             write_json(done, builder.build(bucket, folder))
         made.append(read_json(done))
         report(Progress("features", bucket + 1, log.buckets))
-    totals = {split: sum(part[split] for part in made) for split in SPLITS}
-    if not totals["train"] or not totals["valid"] or not totals["test"]:
-        raise DataError(
-            f"too few users with a history and labels: {totals}; a user needs at least two events on both sides of "
-            f"the window, so give a longer log, or change `share`, `days` or `validation_share`"
-        )
+    totals = {split: sum(part[split] for part in made) for split in plan.splits}
+    _refuse_too_few(totals, plan)
     vocabulary_sizes = {source: len(vocabulary) for source, vocabulary in vocabularies.items()}
     manifest = {"samples": totals, "vocabulary": vocabulary_sizes, "negatives": builder.negatives}
     write_json(folder / "manifest.json", {**manifest, "position": log.position})
@@ -76,35 +86,67 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
             raise ConfigError(
                 f"the run file uses field {source!r}, which no table fills; there are: {', '.join(there)}"
             )
-    if plan.labels.field not in log.items().columns[1:]:
+    _refuse_no_numbers(log, plan)
+    predictable = [*log.items().columns[1:], *([ITEM] if plan.periods else [])]
+    if plan.labels.field not in predictable:
         raise ConfigError(
             f"labels.field = {plan.labels.field!r} is not a field of the items, so it cannot be predicted"
         )
-    if not log.items()[plan.labels.field].list.len().sum():
+    if plan.labels.field != ITEM and not log.items()[plan.labels.field].list.len().sum():
         raise DataError(
             f"no item has any {plan.labels.field}, so there is nothing to learn; check the mapping of "
             f"{plan.labels.field!r} in the run file and that the ids of items and events are written alike"
         )
     if plan.labels.by == "days" and log.position:
         raise ConfigError('labels.by = "days" needs a clock, but times are positions; use by = "share"')
+    if plan.periods:
+        refuse_unfit_periods(log, plan.periods)
+
+
+def _refuse_no_numbers(log: Log, plan: Plan) -> None:
+    fields = log.users().columns[1:]
+    for source in plan.numbers:
+        if source not in fields:
+            raise ConfigError(
+                f"the run file uses field {source!r} as a number, but it is no field of the users; those are: "
+                f"{', '.join(fields) or 'none'}"
+            )
+        several = log.users().filter(pl.col(source).list.len() > 1)
+        if len(several):
+            raise DataError(
+                f"{source!r} of user {several[USER][0]!r} is {several[source][0].to_list()}, which is not one number; "
+                f"leave out `number`, or give the users' table a column of one number"
+            )
+
+
+def _refuse_too_few(totals: dict[str, int], plan: Plan) -> None:
+    if all(totals[split] for split in plan.splits):
+        return
+    if plan.periods:
+        raise DataError(
+            f"too few users with a history: {totals}; training and validation users need at least two events in the "
+            f"represent period, so give a longer log, or change `learn`, `test`, `window` or `validation_share`"
+        )
+    raise DataError(
+        f"too few users with a history and labels: {totals}; a user needs at least two events on both sides of "
+        f"the window, so give a longer log, or change `share`, `days` or `validation_share`"
+    )
 
 
 def _fingerprint(log: Log, plan: Plan) -> dict[str, str]:
     parts = [plan.features.model_dump_json(), plan.labels.model_dump_json(), plan.users.model_dump_json()]
+    parts += [plan.periods.model_dump_json()] if plan.periods else []
     source = (log.folder / "source.json").read_text(encoding="utf-8")
     return {"plan": sha256("\n".join(parts).encode()).hexdigest(), "log": sha256(source.encode()).hexdigest()}
 
 
 def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
     """ITEM and COUNT: clicks by training users in the training period; every item of the log has a row."""
-    end = training_end(plan.labels, float(str(log.found["last"])))
+    last = float(str(log.found["last"]))
     counts = pl.DataFrame(schema={ITEM: pl.String, COUNT: pl.Int64})
     for bucket in range(log.buckets):
         events = log.events(bucket)
-        split = split_users(events[USER].unique(), plan.users)
-        counted = events.join(split, on=USER).select(
-            ITEM, used=pl.col(CLICKED) & (pl.col("split") == "train") & (pl.col(TIME) < end)
-        )
+        counted = events.select(ITEM, used=events[CLICKED] & plan.counts(events, last))
         here = counted.group_by(ITEM).agg(pl.col("used").sum().cast(pl.Int64).alias(COUNT))
         counts = pl.concat([counts, here]).group_by(ITEM).agg(pl.col(COUNT).sum())
         report(Progress("count", bucket + 1, log.buckets))
@@ -115,8 +157,7 @@ def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocab
     items = counts.join(log.items(), on=ITEM, how="left")
     users = log.users()
     if users.width > 1:
-        split = split_users(users[USER], plan.users)
-        users = users.join(split.filter(pl.col("split") == "train"), on=USER).with_columns(pl.lit(1).alias(COUNT))
+        users = users.filter(plan.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))
     found = {}
     for source in plan.sources:
         table = items if source == ITEM or source in items.columns else users
@@ -130,3 +171,21 @@ def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocab
             f"users, so there is nothing to learn; check that the item ids of events and items are written alike"
         )
     return found
+
+
+def _spans(log: Log, plan: Plan) -> dict[str, Span]:
+    """By what each number is scaled, from training users."""
+    if not plan.numbers:
+        return {}
+    users = log.users()
+    training = users.filter(plan.trains(users[USER]))
+    spans = {}
+    for source in plan.numbers:
+        span = Span.of(training[source].list.first())
+        if span is None:
+            example = users[source].list.first().drop_nulls().first()
+            raise DataError(
+                f"no training user has a number as {source!r}; its texts look like {example!r}, so leave out `number`"
+            )
+        spans[source] = span
+    return spans

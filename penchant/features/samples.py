@@ -7,11 +7,12 @@ import polars as pl
 
 from penchant.features.fields import AGE, SAMPLE, columns, pack
 from penchant.features.labels import ENTRY, Labels, invent_unclicked, make_labels, sample_unclicked
+from penchant.features.numbers import Span, number_columns
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import write_shard
 from penchant.features.vocabulary import Vocabulary
-from penchant.features.windows import SPLITS, LabelsConfig, cut_windows
+from penchant.features.windows import LabelsConfig
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, TIME, USER, VALUE
 
@@ -19,8 +20,16 @@ from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, TIME, USER, VALUE
 class ShardBuilder:
     """Builds the shards of one bucket after the other; what every bucket needs is looked up once."""
 
-    def __init__(self, log: Log, plan: Plan, vocabularies: dict[str, Vocabulary], counts: pl.DataFrame) -> None:
-        self.log, self.plan = log, plan
+    def __init__(
+        self,
+        log: Log,
+        plan: Plan,
+        vocabularies: dict[str, Vocabulary],
+        counts: pl.DataFrame,
+        *,
+        spans: dict[str, Span],
+    ) -> None:
+        self.log, self.plan, self.spans = log, plan, spans
         self.entries = counts.select(ITEM).with_row_index(ENTRY).cast({ENTRY: pl.Int64})
         self.last = float(str(log.found["last"]))
         logged = log.found["clicked"] != log.found["events"]
@@ -40,20 +49,22 @@ class ShardBuilder:
     def build(self, bucket: int, folder: Path) -> dict[str, int]:
         """Write the shards of one bucket; the number of samples per split."""
         events = self.log.events(bucket).join(self.entries, on=ITEM, how="left", maintain_order="left")
-        samples = cut_windows(events, self.plan.users, self.plan.labels, self.last)
-        rng = np.random.default_rng([self.plan.users.seed, bucket])
+        samples = self.plan.cut(events, self.last)
+        rng = np.random.default_rng([self.plan.seed, bucket])
         rows = _rows_of_samples(events, samples)
         labels = self._labels(rows, len(samples), rng)
         clicks = _clicks_before(rows)
         arrays = {**self._fields(clicks, samples), **self._history(clicks, len(samples))}
         arrays["window"] = samples["window"].to_numpy().astype(np.int32)
         made = {}
-        for split in SPLITS:
-            chosen = samples.filter(pl.col("split") == split)
-            # A window in which nothing known was clicked asks nothing, so only samples with a truth are kept.
-            keep = chosen[SAMPLE].to_numpy()
-            keep = keep if split == "latest" else keep[labels.truth_size[keep] > 0]
-            parts = _take(arrays, keep) if split == "latest" else {**_take(arrays, keep), **_label_arrays(labels, keep)}
+        for split in self.plan.splits:
+            keep = samples.filter(pl.col("split") == split)[SAMPLE].to_numpy()
+            if split in self.plan.labelled:
+                # A window in which nothing known was clicked asks nothing, so only samples with a truth are kept.
+                keep = keep[labels.truth_size[keep] > 0]
+                parts = {**_take(arrays, keep), **_label_arrays(labels, keep)}
+            else:
+                parts = _take(arrays, keep)
             write_shard(folder / split / f"{bucket:05}.safetensors", parts, samples[USER].gather(keep))
             made[split] = len(keep)
         return made
@@ -62,8 +73,12 @@ class ShardBuilder:
         arrays = {}
         for rule in self.plan.features.fields:
             source = rule.source
-            values = self._user_values(samples, source) if source in self.user_fields else self._values(clicks, source)
-            packed = pack(columns(values, rule), len(samples), rule.limit)
+            if rule.number:
+                packed = pack(number_columns(self._user_texts(samples, source), self.spans[source]), len(samples), 1)
+            else:
+                of_user = source in self.user_fields
+                values = self._user_values(samples, source) if of_user else self._values(clicks, source)
+                packed = pack(columns(values, rule), len(samples), rule.limit)
             arrays[f"{rule.name}.ids"], arrays[f"{rule.name}.weights"] = packed
         return arrays
 
@@ -86,12 +101,15 @@ class ShardBuilder:
 
     def _user_values(self, samples: pl.DataFrame, source: str) -> pl.DataFrame:
         """A user's own field counts as one click of long ago, whatever the sample."""
-        people = samples.select(SAMPLE, USER).join(self.people.select(USER, source), on=USER)
-        values = people.select(SAMPLE, pl.col(source).alias(VALUE)).explode(
-            VALUE, keep_nulls=False, empty_as_null=False
-        )
+        values = self._user_texts(samples, source)
         ids = self.vocabularies[source].ids(values[VALUE])
         return values.select(SAMPLE, pl.Series(VALUE, ids), pl.lit(0.0).alias(TIME), pl.lit(0, pl.Int64).alias(AGE))
+
+    def _user_texts(self, samples: pl.DataFrame, source: str) -> pl.DataFrame:
+        """SAMPLE and VALUE: what a field of the users says of each sample's user."""
+        people = samples.select(SAMPLE, USER).join(self.people.select(USER, source), on=USER)
+        texts = people.select(SAMPLE, pl.col(source).alias(VALUE))
+        return texts.explode(VALUE, keep_nulls=False, empty_as_null=False)
 
     def _labels(self, rows: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
         tags = self.ids[self.plan.labels.field]

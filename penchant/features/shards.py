@@ -22,7 +22,7 @@ class Shard:
     """Samples of one split and bucket. `arrays` by name, the first axis is the sample:
 
     FIELD.ids [n, H] int32, FIELD.weights [n, H] float32 for each field;
-    label.tags [n, K, N] int32, label.clicked [n, K] bool (not in "latest");
+    label.tags [n, K, N] int32, label.clicked [n, K] bool (in splits with labels);
     window [n] int32, 0 for the last of its user;
     truth.* and history.*: lists of different lengths, see `truth` and `history`.
     """

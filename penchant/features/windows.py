@@ -1,6 +1,7 @@
 """Who is a training, validation or test user, and where each window of history ends and its labels begin."""
 
 import datetime
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from penchant.schema import TIME, USER
 SPLITS = ("train", "valid", "test", "latest")
 """Test users are held out; validation users are taken from the rest; "latest" is every user, all history, no label."""
 
-Split = Literal["train", "valid", "test", "latest"]
+Split = Literal["train", "valid", "learn", "test", "latest"]
 DAY_S = 86_400.0
 
 
@@ -81,7 +82,7 @@ def split_users(users: pl.Series, config: UsersConfig) -> pl.DataFrame:
 
 def training_end(labels: LabelsConfig, last: float) -> float:
     """Events from here on are kept from vocabularies and training, whoever's they are (infinite without a clock)."""
-    return float("inf") if labels.by == "share" else _end(labels, last) - labels.days * DAY_S
+    return float("inf") if labels.by == "share" else end_of(labels.until, last) - labels.days * DAY_S
 
 
 def cut_windows(events: pl.DataFrame, users: UsersConfig, labels: LabelsConfig, last: float) -> pl.DataFrame:
@@ -98,38 +99,11 @@ def cut_windows(events: pl.DataFrame, users: UsersConfig, labels: LabelsConfig, 
         parts = [_by_days(people, events, labels, window, last) for window in range(labels.windows + 1)]
     windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
     windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
-    latest = people.select(
-        USER, pl.lit("latest").alias("split"), window=pl.lit(0, pl.Int64), start="count", stop="count"
-    )
-    samples = pl.concat([windows, latest.cast({"start": pl.Int64, "stop": pl.Int64})])
-    order = pl.col("split").replace_strict({name: number for number, name in enumerate(SPLITS)})
-    return samples.sort(order, USER, "window").with_row_index(SAMPLE)
+    return number_samples([windows, histories(people, "latest", "count")], SPLITS)
 
 
-def _by_share(people: pl.DataFrame, labels: LabelsConfig, window: int) -> pl.DataFrame:
-    """Window 0 is the last; only training users have earlier ones."""
-    count = people["count"].to_numpy()
-    end = 1 - (labels.stride or labels.share) * window
-    start = np.floor(np.round(count * (end - labels.share), 6)).astype(np.int64)
-    stop = np.floor(np.round(count * end, 6)).astype(np.int64)
-    chosen = pl.lit(True) if window == 0 else pl.col("split") == "train"
-    return _windows(people, window, start, stop).filter(chosen)
-
-
-def _by_days(
-    people: pl.DataFrame, events: pl.DataFrame, labels: LabelsConfig, window: int, last: float
-) -> pl.DataFrame:
-    """Window 0 is for test users; the one before it for validation users; training users have all but window 0."""
-    stop_s = _end(labels, last) - window * labels.days * DAY_S
-    before = events.group_by(USER, maintain_order=True).agg(
-        start=(pl.col(TIME) < stop_s - labels.days * DAY_S).sum(), stop=(pl.col(TIME) < stop_s).sum()
-    )
-    splits = {0: ["test"], 1: ["train", "valid"]}.get(window, ["train"])
-    windows = _windows(people, window, before["start"].to_numpy(), before["stop"].to_numpy())
-    return windows.filter(pl.col("split").is_in(splits))
-
-
-def _windows(people: pl.DataFrame, window: int, start: np.ndarray, stop: np.ndarray) -> pl.DataFrame:
+def windows_between(people: pl.DataFrame, window: int, start: np.ndarray, stop: np.ndarray) -> pl.DataFrame:
+    """A row per user of `people` (USER, "split"): the events that are labels of this window."""
     return people.select(
         USER,
         "split",
@@ -139,8 +113,43 @@ def _windows(people: pl.DataFrame, window: int, start: np.ndarray, stop: np.ndar
     )
 
 
-def _end(labels: LabelsConfig, last: float) -> float:
-    if labels.until is None:
+def histories(people: pl.DataFrame, split: Split, count: str) -> pl.DataFrame:
+    """A row per user of `people`: the first `count` (a column) of his events, and no label."""
+    ends = people[count].to_numpy()
+    return windows_between(people.with_columns(split=pl.lit(split)), 0, ends, ends)
+
+
+def number_samples(parts: Sequence[pl.DataFrame], splits: Sequence[str]) -> pl.DataFrame:
+    """The rows of all parts, numbered split by split."""
+    order = pl.col("split").replace_strict({name: number for number, name in enumerate(splits)})
+    return pl.concat(parts).sort(order, USER, "window").with_row_index(SAMPLE)
+
+
+def end_of(until: datetime.date | None, last: float) -> float:
+    """UTC seconds before which all labels are: midnight of a date, or just after the last event of the log."""
+    if until is None:
         return float(np.nextafter(last, np.inf))
-    midnight = datetime.datetime.combine(labels.until, datetime.time(), datetime.UTC)
-    return midnight.timestamp()
+    return datetime.datetime.combine(until, datetime.time(), datetime.UTC).timestamp()
+
+
+def _by_share(people: pl.DataFrame, labels: LabelsConfig, window: int) -> pl.DataFrame:
+    """Window 0 is the last; only training users have earlier ones."""
+    count = people["count"].to_numpy()
+    end = 1 - (labels.stride or labels.share) * window
+    start = np.floor(np.round(count * (end - labels.share), 6)).astype(np.int64)
+    stop = np.floor(np.round(count * end, 6)).astype(np.int64)
+    chosen = pl.lit(True) if window == 0 else pl.col("split") == "train"
+    return windows_between(people, window, start, stop).filter(chosen)
+
+
+def _by_days(
+    people: pl.DataFrame, events: pl.DataFrame, labels: LabelsConfig, window: int, last: float
+) -> pl.DataFrame:
+    """Window 0 is for test users; the one before it for validation users; training users have all but window 0."""
+    stop_s = end_of(labels.until, last) - window * labels.days * DAY_S
+    before = events.group_by(USER, maintain_order=True).agg(
+        start=(pl.col(TIME) < stop_s - labels.days * DAY_S).sum(), stop=(pl.col(TIME) < stop_s).sum()
+    )
+    splits = {0: ["test"], 1: ["train", "valid"]}.get(window, ["train"])
+    windows = windows_between(people, window, before["start"].to_numpy(), before["stop"].to_numpy())
+    return windows.filter(pl.col("split").is_in(splits))

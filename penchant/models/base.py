@@ -22,11 +22,13 @@ Positive = Annotated[int, Limits(ge=1)]
 @dataclass(frozen=True)
 class Sizes:
     """What the data decides. fields: rows of each field's table, in the order of the run file; tags: V; tag_fields: the
-    fields whose ids are ids of tags."""
+    fields whose ids are ids of tags; numbers: the fields that hold one number per user, which is the weight of id
+    RESERVED, and PAD where it is missing."""
 
     fields: Mapping[str, int]
     tags: int
     tag_fields: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

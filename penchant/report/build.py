@@ -10,8 +10,9 @@ import penchant
 from penchant.errors import ReportError
 from penchant.profiles.explain import Profile, Weighed
 from penchant.report.compare import Paired, baseline_numbers, deciding, measured, shown_metrics, verdict
-from penchant.report.facts import RunFacts
+from penchant.report.facts import Evaluated, RunFacts
 from penchant.report.groups import Group, group_runs
+from penchant.report.lookalike import gather_lookalike
 from penchant.report.numbers import (
     AttendedField,
     AttendedUser,
@@ -41,7 +42,7 @@ class Examples:
     reason: str = ""
 
 
-def gather(runs: Sequence[RunFacts]) -> Numbers:
+def gather(runs: Sequence[Evaluated]) -> Numbers:
     """All numbers but the attention of example users, which needs the model: see `attended` and `with_examples`.
 
     Runs on different data are kept apart. Raises ReportError where there is no run, or one was given twice.
@@ -49,9 +50,15 @@ def gather(runs: Sequence[RunFacts]) -> Numbers:
     if not runs:
         raise ReportError("a report needs at least one run folder; give some, such as runs/demo")
     data: dict[str, list[RunFacts]] = {}
-    for run in runs:
-        data.setdefault(run.data, []).append(run)
-    return Numbers(FORMAT, penchant.__version__, [_data_set(group_runs(same)) for same in data.values()])
+    for profiles in (run.profiles for run in runs if run.profiles):
+        data.setdefault(profiles.data, []).append(profiles)
+    return Numbers(
+        FORMAT,
+        penchant.__version__,
+        [_data_set(group_runs(same)) for same in data.values()],
+        gather_lookalike([run.lookalike for run in runs if run.lookalike]),
+        [str(run.folder) for run in runs if run.config.get("lookalike") and not run.lookalike],
+    )
 
 
 def with_examples(numbers: Numbers, examples: Mapping[str, Examples]) -> Numbers:

@@ -1,5 +1,6 @@
 """Scores side by side, differences user by user, and what they mean in words."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -36,8 +37,16 @@ def deciding(metrics: Sequence[str]) -> str:
 
 
 def nice(metric: str) -> str:
-    """As people write it: NDCG@10, Prec@1."""
-    return metric.upper() if metric.startswith("ndcg") else metric.capitalize()
+    """As people write it.
+
+    >>> nice("ndcg@10"), nice("prec@1"), nice("auc.tail"), nice("auc within items")
+    ('NDCG@10', 'Prec@1', 'AUC, tail', 'AUC within items')
+    >>> nice("recall@0.5%.head").replace(chr(160), "_")
+    'Recall@0.5_%, head'
+    """
+    words = re.sub(r"\.([a-z]+)$", r", \1", metric).replace("%", "\u00a0%")
+    start = re.match(r"ndcg|auc|[a-z]?", words)
+    return words.replace(start[0], start[0].upper(), 1) if start else words
 
 
 def measured(group: Group, metrics: Sequence[str]) -> dict[str, Measured]:
@@ -108,7 +117,7 @@ def verdict(paired: Paired, baselines: Sequence[BaselineNumbers], metric: str) -
         strongest = max(baselines, key=lambda one: one.scores[metric].mean)
         table = paired.users(strongest.name)
         difference = paired.minus(best, strongest.name, table)[metric]
-        yield f"{_against(difference)} the best baseline, {strongest.name}: {_signed(difference)}."
+        yield f"{_against(difference)} the best baseline, {strongest.name}: {signed(difference)}."
     rest = [name for name in means if name != best]
     if rest:
         table = paired.users(best)
@@ -126,7 +135,7 @@ def _others(differences: dict[str, Difference]) -> Iterator[str]:
         yield f"By the paired differences {told} clearly below it: {_some(below)}."
     if level:
         nearest = max(level, key=lambda name: differences[name].mean)
-        yield f"Not to be told apart from it: {_some(level)}; nearest {nearest}, at {_signed(differences[nearest])}."
+        yield f"Not to be told apart from it: {_some(level)}; nearest {nearest}, at {signed(differences[nearest])}."
     if len(differences) > 1:
         yield "The best of many is chosen on the same test users, so its lead is a little flattering."
 
@@ -135,7 +144,8 @@ def _against(difference: Difference) -> str:
     return {1: "It is better than", 0: "It is not clearly better than", -1: "It is worse than"}[difference.sign]
 
 
-def _signed(difference: Difference) -> str:
+def signed(difference: Difference) -> str:
+    """With its sign and its widest interval, as words of a sentence."""
     widest = max(difference.half, difference.half_seeds or 0.0)
     digits = 4 if widest < 0.001 else 3
     return f"{difference.mean:+.{digits}f}\u00a0±\u00a0{widest:.{digits}f}".replace("-", "−")

@@ -10,8 +10,9 @@ import polars as pl
 
 from penchant.errors import ReportError
 from penchant.evaluation.metrics import STUDENT_T, over_seeds
-from penchant.report.facts import OWN, RunFacts, Score
+from penchant.report.facts import OWN, RunFacts
 from penchant.report.published import architecture
+from penchant.report.written import Score
 from penchant.schema import USER
 
 Settings = Mapping[str, Any]
@@ -94,16 +95,16 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     that is not there are left out.
     """
     model, training, linear = config["model"], config["training"], config["linear"]
-    settings = {f"model.{key}": _plain(value) for key, value in model.items()}
+    settings = {f"model.{key}": plain(value) for key, value in model.items()}
     if model.get("cross") == "none":
         settings = {key: value for key, value in settings.items() if not key.startswith("model.cross_")}
     settings["linear"] = "fitted" if linear else "none"
-    settings |= {f"linear.{key}": _plain(value) for key, value in (linear or {}).items()}
+    settings |= {f"linear.{key}": plain(value) for key, value in (linear or {}).items()}
     kept = {key: value for key, value in training.items() if key not in ("seed", "checkpoint_s")}
-    return settings | {f"training.{key}": _plain(value) for key, value in kept.items()}
+    return settings | {f"training.{key}": plain(value) for key, value in kept.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value that can be compared and printed."""
     if value is None:
         return "default"

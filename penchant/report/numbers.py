@@ -8,7 +8,7 @@ from penchant.evaluation.calibration import Bin
 
 @dataclass(frozen=True)
 class Measured:
-    """A mean and half its 95 % interval, which is over "seeds" or over test "users"."""
+    """A mean and half its 95 % interval, which is over "seeds", over test "users", or over "candidates"."""
 
     mean: float
     half: float | None
@@ -54,10 +54,10 @@ class RunCalibration:
 
 @dataclass(frozen=True)
 class Ran:
-    """Where a run lies and what made it."""
+    """Where a run lies and what made it. seed: of look-alike audiences a word, "0", or "0/1" where parts differ."""
 
     folder: str
-    seed: int
+    seed: int | str
     version: str
     commit: str
     at: str
@@ -170,9 +170,74 @@ class DataSet:
 
 
 @dataclass(frozen=True)
+class ScorerNumbers:
+    """One way to find an audience. ralm_minus: RALM minus it, over users and over seeds; paper: its numbers in the RALM
+    paper, by metric; reached: by class of candidates, the share of later clickers among a share of all users, a pair
+    each, averaged over seeds."""
+
+    name: str
+    scores: dict[str, Measured]
+    ralm_minus: dict[str, Difference]
+    paper: dict[str, float] | None
+    reached: dict[str, list[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """One run's training of one model: "users", "users, concatenated" or "lookalike"; None for no number."""
+
+    model: str
+    seed: str
+    loss: list[float | None]
+    validation: list[float | None]
+
+
+@dataclass(frozen=True)
+class LookalikeGroup:
+    """A configuration. merge_minus: the attention merge minus concatenation, both ranked by inner product."""
+
+    name: str
+    runs: list[Ran]
+    settings: dict[str, Any]
+    scorers: list[ScorerNumbers]
+    merge_minus: dict[str, Measured]
+    training: list[TrainingCurve]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Those that any scorer has."""
+        return list(dict.fromkeys(metric for one in self.scorers for metric in one.scores))
+
+
+@dataclass(frozen=True)
+class LookalikeSet:
+    """Look-alike audiences on one set of prepared data. log: what its folder is called; bounds: seeds from which a
+    candidate counts as "middle" and as "head"; later_per_seed: later clickers by seeds, by class of candidates;
+    metric: the one that decides; reference: the group given first, which the verdict is about; order: its scorers from
+    the lowest to the highest; protocol: sections of its run file; missing: why a section is left out, by section.
+    """
+
+    log: str
+    counts: dict[str, float]
+    bounds: dict[str, int]
+    later_per_seed: dict[str, float]
+    metric: str
+    reference: str
+    groups: list[LookalikeGroup]
+    verdict: list[str]
+    order: list[str]
+    studies: list[Study]
+    protocol: dict[str, Any]
+    missing: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Numbers:
-    """The whole report. format: the version of this shape."""
+    """The whole report. format: the version of this shape; lookalike_unmeasured: folders of runs that want look-alike
+    audiences and have none measured."""
 
     format: int
     version: str
     data_sets: list[DataSet]
+    lookalike: list[LookalikeSet]
+    lookalike_unmeasured: list[str]

@@ -4,30 +4,40 @@ import base64
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from penchant.errors import ReportError
 from penchant.files import aside
+from penchant.report import lookalike_words
+from penchant.report.canvas import Plot, marker_of
 from penchant.report.compare import nice
 from penchant.report.groups import common_settings, half_over_seeds
-from penchant.report.numbers import AttendedUser, BaselineNumbers, DataSet, GroupNumbers, Measured, Numbers
+from penchant.report.lookalike_plots import draw_lookalike
+from penchant.report.numbers import (
+    AttendedUser,
+    BaselineNumbers,
+    DataSet,
+    GroupNumbers,
+    LookalikeGroup,
+    Measured,
+    Numbers,
+    ScorerNumbers,
+)
 from penchant.report.plots import (
-    Plot,
     click_calibration,
     forest,
     learning_curves,
-    marker_of,
     study_plot,
     tag_calibration,
 )
-from penchant.report.published import ON, SOURCE
+from penchant.report.published import ON, RALM_MERGE, RALM_SOURCE, SOURCE
 from penchant.report.svg import SERIES
 
 SHADES = 10
@@ -63,7 +73,25 @@ def render(numbers: Numbers) -> str:
     folder = files("penchant.report")
     style = folder.joinpath("report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = _environment(lambda name: folder.joinpath(name).read_text(encoding="utf-8"))
+    return environment.get_template("report.html.jinja").render(
+        numbers=numbers,
+        parts=[(one, draw(one, f"d{number}")) for number, one in enumerate(numbers.data_sets)],
+        looks=[(one, draw_lookalike(one, f"l{number}")) for number, one in enumerate(numbers.lookalike)],
+        style=Markup(style),  # noqa: S704 - a file of the package
+        digest=digest,
+    )
+
+
+def _environment(load: Callable[[str], str]) -> Environment:
+    """Templates by name, and all that they may call."""
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(load),
+    )
     environment.filters |= {
         "nice": nice,
         "score": score,
@@ -73,20 +101,19 @@ def render(numbers: Numbers) -> str:
         "printed": printed,
         "svg": lambda plot: Markup(plot.svg),  # noqa: S704 - drawn here, its texts escaped by matplotlib
     }
-    template = environment.from_string(folder.joinpath("report.html.jinja").read_text(encoding="utf-8"))
-    return template.render(
-        numbers=numbers,
-        parts=[(one, draw(one, f"d{number}")) for number, one in enumerate(numbers.data_sets)],
-        style=Markup(style),  # noqa: S704 - a file of the package
-        digest=digest,
-        paper_on=ON,
-        source=SOURCE,
-        most_attention=most_attention,
-        swatch=swatch,
-        calibration_errors=calibration_errors,
-        differing=differing,
-        best_scores=best_scores,
-    )
+    environment.globals |= {
+        "paper_on": ON,
+        "source": SOURCE,
+        "most_attention": most_attention,
+        "swatch": swatch,
+        "calibration_errors": calibration_errors,
+        "differing": differing,
+        "best_scores": best_scores,
+        "ralm_source": RALM_SOURCE,
+        "ralm_merge": RALM_MERGE,
+        "words": lookalike_words,
+    }
+    return environment
 
 
 def draw(data: DataSet, name: str) -> Drawn:
@@ -151,7 +178,7 @@ def swatch(number: int) -> Markup:
 
 
 _GLYPHS = "●■▲◆▼▶✚★"
-"""plots.MARKERS as text."""
+"""canvas.MARKERS as text."""
 
 
 def calibration_errors(group: GroupNumbers) -> Measured | None:
@@ -163,14 +190,14 @@ def calibration_errors(group: GroupNumbers) -> Measured | None:
     return Measured(sum(errors) / len(errors), half, "seeds" if half is not None else "users")
 
 
-def differing(groups: Sequence[GroupNumbers]) -> tuple[dict[str, Any], list[str]]:
+def differing(groups: Sequence[GroupNumbers | LookalikeGroup]) -> tuple[dict[str, Any], list[str]]:
     """The value that most groups have of each setting, and the settings in which they differ."""
     kinds: list[Mapping[str, Any]] = [group.settings for group in groups]
     usual = common_settings(kinds)
     return usual, [key for key in usual if any(its.get(key) != usual[key] for its in kinds if key in its)]
 
 
-def best_scores(data: DataSet) -> dict[str, float]:
-    """The highest mean of each metric, groups and baselines alike."""
-    rows: list[GroupNumbers | BaselineNumbers] = [*data.groups, *data.baselines]
-    return {metric: max(row.scores[metric].mean for row in rows) for metric in data.metrics}
+def best_scores(rows: Sequence[GroupNumbers | BaselineNumbers | ScorerNumbers]) -> dict[str, float]:
+    """The highest mean of each metric among the rows of a table, those that lack it left aside."""
+    metrics = dict.fromkeys(metric for row in rows for metric in row.scores)
+    return {name: max(row.scores[name].mean for row in rows if name in row.scores) for name in metrics}

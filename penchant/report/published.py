@@ -1,8 +1,9 @@
-"""The UTPM paper's own numbers, and which of its rows a configuration is.
+"""The papers' own numbers, and which of their rows a configuration is.
 
 Source: Yan et al., "Learning to Build User-tag Profile in Recommendation System", CIKM 2020, Tables 2 to 4 (ML-20M with
-1,042 tags, and an industrial log of WeChat Top Stories), and Figure 4. Read in the paper's full text. They were
-measured on other data than any run here.
+1,042 tags, and an industrial log of WeChat Top Stories), and Figure 4. Read in the paper's full text. Liu et al.,
+"Real-time Attention Based Look-alike Model for Recommender System", KDD 2019: offline results on a WeChat log of 2018
+that is not public; its Figures 5 and 6, read off by eye. All were measured on other data than any run here.
 """
 
 from collections.abc import Mapping
@@ -46,6 +47,24 @@ ROWS = {
 
 BEST = {"model.embedding": 16, "model.heads": 4, "model.cross_width": 4, "model.activation": "relu"}
 """The best value of each key of the paper's Figure 4, on ML-20M. Its E is the width of the values' embeddings."""
+
+RALM_SOURCE = "Liu et al., KDD 2019, WeChat log of 2018"
+RALM_ROWS = {
+    scorer: dict(zip(("auc", "prec@10", "prec@50"), numbers, strict=True))
+    for scorer, numbers in {
+        "ralm": (0.6012, 0.1295, 0.1099),
+        "average": (0.5842, 0.1108, 0.0980),
+        "youtube": (0.5903, 0.1217, 0.1087),
+        "yahoo": (0.5512, 0.1023, 0.0941),
+        "lr": (0.5252, 0.0811, 0.0729),
+    }.items()
+}
+RALM_ORDER = sorted(RALM_ROWS, key=lambda scorer: RALM_ROWS[scorer]["auc"])
+"""From the lowest AUC to the highest."""
+RALM_MERGE = {"merge": 0.73, "youtube": 0.70}
+"""AUC of the two ways to merge fields, about: read off Figure 5."""
+RALM_BEST = {"model.clusters": 20}
+"""Where the curve of Figure 6 bends."""
 
 _LAYERS = {"cf": "CF", "afm": "AFM", "nfm": "NFM", "dcn": "DCN", "autoint": "AutoInt"}
 

@@ -1,6 +1,6 @@
 """The hyper-parameter study: configurations that differ in one key only, as the UTPM paper's Figure 4 does it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from penchant.report.compare import measured
@@ -26,8 +26,8 @@ def studies(groups: Sequence[Group], metrics: Sequence[str]) -> list[Study]:
     plain = {group.name: group.settings for group in groups}
     widths = {group.name: _widths_as_one(group.settings) for group in groups}
     keys = [key for key in common_settings(list(plain.values())) if key != "model.name"]
-    found = [(key, members) for key in keys for members in _series(key, plain)]
-    found += [(WIDTH, members) for members in _series(WIDTH, widths)]
+    found = [(key, members) for key in keys for members in series(key, plain)]
+    found += [(WIDTH, members) for members in series(WIDTH, widths)]
     by_name = {group.name: group for group in groups}
     return [_study(key, members, by_name, shown) for key, members in found]
 
@@ -39,7 +39,7 @@ def _widths_as_one(settings: Settings) -> dict[str, Any]:
     return {**rest, WIDTH: settings["model.embedding"]}
 
 
-def _series(key: str, kinds: Mapping[str, Settings]) -> list[dict[Any, str]]:
+def series(key: str, kinds: Mapping[str, Settings]) -> list[dict[Any, str]]:
     """By value the name of a group; every set of at least two groups that differ in `key` alone, the largest ones.
 
     Keys that belong to `key`, such as the width of a cross layer, have their usual value in all of them.
@@ -73,9 +73,14 @@ def _depends(at: str, key: str) -> bool:
     return at.startswith((f"{key}_", f"{key}."))
 
 
+def ordered(values: Collection[Any]) -> list[Any]:
+    """Numbers by size, other values as they come."""
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return sorted(values) if numeric else list(values)
+
+
 def _study(key: str, members: dict[Any, str], groups: dict[str, Group], metrics: list[str]) -> Study:
-    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in members)
-    values = sorted(members) if numeric else list(members)
+    values = ordered(members)
     points = [Point(value, members[value], measured(groups[members[value]], metrics)) for value in values]
     best = BEST.get("model.embedding" if key == WIDTH else key)
     label = "embedding = user (E)" if key == WIDTH else _LABELS.get(key) or _label(key, groups[members[values[0]]])

@@ -9,24 +9,16 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import Field as Limits
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from penchant.config import Config
 from penchant.features.shards import Batch, Shard, batch_of
-from penchant.files import remove
 from penchant.models.base import Interests, Positive
 from penchant.progress import Progress, Report, quiet
-from penchant.training.checkpoint import (
-    Identity,
-    Position,
-    load_checkpoint,
-    load_tensors,
-    refuse_other,
-    save_checkpoint,
-    save_tensors,
-)
-from penchant.training.losses import LabelBatch, Loss, joint, sampled_softmax, separate, softmax
+from penchant.training.checkpoint import Identity, Position, load_tensors, refuse_other
+from penchant.training.course import Course, mix
+from penchant.training.losses import LabelBatch, Loss, contrast, joint, sampled_softmax, separate, softmax
 from penchant.training.optimizers import LargeTables, make_optimizers
 
 Validate = Callable[[Interests], float]
@@ -38,7 +30,9 @@ class TrainingConfig(Config):
     batch: samples per step; rate: Adam's learning rate; patience: epochs without a better validation score before the
     end. Tables of more than large_table_rows rows are trained only in the rows of a batch, with row-wise Adagrad at
     large_table_rate, or with "adam", which needs three times the memory, at rate. Softmax over more tags than that is
-    sampled, against sampled_tags per batch. checkpoint_s: seconds between checkpoints.
+    sampled, against sampled_tags per batch. Loss "contrast" sets each click against negatives_per_positive draws of its
+    own, log-uniform by rank of frequency; correct_sampling takes the log of its probability off each score, which the
+    paper does not. checkpoint_s: seconds between checkpoints.
     """
 
     loss: Loss = "softmax"
@@ -51,6 +45,8 @@ class TrainingConfig(Config):
     large_table_optimizer: LargeTables = "adagrad"
     large_table_rate: Annotated[float, Limits(gt=0)] = 0.05
     sampled_tags: Positive = 2_000
+    negatives_per_positive: Positive = 10
+    correct_sampling: bool = False
     checkpoint_s: Annotated[float, Limits(ge=0)] = 60.0
     seed: int = 0
 
@@ -77,7 +73,7 @@ def train(
     _Training(model, shards, config, folder, identity, validate, report).run()
 
 
-def load_weights(folder: Path, model: Interests, identity: Identity) -> None:
+def load_weights(folder: Path, model: nn.Module, identity: Identity) -> None:
     """Put the trained weights into a model. Raises where they belong to another vocabulary or model."""
     tensors, said = load_tensors(folder / "weights.safetensors")
     refuse_other(folder / "weights.safetensors", said, identity)
@@ -92,6 +88,9 @@ def loss_of(model: Interests, batch: Batch, labels: LabelBatch, config: Training
         total = total + separate(user_BU, model.tag, labels)
     if "joint" in config.loss:
         total = total + joint(user_BU, model.tag, labels)
+    if config.loss == "contrast":
+        drawn, correct = config.negatives_per_positive, config.correct_sampling
+        total = total + contrast(user_BU, model.tag, labels, drawn, correct=correct)
     if "softmax" in config.loss:
         if model.tag.num_embeddings > config.large_table_rows:
             total = total + sampled_softmax(user_BU, model.tag, labels, config.sampled_tags)
@@ -110,7 +109,7 @@ class Step:
 
 def plan_epoch(sizes: Sequence[int], batch: int, seed: int, epoch: int) -> list[Step]:
     """The batches of an epoch: shards in random order, rows of a shard in random order; decided by seed and epoch."""
-    generator = torch.Generator().manual_seed(_mix(seed, epoch))
+    generator = torch.Generator().manual_seed(mix(seed, epoch))
     steps = []
     for shard in torch.randperm(len(sizes), generator=generator).tolist():
         rows = torch.randperm(sizes[shard], generator=generator)
@@ -148,44 +147,28 @@ class _Training:
             large_table_optimizer=self.config.large_table_optimizer,
             large_table_rate=self.config.large_table_rate,
         )
+        self.course = Course(self.model, self.optimizers, self.folder, self.identity)
         self.saved_at = time.monotonic()
 
     def run(self) -> None:
-        checkpoint = self.folder / "checkpoint.safetensors"
-        position = Position()
-        if checkpoint.exists():
-            position = load_checkpoint(checkpoint, self.model, self.optimizers, self.identity)
-        _forget_after(self.folder / "metrics.jsonl", position)
-        while position.epoch < self.config.epochs and position.epoch - position.best_epoch <= self.config.patience:
-            position = self._epoch(position)
-            save_checkpoint(checkpoint, self.model, self.optimizers, position, self.identity)
-        best, _ = load_tensors(self.folder / "best.safetensors")
-        self.model.load_state_dict(best)
-        said = {part: getattr(self.identity, part) for part in ("model", "vocabularies", "training")}
-        save_tensors(self.folder / "weights.safetensors", best, said)
-        remove(checkpoint)
-        remove(self.folder / "best.safetensors")
+        self.course.run(self.config.epochs, self.config.patience, self._epoch)
 
     def _epoch(self, position: Position) -> Position:
         steps = plan_epoch([len(shard) for shard in self.shards], self.config.batch, self.config.seed, position.epoch)
         self.model.train()
         began, samples, losses = time.monotonic(), 0, []
         for number in range(position.step, len(steps)):
-            torch.manual_seed(_mix(self.config.seed, position.epoch, number))
+            torch.manual_seed(mix(self.config.seed, position.epoch, number))
             losses.append(self._step(steps[number]))
             samples += len(steps[number].rows)
             self._tell(position, number + 1, len(steps), samples / (time.monotonic() - began))
             if time.monotonic() - self.saved_at >= self.config.checkpoint_s and number + 1 < len(steps):
-                save_checkpoint(
-                    self.folder / "checkpoint.safetensors",
-                    self.model,
-                    self.optimizers,
-                    replace(position, step=number + 1),
-                    self.identity,
-                )
+                self.course.save(replace(position, step=number + 1))
                 self.saved_at = time.monotonic()
         taken_s = time.monotonic() - began
-        return self._validate(position, {"loss": sum(losses) / len(losses), "samples_per_s": samples / taken_s})
+        self.model.eval()
+        measured = {"loss": sum(losses) / len(losses), "samples_per_s": samples / taken_s}
+        return self.course.judge(position, self.validate(self.model), measured)
 
     def _step(self, step: Step) -> float:
         shard = self.shards[step.shard]
@@ -198,18 +181,6 @@ class _Training:
             optimizer.step()
         return float(loss.detach())
 
-    def _validate(self, position: Position, measured: dict[str, float]) -> Position:
-        self.model.eval()
-        score = self.validate(self.model)
-        line = {"epoch": position.epoch, "validation": score, **measured}
-        with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        after = replace(position, epoch=position.epoch + 1, step=0)
-        if score > position.best:
-            save_tensors(self.folder / "best.safetensors", self.model.state_dict(), {})
-            after = replace(after, best=score, best_epoch=position.epoch)
-        return after
-
     def _tell(self, position: Position, done: int, steps: int, rate: float) -> None:
         best = f", best validation {position.best:.4f}" if position.best_epoch >= 0 else ""
         detail = f"epoch {position.epoch + 1}, {rate:,.0f} samples/s{best}"
@@ -219,20 +190,3 @@ class _Training:
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The learning curve: a line per epoch with its loss, validation score and samples per second."""
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def _forget_after(metrics: Path, position: Position) -> None:
-    """Drop what a killed run wrote after its last checkpoint, because it will be written again."""
-    if metrics.exists():
-        lines = metrics.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < position.epoch]
-        metrics.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-
-
-def _mix(*parts: int) -> int:
-    """One seed from several numbers; neighbours give unrelated seeds."""
-    mixed = 0x9E3779B97F4A7C15
-    for part in parts:
-        mixed = ((mixed ^ (part + 0x632BE59BD9B4E019)) * 0xFF51AFD7ED558CCD) % 2**64
-        mixed ^= mixed >> 33
-    return mixed % 2**63

@@ -2,7 +2,8 @@
 
 `separate` and `joint` are the UTPM paper's own (CIKM 2020, Eq. 4 and the text before it); they contrast what was shown
 and clicked with what was shown and not. `softmax` contrasts the clicked tags with all others, so that the whole
-vocabulary can be ranked by preference; sampled where it is large (YouTube DNN, RecSys 2016, section 3.2).
+vocabulary can be ranked by preference; sampled where it is large (YouTube DNN, RecSys 2016, section 3.2). `contrast` is
+that of RALM (KDD 2019, Eq. 3-5): a few draws against each click.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch.nn import functional
 from penchant.models.mentions import match, mentions, pool
 from penchant.schema import PAD, RESERVED
 
-Loss = Literal["separate", "joint", "softmax", "joint+softmax"]
+Loss = Literal["separate", "joint", "softmax", "joint+softmax", "contrast"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,30 @@ def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samp
     return losses_BP[first_BP].sum() / first_BP.sum().clamp(min=1)
 
 
+def contrast(
+    user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, negatives: int, *, correct: bool = False
+) -> Tensor:
+    """L = -Σ_τ log softmax(u·t over τ and its own draws)_τ over the distinct tags τ of a user's clicked items, the
+    mean over all such tags.
+
+    negatives: log-uniform draws against each τ, repeats and all; one that the user clicked does not compete. correct:
+    take log P(draw) off every score, so that frequent tags are not held down for being drawn often; the paper prints no
+    such thing. Needs ids in order of falling frequency. Source: RALM, KDD 2019, Eq. 3-5.
+    """
+    tags_BP, first_BP = _clicked_tags(labels)
+    user_L, own_L = first_BP.nonzero()[:, 0], tags_BP[first_BP]
+    if not len(own_L):
+        return user_BU.sum() * 0.0
+    size = tag.num_embeddings - RESERVED
+    drawn_LS = log_uniform(len(own_L) * negatives, size).to(own_L.device).view(-1, negatives) + RESERVED
+    ids_LS = torch.cat([own_L[:, None], drawn_LS], 1)
+    scores_LS = match(mentions([tag], ids_LS[:, None]), user_BU.index_select(0, user_L))
+    if correct:
+        scores_LS = scores_LS - log_uniform_probability(ids_LS - RESERVED, size).log()
+    others_LS = scores_LS[:, 1:].masked_fill(_pairs_among(user_L, own_L, drawn_LS, tag.num_embeddings), -torch.inf)
+    return functional.softplus(torch.logsumexp(others_LS, 1) - scores_LS[:, 0]).mean()
+
+
 def log_uniform(count: int, size: int) -> Tensor:
     """`count` ranks, 0 … size - 1, with P(k) = (log(k+2) - log(k+1)) / log(size+1), the log-uniform sampler."""
     drawn = torch.exp(torch.rand(count, dtype=torch.float64, device="cpu") * log(size + 1)).long() - 1
@@ -151,3 +176,9 @@ def _drawn_own(drawn_S: Tensor, tags_BP: Tensor) -> Tensor:
     spread_BS = drawn_S.expand(len(tags_BP), -1).contiguous()
     place_BS = torch.searchsorted(tags_BP, spread_BS).clamp(max=tags_BP.shape[1] - 1)
     return tags_BP.gather(1, place_BS) == spread_BS
+
+
+def _pairs_among(user_L: Tensor, own_L: Tensor, drawn_LS: Tensor, vocabulary: int) -> Tensor:
+    """[L, S]: whether a draw against user l is one of that user's own tags. The pairs of user and own tag must rise."""
+    pairs_L, asked_LS = user_L * vocabulary + own_L, user_L[:, None] * vocabulary + drawn_LS
+    return pairs_L[torch.searchsorted(pairs_L, asked_LS).clamp(max=len(pairs_L) - 1)] == asked_LS

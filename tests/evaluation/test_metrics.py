@@ -13,7 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from penchant.evaluation.metrics import coverage, hits, interval, ndcg, precision, recall
+from penchant.evaluation.metrics import (
+    Duels,
+    Estimate,
+    auc,
+    coverage,
+    evenness,
+    hits,
+    interval,
+    ndcg,
+    precision,
+    recall,
+    resamples,
+)
 from penchant.features.ragged import Ragged
 
 TOP_BK = np.array([[5, 3, 7], [4, 2, 6], [8, 9, 2]])
@@ -82,3 +94,98 @@ def test_hits_are_set_membership(top_BK: np.ndarray, clicked: list[set[int]]) ->
     values = np.array([tag for tags in clicked for tag in sorted(tags)], dtype=np.int64)
     expected = [[int(tag) in tags for tag in row] for row, tags in zip(top_BK, clicked, strict=True)]
     assert hits(top_BK, Ragged(offsets, values)).tolist() == expected
+
+
+SCORE = st.sampled_from([-1.5, 0.0, 0.25, 0.5, 3.0, np.nan])
+ENTRIES = st.lists(st.tuples(SCORE, st.booleans(), st.integers(0, 3), st.integers(0, 2)), max_size=30)
+
+
+def naive(scores: list[float], true: list[bool]) -> float:
+    """Every pair, one after the other."""
+    plain = [-np.inf if np.isnan(score) else score for score in scores]
+    won = [
+        0.5 if mine == other else float(mine > other)
+        for mine, good in zip(plain, true, strict=True)
+        for other, bad in zip(plain, true, strict=True)
+        if good and not bad
+    ]
+    return sum(won) / len(won) if won else float("nan")
+
+
+def test_auc_counts_level_pairs_half_and_unscored_ones_lowest() -> None:
+    # True: 0.7, 0.2, none; false: 0.7, 0.1, none. 0.7 wins 2.5 of 3, 0.2 wins 2, "none" is level with "none".
+    scores, true = np.array([0.7, 0.2, np.nan, 0.7, 0.1, np.nan]), np.array([True] * 3 + [False] * 3)
+    assert auc(scores, true) == (2.5 + 2 + 0.5) / 9
+
+
+@given(ENTRIES)
+def test_auc_is_the_share_of_pairs_in_order(entries: list[tuple[float, bool, int, int]]) -> None:
+    scores, true = np.array([entry[0] for entry in entries]), np.array([entry[1] for entry in entries], bool)
+    assert auc(scores, true) == pytest.approx(naive(scores.tolist(), true.tolist()), nan_ok=True)
+
+
+@given(ENTRIES, st.lists(st.integers(0, 3), min_size=4, max_size=4))
+def test_a_weight_counts_as_that_many_entries_and_groups_do_not_meet(
+    entries: list[tuple[float, bool, int, int]], weights: list[int]
+) -> None:
+    scores, true, owner, group = (np.array([entry[place] for entry in entries]) for place in range(4))
+    duels = Duels.of(
+        scores.astype(float), true.astype(bool), owner_L=owner.astype(int), group_L=group.astype(int), groups=3
+    )
+    repeated = [entry for entry in entries for _ in range(weights[entry[2]])]
+    expected = [
+        naive([entry[0] for entry in mine], [entry[1] for entry in mine])
+        for mine in ([entry for entry in repeated if entry[3] == one] for one in range(3))
+    ]
+    assert duels.won(np.array(weights, float)).tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_evenness_is_one_less_the_gini_coefficient() -> None:
+    """Gini by its definition: all differences, halved, over the mean."""
+    shown = np.array([5, 0, 1, 2])
+    differences = sum(abs(one - other) for one in shown.tolist() for other in shown.tolist())
+    assert evenness(shown) == pytest.approx(1 - differences / (2 * 4**2 * shown.mean()))
+    assert evenness(np.array([7, 7])) == 1
+    assert np.isnan(evenness(np.zeros(3)))
+
+
+def test_resamples_draw_as_many_owners_as_there_are_and_the_seed_decides_which() -> None:
+    first, again, other = (np.array(list(resamples(50, 4, seed))) for seed in (1, 1, 2))
+    assert first.sum(1).tolist() == [50] * 4
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_an_estimate_over_users_has_the_interval_of_their_mean() -> None:
+    values = np.array([0.0, 1.0, 1.0, 0.0])
+    assert Estimate.over(values).as_json() == dict(zip(("mean", "half"), interval(values), strict=True))
+    level = Estimate.over(values).minus(Estimate.over(values - 0.25))
+    assert level.as_json() == {"mean": 0.25, "half": 0.0}
+
+
+def test_an_estimate_from_resamples_has_their_spread_and_leaves_out_those_without_an_answer() -> None:
+    one, other = (Estimate(mean, np.array(drawn), resampled=True) for mean, drawn in RESAMPLED)
+    assert one.half == pytest.approx(1.959964 * 0.02**0.5)
+    assert one.minus(other).mean == pytest.approx(0.1)
+    assert one.minus(other).half == pytest.approx(1.959964 * 0.1 / 2**0.5)
+
+
+RESAMPLED = [(0.6, [0.5, 0.7, np.nan]), (0.5, [0.5, 0.6, np.nan])]
+
+
+def test_without_spread_there_is_a_mean_alone() -> None:
+    assert Estimate.bare(0.3).as_json() == {"mean": 0.3}
+    assert Estimate(0.3, np.array([np.nan, 0.3]), resampled=True).as_json() == {"mean": 0.3}
+
+
+def test_the_bootstrap_agrees_with_the_closed_form_where_each_user_has_one_label() -> None:
+    """DeLong's: the variance of each side's share of won duels, over its number."""
+    rng = np.random.default_rng(0)
+    true = np.arange(600) % 3 == 0
+    scores, users = rng.normal(size=600) + true, np.arange(600)
+    above = scores[true][:, None] > scores[~true]
+    expected = (above.mean(1).var(ddof=1) / true.sum() + above.mean(0).var(ddof=1) / (~true).sum()) ** 0.5
+    duels = Duels.of(scores, true, owner_L=users, group_L=np.zeros(600, int), groups=1)
+    drawn = np.array([duels.won(weight)[0] for weight in resamples(600, 400, seed=0)])
+    assert drawn.std(ddof=1) == pytest.approx(expected, rel=0.1)
+    assert drawn.mean() == pytest.approx(above.mean(), abs=0.003)

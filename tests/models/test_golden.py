@@ -1,4 +1,5 @@
-"""Golden values, worked out apart in float64: G1 (UTPM Eq. 1-2), G2 (Eq. 3), G3 (losses), G4 (log-uniform sampler)."""
+"""Golden values, worked out apart in float64: G1 (UTPM Eq. 1-2), G2 (Eq. 3), G3 (losses), G4 (log-uniform sampler), G5
+(RALM Eq. 2, 9-11) and G5b (Eq. 6-8)."""
 
 import torch
 from torch import Tensor, nn, tensor
@@ -6,6 +7,8 @@ from torch import Tensor, nn, tensor
 from penchant.models.crosses import Cross, Nfm
 from penchant.models.layers import Attend, attend
 from penchant.models.mentions import mentions
+from penchant.models.ralm import Ralm, RalmConfig, pooled
+from penchant.models.ralm_users import Merge
 from penchant.training.losses import LabelBatch, joint, log_uniform, log_uniform_probability, separate
 
 TAGS_BHE = tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
@@ -106,3 +109,51 @@ def test_g4_draws_follow_the_probabilities() -> None:
     torch.manual_seed(0)
     drawn = torch.bincount(log_uniform(200_000, 5), minlength=5) / 200_000
     torch.testing.assert_close(drawn, log_uniform_probability(torch.arange(5), 5), atol=0.004, rtol=0)
+
+
+SEED_BJG = tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
+USER_BG = tensor([[0.5, -1.0]])
+
+
+class Untransformed(Ralm):
+    """Vectors are where they are: G5 has one that is negative, which no rectifier would leave."""
+
+    def transform(self, vectors: Tensor) -> Tensor:
+        return vectors
+
+
+def g5() -> Ralm:
+    model = Untransformed(RalmConfig(width=2, mode="paper"), 2)
+    given = {
+        "local.weight": tensor([[1.0, 0.5], [0.0, 1.0]]),
+        "wide.project.weight": tensor([[0.5, -0.5], [1.0, 1.0]]),
+        "wide.weigh.weight": tensor([[1.0, 0.5]]),
+    }
+    model.load_state_dict({**model.state_dict(), **given})
+    return model
+
+
+def test_g5_local_attention() -> None:
+    weights_BJ = g5().local_weights(SEED_BJG, USER_BG, torch.ones(1, 3, dtype=torch.bool))
+    close(weights_BJ, [[0.517105, 0.241447, 0.241447]])
+    close(pooled(SEED_BJG, weights_BJ), [[0.758553, 0.482895]])
+
+
+def test_g5_global_attention() -> None:
+    weights_BJ = g5().global_weights(SEED_BJG, torch.ones(1, 3))
+    close(weights_BJ, [[0.477581, 0.189521, 0.332897]])
+    close(pooled(SEED_BJG, weights_BJ), [[0.810479, 0.522419]])
+
+
+def test_g5_score_and_its_probability() -> None:
+    score_B = g5().scores(USER_BG, SEED_BJG, torch.ones(1, 3))
+    close(score_B, [-0.104755])
+    close(g5().logits(score_B).sigmoid(), [0.473835])
+
+
+def test_g5b_merge_of_fields() -> None:
+    merge = Merge(width=2, units=2)
+    merge.load_state_dict({"project.weight": tensor([[0.5, -0.5], [1.0, 0.0]]), "weigh.weight": tensor([[1.0, -1.0]])})
+    merged_BE, weights_BM = merge(tensor([[[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]]), torch.ones(1, 3, dtype=torch.bool))
+    close(weights_BM, [[0.442498, 0.278751, 0.278751]])
+    close(merged_BE, [[0.721249, 0.836253]])

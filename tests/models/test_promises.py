@@ -9,6 +9,7 @@ from torch import Tensor, nn, tensor
 from penchant.features.shards import Batch
 from penchant.models.base import Interests, Sizes
 from penchant.models.catalog import build_model
+from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import Utpm, UtpmConfig
 from penchant.models.youtube import YouTubeConfig
 from penchant.schema import PAD, UNKNOWN
@@ -17,6 +18,8 @@ from penchant.training.losses import LabelBatch, softmax
 SIZES = Sizes({"tags": 12, "genres": 6}, tags=12, tag_fields=("tags",))
 CONFIGS = {
     "youtube": YouTubeConfig(),
+    "ralm-users": RalmUsersConfig(),
+    "ralm-users-concat": RalmUsersConfig(merge="concat", width=5),
     "af-1head": UtpmConfig(heads=1, cross="none"),
     "af-1head-unshared": UtpmConfig(heads=1, cross="none", shared_query=False),
     "af-2head": UtpmConfig(cross="none"),

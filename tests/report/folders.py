@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from penchant.evaluation.protocol import Result, summarize
-from penchant.report.facts import RunFacts, read_facts
+from penchant.report.build import gather
+from penchant.report.facts import Evaluated, RunFacts, read_facts
+from penchant.report.numbers import Numbers
 from penchant.runfile import RunConfig
 from tests.planted import RUN_FILE, changed
 
@@ -73,7 +76,14 @@ def write_run(
 
 def facts_of(folder: Path, config: RunConfig, own: list[float], **options: Any) -> RunFacts:
     """The same, read."""
-    return read_facts(write_run(folder, config, own, **options), config.model_dump(mode="json"))
+    profiles = read_facts(write_run(folder, config, own, **options), config.model_dump(mode="json")).profiles
+    assert profiles
+    return profiles
+
+
+def gathered(runs: Sequence[RunFacts]) -> Numbers:
+    """The numbers of runs that have tag profiles only."""
+    return gather([Evaluated(run.folder, run.config, run, None) for run in runs])
 
 
 def noise(seed: int, mean: float, users: int = 40) -> list[float]:

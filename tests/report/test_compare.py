@@ -7,11 +7,10 @@ import polars as pl
 import pytest
 
 from penchant.errors import ReportError
-from penchant.report.build import gather
 from penchant.report.compare import Paired, deciding, shown_metrics, verdict
 from penchant.report.groups import group_runs
 from penchant.report.numbers import Difference
-from tests.report.folders import config_of, facts_of, noise
+from tests.report.folders import config_of, facts_of, gathered, noise
 
 WIDE = {"embedding": 32}
 
@@ -61,7 +60,7 @@ def test_the_verdict_says_who_wins(tmp_path: Path, ridge: float, said: str) -> N
     best = facts_of(tmp_path / "a", config_of(), noise(1, 0.5), baselines=baselines)
     near = facts_of(tmp_path / "b", config_of(model=WIDE), noise(2, 0.49), baselines=baselines)
     far = facts_of(tmp_path / "c", config_of(model={"query": 9}), noise(3, 0.2), baselines=baselines)
-    (data,) = gather([far, best, near]).data_sets
+    (data,) = gathered([far, best, near]).data_sets
     words = " ".join(data.verdict)
     assert said in words
     assert "At NDCG@10, AF-2head+CF" in words
@@ -72,26 +71,26 @@ def test_the_verdict_says_who_wins(tmp_path: Path, ridge: float, said: str) -> N
 
 
 def test_one_run_is_not_the_best_of_many(tmp_path: Path) -> None:
-    (data,) = gather([facts_of(tmp_path / "a", config_of(), [0.5, 0.7])]).data_sets
+    (data,) = gathered([facts_of(tmp_path / "a", config_of(), [0.5, 0.7])]).data_sets
     assert data.verdict[0] == "At NDCG@10, AF-2head+CF has 0.600."
 
 
 def test_different_data_is_never_in_one_table(tmp_path: Path) -> None:
     one = facts_of(tmp_path / "a", config_of(), [0.5, 0.7])
     other = facts_of(tmp_path / "b", config_of(training={"seed": 1}), [0.5, 0.7], log="another")
-    assert [len(data.groups) for data in gather([one, other]).data_sets] == [1, 1]
+    assert [len(data.groups) for data in gathered([one, other]).data_sets] == [1, 1]
 
 
 def test_a_report_on_nothing_is_refused() -> None:
     with pytest.raises(ReportError, match="at least one run folder"):
-        gather([])
+        gathered([])
 
 
 def test_runs_that_share_no_metric_are_refused(tmp_path: Path) -> None:
     one = facts_of(tmp_path / "a", config_of(), [0.5, 0.7], metrics=("prec@1",))
     other = facts_of(tmp_path / "b", config_of(model=WIDE), [0.5, 0.7], metrics=("prec@4",))
     with pytest.raises(ReportError, match=r"no metric in common \(.*a: prec@1; .*b: prec@4\)"):
-        gather([one, other])
+        gathered([one, other])
 
 
 def test_runs_that_share_no_user_are_refused(tmp_path: Path) -> None:

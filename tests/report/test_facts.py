@@ -78,7 +78,9 @@ def test_users_without_a_readable_table_say_how_to_get_one(tmp_path: Path) -> No
 def test_keys_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
     write_run(tmp_path / "a", CONFIG, [0.5, 0.7])
     spoil(tmp_path / "a", recovery={"rank": 0.3})
-    assert read_facts(tmp_path / "a", SAID).metrics.scores["model"]["prec@1"].mean == pytest.approx(0.6)
+    profiles = read_facts(tmp_path / "a", SAID).profiles
+    assert profiles
+    assert profiles.metrics.scores["model"]["prec@1"].mean == pytest.approx(0.6)
 
 
 def test_other_candidates_are_other_data(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import polars as pl
@@ -16,37 +15,13 @@ import penchant
 from penchant.cli import app
 from penchant.errors import ConfigError, MissingStepError, ReportError
 from penchant.pipeline import Run, report_on
-from penchant.report.build import gather
 from penchant.report.numbers import Measured
 from penchant.report.page import render, score, shade, write_report
 from tests.planted import changed, write_planted_run
-from tests.report.folders import config_of, facts_of, noise, write_run
+from tests.report.folders import config_of, facts_of, gathered, noise, write_run
+from tests.report.tags import Tags
 
-VOID = {"meta", "link", "br", "img", "hr"}
 HOSTILE = '<script>alert("x")</script> & $\\frac{$ 標籤'
-
-
-class Tags(HTMLParser):
-    """Every element with its attributes, and what does not nest."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.wrong: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +90,7 @@ def test_hostile_names_are_text_in_plots_too(tmp_path: Path) -> None:
     kinds = [config_of(), config_of(model={"fields": ["tags"]})]
     facts = [facts_of(tmp_path / str(at), kind, noise(at, 0.5)) for at, kind in enumerate(kinds)]
     facts[1].config["model"]["fields"] = [HOSTILE]
-    made = render(gather(facts))
+    made = render(gathered(facts))
     assert "fields=&lt;script&gt;alert" in made
     assert "<script" not in made
     assert Tags(made).wrong == []
@@ -129,7 +104,7 @@ def test_every_section_is_there_or_says_why_not(page: str, tmp_path: Path) -> No
         assert f">{heading}</h2>" in page
     assert "Left out" not in page
     old = facts_of(tmp_path / "old", config_of(), [0.5, 0.7], calibration=False)
-    made = render(gather([old]))
+    made = render(gathered([old]))
     assert re.search(r"Left out: .*old: evaluated by a version that measured no calibration", made)
     assert "Left out: no two configurations differ in one key only" in made
 
@@ -138,7 +113,7 @@ def test_the_papers_numbers_stand_beside_its_rows_only(page: str, tmp_path: Path
     assert ".7623" in page
     assert "measured on other data" in page
     softmax = facts_of(tmp_path / "a", config_of(training={"loss": "softmax"}), [0.5, 0.7])
-    made = render(gather([softmax]))
+    made = render(gathered([softmax]))
     assert "None of these configurations is a row of the UTPM paper" in made
     assert ".7623" not in made
     assert "no model&#39;s scores are log-odds" in made
@@ -183,11 +158,11 @@ def test_sixty_runs_stay_below_two_megabytes(tmp_path: Path) -> None:
         )
         for at in range(60)
     ]
-    assert len(render(gather(facts)).encode()) < 2_000_000
+    assert len(render(gathered(facts)).encode()) < 2_000_000
 
 
 def test_a_page_is_whole_or_not_there(tmp_path: Path) -> None:
-    numbers = gather([facts_of(tmp_path / "a", config_of(), [0.5, 0.7])])
+    numbers = gathered([facts_of(tmp_path / "a", config_of(), [0.5, 0.7])])
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(ReportError, match=r"file is a file; give --out a folder"):
         write_report(numbers, tmp_path / "file")

@@ -1,11 +1,11 @@
-"""Losses beyond their golden values: softmax, full and sampled."""
+"""Losses beyond their golden values: softmax, full and sampled, and contrast."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn, tensor
 
-from penchant.training.losses import LabelBatch, joint, sampled_softmax, separate, softmax
+from penchant.training.losses import LabelBatch, contrast, joint, sampled_softmax, separate, softmax
 
 VOCABULARY = 42
 
@@ -38,6 +38,8 @@ def test_softmax_of_nothing_clicked_is_zero() -> None:
     nothing = LabelBatch(labels.tags_BKN, torch.zeros_like(labels.clicked_BK))
     assert softmax(user_BU, tag, nothing) == 0
     assert sampled_softmax(user_BU, tag, nothing, 10) == 0
+    contrast(user_BU.requires_grad_(), tag, nothing, 10).backward()
+    assert not user_BU.grad.any()  # type: ignore[union-attr]
 
 
 def test_sampled_softmax_with_many_draws_is_each_clicked_tag_against_all_not_clicked() -> None:
@@ -95,3 +97,69 @@ def test_a_user_without_labels_does_not_dilute_the_mean() -> None:
     users = torch.cat([user_BU, torch.randn(1, 3)])
     for loss in (separate, joint, softmax):
         torch.testing.assert_close(loss(users, tag, more), loss(user_BU, tag, labels))
+
+
+def drawn_as(monkeypatch: pytest.MonkeyPatch, ids: list[list[int]]) -> None:
+    """What each of the positives is set against, by user and rising id: user 0 has 5 and 7, user 1 has 11."""
+
+    def log_uniform(count: int, size: int) -> torch.Tensor:
+        assert (count, size) == (np.size(ids), VOCABULARY - 2)
+        return tensor(ids).flatten() - 2
+
+    monkeypatch.setattr("penchant.training.losses.log_uniform", log_uniform)
+
+
+DRAWN = [[3, 20, 20, 4], [7, 3, 11, 41], [5, 11, 2, 9]]
+COMPETE = [[3, 20, 20, 4], [3, 11, 41], [5, 2, 9]]
+"""What is left of them without what the user clicked."""
+
+
+@pytest.mark.parametrize("correct", [False, True])
+def test_contrast_equals_its_formula_in_numpy(monkeypatch: pytest.MonkeyPatch, correct: bool) -> None:
+    user_BU, tag, labels = given()
+    drawn_as(monkeypatch, DRAWN)
+    vectors, users = tag.weight.detach().numpy().astype(float), user_BU.numpy().astype(float)
+
+    def score(user: int, number: int) -> float:
+        rank = number - 2
+        once = np.log((rank + 2) / (rank + 1)) / np.log(VOCABULARY - 2 + 1)
+        return float(users[user] @ vectors[number] - correct * np.log(once))
+
+    losses = [
+        np.log1p(sum(np.exp(score(user, other) - score(user, own)) for other in others))
+        for (user, own), others in zip([(0, 5), (0, 7), (1, 11)], COMPETE, strict=True)
+    ]
+    found = float(contrast(user_BU, tag, labels, 4, correct=correct).detach())
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_contrast_has_the_gradient_of_its_formula(monkeypatch: pytest.MonkeyPatch, sparse: bool) -> None:
+    user_BU, tag, labels = given()
+    drawn_as(monkeypatch, DRAWN)
+    users, vectors = user_BU.requires_grad_(), tag.weight
+    losses = [
+        torch.logsumexp(users[user] @ vectors[[own, *others]].T, 0) - users[user] @ vectors[own]
+        for (user, own), others in zip([(0, 5), (0, 7), (1, 11)], COMPETE, strict=True)
+    ]
+    expected = torch.autograd.grad(torch.stack(losses).mean(), (users, vectors))
+    tag.sparse = sparse
+    contrast(users, tag, labels, 4).backward()
+    assert vectors.grad is not None
+    assert vectors.grad.is_sparse == sparse
+    torch.testing.assert_close((users.grad, vectors.grad.to_dense() if sparse else vectors.grad), expected)
+
+
+def test_nothing_competes_in_contrast_that_the_user_clicked() -> None:
+    tag = nn.Embedding(4, 3, padding_idx=0)
+    labels = LabelBatch(tensor([[[2, 3]]]), tensor([[True]]))
+    assert float(contrast(torch.randn(1, 3), tag, labels, 50).detach()) == 0.0
+
+
+def test_unknown_tags_are_no_positives_of_contrast() -> None:
+    user_BU, tag, labels = given()
+    more = LabelBatch(torch.where(labels.tags_BKN == 0, 1, labels.tags_BKN), labels.clicked_BK)
+    torch.manual_seed(0)
+    expected = contrast(user_BU, tag, labels, 3)
+    torch.manual_seed(0)
+    assert torch.equal(contrast(user_BU, tag, more, 3), expected)

@@ -1,0 +1,103 @@
+"""Who of all users is most like the seeds of a candidate, and when an audience is refused."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from penchant.errors import AudienceError
+from penchant.lookalike.likeness import SeedLikeness
+from penchant.models.base import Crowd, Likeness
+
+MIN_AUDIENCE = 50
+"""Fewer people could be told apart."""
+
+BLOCK = 16_384
+"""Users scored at a time."""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Rows of the crowd, the most alike first, with their scores; contribution_BJ: what each cluster of seeds gives to
+    each score."""
+
+    row_B: np.ndarray
+    score_B: np.ndarray
+    contribution_BJ: np.ndarray
+
+    @property
+    def strongest(self) -> np.ndarray:
+        """strongest_B: the cluster of seeds that gives most to each score."""
+        return self.contribution_BJ.argmax(1)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Of two audiences. jaccard: users of both by users of either; share: users of both by users of the first."""
+
+    jaccard: float
+    share: float
+
+
+def known_seeds(seeds_S: np.ndarray, crowd: Crowd) -> tuple[np.ndarray, int]:
+    """The seeds of whom something is known, and how many are left out.
+
+    seeds_S: rows of the crowd, -1 for users who are not in it. An AudienceError where nobody is left.
+    """
+    if not len(seeds_S):
+        raise AudienceError("the item has 0 seeds: nobody has clicked it, so there is nobody to be like")
+    known_S = (seeds_S >= 0) & (crowd.values.lengths[seeds_S] > 0)
+    if not known_S.any():
+        raise AudienceError(
+            f"nothing is known of any of the item's {len(seeds_S):,} seeds; build features that hold them"
+        )
+    return seeds_S[known_S], int((~known_S).sum())
+
+
+def refuse_nan(crowd: Crowd) -> None:
+    """An AudienceError that names a user whose vector is not finite."""
+    broken_N = ~np.isfinite(crowd.vectors_NX).all(1)
+    if broken_N.any():
+        user = crowd.users[int(broken_N.argmax())]
+        raise AudienceError(
+            f"the vector of user {user!r} is not finite, as are those of {broken_N.sum():,} in all; train again"
+        )
+
+
+def draw(likeness: SeedLikeness, size: int, reached: np.ndarray, *, minimum: int = MIN_AUDIENCE) -> Audience:
+    """The `size` users most like the seeds among those not yet `reached`, rows of the crowd; see `best` for errors."""
+    row_B, score_B = best(likeness, len(likeness.user_NG), size, reached, minimum=minimum)
+    return Audience(row_B, score_B, likeness.contributions(row_B))
+
+
+def best(
+    likeness: Likeness, users: int, size: int, reached: np.ndarray, *, minimum: int = MIN_AUDIENCE
+) -> tuple[np.ndarray, np.ndarray]:
+    """row_B and score_B, best first, the lower row first where scores are equal; exact, over all users.
+
+    users: how many the crowd has; reached: rows of those who are left out. An AudienceError where `size` is below
+    `minimum`, or where there are not so many users who have a score and are not reached yet.
+    """
+    if size < minimum:
+        raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {minimum:,}")
+    open_N = np.ones(users, bool)
+    open_N[reached] = False
+    row_N = np.flatnonzero(open_N)
+    parts = [likeness.scores(row_N[start : start + BLOCK]) for start in range(0, len(row_N), BLOCK)]
+    score_N = np.concatenate([np.zeros(0, np.float32), *parts])
+    row_N, score_N = row_N[~np.isnan(score_N)], score_N[~np.isnan(score_N)]
+    if size > len(row_N):
+        raise AudienceError(f"an audience of {size:,} was asked for, but only {len(row_N):,} users are not reached yet")
+    level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
+    row_N, score_N = row_N[score_N >= level], score_N[score_N >= level]
+    order = np.argsort(-score_N, kind="stable")[:size]
+    return row_N[order], score_N[order]
+
+
+def overlap(row_B: np.ndarray, other_B: np.ndarray) -> Overlap:
+    """Of two audiences of one crowd that are not empty.
+
+    >>> overlap(np.array([4, 2]), np.array([2, 3, 5]))
+    Overlap(jaccard=0.25, share=0.5)
+    """
+    both = len(np.intersect1d(row_B, other_B))
+    return Overlap(both / (len(row_B) + len(other_B) - both), both / len(row_B))

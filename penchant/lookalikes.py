@@ -1,0 +1,290 @@
+"""The look-alike path, top to bottom: log → user vectors → clusters of seeds → scores → metrics.
+
+It needs nothing of the tag path but the log. Every step keeps what is finished and goes on from there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from penchant.errors import ConfigError, MissingStepError
+from penchant.evaluation.lookalike import Contestant, LookalikeTest, evaluate_lookalikes
+from penchant.evaluation.protocol import ModelScorer, evaluate
+from penchant.features.crowd import values_of
+from penchant.features.periods import trains
+from penchant.features.plan import Plan, lookalike_plan
+from penchant.features.prepare import Prepared, prepare
+from penchant.features.ragged import Ragged
+from penchant.features.rounds import Round, make_rounds
+from penchant.features.shards import Shard, batch_of, open_shards
+from penchant.features.vocabulary import Vocabulary
+from penchant.features.windows import Split
+from penchant.files import read_json, write_json
+from penchant.logs.ingest import Log
+from penchant.lookalike.likeness import SeedClusters
+from penchant.models.base import Crowd, Interests, LookAlike, Sizes
+from penchant.models.dot import InnerProduct
+from penchant.models.logistic import Logistic
+from penchant.models.popular import Popular
+from penchant.models.ralm import Ralm
+from penchant.models.ralm_users import RalmUsers
+from penchant.models.yahoo import Yahoo
+from penchant.progress import Progress, Report, quiet
+from penchant.runfile import Merge, Pool, RunConfig
+from penchant.schema import ITEM
+from penchant.training.checkpoint import Identity, load_tensors, save_tensors
+from penchant.training.lookalike import Lessons, train_lookalike
+from penchant.training.loop import load_weights, read_metrics, train
+
+AT_ONCE = 4096
+
+
+class LookalikeRun:
+    """What look-alike keeps in `folder`: prepared/, users-MERGE/, crowd/, ralm/, average/, metrics.json."""
+
+    def __init__(self, folder: Path, config: RunConfig, log: Path) -> None:
+        """folder: of look-alike, within the run's; log: where the checked log lies."""
+        if config.lookalike is None:
+            raise ConfigError(
+                f"the run file of {folder.parent} has no [lookalike] section; add one, if only the line "
+                f"`[lookalike]`, and run it again"
+            )
+        self.folder, self.run, self.config, self.log_folder = folder, config, config.lookalike, log
+
+    def all(self, made: Mapping[str, str], report: Report = quiet) -> dict[str, Any]:
+        """Every step; the metrics. made: what made them, kept beside them."""
+        self.prepare(report)
+        self.train(report)
+        return self.evaluate(made, report)
+
+    def prepare(self, report: Report = quiet) -> Prepared:
+        """Vocabularies and shards of all users at each moment."""
+        return prepare(self.log, self.plan, self.folder / "prepared", report=report)
+
+    def train(self, report: Report = quiet) -> Ralm:
+        """Phase 1 and phase 2 of the scorer that makes audiences."""
+        self.train_users(self.merge, report)
+        return self.train_ralm(self.config.model.pool, report)
+
+    def evaluate(self, made: Mapping[str, str], report: Report = quiet) -> dict[str, Any]:
+        """The scorer beside its competitors, who are trained here where they need it, written to metrics.json."""
+        contestants = {name: self._contestant(name, report) for name in ("ralm", *self.config.competitors)}
+        users = contestants["ralm"].crowd.users
+        rounds, (whole,) = self.rounds("test", users), self.rounds("test", users, whole=True)
+        test = LookalikeTest(rounds, whole, self._kinds(whole))
+        asked = self.config.evaluation
+        measured = evaluate_lookalikes(contestants, test, asked, reference="ralm", report=report)
+        metrics = {"made": dict(made), **measured, "training": self._curves(contestants)}
+        write_json(self.folder / "metrics.json", metrics)
+        return metrics
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json."""
+        self._refuse_without(self.folder / "metrics.json")
+        return dict(read_json(self.folder / "metrics.json"))
+
+    @cached_property
+    def log(self) -> Log:
+        return Log.open(self.log_folder)
+
+    @property
+    def merge(self) -> Merge:
+        """How the fields of the users whom audiences are made of are merged."""
+        return self.config.users.merge
+
+    @property
+    def plan(self) -> Plan:
+        features, wanted = self.run.features, self.config.fields
+        chosen = [rule for rule in features.fields if wanted is None or rule.name in wanted]
+        return lookalike_plan(features.model_copy(update={"fields": chosen}), self.config.periods)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        self._refuse_without(self.folder / "prepared" / "manifest.json")
+        return Prepared(self.folder / "prepared")
+
+    @cached_property
+    def items(self) -> Vocabulary:
+        return self.prepared.vocabulary(ITEM)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Items that have a readable name, and it."""
+        title = self.run.profiles.item_name
+        if title is None:
+            return {}
+        named = self.log.items().select(ITEM, pl.col(title).list.first()).drop_nulls()
+        return dict(named.iter_rows())
+
+    @cached_property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        """By field."""
+        return {rule.name: self.prepared.vocabulary_of(rule) for rule in self.plan.features.fields}
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        rules = self.plan.features.fields
+        rows = {name: len(vocabulary) for name, vocabulary in self.vocabularies.items()}
+        of_items = tuple(rule.name for rule in rules if rule.source == ITEM)
+        return Sizes(rows, len(self.items), of_items, tuple(rule.name for rule in rules if rule.number))
+
+    def shards(self, split: Split) -> list[Shard]:
+        return open_shards(self.prepared.folder, split)
+
+    def train_users(self, merge: Merge, report: Report = quiet) -> Interests:
+        """Phase 1, its fields merged so: the trained model."""
+        model, folder = self._new_users(merge), self.folder / f"users-{merge}"
+        valid, size = self.shards("valid"), len(self.items)
+
+        def validate(model: Interests) -> float:
+            return evaluate(ModelScorer(model), valid, [10], size).mean("ndcg@10")
+
+        config, identity = self.config.users_training, self._users_identity(merge)
+        train(model, self.shards("train"), config, folder, identity=identity, validate=validate, report=report)
+        return model.eval()
+
+    def load_users(self, merge: Merge) -> Interests:
+        """The model of phase 1 with its trained weights."""
+        model, folder = self._new_users(merge), self.folder / f"users-{merge}"
+        self._refuse_without(folder / "weights.safetensors")
+        load_weights(folder, model, self._users_identity(merge))
+        return model.eval()
+
+    def train_ralm(self, pool: Pool, report: Report = quiet) -> Ralm:
+        """Phase 2 with its clusters pooled so: the trained model."""
+        model, folder = self._new_ralm(pool), self.folder / _RALM[pool]
+        if not (folder / "weights.safetensors").exists():
+            crowd = self.crowd("learn", self.merge, report)
+            held_N = ~trains(crowd.users, self.config.periods).to_numpy()
+            lessons = Lessons(crowd, self.rounds("learn", crowd.users), held_N)
+            identity = self._ralm_identity(pool)
+            train_lookalike(model, lessons, self.config.training, folder, identity=identity, report=report)
+        return self.load_ralm(pool)
+
+    def load_ralm(self, pool: Pool) -> Ralm:
+        """The model of phase 2 with its trained weights."""
+        model, folder = self._new_ralm(pool), self.folder / _RALM[pool]
+        self._refuse_without(folder / "weights.safetensors")
+        load_weights(folder, model, self._ralm_identity(pool))
+        return model.eval()
+
+    def rounds(self, period: Any, users: pl.Series, *, whole: bool = False) -> list[Round]:
+        """See `make_rounds`. The most labels of a period are bounded, a whole period is not."""
+        asked = self.config.rounds
+        return make_rounds(self.log, self.plan, period, users=users, items=self.items, config=asked, whole=whole)
+
+    def crowd(self, split: Split, merge: Merge, report: Report = quiet) -> Crowd:
+        """All users at one moment, as phase 1 sees them; their vectors are kept on disk."""
+        shards = self.shards(split)
+        users = pl.concat([shard.users for shard in shards])
+        values, width = values_of(shards, self.sizes.fields, numbers=self.sizes.numbers)
+        return Crowd(users, self._vectors(split, merge, shards, report), values, width)
+
+    def scorer(self) -> SeedClusters:
+        """What makes audiences."""
+        return SeedClusters(self.load_ralm(self.config.model.pool), seed=self.config.training.seed)
+
+    def _vectors(self, split: Split, merge: Merge, shards: list[Shard], report: Report) -> np.ndarray:
+        """vectors_NX of all users, read from disk where the same weights have written them."""
+        path, identity = self.folder / "crowd" / f"{split}-{merge}.safetensors", asdict(self._users_identity(merge))
+        if path.exists():
+            tensors, said = load_tensors(path)
+            if said == identity:
+                return tensors["vectors"].numpy()
+        model, parts = self.load_users(merge), []
+        for number, shard in enumerate(shards):
+            parts += [_read(model, shard, start) for start in range(0, len(shard), AT_ONCE)]
+            report(Progress("user vectors", number + 1, len(shards), f"of {split}, {merge}"))
+        save_tensors(path, {"vectors": torch.cat(parts)}, identity)
+        return torch.cat(parts).numpy()
+
+    def _contestant(self, name: str, report: Report) -> Contestant:
+        """A scorer by its name, trained if that is not done yet, and the test crowd as it knows it."""
+        if name in ("youtube", "merge"):
+            merge: Merge = "concat" if name == "youtube" else "attention"
+            item_VX = self.train_users(merge, report).tags().detach().numpy()
+            return Contestant(InnerProduct(item_VX), self._test_crowd(merge))
+        seed = self.config.training.seed
+        match name:
+            case "ralm":
+                lookalike: LookAlike = self.scorer()
+            case "average":
+                lookalike = SeedClusters(self.train_ralm("average", report), seed=seed)
+            case "yahoo":
+                lookalike = Yahoo(self.config.yahoo, seed=seed)
+            case "lr":
+                lookalike = Logistic(self.config.logistic, seed=seed)
+            case _:
+                lookalike = Popular()
+        return Contestant(lookalike, self._test_crowd(self.merge))
+
+    @cache  # noqa: B019
+    def _test_crowd(self, merge: Merge) -> Crowd:
+        """One object for all who share it: some keep what they work out of it."""
+        return self.crowd("test", merge)
+
+    def _kinds(self, whole: Round) -> dict[str, Ragged]:
+        """What each candidate is about: its tags, and its categories if the run file names them."""
+        named = {"tags": self.run.labels.field, "categories": self.config.category}
+        items = whole.names.to_frame(ITEM).join(self.log.items(), on=ITEM, how="left", maintain_order="left")
+        found = {}
+        for name, field in named.items():
+            if field is not None and field in items.columns:
+                texts = items[field].list.unique(maintain_order=True)
+                distinct = texts.explode(keep_nulls=False, empty_as_null=False).rank("dense").cast(pl.Int32)
+                found[name] = replace(Ragged.of(texts), values=distinct.to_numpy())
+        return found
+
+    def _curves(self, contestants: Mapping[str, Contestant]) -> dict[str, Any]:
+        """A line per epoch of all that was trained, phase 1 first."""
+        folders = {"lookalike": _RALM[self.config.model.pool]}
+        folders |= {"users": "users-attention"} if self.merge == "attention" or "merge" in contestants else {}
+        folders |= {"users, concatenated": "users-concat"} if "youtube" in contestants else {}
+        return {name: read_metrics(self.folder / folder) for name, folder in folders.items()}
+
+    def _new_users(self, merge: Merge) -> RalmUsers:
+        torch.manual_seed(self.config.users_training.seed)
+        return RalmUsers(self.config.users.model_copy(update={"merge": merge}), self.sizes)
+
+    def _new_ralm(self, pool: Pool) -> Ralm:
+        torch.manual_seed(self.config.training.seed)
+        return Ralm(self.config.model.model_copy(update={"pool": pool}), self.config.users.user)
+
+    def _users_identity(self, merge: Merge) -> Identity:
+        fingerprints = {name: vocabulary.fingerprint for name, vocabulary in self.vocabularies.items()}
+        data = read_json(self.prepared.folder / "plan.json")
+        model = self.config.users.model_copy(update={"merge": merge}).model_dump_json()
+        training = {"data": data, **self.config.users_training.model_dump(mode="json")}
+        return Identity(model, _as_json({**fingerprints, ITEM: self.items.fingerprint}), _as_json(training))
+
+    def _ralm_identity(self, pool: Pool) -> Identity:
+        users = self._users_identity(self.merge)
+        model = self.config.model.model_copy(update={"pool": pool}).model_dump_json()
+        own = {"rounds": self.config.rounds.model_dump(), **self.config.training.model_dump(mode="json")}
+        return Identity(model, users.vocabularies, _as_json({"users": [users.model, users.training], **own}))
+
+    def _refuse_without(self, path: Path) -> None:
+        if not path.exists():
+            run = self.folder.parent
+            raise MissingStepError(f"{run} has no trained look-alike yet; run `penchant lookalike {run}` first")
+
+
+_RALM: dict[Pool, str] = {"attention": "ralm", "average": "average"}
+
+
+@torch.inference_mode()
+def _read(model: Interests, shard: Shard, start: int) -> torch.Tensor:
+    rows = slice(start, min(start + AT_ONCE, len(shard)))
+    return model.users(batch_of(shard, list(model.sizes.fields), rows))
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,31 @@
+"""A small crowd of three kinds of users, for tests of look-alike."""
+
+import numpy as np
+import polars as pl
+import torch
+
+from penchant.features.ragged import Ragged, offsets_of
+from penchant.models.base import Crowd
+from penchant.models.ralm import Ralm, RalmConfig
+
+KINDS, USERS, WIDTH = 3, 300, 40
+KIND_N = np.arange(USERS) % KINDS
+
+
+def crowd() -> Crowd:
+    """Users near one of three directions. Who is of kind k has value k, and of ten others each with one chance in
+    four; the last user has no value at all."""
+    rng = np.random.default_rng(0)
+    vectors_NX = (np.eye(KINDS, 8)[KIND_N] + rng.normal(0, 0.1, (USERS, 8))).astype(np.float32)
+    lists = [np.append(kind, 10 + np.flatnonzero(rng.random(10) < 0.25)) for kind in KIND_N[:-1]] + [np.zeros(0, int)]
+    ragged = Ragged(offsets_of(np.array([len(one) for one in lists])), np.concatenate(lists))
+    return Crowd(pl.Series([f"u{row}" for row in range(USERS)]), vectors_NX, ragged, WIDTH)
+
+
+def ralm(config: RalmConfig | None = None) -> Ralm:
+    """Untrained, but for its local attention, which would be nothing."""
+    torch.manual_seed(0)
+    model = Ralm(config or RalmConfig(width=16, clusters=4), 8)
+    if model.local is not None:
+        torch.nn.init.normal_(model.local.weight)
+    return model

@@ -1,0 +1,96 @@
+"""Run folders with look-alike audiences written by hand, with scores that a test can know."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penchant.report.build import gather
+from penchant.report.facts import Evaluated, read_facts
+from penchant.report.numbers import LookalikeSet
+from penchant.runfile import LookalikeConfig
+from tests.report.folders import config_of
+
+AUCS = {"ralm": 0.70, "average": 0.66, "youtube": 0.68, "merge": 0.69, "yahoo": 0.64, "lr": 0.62, "popularity": 0.58}
+"""In the order of the paper."""
+SHARES = (0.0, 0.001, 0.01, 0.1, 1.0)
+KINDS = ("all", "tail", "middle", "head")
+
+
+def section_of(seed: int = 0, **sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The look-alike section of a run file, changed; what it is changed to need not be valid."""
+    said = {
+        "users_training": {"seed": seed},
+        "training": {"seed": seed},
+        "periods": {"by": "days", "learn": 2.0, "test": 3.0, "every_hours": 6.0},
+    }
+    plain = LookalikeConfig.parse(said, origin="planted").model_dump(mode="json")
+    return plain | {name: {**plain[name], **its} for name, its in sections.items()}
+
+
+def metrics_of(aucs: Mapping[str, float], half: float = 0.01) -> dict[str, Any]:
+    """What lookalike/metrics.json holds; every other metric follows from each scorer's AUC in some way."""
+    scores = {name: _scores(auc, half) for name, auc in aucs.items()}
+    minus = {
+        name: {
+            metric: {"mean": scores["ralm"][metric]["mean"] - score["mean"], "half": half}
+            for metric, score in its.items()
+            if "half" in score
+        }
+        for name, its in scores.items()
+        if name != "ralm"
+    }
+    curve = [{"epoch": at, "loss": 1 / (at + 1), "validation": 0.6 + at / 100} for at in range(3)]
+    return {
+        "made": {"version": "0.1.0", "commit": "abc1234", "at": "2026-01-02T03:04:05+00:00"},
+        "counts": {"users": 90, "labels": 500, "clicked": 100, "candidates": 30, "crowd": 1_000, "candidates.tail": 11},
+        "bounds": {"middle": 3, "head": 12},
+        "scores": scores,
+        "minus": {"ralm": minus},
+        "curves": {
+            name: {kind: [[share, share ** (2 - 2 * auc)] for share in SHARES] for kind in KINDS}
+            for name, auc in aucs.items()
+        },
+        "expected": {"later_per_seed": {"all": 0.5, "tail": 0.25}},
+        "training": {"users": curve, "users, concatenated": curve, "lookalike": curve},
+    }
+
+
+def _scores(auc: float, half: float) -> dict[str, dict[str, float]]:
+    whole = {"auc": auc, "area": auc + 0.01, "prec@10": auc - 0.5, "prec@50": auc - 0.55}
+    whole |= {f"recall@{at}%": auc * at / 50 for at in (1, 5, 10, 20)} | {"lift@1%": 50 * auc}
+    parts = {
+        f"{metric}.{kind}": value - 0.02 for metric, value in whole.items() for kind in KINDS[1:] if "@" not in metric
+    }
+    parts |= {f"recall@5%.{kind}": auc / 9 for kind in KINDS[1:]}
+    parts |= {"auc.known": auc, "auc within items": auc - 0.05, "auc within users": auc - 0.03}
+    lists = {"tags@10": 20 * auc, "categories@10": 6 * auc, "tail share@10": 1 - auc}
+    found = {name: {"mean": value, "half": half} for name, value in {**whole, **parts, **lists}.items()}
+    return found | {"evenness@10": {"mean": 1 - auc}, "scored": {"mean": 0.99}}
+
+
+def write_lookalike(folder: Path, said: dict[str, Any], data: str = "one") -> Path:
+    """The part of a folder that an evaluation of look-alike audiences leaves."""
+    prepared = folder / "lookalike" / "prepared"
+    prepared.mkdir(parents=True, exist_ok=True)
+    (folder / "lookalike" / "metrics.json").write_text(json.dumps(said), encoding="utf-8")
+    (prepared / "plan.json").write_text(json.dumps({"plan": "same", "log": data}), encoding="utf-8")
+    return folder
+
+
+def config_with(section: dict[str, Any] | None) -> dict[str, Any]:
+    """A whole run file as JSON values, with this look-alike section."""
+    return {**config_of().model_dump(mode="json"), "lookalike": section}
+
+
+def evaluated(
+    folder: Path, aucs: Mapping[str, float] = AUCS, section: dict[str, Any] | None = None, **options: Any
+) -> Evaluated:
+    """A run that has look-alike audiences only, read."""
+    write_lookalike(folder, metrics_of(aucs), **options)
+    return read_facts(folder, config_with(section or section_of()))
+
+
+def set_of(*runs: Evaluated) -> LookalikeSet:
+    (found,) = gather(runs).lookalike
+    return found
