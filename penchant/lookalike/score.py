@@ -10,7 +10,7 @@ from torch import Tensor
 EPSILON = 1e-8
 """Shorter vectors count as this long: a user of zeros is like nobody."""
 
-BLOCK = 2048
+BLOCK = 4096
 """Users at a time: their products stay in the cache."""
 
 

@@ -36,7 +36,7 @@ class LookalikeMetrics(BaseModel):
     """
 
     made: Made
-    counts: dict[str, FiniteFloat] = {}
+    counts: dict[str, int] = {}
     bounds: Bounds | None = None
     scores: Annotated[Scores, Field(min_length=1)]
     minus: dict[str, Scores] = {}

@@ -1,7 +1,6 @@
 """What look-alike numbers mean for somebody who has to decide, in sentences."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 
 from penchant.report.compare import nice, signed
 from penchant.report.lookalike_facts import RALM
@@ -47,7 +46,10 @@ def _place(group: LookalikeGroup, metric: str) -> str:
         return f"{start}."
     if not above:
         return f"{start}, the best of {len(means)} ways to find an audience."
-    return f"{start}, place {above + 1} of {len(means)}; the best is {title(best)}, with {means[best]:.3f}."
+    difference = next(one.ralm_minus.get(metric) for one in group.scorers if one.name == best)
+    close = difference is not None and difference.sign == 0
+    words = "not clearly behind the best," if close else "the best is"
+    return f"{start}, place {above + 1} of {len(means)}; {words} {title(best)}, with {means[best]:.3f}."
 
 
 def _against(group: LookalikeGroup, metric: str, start: str) -> Iterator[str]:
@@ -78,18 +80,21 @@ def _order(runs: Alike, group: LookalikeGroup, metric: str) -> Iterator[str]:
     if found == there:
         yield f"The paper's order is found, {paper}{share}."
     else:
-        turned = ", ".join(_turned(group, metric, found, there))
+        turned = "; ".join(_turned(group, metric, found, there))
         yield f"The paper's order, {paper}, is not found; here it is {here}{share}. The other way round: {turned}."
 
 
 def _turned(group: LookalikeGroup, metric: str, found: Sequence[str], paper: Sequence[str]) -> Iterator[str]:
-    """Pairs whose order is not the paper's; of those with RALM it is known whether they are clearly so."""
+    """What stands below others that the paper has it above; of RALM it is known whether clearly so."""
     minus = {one.name: one.ralm_minus.get(metric) for one in group.scorers}
-    for one, other in combinations(found, 2):
-        if paper.index(one) > paper.index(other):
-            difference = minus[other if one == RALM else one] if RALM in (one, other) else None
+    for place, one in enumerate(found):
+        above = []
+        for other in (name for name in found[place + 1 :] if paper.index(one) > paper.index(name)):
+            difference = minus[other] if one == RALM else None
             clear = "" if difference is None else " (clearly)" if difference.sign else " (not clearly)"
-            yield f"{title(one)} below {title(other)}{clear}"
+            above.append(title(other) + clear)
+        if above:
+            yield f"{title(one)} below {', '.join(above)}"
 
 
 def _alike(runs: Alike, order: Sequence[str], metric: str) -> int:

@@ -31,7 +31,7 @@ HIGHEST_FIRST = CLASSES[::-1]
 _SENTENCES = (
     (
         r"auc",
-        "the chance that a pair of user and candidate that was clicked later scores above one that was not",
+        "the chance that a pair of user and candidate clicked later scores above one not clicked; guessing has 0.5",
     ),
     (
         r"prec@\d+",

@@ -218,7 +218,7 @@ class LookalikeSet:
     """
 
     log: str
-    counts: dict[str, float]
+    counts: dict[str, int]
     bounds: dict[str, int]
     later_per_seed: dict[str, float]
     metric: str

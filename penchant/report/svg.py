@@ -7,7 +7,7 @@ that one drawing suits a light and a dark page.
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
@@ -75,14 +75,17 @@ def inline(figure: Figure, name: str, description: str) -> str:
     who do not see it."""
     drawn = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with look(), matplotlib.rc_context({"svg.hashsalt": name}):
+    with look():
         figure.savefig(drawn, format="svg", transparent=True, metadata=nothing)
     root = ElementTree.fromstring(drawn.getvalue())  # noqa: S314 - matplotlib's own output
     for parent in root.iter():
         for child in [one for one in parent if one.tag in (f"{_NAMESPACE}metadata", f"{_NAMESPACE}style")]:
             parent.remove(child)
+    # Matplotlib's own ids hang on the last bits of a layout, which are not the same every time.
+    there = dict.fromkeys(element.attrib["id"] for element in root.iter() if "id" in element.attrib)
+    ids = {old: f"{name}-{number}" for number, old in enumerate(there)}
     for element in root.iter():
-        _settle(element, name)
+        _settle(element, ids)
     for side in ("width", "height"):
         root.set(side, root.attrib[side].removesuffix("pt"))
     root.attrib |= {"role": "img", "aria-label": description, "class": "plot"}
@@ -90,8 +93,8 @@ def inline(figure: Figure, name: str, description: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _settle(element: ElementTree.Element, name: str) -> None:
-    """Styles as attributes, colours as variables, ids with the figure's name."""
+def _settle(element: ElementTree.Element, ids: Mapping[str, str]) -> None:
+    """Styles as attributes, colours as variables, ids by their new names."""
     attributes = element.attrib
     for part in attributes.pop("style", "").split(";"):
         key, _, value = part.partition(":")
@@ -101,8 +104,8 @@ def _settle(element: ElementTree.Element, name: str) -> None:
         elif key.strip():
             attributes[key.strip()] = value.strip()
     for key, value in list(attributes.items()):
-        attributes[key] = re.sub(r"url\(#", f"url(#{name}-", _VARIABLES.get(value, value))
+        attributes[key] = re.sub(r"url\(#(.+?)\)", lambda of: f"url(#{ids[of[1]]})", _VARIABLES.get(value, value))
     if "id" in attributes:
-        attributes["id"] = f"{name}-{attributes['id']}"
+        attributes["id"] = ids[attributes["id"]]
     if _LINK in attributes:
-        attributes["href"] = f"#{name}-{attributes.pop(_LINK).removeprefix('#')}"
+        attributes["href"] = f"#{ids[attributes.pop(_LINK).removeprefix('#')]}"

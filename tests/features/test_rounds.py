@@ -59,7 +59,7 @@ def rounds_of(
 def seeds_of(one: Round) -> dict[str, str]:
     """The seeds of each candidate, in order."""
     lists = [one.seeds.part(slice(place, place + 1)).values for place in range(len(one.names))]
-    return {name: "".join(CROWD[row] for row in rows) for name, rows in zip(one.names, lists, strict=True)}
+    return {name: " ".join(CROWD[row] for row in rows) for name, rows in zip(one.names, lists, strict=True)}
 
 
 def pairs_of(one: Round, *, clicked: bool) -> list[str]:
@@ -81,27 +81,27 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Log:
 def test_by_days_each_round_has_the_seeds_and_clicks_worked_by_hand(clocked: Log) -> None:
     first, second = rounds_of(clocked, PeriodsConfig(**BY_DAYS))
     assert [one.at for one in (first, second)] == [MIDNIGHT + 48 * 3600, MIDNIGHT + 60 * 3600]
-    assert seeds_of(first) == {"x": "ab"}  # y had gained nobody for 24 hours, z has but one
+    assert seeds_of(first) == {"x": "a b"}  # y had gained nobody for 24 hours, z has but one
     assert pairs_of(first, clicked=True) == ["xc", "xd"]  # a clicked x before; g is not of the crowd
-    assert seeds_of(second) == {"x": "abcd", "y": "abcd", "z": "ab"}
+    assert seeds_of(second) == {"x": "a b c d", "y": "a b c d", "z": "a b"}
     assert pairs_of(second, clicked=True) == ["xe", "ye"]
 
 
 def test_by_days_the_test_period_begins_where_the_learn_period_ends(clocked: Log) -> None:
     (only,) = rounds_of(clocked, PeriodsConfig(**BY_DAYS), "test")  # in the second round nothing is clicked
     assert only.at == MIDNIGHT + 72 * 3600
-    assert seeds_of(only) == {"x": "abcde", "y": "abcde", "z": "ab"}
+    assert seeds_of(only) == {"x": "a b c d e", "y": "a b c d e", "z": "a b"}
     assert pairs_of(only, clicked=True) == ["xf"]
 
 
 def test_by_share_seeds_clicked_within_their_own_earlier_share(shared: Log) -> None:
     (learn,) = rounds_of(shared, PeriodsConfig(**SHARES))
     assert learn.at == pytest.approx(0.5)
-    assert seeds_of(learn) == {"x": "abd", "y": "ac", "z": "cb"}
+    assert seeds_of(learn) == {"x": "a b d", "y": "a c", "z": "c b"}
     assert pairs_of(learn, clicked=True) == ["xc", "yb", "yd", "za"]
     (test,) = rounds_of(shared, PeriodsConfig(**SHARES), "test")
     assert test.at == pytest.approx(0.75)
-    assert seeds_of(test) == {"x": "abdc", "y": "acbd", "z": "cba"}  # w had but one seed
+    assert seeds_of(test) == {"x": "a b d c", "y": "a c b d", "z": "c b a"}  # w had but one seed
     assert pairs_of(test, clicked=True) == ["zd"]  # b had clicked x before
 
 
@@ -112,22 +112,20 @@ def test_items_that_training_never_saw_are_unknown(clocked: Log) -> None:
 
 def test_the_latest_seeds_are_kept(clocked: Log) -> None:
     (_, second) = rounds_of(clocked, PeriodsConfig(**BY_DAYS), most_seeds=3)
-    assert seeds_of(second) == {"x": "bcd", "y": "bcd", "z": "ab"}
+    assert seeds_of(second) == {"x": "b c d", "y": "b c d", "z": "a b"}
 
 
 def test_candidates_have_seeds_enough_and_gained_one_lately(clocked: Log) -> None:
+    # In the second round z had gained b eleven hours ago; in the first x had gained b eight hours ago.
     (only,) = rounds_of(clocked, PeriodsConfig(**BY_DAYS), active_hours=6.0)
-    assert list(seeds_of(only)) == [
-        "x",
-        "y",
-    ]  # z gained b eleven hours ago; in the round before, x had gained b eight hours ago
+    assert list(seeds_of(only)) == ["x", "y"]
     (only,) = rounds_of(clocked, PeriodsConfig(**BY_DAYS), least_seeds=3)
     assert list(seeds_of(only)) == ["x", "y"]
 
 
 def test_a_whole_period_is_asked_about_at_its_beginning(clocked: Log, shared: Log) -> None:
     (one,) = rounds_of(clocked, PeriodsConfig(**BY_DAYS), whole=True, most_labels=1)
-    assert (one.at, seeds_of(one)) == (MIDNIGHT + 48 * 3600, {"x": "ab"})
+    assert (one.at, seeds_of(one)) == (MIDNIGHT + 48 * 3600, {"x": "a b"})
     assert (pairs_of(one, clicked=True), pairs_of(one, clicked=False)) == (["xc", "xd", "xe"], [])
     (one,) = rounds_of(shared, PeriodsConfig(**SHARES), whole=True)
     assert (pairs_of(one, clicked=True), pairs_of(one, clicked=False)) == (["xc", "yb", "yd", "za"], [])
@@ -313,7 +311,7 @@ def test_a_slow_and_simple_twin_finds_the_same(
     clicked = {pair for pair, (_, when) in firsts.items() if when < borders[-1]}
     assert [one.at for one in found] == [at for at, *_ in expected]
     for one, (_, seeds, labels) in zip(found, expected, strict=True):
-        assert {name: [CROWD.index(user) for user in users] for name, users in seeds_of(one).items()} == seeds
+        assert {name: [CROWD.index(user) for user in users.split()] for name, users in seeds_of(one).items()} == seeds
         assert pairs_of(one, clicked=True) == sorted(item + CROWD[user] for item, user in labels)
         assert_fair(one, clicked)
 

@@ -8,16 +8,17 @@ from penchant.features.ragged import Ragged, offsets_of
 from penchant.models.base import Crowd
 from penchant.models.ralm import Ralm, RalmConfig
 
-KINDS, USERS, WIDTH = 3, 300, 40
+KINDS, USERS, WIDTH, UNKNOWN = 3, 300, 40, 0
 KIND_N = np.arange(USERS) % KINDS
 
 
 def crowd() -> Crowd:
     """Users near one of three directions. Who is of kind k has value k, and of ten others each with one chance in
-    four; the last user has no value at all."""
+    four; of user UNKNOWN nothing is known."""
     rng = np.random.default_rng(0)
     vectors_NX = (np.eye(KINDS, 8)[KIND_N] + rng.normal(0, 0.1, (USERS, 8))).astype(np.float32)
-    lists = [np.append(kind, 10 + np.flatnonzero(rng.random(10) < 0.25)) for kind in KIND_N[:-1]] + [np.zeros(0, int)]
+    lists = [np.append(kind, 10 + np.flatnonzero(rng.random(10) < 0.25)) for kind in KIND_N]
+    lists[UNKNOWN] = np.zeros(0, np.int64)
     ragged = Ragged(offsets_of(np.array([len(one) for one in lists])), np.concatenate(lists))
     return Crowd(pl.Series([f"u{row}" for row in range(USERS)]), vectors_NX, ragged, WIDTH)
 

@@ -10,7 +10,7 @@ from penchant.lookalike import audience
 from penchant.lookalike.audience import MIN_AUDIENCE, best, draw, known_seeds, overlap, refuse_nan
 from penchant.lookalike.likeness import SeedClusters
 from penchant.models.base import Candidate, Likeness
-from tests.lookalike.crowds import KIND_N, KINDS, USERS, crowd, ralm
+from tests.lookalike.crowds import KIND_N, KINDS, UNKNOWN, crowd, ralm
 
 NOBODY = np.zeros(0, np.int64)
 
@@ -35,11 +35,12 @@ def test_the_best_are_those_of_a_full_sort_and_ties_go_by_row(levels: list[int],
     assert score_B.tolist() == [levels[row] for row in row_B]
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Told(np.random.default_rng(0).normal(size=1000))
-    whole = best(told, 1000, 60, NOBODY)
+def test_blocks_change_nothing_and_many_ties_go_by_row_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    level_N = np.random.default_rng(0).integers(0, 5, 1000)
+    whole = best(Told(level_N), 1000, 600, NOBODY)
+    assert whole[0].tolist() == sorted(range(1000), key=lambda row: (-level_N[row], row))[:600]
     monkeypatch.setattr(audience, "BLOCK", 7)
-    np.testing.assert_array_equal(best(told, 1000, 60, NOBODY), whole)
+    np.testing.assert_array_equal(best(Told(level_N), 1000, 600, NOBODY), whole)
 
 
 def test_an_audience_is_of_users_like_the_seeds_who_are_not_reached_yet() -> None:
@@ -72,15 +73,15 @@ def test_an_audience_larger_than_the_users_there_are_is_refused_with_their_numbe
 
 
 def test_seeds_of_whom_nothing_is_known_are_left_out_and_counted() -> None:
-    known_S, left_out = known_seeds(np.array([7, -1, USERS - 1, 3]), crowd())
-    assert (known_S.tolist(), left_out) == ([7, 3], 2)
+    known_S, left_out = known_seeds(np.array([7, -1, UNKNOWN, 3, -1]), crowd())
+    assert (known_S.tolist(), left_out) == ([7, 3], 3)
 
 
 def test_an_item_without_seeds_is_refused() -> None:
-    with pytest.raises(AudienceError, match="0 seeds"):
+    with pytest.raises(AudienceError, match="0 seeds: nobody has clicked it"):
         known_seeds(NOBODY, crowd())
     with pytest.raises(AudienceError, match="any of the item's 3 seeds"):
-        known_seeds(np.array([-1, USERS - 1, -1]), crowd())
+        known_seeds(np.array([-1, UNKNOWN, -1]), crowd())
 
 
 def test_a_user_whose_vector_is_not_finite_is_named() -> None:

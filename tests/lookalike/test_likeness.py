@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,15 @@ def test_contributions_add_up_to_the_score(model: Ralm) -> None:
 def test_without_seeds_nothing_can_be_said() -> None:
     likeness = SeedClusters(ralm(), seed=0).liken(Candidate(2, EVERYONE[:0]), crowd())
     assert np.isnan(likeness.scores(EVERYONE[:3])).all()
+
+
+def test_another_crowd_is_transformed_anew() -> None:
+    crowded, asked, made = crowd(), Candidate(2, EVERYONE[:40]), SeedClusters(ralm(), seed=0)
+    before_B = made.liken(asked, crowded).scores(EVERYONE)
+    turned = replace(crowded, vectors_NX=-crowded.vectors_NX)
+    after_B = made.liken(asked, turned).scores(EVERYONE)
+    np.testing.assert_array_equal(after_B, SeedClusters(ralm(), seed=0).liken(asked, turned).scores(EVERYONE))
+    assert not np.allclose(before_B, after_B)
 
 
 def test_dropout_is_for_training_only() -> None:

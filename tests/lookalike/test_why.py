@@ -12,7 +12,7 @@ ALL = range(40)
 
 def seeds_of(*sizes: int) -> tuple[np.ndarray, np.ndarray]:
     """So many seeds of each kind; a kind is a cluster."""
-    seed_S = np.concatenate([np.flatnonzero(KIND_N[:-1] == kind)[:size] for kind, size in enumerate(sizes)])
+    seed_S = np.concatenate([np.flatnonzero(kind == KIND_N)[1 : size + 1] for kind, size in enumerate(sizes)])
     return seed_S, KIND_N[seed_S]
 
 

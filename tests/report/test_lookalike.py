@@ -115,9 +115,13 @@ def test_what_turns_the_papers_order_round_is_named(tmp_path: Path) -> None:
     found = set_of(evaluated(tmp_path / "a", {**AUCS, "ralm": 0.675, "lr": 0.65}))
     words = next(sentence for sentence in found.verdict if "paper's order" in sentence)
     assert "is not found; here it is Yahoo < LR < RALM-average < RALM < YouTube DNN." in words
-    assert words.endswith("The other way round: Yahoo below LR, RALM below YouTube DNN (not clearly).")
+    assert words.endswith("The other way round: Yahoo below LR; RALM below YouTube DNN (not clearly).")
+    assert found.verdict[0].endswith("place 3 of 7; the best is attention merge, with 0.690.")
+    near = set_of(evaluated(tmp_path / "c", {"ralm": 0.675, "youtube": 0.68}))
+    assert near.verdict[0].endswith("place 2 of 2; not clearly behind the best, YouTube DNN, with 0.680.")
     far = set_of(evaluated(tmp_path / "b", {**AUCS, "ralm": 0.60}))
-    assert any("RALM below YouTube DNN (clearly)" in sentence for sentence in far.verdict)
+    words = next(sentence for sentence in far.verdict if "paper's order" in sentence)
+    assert "RALM below LR (clearly), Yahoo (clearly), RALM-average (clearly), YouTube DNN (clearly)." in words
 
 
 def test_the_verdict_tells_clear_from_unclear(tmp_path: Path) -> None:
@@ -162,6 +166,22 @@ def test_clusters_are_a_study_of_ralm(tmp_path: Path) -> None:
     assert words.startswith("Of 5, 20, 100 clusters, 100 have the highest AUC, 0.715")
     assert words.endswith("the paper's 20 have 0.705\u00a0±\u00a00.064, and the intervals overlap.")
     assert "clusters" not in found.missing
+
+
+def test_a_verdict_on_clusters_says_where_intervals_are_apart(tmp_path: Path) -> None:
+    kinds = {20: 0.70, 50: 0.75}
+    runs = [evaluated(tmp_path / str(k), {"ralm": auc}, section_of(model={"clusters": k})) for k, auc in kinds.items()]
+    assert any(sentence.endswith("and the intervals are apart.") for sentence in set_of(*runs).verdict)
+    best = set_of(*(evaluated(tmp_path / f"5-{k}", {"ralm": 1 / k}, section_of(model={"clusters": k})) for k in (2, 3)))
+    assert "Of 2, 3 clusters, 2 have the highest AUC, 0.500\u00a0±\u00a00.010." in best.verdict
+
+
+def test_the_study_of_clusters_comes_first(tmp_path: Path) -> None:
+    merged, fewer = section_of(users={"merge": "concat"}), section_of(model={"clusters": 5})
+    found = set_of(
+        *(evaluated(tmp_path / str(at), section=its) for at, its in enumerate((section_of(), merged, fewer)))
+    )
+    assert [study.key for study in found.studies] == ["model.clusters", "users.merge"]
 
 
 def test_other_keys_are_studies_of_their_own(tmp_path: Path) -> None:

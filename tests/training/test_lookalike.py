@@ -141,6 +141,8 @@ def test_stopped_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, sto
     with pytest.raises(StoppedError):
         trained(tmp_path / "stopped", two_groups(), config, report=stop)
     assert not (tmp_path / "stopped" / "weights.safetensors").exists()
+    with open(tmp_path / "stopped" / "metrics.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"epoch": 2, "validation": 0.9}\n{"epoch": 3, "val')
     trained(tmp_path / "stopped", two_groups(), config)
     assert weights(tmp_path / "stopped") == weights(tmp_path / "unbroken")
     curves = [read_metrics(tmp_path / name) for name in ("stopped", "unbroken")]
@@ -174,6 +176,30 @@ def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     for seed in (0, 1):
         trained(tmp_path / str(seed), two_groups(), CONFIG, QUICK.model_copy(update={"seed": seed}))
     assert weights(tmp_path / "0") != weights(tmp_path / "1")
+
+
+def test_seeds_are_clustered_before_every_epoch_and_stay_so_within_it(tmp_path: Path) -> None:
+    told: list[str] = []
+    trained(tmp_path, two_groups(), CONFIG, report=lambda progress: told.append(progress.step))
+    turns = [step for step, before in zip(told, ["", *told], strict=False) if step != before]
+    assert turns == ["cluster", "look-alike"] * QUICK.epochs + ["cluster"]
+    assert told.count("cluster") == QUICK.epochs + 1
+
+
+def test_every_weight_is_trained(tmp_path: Path) -> None:
+    model = trained(tmp_path, two_groups(), CONFIG)
+    torch.manual_seed(0)
+    for name, value in Ralm(CONFIG, 6).named_parameters():
+        assert not torch.equal(value, model.get_parameter(name)), name
+
+
+def test_decay_shrinks_matrices_and_spares_biases_and_the_scale(tmp_path: Path) -> None:
+    training = LookalikeTraining(epochs=1, batch=32, rate=0.01)
+    free = trained(tmp_path / "free", two_groups(), CONFIG, training)
+    held = trained(tmp_path / "held", two_groups(), CONFIG, training.model_copy(update={"weight_decay": 10.0}))
+    assert held.shared.weight.norm() < 0.5 * free.shared.weight.norm()
+    for name in ("bias", "log_scale"):
+        assert held.get_parameter(name).abs() > 0.8 * free.get_parameter(name).abs()
 
 
 def changed_labels(lessons: Lessons, clicked_L: np.ndarray) -> Lessons:

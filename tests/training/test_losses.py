@@ -5,6 +5,10 @@ import pytest
 import torch
 from torch import nn, tensor
 
+from penchant.features.shards import Batch
+from penchant.models.base import Sizes
+from penchant.models.youtube import YouTubeConfig, YouTubeDnn
+from penchant.training.loop import TrainingConfig, loss_of
 from penchant.training.losses import LabelBatch, contrast, joint, sampled_softmax, separate, softmax
 
 VOCABULARY = 42
@@ -163,3 +167,22 @@ def test_unknown_tags_are_no_positives_of_contrast() -> None:
     expected = contrast(user_BU, tag, labels, 3)
     torch.manual_seed(0)
     assert torch.equal(contrast(user_BU, tag, more, 3), expected)
+
+
+def test_the_run_file_decides_how_contrast_draws() -> None:
+    _, _, labels = given()
+    model = YouTubeDnn(YouTubeConfig(), Sizes({"tags": VOCABULARY}, VOCABULARY))
+    batch = Batch({"tags": tensor([[3, 4], [5, 6]])}, {})
+
+    def found(**keys: bool | int) -> float:
+        torch.manual_seed(0)
+        config = TrainingConfig.parse({"loss": "contrast", **keys}, origin="test")
+        return float(loss_of(model, batch, labels, config).detach())
+
+    def expected(negatives: int, *, correct: bool) -> float:
+        torch.manual_seed(0)
+        return float(contrast(model.users(batch), model.tag, labels, negatives, correct=correct).detach())
+
+    assert found() == expected(10, correct=False)
+    assert found(negatives_per_positive=3, correct_sampling=True) == expected(3, correct=True)
+    assert len({found(), found(negatives_per_positive=3), found(correct_sampling=True)}) == 3
