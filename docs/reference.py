@@ -12,17 +12,25 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from penchant.evaluation.lookalike import LookalikeEvaluation
 from penchant.evaluation.protocol import EvaluationConfig
 from penchant.features.fields import Field
+from penchant.features.periods import PeriodsConfig
 from penchant.features.plan import FeaturesConfig
+from penchant.features.rounds import RoundsConfig
 from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
 from penchant.models.base import TowerConfig
+from penchant.models.logistic import LogisticConfig
+from penchant.models.ralm import RalmConfig
+from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import UtpmConfig
+from penchant.models.yahoo import YahooConfig
 from penchant.models.youtube import YouTubeConfig
 from penchant.profiles.build import ProfilesConfig
-from penchant.runfile import LogsConfig, RunConfig
+from penchant.runfile import LogsConfig, LookalikeConfig, RunConfig
 from penchant.training.closed_form import LinearConfig
+from penchant.training.lookalike import LookalikeTraining
 from penchant.training.loop import TrainingConfig
 
 SECTIONS: list[tuple[str, type[BaseModel]]] = [
@@ -44,6 +52,15 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("[training]", TrainingConfig),
     ("[evaluation]", EvaluationConfig),
     ("[profiles]", ProfilesConfig),
+    ("[lookalike]", LookalikeConfig),
+    ("[lookalike.periods]", PeriodsConfig),
+    ("[lookalike.rounds]", RoundsConfig),
+    ('[lookalike.users], and [model] with name = "ralm-users"', RalmUsersConfig),
+    ("[lookalike.model]", RalmConfig),
+    ("[lookalike.training]", LookalikeTraining),
+    ("[lookalike.yahoo]", YahooConfig),
+    ("[lookalike.logistic]", LogisticConfig),
+    ("[lookalike.evaluation]", LookalikeEvaluation),
 ]
 
 

@@ -25,7 +25,6 @@ from penchant.profiles.build import ProfilesConfig
 from penchant.training.closed_form import LinearConfig
 from penchant.training.lookalike import LookalikeTraining
 from penchant.training.loop import TrainingConfig
-from penchant.training.losses import Loss
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -64,19 +63,14 @@ Competitor = Literal["average", "youtube", "merge", "yahoo", "lr", "popularity"]
 ALL: tuple[Competitor, ...] = ("average", "youtube", "merge", "yahoo", "lr", "popularity")
 
 
-class UsersTraining(TrainingConfig):
-    """As [training], with another loss where none is given."""
-
-    loss: Loss = "contrast"
-
-
 class LookalikeConfig(Config):
     """Look-alike audiences, by RALM (docs/look-alike.md).
 
     fields: those of the run that tell who a user is, all if not given; category: an item field whose variety in users'
     lists is measured beside that of the tags; competitors: what RALM is measured beside: "average" (RALM with the plain
     mean of all seeds), "youtube" (YouTube DNN: phase 1 with fields side by side, by the item's vector), "merge" (the
-    same with attention over the fields), "yahoo", "lr", "popularity".
+    same with attention over the fields), "yahoo", "lr", "popularity". users, users_training: phase 1, as [training];
+    model, training: phase 2.
     """
 
     fields: list[str] | None = None
@@ -85,7 +79,7 @@ class LookalikeConfig(Config):
     periods: PeriodsConfig = PeriodsConfig()
     rounds: RoundsConfig = RoundsConfig()
     users: RalmUsersConfig = RalmUsersConfig()
-    users_training: UsersTraining = UsersTraining()
+    users_training: TrainingConfig = TrainingConfig()
     model: RalmConfig = RalmConfig()
     training: LookalikeTraining = LookalikeTraining()
     yahoo: YahooConfig = YahooConfig()

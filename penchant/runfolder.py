@@ -162,7 +162,7 @@ class RunFolder:
     def _vocabularies(self) -> dict[str, Vocabulary]:
         """By field of the model, and the label's under its own name."""
         label = self.config.labels.field
-        named = {rule.name: self.prepared.vocabulary(rule.source) for rule in self.config.features.fields}
+        named = {rule.name: self.prepared.vocabulary_of(rule) for rule in self.config.features.fields}
         return {**named, label: self.tags}
 
     @cached_property
@@ -183,16 +183,18 @@ class RunFolder:
         """Rows of the tables of all fields, whoever reads them."""
         rules = self.config.features.fields
         rows = {rule.name: len(self._vocabularies[rule.name]) for rule in rules}
-        return Sizes(
-            rows, len(self.tags), tuple(rule.name for rule in rules if rule.source == self.config.labels.field)
-        )
+        of_tags = tuple(rule.name for rule in rules if rule.source == self.config.labels.field)
+        return Sizes(rows, len(self.tags), of_tags, tuple(rule.name for rule in rules if rule.number))
 
     @cached_property
     def model_sizes(self) -> Sizes:
-        """What the model itself reads: all fields, or those its config names."""
-        chosen = self.config.model.fields or self.config_fields
-        fields = {name: self.sizes.fields[name] for name in chosen}
-        return Sizes(fields, self.sizes.tags, tuple(name for name in self.sizes.tag_fields if name in fields))
+        """What the model itself reads: the fields its config names, or all that it can."""
+        lists = [name for name in self.config_fields if name not in self.sizes.numbers]
+        readable = self.config_fields if self.config.model.name == "ralm-users" else lists
+        fields = {name: self.sizes.fields[name] for name in self.config.model.fields or readable}
+        of_tags, numbers = self.sizes.tag_fields, self.sizes.numbers
+        kept = [tuple(name for name in names if name in fields) for names in (of_tags, numbers)]
+        return Sizes(fields, self.sizes.tags, *kept)
 
     def load_model(self) -> Interests:
         """The model with its trained weights. Raises where they belong to another vocabulary, data or config."""

@@ -263,6 +263,15 @@ def show_verdicts(numbers: Numbers) -> None:
             console.print(escape(sentence), highlight=False, soft_wrap=True)
         for section, reason in data.missing.items():
             console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
+    for one in numbers.lookalike:
+        console.print(f"[bold]Look-alike audiences: {escape(one.log)}[/bold]")
+        for sentence in one.verdict:
+            console.print(escape(sentence), highlight=False, soft_wrap=True)
+        for section, reason in one.missing.items():
+            console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
+    for folder in numbers.lookalike_unmeasured:
+        told = f"{escape(folder)}: look-alike is not measured; run `penchant lookalike {escape(folder)}`"
+        console.print(f"[dim]{told}[/dim]", highlight=False, soft_wrap=True)
 
 
 def show_next(folder: Path, user: str, item: str | None = None) -> None:

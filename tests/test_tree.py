@@ -90,7 +90,7 @@ def test_the_package_gives_what_it_names() -> None:
 def test_the_core_needs_no_extras() -> None:
     for path in MODULES:
         words = set(re.findall(r"^(?:import|from) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
-        assert not words & {"ray", "redis", "playwright", "fastapi", "sklearn"}, path
+        assert not words & {"ray", "redis", "playwright", "fastapi"}, path
 
 
 def test_the_reference_of_the_run_file_is_up_to_date() -> None:

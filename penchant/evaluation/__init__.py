@@ -1,1 +1,1 @@
-"""How good a ranking of tags is, beside baselines, with intervals."""
+"""How good a ranking is, of tags or of users, beside baselines, with intervals."""

@@ -43,7 +43,8 @@ class Attention:
 
 
 class TowerConfig(Config):
-    """What every interest model has. fields: those it reads, all of the run if not given; embedding: E; user: U, the
+    """What every interest model has. fields: those it reads, all of the run if not given, but for numbers where it
+    cannot read them; embedding: E; user: U, the
     width of user and tag vectors; hidden: width of the first fully connected layer, 2U if not given; dropout: share of
     a user's values hidden while training; initial_scale: of the tables' first values, which are uniform within
     ±1/√width times it."""
