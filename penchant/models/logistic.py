@@ -15,9 +15,6 @@ from penchant.config import Config
 from penchant.models.base import Candidate, Crowd, Likeness, LookAlike, Positive
 
 NEGATIVES_PER_SEED = 5
-TOLERANCE = 1e-2
-"""Of the gradient; a smaller one takes several times as long and ranks users alike."""
-
 INVERSE_PENALTY = 1.0
 """C of scikit-learn: the sum of log losses against half the squared length of the weights."""
 
@@ -86,6 +83,6 @@ def _fit(features_BV: Features, seed_B: np.ndarray) -> tuple[np.ndarray, float]:
         (features_BV.data, place.astype(np.int32), features_BV.indptr.astype(np.int32)),  # scikit-learn wants 32 bits
         shape=(len(seed_B), len(columns)),
     )
-    fitted = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cg", tol=TOLERANCE).fit(compact, seed_B)
+    fitted = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cg").fit(compact, seed_B)
     weight_V[columns] = fitted.coef_[0]
     return weight_V, float(fitted.intercept_[0])
