@@ -177,7 +177,7 @@ class LookalikeRun:
         return model.eval()
 
     def rounds(self, period: Any, users: pl.Series, *, whole: bool = False) -> list[Round]:
-        """See `make_rounds`. The most labels of a period are bounded, a whole period is not."""
+        """See `make_rounds`. Labels tested may be bounded, a whole period is not."""
         asked = self.config.rounds
         return make_rounds(self.log, self.plan, period, users=users, items=self.items, config=asked, whole=whole)
 

@@ -50,8 +50,8 @@ class RoundsConfig(Config):
         proportion to the seeds gained in the active hours, to all seeds where there is no clock. "uniform": with
         candidates drawn evenly. "logged": all un-clicked rows of the log.
     negatives_per_click: how many are drawn for each click; those that the user clicked are left out again.
-    most_labels: of a period, so many clicks are drawn from all of its rounds, and un-clicked rows in proportion; all if
-        not given.
+    most_tested: of the test period, so many clicks are drawn from all of its rounds, and un-clicked rows in proportion;
+        all if not given. The learn period is not thinned.
     """
 
     least_seeds: Annotated[int, Limits(ge=1)] = 10
@@ -59,7 +59,7 @@ class RoundsConfig(Config):
     active_hours: Annotated[float, Limits(gt=0)] = 24.0
     negatives: Literal["popularity", "uniform", "logged"] = "popularity"
     negatives_per_click: Annotated[int, Limits(ge=1)] = 4
-    most_labels: Annotated[int, Limits(ge=1)] | None = None
+    most_tested: Annotated[int, Limits(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _there_is_room_for_seeds(self) -> Self:
@@ -98,8 +98,8 @@ def make_rounds(
         )
     rng = np.random.default_rng([plan.periods.seed, list(NEXT).index(period)])
     kept = 1.0
-    if config.most_labels and not whole:
-        drafts, kept = _thinned(drafts, config.most_labels, rng)
+    if config.most_tested and period == "test" and not whole:
+        drafts, kept = _thinned(drafts, config.most_tested, rng)
     against = (_against(draft, firsts, drawn, config.negatives_per_click, kept, rng) for draft in drafts)
     return [_round(draft, pairs, firsts, items) for draft, pairs in zip(drafts, against, strict=True)]
 

@@ -124,7 +124,7 @@ def test_candidates_have_seeds_enough_and_gained_one_lately(clocked: Log) -> Non
 
 
 def test_a_whole_period_is_asked_about_at_its_beginning(clocked: Log, shared: Log) -> None:
-    (one,) = rounds_of(clocked, PeriodsConfig(**BY_DAYS), whole=True, most_labels=1)
+    (one,) = rounds_of(clocked, PeriodsConfig(**BY_DAYS), whole=True, most_tested=1)
     assert (one.at, seeds_of(one)) == (MIDNIGHT + 48 * 3600, {"x": "a b"})
     assert (pairs_of(one, clicked=True), pairs_of(one, clicked=False)) == (["xc", "xd", "xe"], [])
     (one,) = rounds_of(shared, PeriodsConfig(**SHARES), whole=True)
@@ -181,12 +181,14 @@ def test_labels_beyond_the_bound_are_left_out_evenly(tmp_path: Path) -> None:
     rows += [(f"later {number}", "yx"[number % 2], 50, False) for number in range(400)]
     log = log_of(tmp_path, rows)
     users = all_events(log)["user"].unique(maintain_order=True)
-    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="item")]), PeriodsConfig(**BY_DAYS))
 
-    def made(**config: Any) -> list[Round]:
-        return make_rounds(log, plan, "learn", users=users, items=ITEMS, config=RoundsConfig(**config))
+    def made(period: Period = "test", **config: Any) -> list[Round]:
+        until = dt.date(2001, 1, 4 if period == "test" else 5)  # the period begins at hour 48
+        periods = PeriodsConfig(**(BY_DAYS | {"until": until}))
+        plan = lookalike_plan(FeaturesConfig(fields=[Field(name="item")]), periods)
+        return make_rounds(log, plan, period, users=users, items=ITEMS, config=RoundsConfig(**config))
 
-    first, second = made(most_labels=100, negatives="logged")
+    first, second = made(most_tested=100, negatives="logged")
     clicks = [int(one.clicked_L.sum()) for one in (first, second)]
     assert sum(clicks) == 100
     assert clicks[0] == pytest.approx(50, abs=15)
@@ -194,11 +196,12 @@ def test_labels_beyond_the_bound_are_left_out_evenly(tmp_path: Path) -> None:
     assert len(set(first.user_L[first.clicked_L])) == clicks[0]
     for candidate, user, clicked in zip(first.candidate_L, first.user_L, first.clicked_L, strict=True):
         assert (first.names[int(candidate)] == "xy"[int(users[int(user)].split()[1]) % 2]) == clicked
-    again, *_ = made(most_labels=100, negatives="logged")
+    again, *_ = made(most_tested=100, negatives="logged")
     np.testing.assert_array_equal(first.user_L, again.user_L)
-    all_of_them = made(most_labels=400, negatives_per_click=1)
+    all_of_them = made(most_tested=400, negatives_per_click=1)
     assert sum(int(one.clicked_L.sum()) for one in all_of_them) == 400
-    assert len(made(most_labels=1)) == 1
+    assert len(made(most_tested=1)) == 1
+    assert sum(int(one.clicked_L.sum()) for one in made("learn", most_tested=1)) == 400
 
 
 def test_a_period_without_any_candidate_is_refused(clocked: Log) -> None:

@@ -140,7 +140,7 @@ def test_the_thresholds_and_rounds_are_told(page: str) -> None:
     assert "For each click, 4 candidates are drawn for the same user, the popular ones more often" in page
     assert "Of 500 labels 100 were clicked." in page
     assert re.search(r"<th scope=\"row\">middle</th><td class=\"text\">3 to 11</td>", page)
-    assert "<code>rounds.most_labels</code>" in page
+    assert "<code>rounds.most_tested</code>" in page
 
 
 def test_shares_of_histories_and_logged_rows_are_told(tmp_path: Path) -> None:
