@@ -16,7 +16,7 @@ from penchant.files import aside
 from penchant.logs.ingest import Log
 from penchant.lookalike.audience import MIN_AUDIENCE, Audience, Overlap, best, draw, known_seeds, overlap, refuse_nan
 from penchant.lookalike.likeness import SeedLikeness
-from penchant.lookalike.why import explain
+from penchant.lookalike.why import FEWEST, explain
 from penchant.lookalikes import LookalikeRun
 from penchant.models.base import Candidate, Crowd, LookAlike
 from penchant.schema import CLICKED, ITEM, USER
@@ -60,8 +60,9 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class ItemAudience:
-    """members: rank, user, score, cluster (the number of the cluster that gave most); reachable: users who are not
-    reached yet; left_out: seeds of whom nothing is known; expected: None where the run measured no audience."""
+    """members: rank, user, score, cluster (the number of the cluster that gave most); reachable: users of whom
+    something is known and who are not reached yet; left_out: seeds of whom nothing is known; expected: None where the
+    run measured no audience."""
 
     item: str
     name: str
@@ -77,17 +78,21 @@ class ItemAudience:
 def audience_of(run: LookalikeRun, item: str, size: int, *, minimum: int = MIN_AUDIENCE) -> ItemAudience:
     """The `size` users most like those who clicked the item, of all who have no event with it yet, and why.
 
+    Users of whom nothing is known are neither seeds nor members: nothing can be said of whom they are like.
+
     Raises UnknownItemError, or AudienceError where nobody is to be alike to, where fewer than `size` users are left, or
     where `size` is below `minimum`.
     """
     crowd = run.crowd("latest", run.merge)
     refuse_nan(crowd)
     seeds_S, reached = now(run.log, crowd.users, item, most_seeds=run.config.rounds.most_seeds)
-    seeds_S, left_out = known_seeds(seeds_S, crowd)
+    seeds_S, left_out = known_seeds(seeds_S, crowd, item)
+    unknown_N = np.flatnonzero(crowd.values.lengths == 0)
     scorer = run.scorer()
     likeness = scorer.liken(Candidate(run.items.id(item), seeds_S), crowd)
-    audience = draw(likeness, size, reached, minimum=minimum)
-    reachable, expects = len(crowd) - len(reached), ExpectedPrecision.read(run.metrics, "ralm")
+    closed = np.union1d(reached, unknown_N)
+    audience = draw(likeness, size, closed, minimum=minimum)
+    reachable, expects = len(crowd) - len(closed), ExpectedPrecision.read(run.metrics, "ralm")
     return ItemAudience(
         item=item,
         name=run.names.get(item, item),
@@ -144,7 +149,8 @@ def _groups(run: LookalikeRun, crowd: Crowd, audience: Audience, likeness: SeedL
             Common(names.name(value_at(trait.value, fields, numbers=numbers)[1]), trait.seeds, trait.users)
             for trait in group.traits
         ]
-        groups.append(SeedGroup(len(group.clusters) > 1 or not common, group.seeds, group.pulled, common))
+        few = len(group.clusters) > 1 or group.seeds < FEWEST
+        groups.append(SeedGroup(few, group.seeds, group.pulled, common))
     return groups
 
 
@@ -155,10 +161,11 @@ def _neighbours(
     most_seeds, size = run.config.rounds.most_seeds, len(audience.row_B)
     for other, clicks in _clicked_too(run.log, item):
         seeds_S, reached = now(run.log, crowd.users, other, most_seeds=most_seeds)
-        known_S, _ = known_seeds(seeds_S, crowd)
-        if len(crowd) - len(reached) >= size:
+        known_S = seeds_S[crowd.values.lengths[seeds_S] > 0]
+        closed = np.union1d(reached, np.flatnonzero(crowd.values.lengths == 0))
+        if len(known_S) and len(crowd) - len(closed) >= size:
             likeness = scorer.liken(Candidate(run.items.id(other), known_S), crowd)
-            row_B, _ = best(likeness, len(crowd), size, reached, minimum=1)
+            row_B, _ = best(likeness, len(crowd), size, closed, minimum=1)
             yield Neighbour(other, run.names.get(other, other), clicks, overlap(audience.row_B, row_B))
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 import penchant
 from penchant import terminal
 from penchant.audience import some_item, write_audience
-from penchant.errors import ConfigError, PenchantError
+from penchant.errors import AudienceError, ConfigError, PenchantError
 from penchant.files import aside
 from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
@@ -253,9 +253,19 @@ def _show_run(finished: Run) -> None:
     item = None
     if finished.config.lookalike:
         show_lookalikes(finished.lookalikes.metrics)
-        item = some_item(finished.lookalikes)
-        show_audience(finished.audience(item, MIN_AUDIENCE))
+        item = _show_some_audience(finished)
     show_next(finished.folder, user, item)
+
+
+def _show_some_audience(finished: Run) -> str | None:
+    """The item whose audience was shown; None where too few users are left for any."""
+    item = some_item(finished.lookalikes)
+    try:
+        show_audience(finished.audience(item, MIN_AUDIENCE))
+    except AudienceError as error:
+        console.print(f"[dim]No audience is shown: {escape(str(error))}[/dim]", highlight=False)
+        return None
+    return item
 
 
 def main() -> None:

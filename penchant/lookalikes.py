@@ -66,6 +66,7 @@ class LookalikeRun:
 
     def prepare(self, report: Report = quiet) -> Prepared:
         """Vocabularies and shards of all users at each moment."""
+        self._refuse_unfit()
         return prepare(self.log, self.plan, self.folder / "prepared", report=report)
 
     def train(self, report: Report = quiet) -> Ralm:
@@ -244,7 +245,7 @@ class LookalikeRun:
         return found
 
     def _curves(self, contestants: Mapping[str, Contestant]) -> dict[str, Any]:
-        """A line per epoch of all that was trained, phase 1 first."""
+        """A line per epoch of RALM and of each way to merge fields that was trained."""
         folders = {"lookalike": _RALM[self.config.model.pool]}
         folders |= {"users": "users-attention"} if self.merge == "attention" or "merge" in contestants else {}
         folders |= {"users, concatenated": "users-concat"} if "youtube" in contestants else {}
@@ -270,6 +271,17 @@ class LookalikeRun:
         model = self.config.model.model_copy(update={"pool": pool}).model_dump_json()
         own = {"rounds": self.config.rounds.model_dump(), **self.config.training.model_dump(mode="json")}
         return Identity(model, users.vocabularies, _as_json({"users": [users.model, users.training], **own}))
+
+    def _refuse_unfit(self) -> None:
+        """What would end in an error, or in nothing, only after the training."""
+        category, there = self.config.category, self.log.items().columns[1:]
+        if category is not None and category not in there:
+            named = ", ".join(there) or "none"
+            raise ConfigError(f"lookalike.category: {category!r} is no field of the items; those are {named}")
+        if all(rule.number for rule in self.plan.features.fields):
+            raise ConfigError(
+                "lookalike.fields are numbers alone, and by these nobody is known; name a field of values too"
+            )
 
     def _refuse_without(self, path: Path) -> None:
         if not path.exists():

@@ -83,8 +83,7 @@ class Run(RunFolder):
             config = load_config(Path(config))
         base = (base or Path()).resolve()
         said = {"config": config.model_dump(mode="json"), "base": str(base)}
-        if (folder / "model").exists() and read_json(folder / "config.json") != said:
-            raise ConfigError(f"{folder} was trained with another run file; give another --out, or remove the folder")
+        _refuse_other(folder, said)
         write_json(folder / "config.json", said)
         return cls(folder, config, base)
 
@@ -184,6 +183,18 @@ class Run(RunFolder):
         if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != weights:
             remove(folder)
             write_json(folder / "weights.json", weights)
+
+
+def _refuse_other(folder: Path, said: dict[str, Any]) -> None:
+    """Nothing trained may be taken for another run file's; look-alike may be asked for later."""
+    if not (folder / "config.json").exists():
+        return
+    kept = read_json(folder / "config.json")
+    likened = any((folder / "lookalike").glob("*/weights.safetensors"))
+    if not likened:
+        kept, said = ({**one, "config": {**one["config"], "lookalike": None}} for one in (kept, said))
+    if (likened or (folder / "model").exists()) and kept != said:
+        raise ConfigError(f"{folder} was trained with another run file; give another --out, or remove the folder")
 
 
 def _refuse_missing(device: str) -> None:

@@ -73,7 +73,7 @@ class LookalikeConfig(Config):
     model, training: phase 2.
     """
 
-    fields: list[str] | None = None
+    fields: Annotated[list[str], Limits(min_length=1)] | None = None
     category: str | None = None
     competitors: list[Competitor] = list(ALL)
     periods: PeriodsConfig = PeriodsConfig()

@@ -53,7 +53,7 @@ class RunFolder:
             raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
         try:
             said = read_json(folder / "config.json")
-            config = RunConfig.model_validate_json(_as_json(said["config"]))
+            config = RunConfig.model_validate_json(json.dumps(said["config"]))
             return cls(folder, config, Path(said["base"]))
         except (ValueError, KeyError, TypeError) as error:
             told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error

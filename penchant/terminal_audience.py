@@ -84,7 +84,9 @@ def _groups(groups: Sequence[SeedGroup], size: int) -> Table:
     for column in ("seeds", "pulled in", "", "in common (share of the seeds, of all users)"):
         table.add_column(column)
     for group in groups:
-        told = ", ".join(f"{escape(one.value)} [dim]({one.seeds:.0%}, {one.users:.0%})[/dim]" for one in group.common)
+        told = ", ".join(
+            f"{escape(_short(one.value))} [dim]({one.seeds:.0%}, {one.users:.0%})[/dim]" for one in group.common
+        )
         alone = "clusters too small to be described" if group.few and not told else "nothing that stands out"
         together = "[dim]small clusters together:[/dim] " if group.few and told else ""
         bar = f"[cyan]{bar_of(group.pulled / size)}[/cyan]"
@@ -122,5 +124,6 @@ def _members(audience: ItemAudience) -> Table:
 
 
 def _short(name: str) -> str:
-    """Ids may be of any length."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    """Ids may be of any length and hold anything."""
+    shown = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    return "".join(letter if letter.isprintable() else "·" for letter in shown)

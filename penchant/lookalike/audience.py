@@ -38,17 +38,20 @@ class Overlap:
     share: float
 
 
-def known_seeds(seeds_S: np.ndarray, crowd: Crowd) -> tuple[np.ndarray, int]:
-    """The seeds of whom something is known, and how many are left out.
+def known_seeds(seeds_S: np.ndarray, crowd: Crowd, item: str) -> tuple[np.ndarray, int]:
+    """The seeds of an item of whom something is known, and how many are left out.
 
     seeds_S: rows of the crowd, -1 for users who are not in it. An AudienceError where nobody is left.
     """
     if not len(seeds_S):
-        raise AudienceError("the item has 0 seeds: nobody has clicked it, so there is nobody to be like")
+        raise AudienceError(
+            f"item {item!r} has 0 seeds: nobody has clicked it, so there is nobody to be like; ask for an item "
+            f"that has clicks"
+        )
     known_S = (seeds_S >= 0) & (crowd.values.lengths[seeds_S] > 0)
     if not known_S.any():
         raise AudienceError(
-            f"nothing is known of any of the item's {len(seeds_S):,} seeds; build features that hold them"
+            f"nothing is known of any of the {len(seeds_S):,} seeds of item {item!r}; build features that hold them"
         )
     return seeds_S[known_S], int((~known_S).sum())
 
@@ -59,7 +62,8 @@ def refuse_nan(crowd: Crowd) -> None:
     if broken_N.any():
         user = crowd.users[int(broken_N.argmax())]
         raise AudienceError(
-            f"the vector of user {user!r} is not finite, as are those of {broken_N.sum():,} in all; train again"
+            f"the vector of user {user!r} is not finite, as are those of {broken_N.sum():,} in all; "
+            f"remove the run's lookalike folder and train again"
         )
 
 
@@ -77,7 +81,7 @@ def best(
     users: how many the crowd has; reached: rows of those who are left out. An AudienceError where `size` is below
     `minimum`, or where there are not so many users who have a score and are not reached yet.
     """
-    if size < minimum:
+    if size < max(1, minimum):
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {minimum:,}")
     open_N = np.ones(users, bool)
     open_N[reached] = False
@@ -86,7 +90,10 @@ def best(
     score_N = np.concatenate([np.zeros(0, np.float32), *parts])
     row_N, score_N = row_N[~np.isnan(score_N)], score_N[~np.isnan(score_N)]
     if size > len(row_N):
-        raise AudienceError(f"an audience of {size:,} was asked for, but only {len(row_N):,} users are not reached yet")
+        raise AudienceError(
+            f"an audience of {size:,} was asked for, but only {len(row_N):,} users are not reached yet; "
+            f"ask for at most {len(row_N):,}"
+        )
     level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
     row_N, score_N = row_N[score_N >= level], score_N[score_N >= level]
     order = np.argsort(-score_N, kind="stable")[:size]

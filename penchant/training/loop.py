@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from penchant.config import Config
+from penchant.errors import CheckpointError
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.models.base import Interests, Positive
 from penchant.progress import Progress, Report, quiet
@@ -74,9 +75,16 @@ def train(
 
 
 def load_weights(folder: Path, model: nn.Module, identity: Identity) -> None:
-    """Put the trained weights into a model. Raises where they belong to another vocabulary or model."""
+    """Put the trained weights into a model. A CheckpointError where they belong to another vocabulary or model, or are
+    not finite."""
     tensors, said = load_tensors(folder / "weights.safetensors")
     refuse_other(folder / "weights.safetensors", said, identity)
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{folder / 'weights.safetensors'}: {broken[0]!r} holds what is not finite; remove the folder, lower the "
+            f"rate if it was trained so, and train again"
+        )
     model.load_state_dict(tensors)
 
 

@@ -73,15 +73,15 @@ def test_an_audience_larger_than_the_users_there_are_is_refused_with_their_numbe
 
 
 def test_seeds_of_whom_nothing_is_known_are_left_out_and_counted() -> None:
-    known_S, left_out = known_seeds(np.array([7, -1, UNKNOWN, 3, -1]), crowd())
+    known_S, left_out = known_seeds(np.array([7, -1, UNKNOWN, 3, -1]), crowd(), "x")
     assert (known_S.tolist(), left_out) == ([7, 3], 3)
 
 
 def test_an_item_without_seeds_is_refused() -> None:
-    with pytest.raises(AudienceError, match="0 seeds: nobody has clicked it"):
-        known_seeds(NOBODY, crowd())
-    with pytest.raises(AudienceError, match="any of the item's 3 seeds"):
-        known_seeds(np.array([-1, UNKNOWN, -1]), crowd())
+    with pytest.raises(AudienceError, match="item 'x' has 0 seeds: nobody has clicked it"):
+        known_seeds(NOBODY, crowd(), "x")
+    with pytest.raises(AudienceError, match="any of the 3 seeds of item 'x'"):
+        known_seeds(np.array([-1, UNKNOWN, -1]), crowd(), "x")
 
 
 def test_a_user_whose_vector_is_not_finite_is_named() -> None:

@@ -1,0 +1,201 @@
+"""A small log with planted interests on a clock, items at every edge of look-alike, and one run trained on it."""
+
+import shutil
+from functools import cache
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from penchant.pipeline import Run
+from penchant.runfile import RunConfig
+from penchant.training.checkpoint import load_tensors, save_tensors
+from tests.planted import write_planted_log
+
+USERS, CLUSTERS = 120, 4
+START_S, DAY_S = 1_700_000_000, 86_400
+
+POPULAR, ONE_SEED, FEW_SEEDS = "i0-0", "one seed", "few seeds"
+SHOWN, TABLE_ONLY = "shown and never clicked", "only in the table"
+MIXED, FOR_STRANGERS, BESIDE, ASIDE = "mixed", "for strangers", "beside", "aside"
+NEWCOMER = "newcomer"
+PLAIN, LONG_TAG = "plain", "an item of a long tag"
+PATH, MARKUP, LONG, LINES, COLOURED = (
+    "../../etc/passwd",
+    "[bold]x[/bold]",
+    "x" * 5_000,
+    "two\nlines",
+    "\x1b[31mred\x1b[0m",
+)
+HOSTILE = (PATH, MARKUP, LONG, LINES, COLOURED)
+
+FANS = {
+    ONE_SEED: ["u000"],
+    FEW_SEEDS: ["u000", "u001", "u005"],
+    POPULAR: [NEWCOMER],
+    MIXED: ["u001", "u004", "stranger 0"],
+    FOR_STRANGERS: ["stranger 1", "stranger 2"],
+    BESIDE: ["u005", *(f"stranger {number}" for number in range(3, 9))],
+    ASIDE: [f"stranger {number}" for number in range(3, 9)],
+    **{name: [f"u{number:03}" for number in range(6)] for name in HOSTILE},
+}
+"""Who clicks them on the last day. A stranger clicks nothing that training has seen, the newcomer an item of old."""
+
+RUN_FILE = """
+[logs.tables.events]
+files = "events.parquet"
+user = "user"
+item = "item"
+time = "time"
+clicked = "clicked"
+
+[logs.tables.items]
+files = "items.parquet"
+item = "item"
+fields = { shelf = "shelf", tags = "tags", title = "title" }
+
+[logs.tables.users]
+files = "users.parquet"
+user = "user"
+fields = { age = "age", group = "group" }
+
+[features]
+fields = [
+  { name = "tags", limit = 8 },
+  { name = "item", limit = 12, last = 12, order = "recent" },
+  { name = "group", limit = 1 },
+  { name = "age", number = true },
+]
+
+[model]
+name = "utpm"
+embedding = 4
+user = 4
+query = 4
+
+[training]
+epochs = 1
+
+[profiles]
+item_name = "title"
+"""
+
+LOOKALIKE = f"""
+[lookalike]
+category = "shelf"
+
+[lookalike.periods]
+by = "days"
+learn = 5.0
+test = 5.0
+every_hours = 60.0
+window = 3.0
+validation_share = 0.2
+
+[lookalike.rounds]
+least_seeds = 5
+active_hours = 72.0
+
+[lookalike.users]
+embedding = 8
+user = 8
+dropout = 0.2
+
+[lookalike.users_training]
+batch = 16
+epochs = 6
+rate = 0.01
+checkpoint_s = 0.0
+
+[lookalike.model]
+width = 8
+clusters = {CLUSTERS}
+
+[lookalike.training]
+batch = 64
+epochs = 2
+rate = 0.01
+
+[lookalike.evaluation]
+audience_items = 12
+resamples = 20
+"""
+
+
+def write_run(folder: Path, *, section: str = LOOKALIKE) -> Path:
+    """The log and its run file."""
+    folder.mkdir(exist_ok=True)
+    write_planted_log(folder, users=USERS)
+    _on_a_clock_of_days(folder)
+    last_day = START_S + 19 * DAY_S
+    rows = [(user, item, last_day, True) for item, fans in FANS.items() for user in fans]
+    rows += [(f"u{number:03}", SHOWN, last_day, False) for number in range(3)]
+    # These click early, so that they are known, but nothing that has a tag.
+    rows += [(f"plain {number}", PLAIN, START_S + 3 * DAY_S, True) for number in range(6)]
+    rows += [(f"u{number:03}", LONG_TAG, START_S + 2 * DAY_S, True) for number in range(0, 30, 3)]
+    events = pl.read_parquet(folder / "events.parquet")
+    pl.concat([events, pl.DataFrame(rows, events.schema, orient="row")]).write_parquet(folder / "events.parquet")
+    _name_items(folder)
+    path = folder / "run.toml"
+    path.write_text(RUN_FILE + section, encoding="utf-8")
+    return path
+
+
+def _on_a_clock_of_days(folder: Path) -> None:
+    """Every user has an event a day; users have an age."""
+    path = folder / "events.parquet"
+    day = (pl.col("time") - START_S) * (DAY_S // 60) + START_S
+    pl.read_parquet(path).with_columns(day.alias("time")).write_parquet(path)
+    path = folder / "users.parquet"
+    pl.read_parquet(path).with_columns(age=20 + pl.int_range(pl.len()) % 40).write_parquet(path)
+
+
+def _name_items(folder: Path) -> None:
+    """Items have a shelf, and but for the hostile ones a title."""
+    path = folder / "items.parquet"
+    items = pl.read_parquet(path).with_columns(
+        shelf=pl.col("item").str.slice(0, 2), title=pl.format("Title of {}", "item")
+    )
+    more = [(TABLE_ONLY, ["t0-0"], "i0", None), (LONG_TAG, ["long " * 1_000], "i0", None)]
+    pl.concat([items, pl.DataFrame(more, items.schema, orient="row")]).write_parquet(path)
+
+
+@cache
+def _made(folder: Path) -> Run:
+    run = Run.start(write_run(folder), folder / "run")
+    run.liken()
+    run.lookalikes.crowd("latest", run.lookalikes.merge)
+    return run
+
+
+def trained(temporary: pytest.TempPathFactory) -> Run:
+    """The run, with look-alike trained and measured and nothing else; once per session, so leave it as it is."""
+    return _made(temporary.getbasetemp() / "look-alike")
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """The same run in a folder that may be spoilt; times of files are kept."""
+    shutil.copytree(run.folder, folder)
+    return Run.open(folder)
+
+
+def changed(run: Run, **sections: dict[str, Any]) -> RunConfig:
+    """The run's config with some keys of some sections of look-alike changed."""
+    values = run.config.model_dump(exclude_none=True)
+    asked = values["lookalike"]
+    asked = asked | {name: {**asked[name], **keys} for name, keys in sections.items()}
+    return RunConfig.parse({**values, "lookalike": asked}, origin="test")
+
+
+def spoil(path: Path, name: str, rows: Any = ...) -> None:
+    """Put NaN into some rows of a tensor of a file, and leave its header as it is."""
+    tensors, said = load_tensors(path)
+    tensors[name][rows] = nan
+    save_tensors(path, tensors, said)
+
+
+def events_of(run: Run) -> pl.DataFrame:
+    """The log as it was written: user, item, time, clicked."""
+    return pl.read_parquet(run.base / "events.parquet")
