@@ -97,7 +97,7 @@ def run_all(files: RunFiles, out: Out) -> None:
 
 @app.command()
 def demo(out: Out = Path("runs/demo")) -> None:
-    """The whole path on the embedded example, MovieLens latest-small: about half a minute."""
+    """The whole path on the embedded example, MovieLens latest-small: about a minute."""
     with bars() as report:
         finished = run(EXAMPLES / "ml-latest-small.toml", out, report=report)
     _show_run(finished)

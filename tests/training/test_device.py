@@ -14,6 +14,7 @@ from penchant.errors import ConfigError
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
 from penchant.models.catalog import ModelConfig, build_model
+from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import UtpmConfig
 from penchant.models.youtube import YouTubeConfig
 from penchant.pipeline import Run
@@ -29,7 +30,7 @@ LABELS = LabelBatch(tensor([[[3, 5], [4, 0]], [[7, 0], [0, 0]]]), tensor([[True,
 SIZES = Sizes({"tags": 12, "genres": 6}, 12, ("tags",))
 
 
-@pytest.mark.parametrize("loss", ["separate", "joint", "softmax", "joint+softmax"])
+@pytest.mark.parametrize("loss", ["separate", "joint", "softmax", "joint+softmax", "contrast"])
 @pytest.mark.parametrize("large", [4, 50_000])
 @pytest.mark.parametrize(
     "config",
@@ -38,8 +39,10 @@ SIZES = Sizes({"tags": 12, "genres": 6}, 12, ("tags",))
         UtpmConfig(cross="afm", shared_query=False),
         UtpmConfig(cross="autoint"),
         YouTubeConfig(),
+        RalmUsersConfig(),
+        RalmUsersConfig(merge="concat"),
     ],
-    ids=["cf", "afm", "autoint", "youtube"],
+    ids=["cf", "afm", "autoint", "youtube", "ralm-users", "ralm-users, concatenated"],
 )
 def test_a_step_stays_where_the_model_is(config: ModelConfig, large: int, loss: Loss) -> None:
     model = build_model(config, SIZES)
