@@ -164,8 +164,10 @@ class LookalikeRun:
         model, folder = self._new_ralm(pool), self.folder / _RALM[pool]
         if not (folder / "weights.safetensors").exists():
             crowd = self.crowd("learn", self.merge, report)
-            held_N = ~trains(crowd.users, self.config.periods).to_numpy()
-            lessons = Lessons(crowd, self.rounds("learn", crowd.users), held_N)
+            rounds = self.rounds("learn", crowd.users)
+            names = pl.concat([one.names for one in rounds]).unique()
+            held = names.filter(~trains(names, self.config.periods))
+            lessons = Lessons(crowd, rounds, frozenset(held))
             identity = self._ralm_identity(pool)
             train_lookalike(model, lessons, self.config.training, folder, identity=identity, report=report)
         return self.load_ralm(pool)

@@ -33,8 +33,8 @@ class PeriodsConfig(Config):
     windows, window: the label windows of the users' vectors, one before the other at the end of the represent period,
         each a share of the user's events in it, or days.
     positives: the most items of a window that a user's vector is taught to tell.
-    validation_share: users who train neither vectors nor likeness, but say when to stop; seed: draws them, and the
-        pairs of a round.
+    validation_share: of the users, who train no vectors, and of the items, which teach no likeness, but say when to
+        stop; seed: draws them, and the pairs of a round.
     """
 
     by: Literal["share", "days"] = "share"
@@ -64,9 +64,9 @@ class PeriodsConfig(Config):
         return self
 
 
-def trains(users: pl.Series, periods: PeriodsConfig) -> pl.Series:
-    """Which of distinct users train, and do not validate; the same for a user in whatever company."""
-    _, kind = uniform(users, periods.seed)
+def trains(ids: pl.Series, periods: PeriodsConfig) -> pl.Series:
+    """Which of distinct users or items train, and do not validate; the same for each in whatever company."""
+    _, kind = uniform(ids, periods.seed)
     return pl.Series("trains", kind >= periods.validation_share)
 
 

@@ -37,7 +37,7 @@ class LookalikeTraining(Config):
     """How look-alike is trained.
 
     batch: labels per step, a user and a candidate each; rate: Adam's learning rate; patience: epochs without a better
-    AUC of validation users before the end. most_seeds_clustered: while training, the latest seeds of a candidate stand
+    AUC of held candidates before the end. most_seeds_clustered: while training, the latest seeds of a candidate stand
     for all, because before every epoch those of every candidate are clustered again.
     """
 
@@ -52,12 +52,13 @@ class LookalikeTraining(Config):
 
 @dataclass(frozen=True)
 class Lessons:
-    """What look-alike is learned from. Users and seeds of the rounds are rows of the crowd; validation_N: the users of
-    the crowd whose labels choose the best epoch and train nothing."""
+    """What look-alike is learned from. Users and seeds of the rounds are rows of the crowd; held: the candidates, by
+    name, whose labels choose the best epoch and train nothing: likeness is wanted for items that training never saw,
+    and at others the attention does better because it knows them."""
 
     crowd: Crowd
     rounds: Sequence[Round]
-    validation_N: np.ndarray
+    held: frozenset[str]
 
 
 def train_lookalike(
@@ -77,8 +78,8 @@ def train_lookalike(
     if (folder / "weights.safetensors").exists():
         load_weights(folder, model, identity)
         return
-    asked, seeds = _asked(lessons.rounds, config.most_seeds_clustered)
-    held_L = torch.from_numpy(lessons.validation_N)[asked.user_L]
+    asked, seeds, names = _asked(lessons.rounds, config.most_seeds_clustered)
+    held_L = torch.tensor([name in lessons.held for name in names], dtype=torch.bool)[asked.slot_L]
     learned, held = asked.where(~held_L), asked.where(held_L)
     _refuse_one_sided("training", learned)
     _refuse_one_sided("validation", held)
@@ -205,20 +206,21 @@ class _Training:
         self.report(Progress("look-alike", position.epoch * steps + done, self.config.epochs * steps, detail))
 
 
-def _asked(rounds: Sequence[Round], most_seeds: int) -> tuple[Asked, list[np.ndarray]]:
-    """All labels of candidates that have seeds, and the latest seeds of each slot."""
+def _asked(rounds: Sequence[Round], most_seeds: int) -> tuple[Asked, list[np.ndarray], list[str]]:
+    """All labels of candidates that have seeds, and of each slot the latest seeds and the candidate's name."""
     seeds: list[np.ndarray] = []
+    names: list[str] = []
     parts = [(np.zeros(0, np.int64),) * 3]
     for one in rounds:
         has_L = one.seeds.lengths[one.candidate_L] > 0
         candidate_C, slot_L = np.unique(one.candidate_L[has_L], return_inverse=True)
         parts.append((slot_L + len(seeds), one.user_L[has_L], one.clicked_L[has_L]))
         bounds = zip(one.seeds.offsets[candidate_C], one.seeds.offsets[candidate_C + 1], strict=True)
+        names += one.names.gather(candidate_C).to_list()
         seeds += [one.seeds.values[max(start, stop - most_seeds) : stop] for start, stop in bounds]
     slot_L, user_L, clicked_L = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Asked(
-        *(torch.from_numpy(part) for part in (slot_L, user_L.astype(np.int64), clicked_L.astype(np.float32)))
-    ), seeds
+    labels = slot_L, user_L.astype(np.int64), clicked_L.astype(np.float32)
+    return Asked(*(torch.from_numpy(part) for part in labels)), seeds, names
 
 
 def _refuse_one_sided(name: str, asked: Asked) -> None:

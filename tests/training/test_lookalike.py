@@ -49,7 +49,14 @@ def lessons_of(vectors_NX: np.ndarray, likes_NI: np.ndarray, rng: np.random.Gene
         asked = fans[cut : cut + 30]
         labels += [(item, int(user), True) for user in asked]
         labels += [(item, int(user), False) for user in strangers[: len(asked)]]
-    return Lessons(crowd_of(vectors_NX), [round_of(listed, labels)], rng.random(len(vectors_NX)) < 0.3)
+    held = frozenset(f"i{item}" for item in range(0, likes_NI.shape[1], 4))
+    return Lessons(crowd_of(vectors_NX), [round_of(listed, labels)], held)
+
+
+def held_labels(lessons: Lessons) -> np.ndarray:
+    """held_L of the only round."""
+    one = lessons.rounds[0]
+    return one.names.is_in(list(lessons.held)).to_numpy()[one.candidate_L]
 
 
 def two_groups() -> Lessons:
@@ -206,11 +213,11 @@ def changed_labels(lessons: Lessons, clicked_L: np.ndarray) -> Lessons:
     return replace(lessons, rounds=[replace(lessons.rounds[0], clicked_L=clicked_L)])
 
 
-def test_validation_users_train_nothing(tmp_path: Path) -> None:
+def test_held_candidates_train_nothing(tmp_path: Path) -> None:
     lessons, training = two_groups(), QUICK.model_copy(update={"epochs": 1})
     one = lessons.rounds[0]
     trained(tmp_path / "true", lessons, CONFIG, training)
-    other = changed_labels(lessons, one.clicked_L ^ lessons.validation_N[one.user_L])
+    other = changed_labels(lessons, one.clicked_L ^ held_labels(lessons))
     trained(tmp_path / "turned", other, CONFIG, training)
     assert weights(tmp_path / "true") == weights(tmp_path / "turned")
     assert best_auc(tmp_path / "true") == pytest.approx(1 - best_auc(tmp_path / "turned"))
@@ -271,7 +278,7 @@ def test_the_curve_tells_loss_and_auc_of_each_epoch(tmp_path: Path) -> None:
 def test_labels_that_are_all_alike_are_refused(tmp_path: Path) -> None:
     lessons = two_groups()
     one = lessons.rounds[0]
-    held_L = lessons.validation_N[one.user_L]
+    held_L = held_labels(lessons)
     for name, clicked_L in (("training", one.clicked_L & held_L), ("validation", one.clicked_L | held_L)):
         count = int((held_L if name == "validation" else ~held_L).sum())
         clicked = count if name == "validation" else 0
