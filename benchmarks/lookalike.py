@@ -1,8 +1,9 @@
 """RALM beside its competitors over seeds, and over numbers of clusters: runs for the report, and a table.
 
-    python -m benchmarks.lookalike globo ml-1m [--seeds 5] [--clusters 5,10,50,100] [--out runs/lookalike]
+    python -m benchmarks.lookalike globo ml-1m [--seeds 5] [--clusters 5,10,50,100] [--competitors average]
+        [--out runs/lookalike]
 
-Reads configs/SET.toml (its data from $PENCHANT_DATA). A seed changes what is trained, never what is asked. Runs with
+Competitors are those of the run file unless some are named. Reads configs/SET.toml (its data from $PENCHANT_DATA). A seed changes what is trained, never what is asked. Runs with
 other numbers of clusters share phase 1 with the seed's main run and have no competitors. Everything that is finished
 is kept in --out, so the command can be stopped and called again; `penchant report OUT/SET/*` draws it.
 """
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--clusters", default="")
+    parser.add_argument("--competitors", default="")
     parser.add_argument("--study-seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/lookalike"))
     asked = parser.parse_args()
@@ -112,6 +114,11 @@ def main() -> None:
         path, out = Path("configs") / f"{name}.toml", asked.out / name
         config = load_config(path)
         assert config.lookalike
+        if asked.competitors:
+            values = config.model_dump(exclude_none=True)
+            values["lookalike"]["competitors"] = asked.competitors.split(",")
+            config = RunConfig.parse(values, origin=name)
+            assert config.lookalike
         main_runs = [out / f"seed-{seed}" for seed in range(asked.seeds)]
         for seed, folder in enumerate(main_runs):
             measure(seeded(config, seed), path.parent, folder, main_runs[0] if seed else None, SHARED)
