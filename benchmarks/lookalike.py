@@ -3,9 +3,10 @@
     python -m benchmarks.lookalike globo ml-1m [--seeds 5] [--clusters 5,10,50,100] [--competitors average]
         [--out runs/lookalike]
 
-Competitors are those of the run file unless some are named. Reads configs/SET.toml (its data from $PENCHANT_DATA). A seed changes what is trained, never what is asked. Runs with
-other numbers of clusters share phase 1 with the seed's main run and have no competitors. Everything that is finished
-is kept in --out, so the command can be stopped and called again; `penchant report OUT/SET/*` draws it.
+Reads configs/SET.toml (its data from $PENCHANT_DATA); competitors are the run file's unless some are named. A seed
+changes what is trained, never what is asked. Runs with other numbers of clusters share phase 1 with the seed's main run
+and have no competitors. Everything that is finished is kept in --out, so the command can be stopped and called again;
+`penchant report OUT/SET/*` draws it.
 """
 
 import argparse
@@ -113,12 +114,11 @@ def main() -> None:
     for name in asked.sets:
         path, out = Path("configs") / f"{name}.toml", asked.out / name
         config = load_config(path)
-        assert config.lookalike
         if asked.competitors:
             values = config.model_dump(exclude_none=True)
             values["lookalike"]["competitors"] = asked.competitors.split(",")
             config = RunConfig.parse(values, origin=name)
-            assert config.lookalike
+        assert config.lookalike
         main_runs = [out / f"seed-{seed}" for seed in range(asked.seeds)]
         for seed, folder in enumerate(main_runs):
             measure(seeded(config, seed), path.parent, folder, main_runs[0] if seed else None, SHARED)
