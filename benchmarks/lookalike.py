@@ -6,7 +6,7 @@
 Reads configs/SET.toml (its data from $PENCHANT_DATA); competitors are the run file's unless some are named. A seed
 changes what is trained, never what is asked. Runs with other numbers of clusters share phase 1 with the seed's main run
 and have no competitors. Everything that is finished is kept in --out, so the command can be stopped and called again;
-`penchant report OUT/SET/*` draws it.
+`penchant report OUT/SET/seed-* OUT/SET/k-*` draws it.
 """
 
 import argparse
