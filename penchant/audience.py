@@ -87,10 +87,9 @@ def audience_of(run: LookalikeRun, item: str, size: int, *, minimum: int = MIN_A
     refuse_nan(crowd)
     seeds_S, reached = now(run.log, crowd.users, item, most_seeds=run.config.rounds.most_seeds)
     seeds_S, left_out = known_seeds(seeds_S, crowd, item)
-    unknown_N = np.flatnonzero(crowd.values.lengths == 0)
     scorer = run.scorer()
     likeness = scorer.liken(Candidate(run.items.id(item), seeds_S), crowd)
-    closed = np.union1d(reached, unknown_N)
+    closed = _closed(crowd, reached)
     audience = draw(likeness, size, closed, minimum=minimum)
     reachable, expects = len(crowd) - len(closed), ExpectedPrecision.read(run.metrics, "ralm")
     return ItemAudience(
@@ -121,6 +120,11 @@ def write_audience(audience: ItemAudience, folder: Path) -> Path:
     with aside(path) as temporary:
         audience.members.write_parquet(temporary)
     return path
+
+
+def _closed(crowd: Crowd, reached: np.ndarray) -> np.ndarray:
+    """Rows of those who cannot be members: who are reached, and of whom nothing is known."""
+    return np.union1d(reached, np.flatnonzero(crowd.values.lengths == 0))
 
 
 def _members(audience: Audience, crowd: Crowd) -> pl.DataFrame:
@@ -162,7 +166,7 @@ def _neighbours(
     for other, clicks in _clicked_too(run.log, item):
         seeds_S, reached = now(run.log, crowd.users, other, most_seeds=most_seeds)
         known_S = seeds_S[crowd.values.lengths[seeds_S] > 0]
-        closed = np.union1d(reached, np.flatnonzero(crowd.values.lengths == 0))
+        closed = _closed(crowd, reached)
         if len(known_S) and len(crowd) - len(closed) >= size:
             likeness = scorer.liken(Candidate(run.items.id(other), known_S), crowd)
             row_B, _ = best(likeness, len(crowd), size, closed, minimum=1)

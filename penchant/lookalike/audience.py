@@ -81,8 +81,8 @@ def best(
     users: how many the crowd has; reached: rows of those who are left out. An AudienceError where `size` is below
     `minimum`, or where there are not so many users who have a score and are not reached yet.
     """
-    if size < max(1, minimum):
-        raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {minimum:,}")
+    if size < (least := max(1, minimum)):
+        raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {least:,}")
     open_N = np.ones(users, bool)
     open_N[reached] = False
     row_N = np.flatnonzero(open_N)
