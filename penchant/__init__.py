@@ -11,7 +11,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-STAGES = ("simulation", "logs", "features", "models", "lookalike", "training", "evaluation", "profiles", "report")
+STAGES = (
+    "simulation",
+    "logs",
+    "features",
+    "models",
+    "lookalike",
+    "training",
+    "evaluation",
+    "profiles",
+    "report",
+    "store",
+    "serving",
+)
 """The stages in order; each imports earlier ones only. `pipeline` and `cli` see them all."""
 
 __all__ = ["STAGES", "PenchantError", "Run", "RunConfig", "__version__", "load_config", "run"]

@@ -47,3 +47,7 @@ class DiskFullError(PenchantError):
 
 class ReportError(PenchantError):
     """The runs given to a report cannot be read, or cannot stand on one page as they are."""
+
+
+class StoreError(PenchantError):
+    """The live store cannot do what was asked: it is down, full, locked, of another version, or would lose data."""

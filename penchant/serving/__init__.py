@@ -1,0 +1,1 @@
+"""Events in; fresh profiles and look-alike scores out."""

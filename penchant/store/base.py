@@ -1,0 +1,270 @@
+"""What a store promises: every acknowledged event is kept and counts once, whoever crashes at whatever moment.
+
+Three stores keep the promise, under one contract test: in memory, SQLite (the default), Redis.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+MOST_EVENTS = 10_000
+"""Of one user's events, the latest so many are kept."""
+
+MOST_JOINED = 1_000_000
+"""Of new seeds of open candidates, the latest so many can be followed; who is further behind reads all seeds again."""
+
+LEASE_S = 30.0
+"""After so long without a sign of life, what a process had taken is free again."""
+
+Scope = Literal["ingest", "read", "admin"]
+
+
+class Event(NamedTuple):
+    """One item shown to one user. time: UTC seconds; id: tells the events of one user apart."""
+
+    user: str
+    item: str
+    time: float
+    clicked: bool
+    id: str
+
+
+def natural_id(item: str, time: float, *, clicked: bool) -> str:
+    """The id of an event that came without one: the same showing of an item, sent twice, has the same.
+
+    >>> natural_id("42", 10.5, clicked=True)
+    '10.5 click 42'
+    """
+    return f"{time!r} {'click' if clicked else 'shown'} {item}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Events that were acknowledged together, as the log holds them. number: of the entry, as the store counts them;
+    problem: why the entry cannot be read, and then it has no events."""
+
+    number: str
+    events: tuple[Event, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Poison:
+    """What could not be processed, and is set aside: content, as text; reason; at: when, UTC seconds."""
+
+    content: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is acknowledged and not consumed yet. events: how many; since: when the oldest was appended, UTC seconds, None
+    where there is none; aside: poison that was set aside, ever."""
+
+    events: int
+    since: float | None
+    aside: int
+
+
+class Join(NamedTuple):
+    """A user who became a seed of an open candidate."""
+
+    item: str
+    user: str
+
+
+@dataclass(frozen=True)
+class Joined:
+    """New seeds in order. cursor: where to go on; lost: some between the cursor given and the first were dropped."""
+
+    joins: list[Join]
+    cursor: str
+    lost: bool
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The latest distinct users who clicked an item, the latest click last (the lower id first where two clicked at the
+    same time); time_S: of each one's latest click, UTC seconds."""
+
+    users: list[str]
+    time_S: np.ndarray
+
+
+@dataclass(frozen=True)
+class Key:
+    """An API key as it is stored: name: the public part; digest: of the secret, hex; scope; label: what people call it;
+    created: UTC seconds; per_s: requests a second."""
+
+    name: str
+    digest: str
+    scope: Scope
+    label: str
+    created: float
+    per_s: float
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How much of one user was removed: events of his history, events still in the log, items he was a seed of or was
+    shown."""
+
+    events: int
+    log: int
+    items: int
+
+
+class Store(ABC):
+    """Live state, shared by all processes that open the same store; safe to be called from several threads.
+
+    Raises StoreError where the store cannot do what was asked: it is down, full, or locked. The call has then done all
+    or nothing, and may be made again. Times are UTC seconds and come from the caller.
+    """
+
+    # Events
+
+    @abstractmethod
+    def append(self, events: Sequence[Event], at: float) -> list[bool]:
+        """Make events durable, in the histories of their users and in the log, all of them or none: which are new.
+
+        An event whose user has one of the same id already is a repeat, and changes nothing. at: now.
+        """
+
+    @abstractmethod
+    def histories(self, users: Sequence[str]) -> list[list[Event]]:
+        """The events of each user by time, item and id, from the first acknowledged on; the latest MOST_EVENTS."""
+
+    @abstractmethod
+    def users(self) -> Iterable[str]:
+        """Everybody who has a history, in no order."""
+
+    # The log and its consumers
+
+    @abstractmethod
+    def take(self, consumer: str, most: int) -> list[Entry]:
+        """Entries of the log that nobody else works on, the oldest first, with about `most` events; one at least where
+        there is one. They are this consumer's until it settles them or has not taken any for LEASE_S.
+
+        The same consumer gets what it has taken and not settled again, first. An entry that cannot be read comes with
+        its `problem`.
+        """
+
+    @abstractmethod
+    def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
+        """In one step: the events of the entries count for their items, the entries leave the log, poison is kept.
+
+        That an entry is settled twice, also by two consumers, changes nothing. An event counts as a seed where it was
+        clicked, and as shown in any case; a user who is a new seed of an open candidate is appended to `joined`.
+        """
+
+    @abstractmethod
+    def backlog(self) -> Backlog:
+        """How far consumers are behind."""
+
+    @abstractmethod
+    def poison(self, most: int) -> list[Poison]:
+        """The latest that was set aside, the latest first."""
+
+    # Items
+
+    @abstractmethod
+    def seeds(self, item: str, most: int) -> Seeds:
+        """The latest `most` seeds of an item, candidate or not; see `Seeds`."""
+
+    @abstractmethod
+    def shown(self, item: str) -> list[str]:
+        """Everybody who has an event with an item, in no order."""
+
+    @abstractmethod
+    def joined(self, cursor: str, most: int) -> Joined:
+        """Who became a seed of an open candidate after a cursor ("" for now), in order; `most` at most."""
+
+    @abstractmethod
+    def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
+        """Say what items are about: field → values, as in the items' table. What an item had before is replaced."""
+
+    @abstractmethod
+    def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
+        """Items put since change number `after` (0 for all), and the number of the last change."""
+
+    # Candidates and their clusters
+
+    @abstractmethod
+    def open(self, items: Sequence[str], at: float) -> None:
+        """Open items to audience extension; those that are open stay as they are."""
+
+    @abstractmethod
+    def close_candidates(self, items: Sequence[str]) -> None:
+        """Close candidates, and forget their clusters; others are ignored."""
+
+    @abstractmethod
+    def candidates(self) -> dict[str, float]:
+        """Open candidates, and when each was opened."""
+
+    @abstractmethod
+    def publish(self, model: str, clusters: Mapping[str, bytes], *, part: int, cursor: str) -> None:
+        """In one step: clusters of candidates, as one model knows them, and up to where one part of the candidates has
+        followed `joined`. Those of candidates that are not open are ignored."""
+
+    @abstractmethod
+    def cursor(self, model: str, part: int) -> str | None:
+        """What `publish` was told last."""
+
+    @abstractmethod
+    def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
+        """Clusters published for a model since change number `after` (0 for all), and the number of the last change."""
+
+    @abstractmethod
+    def drop_models(self, keep: Sequence[str]) -> None:
+        """Forget clusters and cursors of all other models."""
+
+    # Who does what
+
+    @abstractmethod
+    def hold(self, name: str, holder: str) -> bool:
+        """Take, or keep, a name for LEASE_S; False where another holds it."""
+
+    @abstractmethod
+    def release(self, name: str, holder: str) -> None:
+        """Give a name back, if it is held by this holder."""
+
+    @abstractmethod
+    def holders(self) -> dict[str, str]:
+        """Names that are held, and by whom."""
+
+    # Keys
+
+    @abstractmethod
+    def put_key(self, key: Key) -> None: ...
+
+    @abstractmethod
+    def keys(self) -> list[Key]:
+        """All keys, the oldest first."""
+
+    @abstractmethod
+    def drop_key(self, name: str) -> bool:
+        """Whether there was such a key."""
+
+    # Erasure
+
+    @abstractmethod
+    def forget(self, user: str, digest: str, at: float) -> Erased:
+        """Remove a user from histories, log, items, `joined` and poison, and remember that, under a digest of the id."""
+
+    @abstractmethod
+    def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
+        """Digests of users who were forgotten since change number `after` (0 for all), and when each was last; and the
+        number of the last change."""
+
+    # The store itself
+
+    @abstractmethod
+    def ping(self) -> None:
+        """A StoreError where the store cannot be reached, or cannot be written to."""
+
+    @abstractmethod
+    def close(self) -> None: ...
