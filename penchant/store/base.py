@@ -62,8 +62,8 @@ class Poison:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What is acknowledged and not consumed yet. events: how many; since: when the oldest was appended, UTC seconds, None
-    where there is none; aside: poison that was set aside, ever."""
+    """What is acknowledged and not consumed yet. events: how many; since: when the oldest was appended, UTC seconds,
+    None where there is none; aside: poison that was set aside, ever."""
 
     events: int
     since: float | None
@@ -253,7 +253,7 @@ class Store(ABC):
 
     @abstractmethod
     def forget(self, user: str, digest: str, at: float) -> Erased:
-        """Remove a user from histories, log, items, `joined` and poison, and remember that, under a digest of the id."""
+        """Remove a user from histories, log, items, `joined` and poison, and remember it under a digest of the id."""
 
     @abstractmethod
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
