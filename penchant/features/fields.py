@@ -1,13 +1,11 @@
 """What a feature field is, defined once and worked out twice: for many users in columns, for one user click by click.
 
 A field lists the values of a user's clicks before some moment, each with a weight, the best `limit` of them first.
-`columns` (batch) and `History` (live) must agree to the last value; a property test replays logs through both.
+`columns` (batch) and `read` (live) must agree to the last value; a property test replays logs through both.
 """
 
-from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -103,69 +101,34 @@ class Click:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Clicks of one value, and the time of the latest."""
-
-    count: int = 0
-    latest: float = float("-inf")
-
-    def add(self, time: float) -> "Tally":
-        return Tally(self.count + 1, max(self.latest, time))
-
-
-@dataclass(frozen=True)
 class History:
-    """All that a user's fields need: clicks in order of time and item, and what they add up to.
+    """All that a user's fields need: clicks in order of time and item, each once.
 
     Late, repeated and reordered clicks lead to the same history.
     """
 
     clicks: tuple[Click, ...] = ()
-    tallies: Mapping[str, Mapping[int, Tally]] = field(default_factory=dict)
 
 
-def add(history: History, click: Click) -> History:
-    """The history after one click; a click with the time and item of an earlier one changes nothing."""
-    clicks = list(history.clicks)
-    insort(clicks, click)
-    place = clicks.index(click)
-    if place + 1 < len(clicks) and clicks[place + 1] == click:
-        return history
-    tallies = {source: dict(values) for source, values in history.tallies.items()}
-    for source, ids in click.values.items():
-        for value in ids:
-            known = tallies.setdefault(source, {})
-            known[value] = known.get(value, Tally()).add(click.time)
-    return History(tuple(clicks), tallies)
+def replay(clicks: Iterable[Click]) -> History:
+    """The history after all clicks, in whatever order they come."""
+    return History(tuple(sorted(dict.fromkeys(clicks))))
 
 
 def read(history: History, rule: Field) -> list[tuple[int, float]]:
     """The field of one user now: (id, weight), the first value first, at most `limit`."""
-    if rule.last is None:
-        tallies = history.tallies.get(rule.source, {})
-        weights = {value: float(tally.count) for value, tally in tallies.items()}
-    else:
-        tallies, weights = _of_latest(history.clicks[-rule.last :], rule)
-    frequent = rule.order == "frequent"
-
-    def rank(value: int) -> tuple[float, float, int]:
-        tally = tallies[value]
-        return (-tally.count, -tally.latest, value) if frequent else (-tally.latest, -tally.count, value)
-
-    return [(value, weights[value]) for value in sorted(tallies, key=rank)[: rule.limit]]
-
-
-def _of_latest(clicks: tuple[Click, ...], rule: Field) -> tuple[dict[int, Tally], dict[int, float]]:
-    tallies: dict[int, Tally] = {}
+    counts: dict[int, int] = {}
+    latest: dict[int, float] = {}
     weights: dict[int, float] = {}
-    for age, click in enumerate(reversed(clicks)):
+    kept = history.clicks if rule.last is None else history.clicks[-rule.last :]
+    for age, click in enumerate(reversed(kept)):
         worth = 1.0 if rule.half_life is None else 0.5 ** (age / rule.half_life)
         for value in click.values.get(rule.source, ()):
-            tallies[value] = tallies.get(value, Tally()).add(click.time)
+            counts[value] = counts.get(value, 0) + 1
+            latest.setdefault(value, click.time)
             weights[value] = weights.get(value, 0.0) + worth
-    return tallies, weights
-
-
-def replay(clicks: list[Click]) -> History:
-    """The history after all clicks, in whatever order they come."""
-    return reduce(add, clicks, History())
+    if rule.order == "frequent":
+        ranked = sorted((float(-count), -latest[value], value) for value, count in counts.items())
+    else:
+        ranked = sorted((-time, float(-counts[value]), value) for value, time in latest.items())
+    return [(value, weights[value]) for _, _, value in ranked[: rule.limit]]

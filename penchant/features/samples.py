@@ -40,7 +40,7 @@ class ShardBuilder:
         self.user_fields = [source for source in plan.sources if source in log.users().columns[1:]]
         self.vocabularies = vocabularies
         self.ids = {
-            source: _ids_of(items, source, vocabularies[source])
+            source: ids_of(items, source, vocabularies[source])
             for source in plan.sources
             if source not in self.user_fields
         }
@@ -138,7 +138,7 @@ def _negatives(labels: LabelsConfig, *, logged: bool) -> str:
     return words.get(labels.negatives, "sampled by popularity")
 
 
-def _ids_of(items: pl.DataFrame, source: str, vocabulary: Vocabulary) -> Ragged:
+def ids_of(items: pl.DataFrame, source: str, vocabulary: Vocabulary) -> Ragged:
     """The ids that each item brings to one vocabulary."""
     if source == ITEM:
         return Ragged(np.arange(len(items) + 1), vocabulary.ids(items[ITEM]))

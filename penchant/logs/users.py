@@ -8,8 +8,17 @@ import polars as pl
 
 def user_hash(users: pl.Series) -> pl.Series:
     """64 well-mixed bits for each user id (text); the same on every machine."""
-    digests = b"".join(blake2b(user.encode(), digest_size=8).digest() for user in users)
+    digests = b"".join(_digest(user) for user in users)
     return pl.Series("hash", np.frombuffer(digests, dtype="<u8"))
+
+
+def hash_of(user: str) -> int:
+    """The same of one user."""
+    return int.from_bytes(_digest(user), "little")
+
+
+def _digest(user: str) -> bytes:
+    return blake2b(user.encode(), digest_size=8).digest()
 
 
 def bucket_of(users: pl.Series, buckets: int) -> pl.Series:

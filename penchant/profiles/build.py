@@ -84,14 +84,14 @@ def _profiles(
         rows = slice(start, min(start + size, len(shard)))
         batch = batch_of(shard, list(model.sizes.fields), rows)
         user_BU, attention = model.read(batch)
-        ranked = _rank(model.preferences(user_BU), shard.history.part(rows), config)
+        ranked = rank(model.preferences(user_BU), shard.history.part(rows), config)
         columns = [column for kind, chosen in ranked.items() for column in _lists(kind, chosen, names[tags])]
         columns += _evidence(attention, batch, names, config.evidence)
         blocks.append(pl.DataFrame([users[rows].alias(USER), *columns]))
     return pl.concat(blocks) if blocks else pl.DataFrame(schema={USER: pl.String})
 
 
-def _rank(scores_BV: Tensor, history: Ragged, config: ProfilesConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def rank(scores_BV: Tensor, history: Ragged, config: ProfilesConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """ids [B, k] and preferences, best first; -inf behind the last."""
     owner = torch.from_numpy(np.repeat(np.arange(len(history)), history.lengths))
     clicked = torch.from_numpy(history.values).long()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError
-from penchant.features.fields import AGE, SAMPLE, Click, Field, History, add, columns, pack, read, replay
+from penchant.features.fields import AGE, SAMPLE, Click, Field, columns, pack, read, replay
 from penchant.schema import UNKNOWN, VALUE
 
 # Five clicks, oldest first, with the tags 2, 3 and 4 that each brings.
@@ -99,19 +99,12 @@ def test_a_field_may_draw_from_another_vocabulary() -> None:
 def test_a_repeated_click_changes_nothing() -> None:
     history = replay(CLICKS)
     for click in CLICKS:
-        assert add(history, click) == history
+        assert replay([*CLICKS, click]) == history
 
 
 def test_a_late_click_counts_as_if_it_had_been_in_time() -> None:
     late = replay([*CLICKS[:2], *CLICKS[3:], CLICKS[2]])
     assert late == replay(CLICKS)
-
-
-def test_adding_leaves_the_earlier_history_as_it_was() -> None:
-    before = replay(CLICKS[:2])
-    known = {source: dict(tallies) for source, tallies in before.tallies.items()}
-    add(before, CLICKS[2])
-    assert before == History(tuple(CLICKS[:2]), known)
 
 
 ITEMS = st.integers(0, 5)

@@ -1,0 +1,121 @@
+"""What is known of users now: clicks of the snapshot and those that came in since, and their universal vectors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import torch
+
+from penchant.features.live import known
+from penchant.serving.model import Served
+from penchant.serving.snapshot import Snapshot
+from penchant.serving.told import Told, digest_of
+from penchant.store.base import Event, Store
+
+MOST_KEPT = 200_000
+"""Vectors of users with live events that a process keeps."""
+
+AT_ONCE = 1_024
+"""Users read by the model at a time."""
+
+Clicks = list[tuple[float, str]]
+"""Time and item."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Some users as they are now. clicks: of each; live_B: who has events since the snapshot; row_B: of the snapshot,
+    -1 for those who are not in it."""
+
+    users: Sequence[str]
+    clicks: list[Clicks]
+    live_B: np.ndarray
+    row_B: np.ndarray
+
+
+class Users:
+    """Users as one model sees them."""
+
+    def __init__(self, store: Store, told: Told, served: Served) -> None:
+        self.store, self.told, self.served = store, told, served
+        self._kept: dict[str, tuple[Clicks, np.ndarray, bool]] = {}
+        self._lock = Lock()
+        self.put_items(told.items)
+
+    def put_items(self, items: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """Take over what was said of items, by their fields."""
+        for item, fields in items.items():
+            for model in (self.served.tags, self.served.alike):
+                if model is not None:
+                    model.features.items.put(item, fields)
+        if items:
+            with self._lock:
+                self._kept.clear()
+
+    def now(self, users: Sequence[str]) -> People:
+        """All acknowledged clicks of some users."""
+        histories = self.store.histories(users)
+        row_B = np.array([self.row(user) for user in users], np.int64)
+        clicks = [_merged(self.served.snapshot, int(row), events) for row, events in zip(row_B, histories, strict=True)]
+        return People(users, clicks, np.array([bool(events) for events in histories], bool), row_B)
+
+    def row(self, user: str) -> int:
+        """Of the snapshot; -1 for a user who is not in it, or was forgotten since it was written."""
+        row = self.served.snapshot.row(user)
+        if row >= 0 and self.told.forgotten and self._was_forgotten(user):
+            return -1
+        return row
+
+    def vectors(self, users: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """vectors_BX and known_B, fresh to the last acknowledged event; the prior for those who are not known."""
+        return self.vectors_of(self.now(users))
+
+    def vectors_of(self, people: People) -> tuple[np.ndarray, np.ndarray]:
+        """See `vectors`. Those without live events come from the snapshot, the others are worked out where new."""
+        snapshot = self.served.snapshot
+        vectors_BX = np.tile(snapshot.prior, (len(people.users), 1))
+        known_B = np.zeros(len(people.users), bool)
+        old = np.flatnonzero(~people.live_B & (people.row_B >= 0))
+        if len(old):
+            known_B[old] = snapshot.known(people.row_B[old])
+            kept = old[known_B[old]]
+            vectors_BX[kept] = snapshot.vectors(people.row_B[kept])
+        missing = []
+        for place in np.flatnonzero(people.live_B).tolist():
+            found = self._kept.get(people.users[place])
+            if found is None or found[0] != people.clicks[place]:
+                missing.append(place)
+            else:
+                vectors_BX[place], known_B[place] = found[1], found[2]
+        for start in range(0, len(missing), AT_ONCE):
+            part = missing[start : start + AT_ONCE]
+            vectors_BX[part], known_B[part] = self._work_out(people, part)
+        return vectors_BX, known_B
+
+    @torch.inference_mode()
+    def _work_out(self, people: People, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        alike = self.served.alike
+        assert alike is not None
+        users, clicks = [people.users[place] for place in places], [people.clicks[place] for place in places]
+        batch = alike.features.batch(users, clicks)
+        known_B = known(batch, alike.users.sizes.numbers)
+        vectors_BX = alike.users.users(batch).numpy()
+        vectors_BX[~known_B] = self.served.snapshot.prior
+        with self._lock:
+            for user, one, vector_X, is_known in zip(users, clicks, vectors_BX, known_B.tolist(), strict=True):
+                self._kept[user] = (one, vector_X, is_known)
+            while len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return vectors_BX, known_B
+
+    def _was_forgotten(self, user: str) -> bool:
+        at = self.told.forgotten.get(digest_of(user))
+        return at is not None and at >= self.served.snapshot.manifest["made"]
+
+
+def _merged(snapshot: Snapshot, row: int, events: list[Event]) -> Clicks:
+    """Clicks of the snapshot and live ones, in order of time and item, each once."""
+    old = snapshot.clicks(row) if row >= 0 else []
+    new = [(event.time, event.item) for event in events if event.clicked]
+    return sorted({*old, *new}) if new else old
