@@ -79,11 +79,11 @@ class Snapshot:
         """A folder that `write_snapshot` wrote."""
         self.manifest: dict[str, Any] = read_json(folder / "manifest.json")
         self.parts = [Part.open(path) for path in sorted(folder.glob("*.safetensors"))]
-        self.starts = offsets_of(np.arrays[[len(part] for part in self.parts], np.int64))
+        self.starts = offsets_of(np.array([len(part) for part in self.parts], np.int64))
         items = pl.read_parquet(folder / "items.parquet")
         self.items: list[str] = items[ITEM].to_list()
         self.recent = items[RECENT].to_numpy()
-        self.prior = np.arrays[self.manifest["prior"], np.float32]
+        self.prior = np.array(self.manifest["prior"], np.float32)
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -211,7 +211,7 @@ def _part(events: pl.DataFrame, entries: pl.DataFrame, crowd: _Crowd) -> dict[st
     known, vectors = crowd.of(hashed[USER])
     return {
         HASH: hashed[HASH].to_numpy().view(np.int64),
-        "users.offsets": offsets_of(np.arrays[[len(text] for text in texts], np.int64)),
+        "users.offsets": offsets_of(np.array([len(text) for text in texts], np.int64)),
         "users.bytes": np.frombuffer(b"".join(texts), np.uint8),
         "known": known,
         "vectors": vectors,
