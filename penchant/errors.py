@@ -51,3 +51,15 @@ class ReportError(PenchantError):
 
 class StoreError(PenchantError):
     """The live store cannot do what was asked: it is down, full, locked, of another version, or would lose data."""
+
+
+class BusyError(PenchantError):
+    """More events are waiting than consumers can work off; try again after `after_s` seconds."""
+
+    def __init__(self, message: str, *, after_s: float) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class AccessError(PenchantError):
+    """A key that is missing, unknown, of another scope, or used too often."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from penchant.logs.users import user_hash
 from penchant.lookalike.clusters import Clusters, cluster, grouped, kmeans
 from penchant.lookalike.score import Packed, contributions, pack, score
 from penchant.models.base import Candidate, Crowd, Likeness, LookAlike
@@ -36,6 +37,12 @@ def placed(model: Ralm, averaged_NX: np.ndarray) -> np.ndarray:
     return _through(model.placed, averaged_NX)
 
 
+def transformed(model: Ralm, vectors_NX: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """user_NG as scores see them, and norm_N, their lengths."""
+    user_NG = _through(model.transform, vectors_NX)
+    return user_NG, np.linalg.norm(user_NG, axis=1)
+
+
 @torch.inference_mode()
 def packed(model: Ralm, clusters: Clusters) -> Packed:
     """What scoring needs of the seeds of a candidate; there must be one."""
@@ -51,8 +58,8 @@ def packed(model: Ralm, clusters: Clusters) -> Packed:
 class SeedLikeness(Likeness):
     """One candidate's seeds against one crowd.
 
-    packed: None without seeds; user_NG, norm_N: transformed users and their lengths; seed_S: rows of the seeds,
-    ascending; cluster_S: the cluster of each.
+    packed: None without seeds; user_NG, norm_N: transformed users and their lengths; seed_S: rows of the seeds;
+    cluster_S: the cluster of each.
     """
 
     packed: Packed | None
@@ -73,19 +80,19 @@ class SeedLikeness(Likeness):
 
 
 class SeedClusters(LookAlike):
-    """RALM, or with `pool = "average"` RALM-average, as trained. seed: of k-means."""
+    """RALM, or with `pool = "average"` RALM-average, as trained. seed: of k-means, which reads seeds in the order of
+    their users' hashes: it begins alike for the same users, however a crowd is ordered."""
 
     def __init__(self, model: Ralm, *, seed: int) -> None:
         self.model, self.seed = model.eval(), seed
-        self._seen: tuple[Crowd, np.ndarray, np.ndarray] | None = None
+        self._seen: tuple[Crowd, np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def liken(self, candidate: Candidate, crowd: Crowd) -> SeedLikeness:
         """The crowd asked about last is kept transformed; a crowd is the same one where it is the same object."""
         if self._seen is None or self._seen[0] is not crowd:
-            user_NG = _through(self.model.transform, crowd.vectors_NX)
-            self._seen = crowd, user_NG, np.linalg.norm(user_NG, axis=1)
-        _, user_NG, norm_N = self._seen
-        seed_S = np.sort(candidate.seeds_S)
+            self._seen = crowd, *transformed(self.model, crowd.vectors_NX), user_hash(crowd.users).to_numpy()
+        _, user_NG, norm_N, hash_N = self._seen
+        seed_S = candidate.seeds_S[np.argsort(hash_N[candidate.seeds_S], kind="stable")]
         averaged_SX = averaged(self.model, crowd.vectors_NX[seed_S])
         most = self.model.config.clusters
         cluster_S = kmeans(user_NG[seed_S], most, self.seed)

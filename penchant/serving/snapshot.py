@@ -99,9 +99,20 @@ class Snapshot:
         row = self.parts[bucket].row(user, hashed)
         return row if row < 0 else int(self.starts[bucket]) + row
 
+    def row_of_hash(self, hashed: int) -> int:
+        """Of a user who is known by his hash alone; -1 where there is none."""
+        bucket = hashed % len(self.parts)
+        row = int(np.searchsorted(self.parts[bucket].hashes, np.uint64(hashed)))
+        there = row < len(self.parts[bucket]) and int(self.parts[bucket].hashes[row]) == hashed
+        return int(self.starts[bucket]) + row if there else -1
+
     def user(self, row: int) -> str:
         part, within = self._place(row)
         return part.user(within)
+
+    def hashes(self, rows: np.ndarray) -> np.ndarray:
+        """uint64."""
+        return self._gather(HASH, rows).view(np.uint64)
 
     def clicks(self, row: int) -> list[tuple[float, str]]:
         """Time and item of a user's clicks, in order."""
@@ -116,6 +127,14 @@ class Snapshot:
         rows, times = self._met(item)
         return rows[times > -np.inf], times[times > -np.inf]
 
+    def is_seed(self, item: str, row: int) -> bool:
+        """Whether a user clicked an item."""
+        return self._met_at(item, row) > -np.inf
+
+    def has_met(self, item: str, row: int) -> bool:
+        """Whether a user has an event with an item."""
+        return not np.isnan(self._met_at(item, row))
+
     def shown(self, item: str) -> np.ndarray:
         """Rows of those who have an event with an item."""
         return self._met(item)[0]
@@ -127,6 +146,13 @@ class Snapshot:
     def known(self, rows: np.ndarray) -> np.ndarray:
         """known_B: of whom any value is known."""
         return self._gather("known", rows)
+
+    def _met_at(self, item: str, row: int) -> float:
+        """When a user clicked an item last: -inf if he never did, NaN if he has no event with it."""
+        part, within = self._place(row)
+        rows, times = part.met(self._entry.get(item, -1))
+        place = int(np.searchsorted(rows, within))
+        return float(times[place]) if place < len(rows) and int(rows[place]) == within else float("nan")
 
     def _gather(self, name: str, rows: np.ndarray) -> np.ndarray:
         arrays = [part.arrays[name] for part in self.parts]

@@ -25,12 +25,12 @@ Clicks = list[tuple[float, str]]
 
 @dataclass(frozen=True)
 class People:
-    """Some users as they are now. clicks: of each; live_B: who has events since the snapshot; row_B: of the snapshot,
-    -1 for those who are not in it."""
+    """Some users as they are now. clicks: of each; events: how many each has since the snapshot; row_B: of the
+    snapshot, -1 for those who are not in it."""
 
     users: Sequence[str]
     clicks: list[Clicks]
-    live_B: np.ndarray
+    events: list[int]
     row_B: np.ndarray
 
 
@@ -58,7 +58,7 @@ class Users:
         histories = self.store.histories(users)
         row_B = np.array([self.row(user) for user in users], np.int64)
         clicks = [_merged(self.served.snapshot, int(row), events) for row, events in zip(row_B, histories, strict=True)]
-        return People(users, clicks, np.array([bool(events) for events in histories], bool), row_B)
+        return People(users, clicks, [len(events) for events in histories], row_B)
 
     def row(self, user: str) -> int:
         """Of the snapshot; -1 for a user who is not in it, or was forgotten since it was written."""
@@ -66,6 +66,13 @@ class Users:
         if row >= 0 and self.told.forgotten and self._was_forgotten(user):
             return -1
         return row
+
+    def forgotten_rows(self) -> np.ndarray:
+        """Rows of the snapshot of users who were forgotten since it was written."""
+        made = self.served.snapshot.manifest["made"]
+        forgotten = [digest for digest, at in list(self.told.forgotten.items()) if at >= made]
+        rows = np.array([self.served.snapshot.row_of_hash(int(digest, 16)) for digest in forgotten], np.int64)
+        return rows[rows >= 0]
 
     def vectors(self, users: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """vectors_BX and known_B, fresh to the last acknowledged event; the prior for those who are not known."""
@@ -76,13 +83,14 @@ class Users:
         snapshot = self.served.snapshot
         vectors_BX = np.tile(snapshot.prior, (len(people.users), 1))
         known_B = np.zeros(len(people.users), bool)
-        old = np.flatnonzero(~people.live_B & (people.row_B >= 0))
+        live_B = np.array(people.events, np.int64) > 0
+        old = np.flatnonzero(~live_B & (people.row_B >= 0))
         if len(old):
             known_B[old] = snapshot.known(people.row_B[old])
             kept = old[known_B[old]]
             vectors_BX[kept] = snapshot.vectors(people.row_B[kept])
         missing = []
-        for place in np.flatnonzero(people.live_B).tolist():
+        for place in np.flatnonzero(live_B).tolist():
             found = self._kept.get(people.users[place])
             if found is None or found[0] != people.clicks[place]:
                 missing.append(place)
@@ -91,6 +99,36 @@ class Users:
         for start in range(0, len(missing), AT_ONCE):
             part = missing[start : start + AT_ONCE]
             vectors_BX[part], known_B[part] = self._work_out(people, part)
+        return vectors_BX, known_B
+
+    def kept_vectors(self, users: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """vectors_BX and known_B as the store keeps them, up to what consumers have seen; those that it has not are
+        worked out, and kept."""
+        vectors_BX, known_B = (
+            np.zeros((len(users), len(self.served.snapshot.prior)), np.float32),
+            np.zeros(len(users), bool),
+        )
+        missing = []
+        for start in range(0, len(users), AT_ONCE):
+            part = users[start : start + AT_ONCE]
+            for place, content in enumerate(self.store.vectors(self.served.name, part), start):
+                if content is None:
+                    missing.append(place)
+                elif content:
+                    vectors_BX[place], known_B[place] = np.frombuffer(content, np.float32), True
+        if missing:
+            vectors_BX[missing], known_B[missing] = self.keep([users[place] for place in missing])
+        return vectors_BX, known_B
+
+    def keep(self, users: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Work out vectors_BX and known_B now, and put them into the store."""
+        people = self.now(users)
+        vectors_BX, known_B = self.vectors_of(people)
+        contents = {
+            user: (events, vector_X.tobytes() if is_known else b"")
+            for user, events, vector_X, is_known in zip(users, people.events, vectors_BX, known_B.tolist(), strict=True)
+        }
+        self.store.put_vectors(self.served.name, contents)
         return vectors_BX, known_B
 
     @torch.inference_mode()

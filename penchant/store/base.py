@@ -16,6 +16,12 @@ MOST_EVENTS = 10_000
 MOST_JOINED = 1_000_000
 """Of new seeds of open candidates, the latest so many can be followed; who is further behind reads all seeds again."""
 
+MOST_SEEDS = 3_000_000
+"""Of one item's seeds, the latest so many are kept."""
+
+MOST_ASIDE = 10_000
+"""Of what was set aside as poison, the latest so much is kept."""
+
 LEASE_S = 30.0
 """After so long without a sign of life, what a process had taken is free again."""
 
@@ -44,11 +50,12 @@ def natural_id(item: str, time: float, *, clicked: bool) -> str:
 @dataclass(frozen=True)
 class Entry:
     """Events that were acknowledged together, as the log holds them. number: of the entry, as the store counts them;
-    problem: why the entry cannot be read, and then it has no events."""
+    problem: why the entry cannot be read, and then it has no events; content: what it holds instead, as text."""
 
     number: str
     events: tuple[Event, ...]
     problem: str | None = None
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class Joined:
 @dataclass(frozen=True)
 class Seeds:
     """The latest distinct users who clicked an item, the latest click last (the lower id first where two clicked at the
-    same time); time_S: of each one's latest click, UTC seconds."""
+    same time, and the higher id kept where only one of them is); time_S: of each one's latest click, UTC seconds."""
 
     users: list[str]
     time_S: np.ndarray
@@ -118,6 +125,16 @@ class Erased:
     items: int
 
 
+def lease_runs(seen: float, now: float) -> bool:
+    """Whether a sign of life, by a clock that only goes forward, still counts; one after now is from before a restart
+    of the machine, when that clock began again.
+
+    >>> lease_runs(100.0, 100.0 + LEASE_S / 2), lease_runs(100.0, 100.0 + LEASE_S), lease_runs(100.0, 7.0)
+    (True, False, False)
+    """
+    return now - LEASE_S < seen <= now
+
+
 class Store(ABC):
     """Live state, shared by all processes that open the same store; safe to be called from several threads.
 
@@ -140,7 +157,7 @@ class Store(ABC):
 
     @abstractmethod
     def users(self) -> Iterable[str]:
-        """Everybody who has a history, in no order."""
+        """Everybody who has a history, in no order; who comes or goes meanwhile may be named twice, or not at all."""
 
     # The log and its consumers
 
@@ -157,8 +174,10 @@ class Store(ABC):
     def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
         """In one step: the events of the entries count for their items, the entries leave the log, poison is kept.
 
-        That an entry is settled twice, also by two consumers, changes nothing. An event counts as a seed where it was
-        clicked, and as shown in any case; a user who is a new seed of an open candidate is appended to `joined`.
+        An entry that is no longer in the log changes nothing: it was settled before, perhaps by another consumer, or
+        one of its users was forgotten, and what is left of it is in the log under another number. Poison is kept unless
+        all entries given are such. An event counts as a seed where it was clicked, and as shown in any case; a user who
+        is a new seed of an open candidate is appended to `joined`.
         """
 
     @abstractmethod

@@ -1,0 +1,56 @@
+"""From the log to what is derived of it: vectors of those who acted, and who is a seed of what."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import isfinite
+
+from penchant.serving.users import Users
+from penchant.store.base import Entry, Event, Poison, Store
+
+MOST_TEXT = 1_000
+"""Characters of an id."""
+
+
+def consume(store: Store, models: Sequence[Users], consumer: str, most: int, clock: Callable[[], float]) -> int:
+    """Work off about `most` events of the log: how many it were, 0 where nothing waits.
+
+    Vectors are kept before the events count, so that whoever follows new seeds finds them. What is done twice, after a
+    crash or by two consumers, changes nothing. Events that make no sense are set aside.
+    """
+    entries = store.take(consumer, most)
+    sound = [
+        replace(entry, events=tuple(event for event in entry.events if not problem_of(event))) for entry in entries
+    ]
+    people = list(dict.fromkeys(event.user for entry in sound for event in entry.events))
+    if people:
+        for users in models:
+            users.keep(people)
+    if entries:
+        store.settle(sound, list(_poison(entries, clock())))
+    return sum(len(entry.events) for entry in entries)
+
+
+def problem_of(event: Event) -> str | None:
+    """Why an event makes no sense; None where it does.
+
+    >>> problem_of(Event("anna", "42", float("nan"), True, "x"))
+    'time is nan; it has to be UTC seconds since 1970'
+    """
+    for name, text in (("user", event.user), ("item", event.item), ("id", event.id)):
+        if not isinstance(text, str) or not 1 <= len(text) <= MOST_TEXT:
+            return f"{name} has to be a text of 1 to {MOST_TEXT:,} characters"
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            return f"{name} is no valid Unicode: it holds half of a surrogate pair"
+    if not isinstance(event.time, float) or not isfinite(event.time) or event.time < 0:
+        return f"time is {event.time!r}; it has to be UTC seconds since 1970"
+    return None
+
+
+def _poison(entries: Sequence[Entry], now: float) -> Iterator[Poison]:
+    for entry in entries:
+        if entry.problem is not None:
+            yield Poison(entry.content, entry.problem, now)
+        for event in entry.events:
+            problem = problem_of(event)
+            if problem is not None:
+                yield Poison(repr(tuple(event)), problem, now)

@@ -1,0 +1,226 @@
+"""Everything that can be asked of a running Penchant, without HTTP: events in, profiles, scores and audiences out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from penchant.errors import AudienceError, BusyError, UnknownItemError
+from penchant.lookalike.clusters import Drift
+from penchant.profiles.explain import Explanation
+from penchant.serving.audience import LiveAudience, audience
+from penchant.serving.combine import Combiner
+from penchant.serving.consumer import problem_of
+from penchant.serving.model import Served
+from penchant.serving.profiles import LiveProfile
+from penchant.serving.recall import Reason, Recalled, by_tags, merge
+from penchant.serving.told import Told, digest_of
+from penchant.serving.view import Scored, View
+from penchant.store.base import Backlog, Erased, Event, Store
+
+MOST_BACKLOG = 500_000
+"""Events that may wait for consumers; more are refused until there is room."""
+
+AHEAD_S = 3_600.0
+"""An event may be so far ahead of the clock here."""
+
+RETRY_S = 1.0
+MOST_COMMITTED = 64
+"""Calls that are made durable by one commit."""
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of some events: accepted for the first time, repeated, or refused: by their place, and why."""
+
+    accepted: int
+    repeated: int
+    refused: dict[int, str]
+
+
+@dataclass(frozen=True)
+class CandidateState:
+    """A candidate. opened: when; seeds: how many, None before they were counted; sizes: members of each cluster; drift:
+    since all seeds were clustered, at `clustered`; fresh: when the latest seed clicked or joined. Times are UTC
+    seconds, None where there is none."""
+
+    item: str
+    name: str
+    opened: float
+    seeds: int | None
+    sizes: list[int]
+    drift: Drift | None
+    clustered: float | None
+    fresh: float | None
+
+
+@dataclass(frozen=True)
+class Health:
+    """problems: why this process cannot answer, empty where it can; model: its version; candidates, scored: open ones,
+    and those among them that have clusters."""
+
+    problems: list[str]
+    model: str
+    backlog: Backlog
+    candidates: int
+    scored: int
+
+
+class Service:
+    """Answers for one store and the model of one run. `refresh` has to be called again and again, by one thread."""
+
+    def __init__(self, store: Store, served: Served, clock: Callable[[], float]) -> None:
+        self.store, self.clock = store, clock
+        self.told = Told(store)
+        self.view = View(store, self.told, served)
+        self.next: View | None = None
+        self._candidates: dict[str, float] = {}
+        self._backlog = Backlog(0, None, 0)
+        self._commits = Combiner(self._commit, MOST_COMMITTED)
+        self._auditing = Lock()
+        self.refresh()
+
+    # Events
+
+    def append(self, events: Sequence[Event]) -> Appended:
+        """Make events durable, but for those that make no sense. BusyError where too many wait for consumers."""
+        if self._backlog.events > MOST_BACKLOG:
+            raise BusyError(
+                f"{self._backlog.events:,} events wait for consumers, more than {MOST_BACKLOG:,}; send these later",
+                after_s=RETRY_S,
+            )
+        now = self.clock()
+        refused = {place: why for place, event in enumerate(events) if (why := self._problem(event, now))}
+        sound = [event for place, event in enumerate(events) if place not in refused]
+        new = self._commits.ask(sound) if sound else []
+        return Appended(sum(new), len(new) - sum(new), refused)
+
+    def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
+        """Say what new items are about, by the fields of the items' table."""
+        self.store.put_items(items)
+        self.refresh()
+
+    # Users
+
+    def profile(self, user: str) -> LiveProfile:
+        """Fresh to the last acknowledged event."""
+        return self.view.profile(user)
+
+    def explain(self, user: str, tag: str | None) -> Explanation:
+        """Why a user has a preference for a tag, his best one if none is given. UnknownTagError."""
+        return self.view.explain(user, tag)
+
+    def recall(self, user: str, most: int) -> list[Recalled]:
+        """Items that the user has not clicked yet, by his tags and by likeness, as far as the run has trained them."""
+        view, lists = self.view, []
+        clicked = {item for _, item in view.users.now([user]).clicks[0]}
+        if view.served.tags:
+            profile = view.profile(user)
+            lists.append(by_tags([*profile.clicked, *profile.unseen], view.index, clicked, most))
+        if view.served.alike:
+            (scored,) = view.score([user], None)
+            best = [pair for pair in scored.best(most + len(clicked)) if pair[0] not in clicked]
+            lists.append([Recalled(item, [Reason("look-alike", score)]) for item, score in best])
+        return merge(lists, most)
+
+    def forget(self, user: str) -> Erased:
+        """Remove a user from the store; clusters lose him when all seeds are clustered next."""
+        erased = self.store.forget(user, digest_of(user), self.clock())
+        self.refresh()
+        return erased
+
+    # Candidates
+
+    def open(self, items: Sequence[str]) -> None:
+        """Open items to audience extension; those that are open stay as they are."""
+        self.store.open(items, self.clock())
+        self._candidates = self.store.candidates()
+
+    def close(self, items: Sequence[str]) -> None:
+        """Close candidates. UnknownItemError where one is not open."""
+        for item in items:
+            self._opened(item)
+        self.store.close_candidates(items)
+        self.refresh()
+
+    def candidates(self) -> list[CandidateState]:
+        """All that are open, by item."""
+        return [self.candidate(item) for item in sorted(self._candidates)]
+
+    def candidate(self, item: str) -> CandidateState:
+        """UnknownItemError where it is not open."""
+        opened, live = self._opened(item), self.view.live.get(item)
+        name = self.view.served.item_names.get(item, item)
+        if live is None:
+            return CandidateState(item, name, opened, None, [], None, None, None)
+        sizes = live.clusters.size_J.tolist() if live.clusters else []
+        fresh = live.fresh if live.fresh > 0 else None
+        return CandidateState(item, name, opened, live.seeds, sizes, live.drift, live.made, fresh)
+
+    def score(self, users: Sequence[str], items: Sequence[str] | None) -> list[Scored]:
+        """Scores of some users for some open candidates, or for all; those without known seeds are left out."""
+        for item in items or ():
+            self._opened(item)
+        return self.view.score(users, items)
+
+    def audience(self, item: str, size: int) -> LiveAudience:
+        """Who is most like the seeds of a candidate; one audience at a time. UnknownItemError, AudienceError."""
+        self._opened(item)
+        view = self.view
+        live = view.live.get(item)
+        if live is None or live.clusters is None:
+            why = (
+                "its seeds are not clustered yet; ask again in a few seconds"
+                if live is None
+                else "it has no known seed"
+            )
+            raise AudienceError(f"nobody can be alike to {item!r}: {why}")
+        with self._auditing:
+            return audience(self.store, view.users, item, live.clusters, size)
+
+    # The process
+
+    def refresh(self) -> None:
+        """Take over what other processes have published; and a new model once it knows as many candidates as the old."""
+        items = self.told.refresh()
+        self._candidates = self.store.candidates()
+        self._backlog = self.store.backlog()
+        for view in (self.view, self.next):
+            if view is not None:
+                view.put_items(items)
+                view.follow(self._candidates)
+        if self.next is not None and self.view.live.keys() <= self.next.live.keys():
+            self.view, self.next = self.next, None
+
+    def load(self, served: Served) -> None:
+        """Prepare to answer by another model; see `refresh` for when it takes over."""
+        self.next = View(self.store, self.told, served)
+
+    def health(self) -> Health:
+        """Whether this process can answer, and how far behind consumers are. It asks the store."""
+        self.store.ping()
+        scored = sum(one.clusters is not None for one in self.view.live.values())
+        problems = []
+        if self._backlog.events > MOST_BACKLOG:
+            problems.append(f"{self._backlog.events:,} events wait for consumers")
+        waiting = len(self._candidates.keys() - self.view.live.keys())
+        if waiting and self.view.served.alike:
+            problems.append(f"{waiting:,} of {len(self._candidates):,} candidates have no clusters yet")
+        return Health(problems, self.view.served.name, self._backlog, len(self._candidates), scored)
+
+    def _problem(self, event: Event, now: float) -> str | None:
+        if (problem := problem_of(event)) is not None:
+            return problem
+        if event.time > now + AHEAD_S:
+            return f"time is {event.time!r}, more than an hour ahead of {now!r}, which is now"
+        return None
+
+    def _commit(self, batches: list[list[Event]]) -> list[list[bool]]:
+        """Several calls in one commit."""
+        new = iter(self.store.append([event for batch in batches for event in batch], self.clock()))
+        return [[next(new) for _ in batch] for batch in batches]
+
+    def _opened(self, item: str) -> float:
+        opened = self._candidates.get(item)
+        if opened is None:
+            raise UnknownItemError(f"item {item!r} is not open to audience extension; open it first")
+        return opened

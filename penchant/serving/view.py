@@ -1,0 +1,128 @@
+"""One model as a process answers with it: users' vectors and profiles, and all candidates ready to be scored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from penchant.errors import MissingStepError
+from penchant.profiles.explain import Explanation
+from penchant.serving.clusters import LiveClusters, from_bytes
+from penchant.serving.combine import Combiner
+from penchant.serving.model import Served
+from penchant.serving.profiles import LiveProfile, LiveProfiles
+from penchant.serving.recall import TagIndex
+from penchant.serving.scorer import Scorer
+from penchant.serving.told import Told
+from penchant.serving.users import Users
+from penchant.store.base import Store
+
+MOST_MERGED = 16
+"""Users that are answered by one pass."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One user's scores. cold: nothing is known of him, so he is scored as users are on average; items, score_C: of all
+    that were asked for and have clusters."""
+
+    user: str
+    cold: bool
+    items: Sequence[str]
+    score_C: np.ndarray
+
+    def best(self, most: int) -> list[tuple[str, float]]:
+        """Items and scores, the highest first."""
+        chosen_C = np.arange(len(self.items))
+        if most < len(self.items):
+            chosen_C = np.argpartition(-self.score_C, most)[:most]
+        order = sorted((-float(self.score_C[place]), self.items[place]) for place in chosen_C)
+        return [(item, -score) for score, item in order]
+
+
+class View:
+    """What one model knows and answers; `follow` keeps it up to date."""
+
+    def __init__(self, store: Store, told: Told, served: Served) -> None:
+        self.store, self.served = store, served
+        self.users = Users(store, told, served)
+        recent = dict(zip(served.snapshot.items, served.snapshot.recent.tolist(), strict=True))
+        self.index = TagIndex(served.item_tags, recent)
+        self.live: dict[str, LiveClusters] = {}
+        self._number = 0
+        self._scorer = Scorer(served.alike.ralm) if served.alike else None
+        self._vectors = Combiner(self._vectors_of, MOST_MERGED)
+        self._scores = Combiner(self._scores_of, MOST_MERGED)
+        self._profiler = LiveProfiles(served.tags) if served.tags else None
+        self._profiles = Combiner(self._profiles_of, MOST_MERGED)
+        self.put_items(told.items)
+
+    def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
+        """Take over what was said of items."""
+        self.users.put_items(items)
+        for item, fields in items.items():
+            if self.served.tags and self.served.tags.label in fields:
+                self.index.put(item, fields[self.served.tags.label])
+
+    def follow(self, open_now: Mapping[str, float]) -> None:
+        """Take over clusters that were published, and let go of candidates that were closed."""
+        if self._scorer is None:
+            return
+        self._number, contents = self.store.clusters(self.served.name, self._number)
+        live = {item: from_bytes(content) for item, content in contents.items() if item in open_now}
+        filled = {item: one.clusters for item, one in live.items() if one.clusters}
+        self._scorer.put({item: (one.centroids, one.size_J) for item, one in filled.items()})
+        gone = [item for item in [*self.live, *live] if item not in open_now or (item in live and item not in filled)]
+        self._scorer.remove(gone)
+        self.live = {item: one for item, one in {**self.live, **live}.items() if item in open_now}
+
+    def profile(self, user: str) -> LiveProfile:
+        """Fresh to the last acknowledged event; users asked about at the same time are worked out together."""
+        self._need_profiler()
+        return self._profiles.ask(user)
+
+    def explain(self, user: str, tag: str | None) -> Explanation:
+        """See `LiveProfiles.explain`."""
+        return self._need_profiler().explain(self.users.now([user]), tag)
+
+    def score(self, users: Sequence[str], items: Sequence[str] | None) -> list[Scored]:
+        """Scores of some candidates, all if not given; those that are not open or have no clusters are left out.
+
+        One user without a choice of items is scored together with those whom other threads ask about.
+        """
+        scorer = self._need_scorer()
+        if len(users) == 1:
+            ((vector_X, known),) = (self._vectors.ask(users[0]),)
+            vectors_BX, known_B = vector_X[None], np.array([known])
+        else:
+            vectors_BX, known_B = self.users.vectors(users)
+        if len(users) == 1 and items is None:
+            named, score_C = self._scores.ask(vectors_BX[0])
+            score_BC = score_C[None]
+        else:
+            named, score_BC = scorer.score(vectors_BX, items)
+        return [
+            Scored(user, not is_known, named, score_C)
+            for user, is_known, score_C in zip(users, known_B.tolist(), score_BC, strict=True)
+        ]
+
+    def _need_scorer(self) -> Scorer:
+        if self._scorer is None:
+            raise MissingStepError("this run has no look-alike; add [lookalike] to its run file and run it again")
+        return self._scorer
+
+    def _need_profiler(self) -> LiveProfiles:
+        if self._profiler is None:
+            raise MissingStepError("this run has no trained tag model; train one with `penchant train RUN`")
+        return self._profiler
+
+    def _vectors_of(self, users: list[str]) -> list[tuple[np.ndarray, bool]]:
+        vectors_BX, known_B = self.users.vectors(users)
+        return list(zip(vectors_BX, known_B.tolist(), strict=True))
+
+    def _scores_of(self, vectors: list[np.ndarray]) -> list[tuple[Sequence[str], np.ndarray]]:
+        items, score_BC = self._need_scorer().score(np.stack(vectors))
+        return [(items, score_C) for score_C in score_BC]
+
+    def _profiles_of(self, users: list[str]) -> list[LiveProfile]:
+        return self._need_profiler().of(self.users.now(users))

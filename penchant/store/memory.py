@@ -1,0 +1,288 @@
+"""A store in the memory of one process: for tests, and to try things out. It ends with the process."""
+
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from threading import RLock
+
+import numpy as np
+
+from penchant.store.base import (
+    MOST_ASIDE,
+    MOST_EVENTS,
+    MOST_JOINED,
+    MOST_SEEDS,
+    Backlog,
+    Entry,
+    Erased,
+    Event,
+    Join,
+    Joined,
+    Key,
+    Poison,
+    Seeds,
+    Store,
+    lease_runs,
+)
+from penchant.store.entries import speaks_of
+
+
+class MemoryStore(Store):
+    """Dicts under one lock. clock: seconds that only go forward."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, RLock()
+        self._histories: dict[str, dict[str, Event]] = {}
+        self._log: dict[int, tuple[float, tuple[Event, ...]]] = {}
+        self._appended = 0
+        self._taken: dict[int, str] = {}
+        self._seen: dict[str, float] = {}
+        self._aside, self._poison = 0, list[Poison]()
+        self._touches: dict[str, dict[str, float | None]] = defaultdict(dict)
+        self._joins, self._joined, self._joins_dropped = list[tuple[int, Join]](), 0, 0
+        self._items, self._item_changes = dict[str, tuple[int, dict[str, list[str]]]](), 0
+        self._open: dict[str, float] = {}
+        self._clusters: dict[str, dict[str, tuple[int, bytes]]] = defaultdict(dict)
+        self._cluster_changes = 0
+        self._cursors: dict[tuple[str, int], str] = {}
+        self._holders: dict[str, tuple[str, float]] = {}
+        self._keys: dict[str, Key] = {}
+        self._forgotten, self._forgotten_changes = dict[str, tuple[int, float]](), 0
+
+    # Events
+
+    def append(self, events: Sequence[Event], at: float) -> list[bool]:
+        with self._lock:
+            new = [self._remember(event) for event in events]
+            kept = tuple(event for event, is_new in zip(events, new, strict=True) if is_new)
+            for user in {event.user for event in kept}:
+                self._bound(user)
+            if kept:
+                self._write(at, kept)
+        return new
+
+    def _remember(self, event: Event) -> bool:
+        history = self._histories.setdefault(event.user, {})
+        return history.setdefault(event.id, event) is event
+
+    def _bound(self, user: str) -> None:
+        history = self._histories[user]
+        if len(history) > MOST_EVENTS:
+            self._histories[user] = {event.id: event for event in _by_time(history.values())[-MOST_EVENTS:]}
+
+    def _write(self, at: float, events: tuple[Event, ...]) -> None:
+        self._appended += 1
+        self._log[self._appended] = at, events
+
+    def histories(self, users: Sequence[str]) -> list[list[Event]]:
+        with self._lock:
+            return [_by_time(self._histories.get(user, {}).values()) for user in users]
+
+    def users(self) -> Iterable[str]:
+        with self._lock:
+            return list(self._histories)
+
+    # The log and its consumers
+
+    def take(self, consumer: str, most: int) -> list[Entry]:
+        with self._lock:
+            now, found, events = self._clock(), list[int](), 0
+            own = [number for number in self._log if self._taken.get(number) == consumer]
+            for number in chain(own, (number for number in self._log if self._is_free(number, now))):
+                if events >= most:
+                    break
+                found.append(number)
+                events += len(self._log[number][1])
+            self._taken |= dict.fromkeys(found, consumer)
+            self._seen[consumer] = now
+            return [Entry(str(number), self._log[number][1]) for number in found]
+
+    def _is_free(self, number: int, now: float) -> bool:
+        consumer = self._taken.get(number)
+        return consumer is None or not lease_runs(self._seen[consumer], now)
+
+    def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
+        with self._lock:
+            left = [entry for entry in entries if self._log.pop(int(entry.number), None)]
+            for entry in left:
+                self._taken.pop(int(entry.number), None)
+                for event in entry.events:
+                    self._touch(event)
+            if left or not entries:
+                self._poison = [*self._poison, *poison][-MOST_ASIDE:]
+                self._aside += len(poison)
+
+    def _touch(self, event: Event) -> None:
+        touches = self._touches[event.item]
+        before = touches.setdefault(event.user, None)
+        if event.clicked:
+            touches[event.user] = event.time if before is None else max(before, event.time)
+            if before is None and event.item in self._open:
+                self._join(Join(event.item, event.user))
+
+    def _join(self, join: Join) -> None:
+        self._joined += 1
+        self._joins.append((self._joined, join))
+        if self._joined - self._joins_dropped > MOST_JOINED + MOST_JOINED // 100:
+            self._joins_dropped = self._joined - MOST_JOINED
+            self._joins = self._joins[bisect_right(self._joins, self._joins_dropped, key=lambda pair: pair[0]) :]
+
+    def backlog(self) -> Backlog:
+        with self._lock:
+            since = next((at for at, _ in self._log.values()), None)
+            return Backlog(sum(len(events) for _, events in self._log.values()), since, self._aside)
+
+    def poison(self, most: int) -> list[Poison]:
+        with self._lock:
+            return self._poison[::-1][:most]
+
+    # Items
+
+    def seeds(self, item: str, most: int) -> Seeds:
+        with self._lock:
+            found = [(at, user) for user, at in self._touches.get(item, {}).items() if at is not None]
+        most = min(most, MOST_SEEDS, len(found))
+        found = sorted(found)[len(found) - most :]
+        return Seeds([user for _, user in found], np.array([at for at, _ in found], np.float64))
+
+    def shown(self, item: str) -> list[str]:
+        with self._lock:
+            return list(self._touches.get(item, ()))
+
+    def joined(self, cursor: str, most: int) -> Joined:
+        with self._lock:
+            after = int(cursor) if cursor else self._joined
+            first = bisect_right(self._joins, after, key=lambda pair: pair[0])
+            found = self._joins[first : first + most]
+            last = found[-1][0] if found else max(after, self._joins_dropped)
+            return Joined([join for _, join in found], str(last), lost=after < self._joins_dropped)
+
+    def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
+        with self._lock:
+            self._item_changes += 1
+            for item, values in fields.items():
+                self._items[item] = self._item_changes, {field: list(said) for field, said in values.items()}
+
+    def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
+        with self._lock:
+            return self._item_changes, {
+                item: fields for item, (number, fields) in self._items.items() if number > after
+            }
+
+    # Candidates and their clusters
+
+    def open(self, items: Sequence[str], at: float) -> None:
+        with self._lock:
+            self._open = dict.fromkeys(items, at) | self._open
+
+    def close_candidates(self, items: Sequence[str]) -> None:
+        with self._lock:
+            for item in items:
+                self._open.pop(item, None)
+                for clusters in self._clusters.values():
+                    clusters.pop(item, None)
+
+    def candidates(self) -> dict[str, float]:
+        with self._lock:
+            return dict(self._open)
+
+    def publish(self, model: str, clusters: Mapping[str, bytes], *, part: int, cursor: str) -> None:
+        with self._lock:
+            self._cluster_changes += 1
+            for item, content in clusters.items():
+                if item in self._open:
+                    self._clusters[model][item] = self._cluster_changes, content
+            self._cursors[model, part] = cursor
+
+    def cursor(self, model: str, part: int) -> str | None:
+        with self._lock:
+            return self._cursors.get((model, part))
+
+    def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
+        with self._lock:
+            known = self._clusters.get(model, {})
+            return self._cluster_changes, {item: content for item, (number, content) in known.items() if number > after}
+
+    def drop_models(self, keep: Sequence[str]) -> None:
+        with self._lock:
+            for model in self._clusters.keys() - set(keep):
+                del self._clusters[model]
+            self._cursors = {place: cursor for place, cursor in self._cursors.items() if place[0] in keep}
+
+    # Who does what
+
+    def hold(self, name: str, holder: str) -> bool:
+        with self._lock:
+            if self.holders().get(name, holder) != holder:
+                return False
+            self._holders[name] = holder, self._clock()
+            return True
+
+    def release(self, name: str, holder: str) -> None:
+        with self._lock:
+            if self.holders().get(name) == holder:
+                del self._holders[name]
+
+    def holders(self) -> dict[str, str]:
+        with self._lock:
+            now = self._clock()
+            return {name: holder for name, (holder, seen) in self._holders.items() if lease_runs(seen, now)}
+
+    # Keys
+
+    def put_key(self, key: Key) -> None:
+        with self._lock:
+            self._keys[key.name] = key
+
+    def keys(self) -> list[Key]:
+        with self._lock:
+            return sorted(self._keys.values(), key=lambda key: (key.created, key.name))
+
+    def drop_key(self, name: str) -> bool:
+        with self._lock:
+            return self._keys.pop(name, None) is not None
+
+    # Erasure
+
+    def forget(self, user: str, digest: str, at: float) -> Erased:
+        with self._lock:
+            events = len(self._histories.pop(user, {}))
+            log = sum(self._forget_in_log(number, user) for number in list(self._log))
+            touched = [touches for touches in self._touches.values() if user in touches]
+            for touches in touched:
+                del touches[user]
+            self._joins = [(number, join) for number, join in self._joins if join.user != user]
+            self._poison = [said for said in self._poison if not speaks_of(f"{said.content}\n{said.reason}", user)]
+            self._forgotten_changes += 1
+            self._forgotten[digest] = self._forgotten_changes, at
+            return Erased(events, log, len(touched))
+
+    def _forget_in_log(self, number: int, user: str) -> int:
+        at, events = self._log[number]
+        kept = tuple(event for event in events if event.user != user)
+        if len(kept) < len(events):
+            del self._log[number]
+            self._taken.pop(number, None)
+            if kept:
+                self._write(at, kept)
+        return len(events) - len(kept)
+
+    def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
+        with self._lock:
+            return self._forgotten_changes, {
+                digest: at for digest, (number, at) in self._forgotten.items() if number > after
+            }
+
+    # The store itself
+
+    def ping(self) -> None:
+        """It is always there."""
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+def _by_time(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: (event.time, event.item, event.id))

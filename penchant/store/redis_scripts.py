@@ -1,0 +1,321 @@
+"""What Redis does in one step: Lua, run inside the server.
+
+A script is refused before its first write where memory has run out, and never later; so those that make room (settle,
+forget) begin with a command that only removes.
+"""
+
+PREFIX = "penchant:"
+"""Of all keys."""
+
+VERSION = "1"
+"""Of how keys are laid out, kept under `penchant:version`."""
+
+_WORDS = """
+local P = 'penchant:'
+local LOG, GROUP, NUMBERS = P .. 'log', 'consumers', P .. 'numbers'
+
+local function content_of(fields)
+  local known = {}
+  for i = 1, #fields, 2 do known[fields[i]] = fields[i + 1] end
+  return known.content or table.concat(fields, ' '), tonumber(known.events) or 0, known.at or '0'
+end
+
+local function remove(number)
+  redis.call('XACK', LOG, GROUP, number)
+  local found = redis.call('XRANGE', LOG, number, number)
+  if not found[1] then return false end
+  local _, events = content_of(found[1][2])
+  redis.call('XDEL', LOG, number)
+  redis.call('HINCRBY', NUMBERS, 'backlog', -events)
+  return true
+end
+
+local function write(at, lines)
+  redis.call('XADD', LOG, '*', 'at', at, 'events', #lines, 'content', table.concat(lines, '\\n'))
+  redis.call('HINCRBY', NUMBERS, 'backlog', #lines)
+end
+"""
+
+APPEND = (
+    _WORDS
+    + """
+-- at, then for each event: user, id, what the history holds, line of the log. Returns a 1 for each that is new, else 0.
+local lines, new = {}, {}
+for i = 2, #ARGV, 4 do
+  local added = redis.call('HSETNX', P .. 'history:' .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  if added == 1 then lines[#lines + 1] = ARGV[i + 3] end
+  new[#new + 1] = added
+end
+if #lines > 0 then write(ARGV[1], lines) end
+return table.concat(new)
+"""
+)
+
+TAKE = (
+    _WORDS
+    + """
+-- consumer, most, milliseconds of a lease. Returns number and content of each entry, one after the other.
+local consumer, most, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+if redis.call('EXISTS', LOG) == 0 then return {} end
+redis.pcall('XGROUP', 'CREATE', LOG, GROUP, '0')
+local found, events = {}, 0
+
+local function add(entry)
+  if not entry[2] then
+    redis.call('XACK', LOG, GROUP, entry[1])
+    return
+  end
+  local content, count = content_of(entry[2])
+  found[#found + 1] = entry[1]
+  found[#found + 1] = content
+  events = events + math.max(1, count)
+end
+
+local function read(after)
+  local got = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', 1, 'STREAMS', LOG, after)
+  return got and got[1] and got[1][2][1]
+end
+
+local entry = read('0')
+while entry do
+  add(entry)
+  entry = events < most and read(entry[1])
+end
+if events < most then
+  for _, left in ipairs(redis.call('XPENDING', LOG, GROUP, 'IDLE', lease, '-', '+', most)) do
+    if events >= most then break end
+    local claimed = redis.call('XCLAIM', LOG, GROUP, consumer, lease, left[1])
+    if claimed[1] then add(claimed[1]) end
+  end
+end
+entry = events < most and read('>')
+while entry do
+  add(entry)
+  entry = events < most and read('>')
+end
+return found
+"""
+)
+
+SETTLE = (
+    _WORDS
+    + """
+-- most joined, most seeds, most poison; how much poison, and each; then for each entry: number, how many events, and of
+-- each: item, user, when it was clicked or nothing.
+local most_joined, most_seeds, most_aside = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local aside = tonumber(ARGV[4])
+local left, touched, open = false, {}, {}
+
+local function is_open(item)
+  if open[item] == nil then open[item] = redis.call('HEXISTS', P .. 'open', item) == 1 end
+  return open[item]
+end
+
+local function join(item, user)
+  local last = redis.call('HINCRBY', NUMBERS, 'joins', 1)
+  redis.call('XADD', P .. 'joins', string.format('%.0f-0', last), 'item', item, 'user', user)
+  local dropped = tonumber(redis.call('HGET', NUMBERS, 'joins dropped') or 0)
+  if last - dropped > most_joined * 1.01 then
+    redis.call('XTRIM', P .. 'joins', 'MINID', string.format('%.0f-0', last - most_joined + 1))
+    redis.call('HSET', NUMBERS, 'joins dropped', string.format('%.0f', last - most_joined))
+  end
+end
+
+local function touch(item, user, clicked)
+  if not touched[item] then
+    touched[item] = true
+    redis.call('SADD', P .. 'touched', item)
+  end
+  redis.call('SADD', P .. 'shown:' .. item, user)
+  if clicked == '' then return end
+  local seeds = P .. 'seeds:' .. item
+  if redis.call('ZADD', seeds, 'GT', clicked, user) == 0 then return end
+  if is_open(item) then join(item, user) end
+  local over = redis.call('ZCARD', seeds) - most_seeds
+  if over > most_seeds * 0.01 then redis.call('ZREMRANGEBYRANK', seeds, 0, over - 1) end
+end
+
+local i = 5 + aside
+while i <= #ARGV do
+  local last = i + 1 + 3 * tonumber(ARGV[i + 1])
+  if remove(ARGV[i]) then
+    left = true
+    for event = i + 2, last, 3 do touch(ARGV[event], ARGV[event + 1], ARGV[event + 2]) end
+  end
+  i = last + 1
+end
+if aside > 0 and (left or #ARGV == 4 + aside) then
+  for said = 5, 4 + aside do redis.call('RPUSH', P .. 'poison', ARGV[said]) end
+  redis.call('LTRIM', P .. 'poison', -most_aside, -1)
+  redis.call('HINCRBY', NUMBERS, 'aside', aside)
+end
+"""
+)
+
+FORGET = (
+    _WORDS
+    + """
+-- user, how his lines of the log begin, digest, at, the last join looked at; then lists, each after its length: entries
+-- of the log that cannot be read and speak of him, his joins up to that last one, poison that speaks of him, items that
+-- he touched. Returns how many events, events of the log and items there were.
+local user, begins, digest, at, looked = unpack(ARGV, 1, 5)
+local place = 6
+
+local function list()
+  local length, found = tonumber(ARGV[place]), {}
+  for i = place + 1, place + length do found[#found + 1] = ARGV[i] end
+  place = place + length + 1
+  return found
+end
+
+local history = P .. 'history:' .. user
+local events, items, log, touched = redis.call('HLEN', history), {}, 0, 0
+for _, value in ipairs(redis.call('HVALS', history)) do items[cjson.decode(value)[1]] = true end
+redis.call('DEL', history)
+
+for _, number in ipairs(list()) do
+  if remove(number) then log = log + 1 end
+end
+for _, number in ipairs(list()) do redis.call('XDEL', P .. 'joins', number) end
+for _, said in ipairs(list()) do redis.call('LREM', P .. 'poison', 0, said) end
+for _, item in ipairs(list()) do items[item] = true end
+
+local function each(stream, first, act)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  while last do
+    local found = redis.call('XRANGE', stream, first, last[1], 'COUNT', 1000)
+    for _, entry in ipairs(found) do act(entry) end
+    if #found < 1000 then return end
+    first = '(' .. found[#found][1]
+  end
+end
+
+each(LOG, '-', function(entry)
+  local content, _, appended = content_of(entry[2])
+  if not string.find(content, begins, 1, true) then return end
+  local kept, all = {}, 0
+  for line in string.gmatch(content, '[^\\n]+') do
+    all = all + 1
+    if string.sub(line, 1, #begins) ~= begins then kept[#kept + 1] = line end
+  end
+  if #kept == all then return end
+  log = log + all - #kept
+  remove(entry[1])
+  if #kept > 0 then write(appended, kept) end
+end)
+
+each(P .. 'joins', looked, function(entry)
+  if entry[2][4] == user then redis.call('XDEL', P .. 'joins', entry[1]) end
+end)
+
+for item in pairs(items) do
+  local found = redis.call('ZREM', P .. 'seeds:' .. item, user) + redis.call('SREM', P .. 'shown:' .. item, user)
+  if found > 0 then touched = touched + 1 end
+end
+
+local change = redis.call('HINCRBY', NUMBERS, 'forgotten', 1)
+redis.call('HSET', P .. 'forgotten', digest, at)
+redis.call('ZADD', P .. 'forgotten:changes', change, digest)
+return {events, log, touched}
+"""
+)
+
+PUT_ITEMS = (
+    _WORDS
+    + """
+-- item and fields, again and again.
+local change = redis.call('HINCRBY', NUMBERS, 'items', 1)
+for i = 1, #ARGV, 2 do
+  redis.call('HSET', P .. 'items', ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', P .. 'items:changes', change, ARGV[i])
+end
+"""
+)
+
+PUBLISH = (
+    _WORDS
+    + """
+-- model, part, cursor; then item and cluster, again and again.
+local model = ARGV[1]
+local change = redis.call('HINCRBY', NUMBERS, 'clusters', 1)
+redis.call('SADD', P .. 'models', model)
+redis.call('HSET', P .. 'cursors:' .. model, ARGV[2], ARGV[3])
+for i = 4, #ARGV, 2 do
+  if redis.call('HEXISTS', P .. 'open', ARGV[i]) == 1 then
+    redis.call('HSET', P .. 'clusters:' .. model, ARGV[i], ARGV[i + 1])
+    redis.call('ZADD', P .. 'clusters:' .. model .. ':changes', change, ARGV[i])
+  end
+end
+"""
+)
+
+CLOSE = (
+    _WORDS
+    + """
+-- items.
+local models = redis.call('SMEMBERS', P .. 'models')
+for _, item in ipairs(ARGV) do
+  redis.call('HDEL', P .. 'open', item)
+  for _, model in ipairs(models) do
+    redis.call('HDEL', P .. 'clusters:' .. model, item)
+    redis.call('ZREM', P .. 'clusters:' .. model .. ':changes', item)
+  end
+end
+"""
+)
+
+DROP_MODELS = (
+    _WORDS
+    + """
+-- models to keep.
+local kept = {}
+for _, model in ipairs(ARGV) do kept[model] = true end
+for _, model in ipairs(redis.call('SMEMBERS', P .. 'models')) do
+  if not kept[model] then
+    local clusters = P .. 'clusters:' .. model
+    redis.call('DEL', clusters, clusters .. ':changes', P .. 'cursors:' .. model)
+    redis.call('SREM', P .. 'models', model)
+  end
+end
+"""
+)
+
+HOLD = (
+    _WORDS
+    + """
+-- name, holder, milliseconds of a lease. Returns 1 if it is his now.
+local key = P .. 'held:' .. ARGV[1]
+local holder = redis.call('GET', key)
+if holder and holder ~= ARGV[2] then return 0 end
+redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+redis.call('SADD', P .. 'held', ARGV[1])
+return 1
+"""
+)
+
+RELEASE = (
+    _WORDS
+    + """
+-- name, holder.
+local key = P .. 'held:' .. ARGV[1]
+if redis.call('GET', key) == ARGV[2] then redis.call('DEL', key) end
+"""
+)
+
+HOLDERS = (
+    _WORDS
+    + """
+-- Returns name and holder, again and again.
+local found = {}
+for _, name in ipairs(redis.call('SMEMBERS', P .. 'held')) do
+  local holder = redis.call('GET', P .. 'held:' .. name)
+  if holder then
+    found[#found + 1] = name
+    found[#found + 1] = holder
+  else
+    redis.call('SREM', P .. 'held', name)
+  end
+end
+return found
+"""
+)

@@ -1,0 +1,232 @@
+"""What happens to events inside a transaction of the SQLite store: remembered, logged, taken, counted, erased."""
+
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from sqlite3 import Connection
+
+from penchant.store.base import (
+    LEASE_S,
+    MOST_ASIDE,
+    MOST_EVENTS,
+    MOST_JOINED,
+    MOST_SEEDS,
+    Entry,
+    Erased,
+    Event,
+    Poison,
+)
+from penchant.store.entries import pack, speaks_of, unpack
+
+INSERT = "INSERT OR IGNORE INTO history (user, item, time, clicked, id) VALUES (?, ?, ?, ?, ?)"
+
+
+def change(connection: Connection, name: str, by: int = 1) -> int:
+    """Add to a number that the store keeps, and return it."""
+    found = connection.execute("UPDATE numbers SET value = value + ? WHERE name = ? RETURNING value", (by, name))
+    return int(found.fetchone()[0])
+
+
+def number(connection: Connection, name: str) -> int:
+    return int(connection.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()[0])
+
+
+# Appending
+
+
+def append(connection: Connection, events: Sequence[Event], at: float) -> list[bool]:
+    execute = connection.cursor().execute
+    new = [execute(INSERT, event).rowcount == 1 for event in events]
+    kept = list(compress(events, new))
+    if kept:
+        log(connection, kept, at)
+    for user in {event.user for event in kept if _is_sampled(event.id, MOST_EVENTS)}:
+        _bound_history(connection, user)
+    return new
+
+
+def log(connection: Connection, events: Sequence[Event], at: float) -> None:
+    connection.execute("INSERT INTO log (at, events, content) VALUES (?, ?, ?)", (at, len(events), pack(events)))
+    change(connection, "backlog", len(events))
+
+
+def _is_sampled(text: str, most: int) -> bool:
+    """One of every 0.5 % of a bound: counting costs as much as there is to count, so it is done this rarely, and what
+    is over the bound meanwhile is left out on reading."""
+    return hash(text) % max(1, most // 200) == 0
+
+
+def _bound_history(connection: Connection, user: str) -> None:
+    over = connection.execute("SELECT count(*) FROM history WHERE user = ?", (user,)).fetchone()[0] - MOST_EVENTS
+    if over > 0:
+        oldest = "SELECT id FROM history WHERE user = ? ORDER BY time, item, id LIMIT ?"
+        connection.execute(f"DELETE FROM history WHERE user = ? AND id IN ({oldest})", (user, user, over))  # noqa: S608
+
+
+# Taking
+
+OWN = """SELECT number, events FROM taken JOIN log USING (number) WHERE consumer = ? ORDER BY number LIMIT ?"""
+
+FREE = """SELECT number, events FROM log LEFT JOIN taken USING (number) LEFT JOIN consumers USING (consumer)
+    WHERE seen IS NULL OR seen > ? OR seen <= ? ORDER BY number LIMIT ?"""
+
+
+def pick(connection: Connection, consumer: str, most: int, now: float) -> list[int]:
+    """Numbers of entries that this consumer has, or can have, with about `most` events."""
+    found: dict[int, None] = {}
+    events = 0
+    for question, values in (OWN, (consumer,)), (FREE, (now, now - LEASE_S)):
+        for entry, count in connection.execute(question, (*values, max(1, most))):
+            if events >= most:
+                break
+            events += count if entry not in found else 0
+            found[entry] = None
+    return list(found)
+
+
+def take(connection: Connection, numbers: Sequence[int], consumer: str, now: float) -> list[Entry]:
+    connection.executemany("REPLACE INTO taken VALUES (?, ?)", [(entry, consumer) for entry in numbers])
+    connection.execute("REPLACE INTO consumers VALUES (?, ?)", (consumer, now))
+    connection.execute("DELETE FROM consumers WHERE consumer NOT IN (SELECT consumer FROM taken)")
+    return [
+        unpack(str(entry), connection.execute("SELECT content FROM log WHERE number = ?", (entry,)).fetchone()[0])
+        for entry in numbers
+    ]
+
+
+# Settling
+
+
+def settle(connection: Connection, entries: Sequence[Entry], poison: Sequence[Poison]) -> None:
+    left = [entry for entry in entries if remove(connection, int(entry.number))]
+    if not left and entries:
+        return
+    _touch(connection, [event for entry in left for event in entry.events])
+    for said in poison:
+        connection.execute(
+            "INSERT INTO poison (content, reason, at) VALUES (?, ?, ?)", (said.content, said.reason, said.at)
+        )
+    if poison:
+        change(connection, "aside", len(poison))
+        connection.execute("DELETE FROM poison WHERE number <= (SELECT max(number) FROM poison) - ?", (MOST_ASIDE,))
+
+
+def remove(connection: Connection, entry: int) -> bool:
+    """Take an entry out of the log; False if it is not there."""
+    row = connection.execute("DELETE FROM log WHERE number = ? RETURNING events", (entry,)).fetchone()
+    if row:
+        connection.execute("DELETE FROM taken WHERE number = ?", (entry,))
+        change(connection, "backlog", -row[0])
+    return row is not None
+
+
+def _touch(connection: Connection, events: Sequence[Event]) -> None:
+    touched = sorted({(event.item, event.user) for event in events})
+    connection.executemany("INSERT OR IGNORE INTO touches (item, user) VALUES (?, ?)", touched)
+    clicks: dict[tuple[str, str], float] = {}
+    for event in events:
+        if event.clicked:
+            place = event.item, event.user
+            clicks[place] = max(clicks.get(place, event.time), event.time)
+    new = [place for place in sorted(clicks) if _click(connection, *place, clicks[place])]
+    _join(connection, new)
+    for item in {item for item, user in new if _is_sampled(user, MOST_SEEDS)}:
+        _bound_seeds(connection, item)
+
+
+def _click(connection: Connection, item: str, user: str, time: float) -> bool:
+    """Whether the user was no seed of the item before."""
+    question = "SELECT time FROM touches WHERE item = ? AND user = ?"
+    before = connection.execute(question, (item, user)).fetchone()[0]
+    if before is None or time > before:
+        connection.execute("UPDATE touches SET time = ? WHERE item = ? AND user = ?", (time, item, user))
+    return before is None
+
+
+def _join(connection: Connection, new: Sequence[tuple[str, str]]) -> None:
+    """new: item and user."""
+    question = "SELECT 1 FROM candidates WHERE item = ?"
+    is_open = {item: connection.execute(question, (item,)).fetchone() is not None for item, _ in new}
+    joins = [(item, user) for item, user in new if is_open[item]]
+    if not joins:
+        return
+    connection.executemany("INSERT INTO joins (item, user) VALUES (?, ?)", joins)
+    dropped, last = number(connection, "joins dropped"), last_join(connection)
+    if last - dropped > MOST_JOINED + MOST_JOINED // 100:
+        connection.execute("DELETE FROM joins WHERE number <= ?", (last - MOST_JOINED,))
+        change(connection, "joins dropped", last - MOST_JOINED - dropped)
+
+
+def last_join(connection: Connection) -> int:
+    """The number of the latest, whether it is still there or not."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'joins'").fetchone()
+    return row[0] if row else 0
+
+
+def _bound_seeds(connection: Connection, item: str) -> None:
+    question = "SELECT count(*) FROM touches WHERE item = ? AND time IS NOT NULL"
+    over = connection.execute(question, (item,)).fetchone()[0] - MOST_SEEDS
+    if over > 0:
+        oldest = "SELECT user FROM touches WHERE item = ? AND time IS NOT NULL ORDER BY time, user LIMIT ?"
+        connection.execute(
+            f"UPDATE touches SET time = NULL WHERE item = ? AND user IN ({oldest})",  # noqa: S608
+            (item, item, over),
+        )
+
+
+# Erasing
+
+
+def traces(connection: Connection, user: str) -> set[str]:
+    """Items that a user has touched, or will have touched when the log is consumed.
+
+    The log is read before the items: an event that leaves the one meanwhile is found in the other.
+    """
+    found = {event.item for _, entry in _entries_of(connection, user) for event in entry.events if event.user == user}
+    question = "SELECT 1 FROM touches WHERE item = ? AND user = ?"
+    return found | {item for item in _touched(connection) if connection.execute(question, (item, user)).fetchone()}
+
+
+def _touched(connection: Connection) -> Iterator[str]:
+    """All items that anybody has touched, each found from the one before."""
+    item = ""
+    while row := connection.execute("SELECT min(item) FROM touches WHERE item > ?", (item,)).fetchone():
+        if row[0] is None:
+            return
+        item = row[0]
+        yield item
+
+
+def _entries_of(connection: Connection, user: str) -> list[tuple[float, Entry]]:
+    """Entries of the log that speak of a user, and when they were appended."""
+    rows = connection.execute("SELECT at, number, content FROM log")
+    return [
+        (at, unpack(str(entry), content))
+        for at, entry, content in rows
+        if speaks_of(bytes(content).decode("utf-8", "replace"), user)
+    ]
+
+
+def erase(connection: Connection, user: str, traces: set[str]) -> Erased:
+    items = traces | {item for (item,) in connection.execute("SELECT item FROM history WHERE user = ?", (user,))}
+    events = connection.execute("DELETE FROM history WHERE user = ?", (user,)).rowcount
+    erased = 0
+    for at, entry in _entries_of(connection, user):
+        erased += _erase_in_log(connection, user, at, entry)
+    pairs = [(item, user) for item in items]
+    touches = connection.executemany("DELETE FROM touches WHERE item = ? AND user = ?", pairs).rowcount
+    connection.execute("DELETE FROM joins WHERE user = ?", (user,))
+    for entry, content, reason in connection.execute("SELECT number, content, reason FROM poison").fetchall():
+        if speaks_of(f"{content}\n{reason}", user):
+            connection.execute("DELETE FROM poison WHERE number = ?", (entry,))
+    return Erased(events, erased, max(0, touches))
+
+
+def _erase_in_log(connection: Connection, user: str, at: float, entry: Entry) -> int:
+    """How many events were the user's; the rest is logged again, so that who has taken the entry settles nothing."""
+    kept = [event for event in entry.events if event.user != user]
+    if entry.problem is None and len(kept) == len(entry.events):
+        return 0
+    remove(connection, int(entry.number))
+    if kept:
+        log(connection, kept, at)
+    return max(1, len(entry.events) - len(kept))

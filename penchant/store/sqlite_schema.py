@@ -1,0 +1,78 @@
+"""Tables of the SQLite store, and how a file of an older version becomes one of this version."""
+
+import sqlite3
+
+from penchant.errors import StoreError
+
+APPLICATION = 0x50656E63
+"""Marks a file as ours: "Penc"."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE history (
+            user TEXT NOT NULL, id TEXT NOT NULL, time REAL NOT NULL, item TEXT NOT NULL, clicked INTEGER NOT NULL,
+            PRIMARY KEY (user, id)) WITHOUT ROWID""",
+        "CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, events INTEGER NOT NULL, "
+        "content BLOB NOT NULL)",
+        "CREATE TABLE taken (number INTEGER PRIMARY KEY, consumer TEXT NOT NULL)",
+        "CREATE TABLE consumers (consumer TEXT PRIMARY KEY, seen REAL NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE poison (number INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL, reason TEXT NOT NULL, "
+        "at REAL NOT NULL)",
+        "CREATE TABLE touches (item TEXT NOT NULL, user TEXT NOT NULL, time REAL, PRIMARY KEY (item, user)) "
+        "WITHOUT ROWID",
+        "CREATE INDEX seeds ON touches (item, time, user) WHERE time IS NOT NULL",
+        "CREATE TABLE joins (number INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL, user TEXT NOT NULL)",
+        "CREATE TABLE items (item TEXT PRIMARY KEY, fields BLOB NOT NULL, change INTEGER NOT NULL)",
+        "CREATE INDEX item_changes ON items (change)",
+        "CREATE TABLE candidates (item TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE clusters (model TEXT NOT NULL, item TEXT NOT NULL, content BLOB NOT NULL, "
+        "change INTEGER NOT NULL, PRIMARY KEY (model, item))",
+        "CREATE INDEX cluster_changes ON clusters (model, change)",
+        "CREATE TABLE cursors (model TEXT NOT NULL, part INTEGER NOT NULL, cursor TEXT NOT NULL, "
+        "PRIMARY KEY (model, part)) WITHOUT ROWID",
+        "CREATE TABLE holders (name TEXT PRIMARY KEY, holder TEXT NOT NULL, seen REAL NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE keys (name TEXT PRIMARY KEY, digest TEXT NOT NULL, scope TEXT NOT NULL, label TEXT NOT NULL, "
+        "created REAL NOT NULL, per_s REAL NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE forgotten (digest TEXT PRIMARY KEY, at REAL NOT NULL, change INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX forgotten_changes ON forgotten (change)",
+        "CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+        "INSERT INTO numbers VALUES ('backlog', 0), ('aside', 0), ('joins dropped', 0), ('items', 0), ('clusters', 0), "
+        "('forgotten', 0), ('pings', 0)",
+    ),
+)
+"""What makes version 1 out of an empty file, version 2 out of version 1, and so on; never changed, only added to."""
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring a file to this version in one transaction; an empty one gets its tables.
+
+    Raises StoreError for a file of a later version, and for a database of something else.
+    """
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in MIGRATIONS[_version(connection, path) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    application, version, tables = (
+        connection.execute(question).fetchone()[0]
+        for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+    )
+    if tables and application != APPLICATION:
+        raise StoreError(f"{path} is a database of something else than Penchant; name another file")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was written by a later Penchant (store version {version}, this one knows {len(MIGRATIONS)}); "
+            f"run that one, or name another file"
+        )
+    return version

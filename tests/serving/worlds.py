@@ -1,0 +1,39 @@
+"""One planted run with tags and look-alike trained, opened as it is served; once per session."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from penchant.live import open_served
+from penchant.pipeline import Run
+from penchant.serving.model import Served
+from tests import lookalike_runs
+
+MADE = 1_800_000_000.0
+"""When the snapshot was written, UTC seconds: after all events of the log."""
+
+
+@cache
+def _run(folder: Path, trained: Path) -> Run:
+    run = lookalike_runs.copied(Run.open(trained), folder)
+    run.prepare()
+    run.train()
+    run.evaluate()
+    run.build_profiles()
+    return run
+
+
+def trained(temporary: pytest.TempPathFactory) -> Run:
+    """The run; leave it as it is, and copy it to spoil it."""
+    return _run(temporary.getbasetemp() / "served", lookalike_runs.trained(temporary).folder)
+
+
+@cache
+def _served(folder: Path) -> Served:
+    return open_served(folder, clock=lambda: MADE)
+
+
+def served(temporary: pytest.TempPathFactory) -> Served:
+    """The run as it is served."""
+    return _served(trained(temporary).folder)
