@@ -25,9 +25,9 @@ ROWS = 4
 LANES = 8
 """Users that are scored at once."""
 
-AHEAD = 2
-"""Candidates between the one that is worked on and the one that is fetched, where records do not follow each other in
-memory: there the processor does not guess what comes next."""
+AHEAD = 4
+"""Candidates between the one that is worked on and the one that is fetched. Where records do not follow each other in
+memory the processor does not guess what comes next."""
 
 ZERO, ONE, LEAST = np.float32(0), np.float32(1), np.float32(1e-16)
 """LEAST: smaller squared lengths count as this; `EPSILON` of `lookalike.score`, squared."""
@@ -125,7 +125,7 @@ _multiply_two, _multiply = intrinsic(_multiplying(2 * LANES)), intrinsic(_multip
 
 
 @inlined
-def _weight(fit: float) -> float:
+def _weight(fit: Any) -> Any:
     """exp(tanh(fit)), to 1e-6."""
     fit = FAR if fit > FAR else fit
     fit = -FAR if fit < -FAR else fit
@@ -145,7 +145,7 @@ def _fetch_part(numbers: np.ndarray, start: int, size: int, part: int, parts: in
 
 
 @inlined
-def _square(gram: np.ndarray, weight_J: np.ndarray, sum_J: np.ndarray) -> float:
+def _square(gram: np.ndarray, weight_J: np.ndarray, sum_J: np.ndarray) -> Any:
     """|Σ_j weight_J[j] E_s[j]|², from E_sᵀ E_s."""
     clusters = len(weight_J)
     sum_J[:] = ZERO
@@ -178,11 +178,9 @@ def score_one(
     room_3J = np.empty((3, clusters), np.float32)
     inner_J, weight_J, sum_J = room_3J[0], room_3J[1], room_3J[2]
     for c in range(len(row_C)):
-        record, coming = record_SR[row_C[c]], row_C[min(c + AHEAD, len(row_C) - 1)]
-        far = coming != row_C[c] + AHEAD
+        record, coming = record_SR[row_C[c]], row_C[min(c + AHEAD, len(row_C) - 1)] * size
         for j in range(clusters):
-            if far:
-                _fetch_part(numbers, coming * size, size, j, clusters)
+            _fetch_part(numbers, coming, size, j, clusters)
             inner, fit, seed_G = ZERO, ZERO, record[j * width : (j + 1) * width]
             for g in range(width):
                 inner += seed_G[g] * unit_G[g]
@@ -201,8 +199,8 @@ def score_one(
 def score_many(
     record_SR: np.ndarray, row_C: np.ndarray, clusters: int, user_NGV: np.ndarray, beta: float, score_UC: np.ndarray
 ) -> None:
-    """Into score_UC: for each of N · LANES users. user_NGV: by groups of LANES users, for each of G: their E_u of length
-    one, then their W_l E_u."""
+    """Into score_UC, for N · LANES users. user_NGV: of each group of LANES users, for each of G, first their E_u of
+    length one and then their W_l E_u."""
     numbers, size, width = record_SR.ravel(), record_SR.shape[1], user_NGV.shape[1]
     gram = clusters * width
     both_JV = np.empty((clusters, 2 * LANES), np.float32)

@@ -32,7 +32,7 @@ class Scorer:
         """model: trained, and not changed any more. Compiles, or loads what an earlier start has compiled."""
         self._model, self._width = model.eval(), model.config.width
         self._clusters = _full(model.config.clusters, ROWS)
-        self._alpha, self._beta = (1.0, np.float32(0)) if model.local is None else (ALPHA, np.float32(BETA))
+        self._alpha, self._beta = (1.0, 0.0) if model.local is None else (ALPHA, BETA)
         self._free: deque[int] = deque()
         self._record_SR = _records(0, self._clusters * (self._width + self._clusters + 1))
         self._table = _Table(self._record_SR, {})
@@ -73,18 +73,18 @@ class Scorer:
         """
         table = self._table
         if items is None:
-            items, row_C = table.items, table.row_C
+            items, row_C = table.items, table.rows
         else:
             items = [item for item in items if item in table.slots]
             row_C = np.array([table.slots[item].row for item in items], np.int64)
         unit_BG, query_BG = self._seen(user_BX)
+        record_SR, clusters, beta = table.record_SR, self._clusters, np.float32(self._beta)
         score_BC = np.empty((_full(len(unit_BG), LANES), len(row_C)), np.float32)
         if len(unit_BG) > FEW:
-            user_NGV = _side_by_side(unit_BG, query_BG)
-            score_many(table.record_SR, row_C, self._clusters, user_NGV, self._beta, score_BC)
+            score_many(record_SR, row_C, clusters, _side_by_side(unit_BG, query_BG), beta, score_BC)
         else:
             for unit_G, query_G, score_C in zip(unit_BG, query_BG, score_BC, strict=False):
-                score_one(table.record_SR, row_C, self._clusters, unit_G, query_G, self._beta, score_C)
+                score_one(record_SR, row_C, clusters, unit_G, query_G, beta, score_C)
         return items, score_BC[: len(unit_BG)]
 
     @torch.inference_mode()
@@ -158,7 +158,8 @@ class _Table:
         return tuple(self.slots)
 
     @cached_property
-    def row_C(self) -> np.ndarray:
+    def rows(self) -> np.ndarray:
+        """row_C of the items."""
         return np.fromiter((slot.row for slot in self.slots.values()), np.int64, len(self.slots))
 
 

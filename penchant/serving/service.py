@@ -11,9 +11,10 @@ from penchant.serving.audience import LiveAudience, audience
 from penchant.serving.combine import Combiner
 from penchant.serving.consumer import problem_of
 from penchant.serving.model import Served
+from penchant.serving.models import Models
 from penchant.serving.profiles import LiveProfile
 from penchant.serving.recall import Reason, Recalled, by_tags, merge
-from penchant.serving.told import Told, digest_of
+from penchant.serving.told import digest_of
 from penchant.serving.view import Scored, View
 from penchant.store.base import Backlog, Erased, Event, Store
 
@@ -70,8 +71,8 @@ class Service:
 
     def __init__(self, store: Store, served: Served, clock: Callable[[], float]) -> None:
         self.store, self.clock = store, clock
-        self.told = Told(store)
-        self.view = View(store, self.told, served)
+        self.models = Models(store, served)
+        self.view = View(store, self.models.all[0])
         self.next: View | None = None
         self._candidates: dict[str, float] = {}
         self._backlog = Backlog(0, None, 0)
@@ -180,8 +181,8 @@ class Service:
     # The process
 
     def refresh(self) -> None:
-        """Take over what other processes have published; and a new model once it knows as many candidates as the old."""
-        items = self.told.refresh()
+        """Take over what others have published, and a new model once it knows as many candidates as the old one."""
+        items = self.models.refresh()
         self._candidates = self.store.candidates()
         self._backlog = self.store.backlog()
         for view in (self.view, self.next):
@@ -193,7 +194,7 @@ class Service:
 
     def load(self, served: Served) -> None:
         """Prepare to answer by another model; see `refresh` for when it takes over."""
-        self.next = View(self.store, self.told, served)
+        self.next = View(self.store, self.models.load(served))
 
     def health(self) -> Health:
         """Whether this process can answer, and how far behind consumers are. It asks the store."""

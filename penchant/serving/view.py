@@ -9,11 +9,9 @@ from penchant.errors import MissingStepError
 from penchant.profiles.explain import Explanation
 from penchant.serving.clusters import LiveClusters, from_bytes
 from penchant.serving.combine import Combiner
-from penchant.serving.model import Served
 from penchant.serving.profiles import LiveProfile, LiveProfiles
 from penchant.serving.recall import TagIndex
 from penchant.serving.scorer import Scorer
-from penchant.serving.told import Told
 from penchant.serving.users import Users
 from penchant.store.base import Store
 
@@ -36,16 +34,16 @@ class Scored:
         chosen_C = np.arange(len(self.items))
         if most < len(self.items):
             chosen_C = np.argpartition(-self.score_C, most)[:most]
-        order = sorted((-float(self.score_C[place]), self.items[place]) for place in chosen_C)
+        order = sorted((-float(self.score_C[place]), self.items[place]) for place in chosen_C.tolist())
         return [(item, -score) for score, item in order]
 
 
 class View:
     """What one model knows and answers; `follow` keeps it up to date."""
 
-    def __init__(self, store: Store, told: Told, served: Served) -> None:
-        self.store, self.served = store, served
-        self.users = Users(store, told, served)
+    def __init__(self, store: Store, users: Users) -> None:
+        served = users.served
+        self.store, self.users, self.served = store, users, served
         recent = dict(zip(served.snapshot.items, served.snapshot.recent.tolist(), strict=True))
         self.index = TagIndex(served.item_tags, recent)
         self.live: dict[str, LiveClusters] = {}
@@ -55,11 +53,10 @@ class View:
         self._scores = Combiner(self._scores_of, MOST_MERGED)
         self._profiler = LiveProfiles(served.tags) if served.tags else None
         self._profiles = Combiner(self._profiles_of, MOST_MERGED)
-        self.put_items(told.items)
+        self.put_items(users.told.items)
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
-        """Take over what was said of items."""
-        self.users.put_items(items)
+        """Take over what was said of items; users have done so."""
         for item, fields in items.items():
             if self.served.tags and self.served.tags.label in fields:
                 self.index.put(item, fields[self.served.tags.label])

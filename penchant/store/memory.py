@@ -65,7 +65,9 @@ class MemoryStore(Store):
 
     def _remember(self, event: Event) -> bool:
         history = self._histories.setdefault(event.user, {})
-        return history.setdefault(event.id, event) is event
+        is_new = event.id not in history
+        history.setdefault(event.id, event)
+        return is_new
 
     def _bound(self, user: str) -> None:
         history = self._histories[user]

@@ -261,11 +261,10 @@ class RedisStore(Store):
         return last, found
 
     def _stream(self, name: str) -> Iterable[tuple[bytes, dict[bytes, bytes]]]:
-        rows, after = [(b"", {})], b"-"
-        while rows:
-            rows = self._raw.xrange(_key(name), after, count=AT_ONCE)
+        after = b"-"
+        while rows := self._raw.xrange(_key(name), after, count=AT_ONCE):
             yield from rows
-            after = b"(" + rows[-1][0] if rows else after
+            after = b"(" + rows[-1][0]
 
     def _touched(self, user: str) -> set[str]:
         """Items that a user was shown or is a seed of; read after the log, so that an event that leaves it meanwhile is
@@ -303,8 +302,7 @@ def _pairs(said: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
 
 def _entry(number: bytes, content: bytes) -> Entry:
     """An entry of the log, which has one event a line."""
-    entry = unpack(number.decode(), b"[" + content.replace(b"\n", b",") + b"]")
-    return entry
+    return unpack(number.decode(), b"[" + content.replace(b"\n", b",") + b"]")
 
 
 def _history(user: str, found: dict[bytes, bytes]) -> list[Event]:

@@ -39,7 +39,7 @@ class RedisClient:
                 socket_connect_timeout=TIMEOUT_S,
                 retry=Retry(ConstantBackoff(0.1), 1),
             )
-        except ValueError as error:  # its text may hold a part of the password
+        except ValueError:  # its text may hold a part of the password
             raise StoreError(
                 "the address of Redis cannot be read; write redis://:PASSWORD@HOST:PORT/DATABASE"
             ) from None
@@ -62,11 +62,9 @@ class RedisClient:
             raise StoreError(f"{self.place}: {self._advice(error)}") from None
 
     def _advice(self, error: redis.RedisError) -> str:
-        for kind, advice in ADVICE:
-            if isinstance(error, kind):
-                return advice
         said = str(error)
-        return f"it failed: {said.replace(self._password, '…') if self._password else said}"
+        said = said.replace(self._password, "…") if self._password else said
+        return next((f"{advice} ({said})" for kind, advice in ADVICE if isinstance(error, kind)), f"it failed: {said}")
 
     def _refuse_to_lose(self) -> None:
         info: Any = self.raw.info("persistence")
