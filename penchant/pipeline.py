@@ -27,7 +27,9 @@ from penchant.evaluation.protocol import (
 )
 from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.files import aside, read_json, remove, write_json
+from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
+from penchant.logs.tables import expand
 from penchant.models.base import Interests
 from penchant.models.catalog import build_model
 from penchant.profiles.build import Names, build_profiles
@@ -155,8 +157,20 @@ class Run(RunFolder):
 
     def _log(self, report: Report) -> Log:
         tables = self.config.logs.resolve(self.base)
-        limit = self.config.logs.max_rejected_share
-        return ingest(tables, self.base, self.folder / "log", max_rejected_share=limit, report=report)
+        limit, forgotten = self.config.logs.max_rejected_share, self._forgotten()
+        folder = self.folder / "log"
+        return ingest(tables, self.base, folder, max_rejected_share=limit, forgotten=forgotten, report=report)
+
+    def _forgotten(self) -> dict[str, float]:
+        """By the list that the run file names, and by the run's own."""
+        named = self.config.logs.forgotten
+        lists = [expand(named, self.base)] if named else []
+        own = self.folder / FORGOTTEN
+        return {
+            digest: at
+            for path in [*lists, *([own] if own.exists() else [])]
+            for digest, at in read_forgotten(path).items()
+        }
 
     def _baselines(self, report: Report) -> dict[str, Result]:
         """How every baseline does on test users; measured once for the data, whatever models are trained on it."""

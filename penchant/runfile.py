@@ -33,12 +33,14 @@ class LogsConfig(Config):
     """Where the tables are: either a known `source` and its `folder`, or `tables`, one's own mapping.
 
     max_rejected_share: above this share of rows that make no sense the run stops.
+    forgotten: the forgotten.json of a run that is served: users who were forgotten there are left out here too.
     """
 
     source: Literal["movielens", "s3rec", "hetrec-lastfm", "globo"] | None = None
     folder: str | None = None
     tables: Tables | None = None
     max_rejected_share: float = 0.05
+    forgotten: Annotated[str | None, Limits(exclude_if=lambda said: said is None)] = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

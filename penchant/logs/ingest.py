@@ -4,12 +4,14 @@ Memory is bounded by a batch and a bucket, however long the log is. What is fini
 continues with the first bucket that is not settled.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 import pyarrow as pa
@@ -18,6 +20,7 @@ import pyarrow.parquet
 from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
+from penchant.logs.forgotten import Forgotten, without_forgotten
 from penchant.logs.items import LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, TimeUnit, file_format, find_files
@@ -69,27 +72,37 @@ class Log:
         return dict(read_json(self.folder / "found.json"))
 
 
-def ingest(tables: Tables, base: Path, folder: Path, *, max_rejected_share: float, report: Report = quiet) -> Log:
+def ingest(
+    tables: Tables,
+    base: Path,
+    folder: Path,
+    *,
+    max_rejected_share: float,
+    forgotten: Forgotten = MappingProxyType({}),
+    report: Report = quiet,
+) -> Log:
     """Check the tables and write the log to `folder`, or open it where that is done already.
 
     max_rejected_share: above this share of rows that make no sense (repeats do not count) DataError is raised.
+    forgotten: whose rows are left out.
     """
-    fingerprint = _fingerprint(tables, base)
+    fingerprint = _fingerprint(tables, base, forgotten)
     if not (folder / "source.json").exists() or read_json(folder / "source.json") != fingerprint:
         remove(folder / "source.json")
         remove(folder)
         write_json(folder / "source.json", fingerprint)
     if not (folder / "found.json").exists():
-        _ingest(tables, base, folder, max_rejected_share, report)
+        _ingest(tables, base, folder, max_rejected_share, forgotten, report)
     remove(folder / "scattered")
     remove(folder / "rejected")
     return Log.open(folder)
 
 
-def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Report) -> None:
+def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: Forgotten, report: Report) -> None:
     left_out: LeftOut = Counter()
     items = read_items(tables, base, left_out)
     users = read_users(tables.users, base, left_out) if tables.users else pl.DataFrame(schema={USER: pl.String})
+    users = without_forgotten(users, forgotten)
     for name, frame in [("items", items), ("users", users)]:
         with aside(folder / f"{name}.parquet") as path:
             frame.write_parquet(path)
@@ -100,7 +113,8 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Repo
     _refuse_too_many_rejected(tally, limit)
     settled = []
     for bucket in range(tally["buckets"]):
-        settled.append(_settle(folder, bucket, tally["files"], items, tables.events.items_with))
+        wanted = _Wanted(items, tables.events.items_with, forgotten)
+        settled.append(_settle(folder, bucket, tally["files"], wanted))
         report(Progress("sort", bucket + 1, tally["buckets"]))
     _gather_rejected(folder)
     summary = _summary(tally, settled, items, users, tables)
@@ -108,15 +122,16 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, report: Repo
     write_json(folder / "found.json", {**summary, "rows_beside_left_out": dict(left_out), "examples": examples})
 
 
-def _fingerprint(tables: Tables, base: Path) -> dict[str, object]:
-    """Changes whenever the mapping or a file does."""
+def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, object]:
+    """Changes whenever the mapping, a file, or the list of those who were forgotten does."""
     patterns = [tables.events.files]
     patterns += [table.files for table in (tables.items, tables.users) if table]
     for values in tables.item_values:
         patterns += [values.files, *([values.names.files] if values.names else [])]
     files = [path for pattern in patterns for path in find_files(pattern, base)]
     states = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
-    return {"tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states}
+    told = {"forgotten": sha256(json.dumps(sorted(forgotten.items())).encode()).hexdigest()} if forgotten else {}
+    return {"tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states, **told}
 
 
 def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> None:
@@ -196,15 +211,29 @@ def _refuse_too_many_rejected(tally: dict[str, object], limit: float) -> None:
         )
 
 
-def _settle(
-    folder: Path, bucket: int, files: list[str], items: pl.DataFrame, items_with: str | None
-) -> dict[str, object]:
+@dataclass(frozen=True)
+class _Wanted:
+    """Whose rows enter: of items with a value of the field `items_with`, and not of users who were forgotten."""
+
+    items: pl.DataFrame
+    items_with: str | None
+    forgotten: Forgotten
+
+    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        rows = without_forgotten(rows, self.forgotten)
+        if self.items_with is None:
+            return rows
+        with_value = self.items.filter(pl.col(self.items_with).list.len() > 0)
+        return rows.join(with_value, on=ITEM, how="semi", maintain_order="left")
+
+
+def _settle(folder: Path, bucket: int, files: list[str], wanted: _Wanted) -> dict[str, object]:
     """Sort one bucket, leave out what is not wanted, set its repeats aside, write it and return what it holds."""
     done = folder / "events" / f"{bucket:05}.parquet"
     counted = folder / "events" / f"{bucket:05}.json"
     if not counted.exists():
         all_rows = pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows")
-        rows = _of_wanted_items(all_rows, items, items_with)
+        rows = wanted.of(all_rows)
         backwards = _backwards(rows)
         rows = rows.sort(USER, TIME, ITEM, CLICKED, FILE, ROW, descending=[False] * 3 + [True] + [False] * 2)
         repeated = ~pl.struct(USER, TIME, ITEM).is_first_distinct()
@@ -217,14 +246,8 @@ def _settle(
             repeats = rows.filter("repeated").select(names, ROW, pl.lit(REPEATED).alias(REASON))
             repeats.write_parquet(path)
         more = {"repeated": len(repeats), "backwards": backwards, "unwanted": len(all_rows) - len(rows)}
-        write_json(counted, {**_count(events, items), **more})
+        write_json(counted, {**_count(events, wanted.items), **more})
     return dict(read_json(counted))
-
-
-def _of_wanted_items(rows: pl.DataFrame, items: pl.DataFrame, items_with: str | None) -> pl.DataFrame:
-    if items_with is None:
-        return rows
-    return rows.join(items.filter(pl.col(items_with).list.len() > 0), on=ITEM, how="semi", maintain_order="left")
 
 
 def _backwards(rows: pl.DataFrame) -> int:

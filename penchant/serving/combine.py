@@ -30,29 +30,32 @@ class Combiner(Generic[T, R]):
     def ask(self, item: T) -> R:
         """The result for this item. What `work` raises reaches everybody in the list, as the same object."""
         ticket: _Ticket[T, R] = _Ticket(item)
-        with self._gate:
-            self._waiting.append(ticket)
-            leads, self._busy = not self._busy, True
-        if not leads:
-            self._wait(ticket)
-        if not ticket.served:
+        try:
+            self._queue(ticket)
+            if not ticket.turn:
+                ticket.wake.acquire()
+        except BaseException:  # Ctrl-C, which must not leave the others waiting
+            self._withdraw(ticket)
+            raise
+        if ticket.turn:
             self._serve()
         if ticket.problem is not None:
             raise ticket.problem
         return ticket.results[0]
 
-    def _wait(self, ticket: "_Ticket[T, R]") -> None:
-        """Until the ticket is served, or it is its turn to serve; an interrupt (Ctrl-C) leaves the others unharmed."""
-        try:
-            ticket.wake.acquire()
-        except BaseException:
-            with self._gate:
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
-                turn = ticket.turn
-            if turn:
-                self._pass_on()
-            raise
+    def _queue(self, ticket: "_Ticket[T, R]") -> None:
+        with self._gate:
+            if not self._busy:
+                self._busy = ticket.turn = True
+            self._waiting.append(ticket)
+
+    def _withdraw(self, ticket: "_Ticket[T, R]") -> None:
+        with self._gate:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+            turn = ticket.turn
+        if turn:
+            self._pass_on()
 
     def _serve(self) -> None:
         """Work for those who have waited longest, the caller among them, and let the next in line go on."""
@@ -68,8 +71,8 @@ class Combiner(Generic[T, R]):
                 ticket.problem = problem
         self._pass_on()
         for ticket in tickets:
-            ticket.served = True
-            ticket.wake.release()
+            if not ticket.turn:
+                ticket.wake.release()
 
     def _pass_on(self) -> None:
         with self._gate:
@@ -80,13 +83,13 @@ class Combiner(Generic[T, R]):
 
 
 class _Ticket(Generic[T, R]):
-    """One who asks. wake: held until there is something to do or to take; turn: it was told to serve."""
+    """One who asks. turn: it is for him to serve; wake: held until it is, or until he is served."""
 
-    __slots__ = ("item", "problem", "results", "served", "turn", "wake")
+    __slots__ = ("item", "problem", "results", "turn", "wake")
 
     def __init__(self, item: T) -> None:
         self.item, self.results = item, list[R]()
         self.problem: BaseException | None = None
-        self.served = self.turn = False
+        self.turn = False
         self.wake = Lock()
         self.wake.acquire()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from penchant.errors import AudienceError, BusyError, UnknownItemError
+from penchant.logs.forgotten import digest_of
 from penchant.lookalike.clusters import Drift
 from penchant.profiles.explain import Explanation
 from penchant.serving.audience import LiveAudience, audience
@@ -14,7 +15,6 @@ from penchant.serving.model import Served
 from penchant.serving.models import Models
 from penchant.serving.profiles import LiveProfile
 from penchant.serving.recall import Reason, Recalled, by_tags, merge
-from penchant.serving.told import digest_of
 from penchant.serving.view import Scored, View
 from penchant.store.base import Backlog, Erased, Event, Store
 

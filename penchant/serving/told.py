@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from threading import Lock
 
-from penchant.logs.users import hash_of
 from penchant.store.base import Store
 
 
@@ -25,12 +24,3 @@ class Told:
             self.items.update(items)
             self.forgotten.update(forgotten)
             return dict(items)
-
-
-def digest_of(user: str) -> str:
-    """Under which it is remembered that a user was forgotten: it recognises him, and names nobody.
-
-    >>> digest_of("anna")
-    '8c4a844bcc7444d0'
-    """
-    return f"{hash_of(user):016x}"

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from penchant.features.live import known
+from penchant.logs.forgotten import digest_of
 from penchant.serving.model import Served
 from penchant.serving.snapshot import Snapshot
-from penchant.serving.told import Told, digest_of
+from penchant.serving.told import Told
 from penchant.store.base import Event, Store
 
 MOST_KEPT = 200_000

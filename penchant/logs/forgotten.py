@@ -1,0 +1,59 @@
+"""Users who were forgotten: their rows do not enter a log again. A list names nobody, but recognises them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from penchant.errors import ConfigError
+from penchant.files import read_json, write_json
+from penchant.logs.users import hash_of, user_hash
+from penchant.schema import TIME, USER
+
+FORGOTTEN = "forgotten.json"
+"""The list of a run folder."""
+
+Forgotten = Mapping[str, float]
+"""Digests of users' ids, and when each was forgotten, UTC seconds."""
+
+
+def digest_of(user: str) -> str:
+    """Under which it is remembered that a user was forgotten.
+
+    >>> digest_of("anna")
+    '8c4a844bcc7444d0'
+    """
+    return f"{hash_of(user):016x}"
+
+
+def read_forgotten(path: Path) -> dict[str, float]:
+    """A list that `add_forgotten` wrote. ConfigError where the file is anything else."""
+    try:
+        said = read_json(path)
+        return {str(digest): float(at) for digest, at in said.items() if int(digest, 16) >= 0}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"{path} is no list of forgotten users ({error}); give the forgotten.json of a run folder"
+        ) from None
+
+
+def add_forgotten(path: Path, digest: str, at: float) -> None:
+    """Put a user on the list, whole or not at all."""
+    known = read_forgotten(path) if path.exists() else {}
+    write_json(path, {**known, digest: max(at, known.get(digest, 0.0))})
+
+
+def without_forgotten(rows: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:
+    """Rows but those of users who were forgotten; where they have a time, but for those after that moment.
+
+    rows: USER, and TIME unless they are users' own fields.
+    """
+    if not forgotten or rows.is_empty():
+        return rows
+    users = rows[USER].unique()
+    digests = pl.Series([f"{hashed:016x}" for hashed in user_hash(users)], dtype=pl.String)
+    at = digests.replace_strict(dict(forgotten), default=None, return_dtype=pl.Float64)
+    gone = pl.DataFrame({USER: users, "forgotten": at}).drop_nulls()
+    marked = rows.join(gone, on=USER, how="left", maintain_order="left")
+    late = pl.col(TIME) > pl.col("forgotten") if TIME in rows.columns else pl.lit(False)
+    return marked.filter(pl.col("forgotten").is_null() | late).drop("forgotten")
