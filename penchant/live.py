@@ -60,6 +60,16 @@ def version_of(folder: Path) -> str:
     return told.hexdigest()[:16]
 
 
+def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes whenever a file that decides the version is written; cheap."""
+    found = []
+    for pattern in _WEIGHTS:
+        for path in sorted(folder.glob(pattern)):
+            state = path.stat()
+            found.append((str(path.relative_to(folder)), state.st_mtime_ns, state.st_ino))
+    return tuple(found)
+
+
 def _tags(run: RunFolder, log: Log) -> TagModel | None:
     if not (run.folder / "model" / "weights.safetensors").exists():
         return None

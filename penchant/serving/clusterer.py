@@ -1,6 +1,6 @@
 """The clusters of all open candidates, as one model sees them: new seeds at once, all seeds again now and then."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -94,7 +94,15 @@ class Clusterer:
         for item, user in found.joins:
             if item in self._candidates and not self._was_seed(item, user):
                 users.setdefault(item, []).append(user)
-        return {item for item, joined in users.items() if self._join(self._candidates[item], joined)}
+        vectors = self._vectors({user for joined in users.values() for user in joined})
+        return {item for item, joined in users.items() if self._join(self._candidates[item], joined, vectors)}
+
+    def _vectors(self, users: Collection[str]) -> dict[str, np.ndarray]:
+        """What centroids are means of, for those users of whom something is known."""
+        asked = list(users)
+        vectors_NX, known_N = self.users.kept_vectors(asked)
+        averaged_NX = averaged(self.ralm, vectors_NX)
+        return {user: row for user, row, is_known in zip(asked, averaged_NX, known_N.tolist(), strict=True) if is_known}
 
     def _match(self, open_now: Iterable[str]) -> None:
         """Know the candidates that are open, and no others."""
@@ -108,22 +116,21 @@ class Clusterer:
         row = self.users.row(user)
         return row >= 0 and self.users.served.snapshot.is_seed(item, row)
 
-    def _join(self, one: _Candidate, users: list[str]) -> bool:
+    def _join(self, one: _Candidate, users: list[str], vectors: Mapping[str, np.ndarray]) -> bool:
         if one.busy:
             one.since += users
         if one.live is None:
             return False
-        one.live = self._with(one.live, users)
+        one.live = self._with(one.live, users, vectors)
         return True
 
-    def _with(self, live: LiveClusters, users: list[str]) -> LiveClusters:
+    def _with(self, live: LiveClusters, users: list[str], vectors: Mapping[str, np.ndarray]) -> LiveClusters:
         """After some users have become seeds; of those of whom nothing is known, only the number counts."""
-        vectors_NX, known_N = self.users.kept_vectors(users)
-        averaged_NX, clusters = averaged(self.ralm, vectors_NX[known_N]), live.clusters
-        if clusters is None:
-            clusters = self._cluster(averaged_NX) if len(averaged_NX) else None
-        elif len(averaged_NX):
-            clusters = add(clusters, averaged_NX, self._placed)
+        rows, clusters = [vectors[user] for user in users if user in vectors], live.clusters
+        if rows and clusters is None:
+            clusters = self._cluster(np.stack(rows))
+        elif rows and clusters is not None:
+            clusters = add(clusters, np.stack(rows), self._placed)
         return grown(clusters, live.seeds + len(users), live.made, self.clock())
 
     def _begin(self) -> None:
@@ -167,7 +174,7 @@ class Clusterer:
                 one = self._candidates[item]
                 one.live = grown(clusters, seeds.seeds, self.clock(), seeds.latest)
                 late = [user for user in one.since if user not in seeds.users]
-                one.live = self._with(one.live, late) if late else one.live
+                one.live = self._with(one.live, late, self._vectors(late)) if late else one.live
                 changed.add(item)
         return changed
 

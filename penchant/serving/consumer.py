@@ -8,7 +8,10 @@ from penchant.serving.users import Users
 from penchant.store.base import Entry, Event, Poison, Store
 
 MOST_TEXT = 1_000
-"""Characters of an id."""
+"""Characters of the id of a user or an item."""
+
+MOST_ID = 1_100
+"""Of an event: its natural id holds that of the item."""
 
 
 def consume(store: Store, models: Sequence[Users], consumer: str, most: int, clock: Callable[[], float]) -> int:
@@ -36,9 +39,13 @@ def problem_of(event: Event) -> str | None:
     >>> problem_of(Event("anna", "42", float("nan"), True, "x"))
     'time is nan; it has to be UTC seconds since 1970'
     """
-    for name, text in (("user", event.user), ("item", event.item), ("id", event.id)):
-        if not isinstance(text, str) or not 1 <= len(text) <= MOST_TEXT:
-            return f"{name} has to be a text of 1 to {MOST_TEXT:,} characters"
+    for name, text, most in (
+        ("user", event.user, MOST_TEXT),
+        ("item", event.item, MOST_TEXT),
+        ("id", event.id, MOST_ID),
+    ):
+        if not isinstance(text, str) or not 1 <= len(text) <= most:
+            return f"{name} has to be a text of 1 to {most:,} characters"
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
             return f"{name} is no valid Unicode: it holds half of a surrogate pair"
     if not isinstance(event.time, float) or not isfinite(event.time) or event.time < 0:

@@ -1,9 +1,11 @@
 """Bodies of requests into events: each is read alone, so that one that makes no sense stops no other."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
+from types import NoneType
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import orjson
@@ -19,6 +21,8 @@ MOST_MARKS = 1_000_000
 
 KEYS = frozenset(Event._fields)
 
+T = TypeVar("T")
+
 
 class BodyError(PenchantError):
     """A body that cannot be read at all."""
@@ -28,12 +32,16 @@ class LargeBodyError(BodyError):
     """A body that holds too much."""
 
 
+class EventError(PenchantError):
+    """A value that is no event."""
+
+
 @dataclass(frozen=True)
 class Incoming:
     """events that can be read, and the place of each in the body; refused: place → reason of those that cannot."""
 
     events: list[Event]
-    places: Sequence[int]
+    places: list[int]
     refused: dict[int, str]
 
 
@@ -57,61 +65,126 @@ def read_json(content: bytes, now: float) -> Incoming:
 
 
 def read_lines(content: bytes, now: float) -> Incoming:
-    """One event a line, as JSON; empty lines are skipped, and count as places. Raises BodyError.
+    """One event a line, as JSON; empty lines are skipped, and count as places. Raises LargeBodyError.
 
     >>> read_lines(b'{"user": "anna"', now=0.0).refused
-    {0: 'line 1 is no JSON: unexpected end of data at column 16'}
+    {0: 'line 1 is no JSON: unexpected end of data at character 16'}
     """
-    _refuse_many(content, content.count(b"\n"))
+    refuse_many(content.count(b"\n"))
+    refuse_marks(content)
+    lines = [(place, line) for place, line in enumerate(content.split(b"\n")) if line and not line.isspace()]
+    return _read(lines, lambda line: event_of(orjson.loads(line), now))
+
+
+def read_values(values: Sequence[object], now: float) -> Incoming:
+    """Values as JSON has them. Raises LargeBodyError where there are too many."""
+    refuse_many(len(values))
+    return _read(enumerate(values), lambda value: event_of(value, now))
+
+
+def _read(said: Iterable[tuple[int, T]], read: Callable[[T], Event]) -> Incoming:
     events, places, refused = list[Event](), list[int](), dict[int, str]()
-    for place, line in enumerate(content.split(b"\n")):
-        if line and not line.isspace():
-            event = _event_of_line(line, place, now)
-            if isinstance(event, str):
-                refused[place] = event
-            else:
-                events.append(event)
-                places.append(place)
+    for place, one in said:
+        try:
+            events.append(read(one))
+            places.append(place)
+        except orjson.JSONDecodeError as error:
+            refused[place] = f"line {place + 1} is no JSON: {_where(error)}"
+        except EventError as error:
+            refused[place] = str(error)
     return Incoming(events, places, refused)
 
 
-def read_values(values: Iterable[object], now: float) -> Incoming:
-    """Values as JSON has them. Raises BodyError where there are too many."""
-    found = [event_of(value, now) for value in values]
-    if len(found) > MOST_EVENTS:
-        raise LargeBodyError(f"the body holds {len(found):,} events; send {MOST_EVENTS:,} at most")
-    refused = {place: said for place, said in enumerate(found) if isinstance(said, str)}
-    if not refused:
-        return Incoming(found, range(len(found)), {})  # type: ignore[arg-type]
-    kept = [(place, said) for place, said in enumerate(found) if isinstance(said, Event)]
-    return Incoming([event for _, event in kept], [place for place, _ in kept], refused)
+def event_of(value: object, now: float) -> Event:
+    """The event of {"user", "item", "time", "clicked", "id"}, the last three as far as they are known.
 
+    Ids are texts or integers. time: UTC seconds, or ISO 8601, which without a zone is UTC; now where it is left out.
+    Without an id, the same showing of an item is the same event (see `natural_id`); without time and id, every one is
+    new. Lengths of ids, and whether a time can be, are for `Service.append` to say. Raises EventError.
 
-def event_of(value: object, now: float) -> Event | str:
-    """An event, or why it is none: {"user", "item", "time", "clicked", "id"}, the last three as far as they are known.
-
-    Ids are texts or integers; time: UTC seconds, or ISO 8601, without a zone UTC; now, if there is none. An event without id has the id
-    of its showing (see `natural_id`), one without id and time is new whenever it is sent.
-
-    >>> event_of({"user": "anna", "item": 4.5}, now=0.0)
-    'item is a number with a fraction; it has to be a text or an integer'
+    >>> event_of({"user": "anna", "item": 4, "time": "1970-01-01T00:00:10Z", "id": 7}, now=0.0)
+    Event(user='anna', item='4', time=10.0, clicked=True, id='7')
     """
     if type(value) is not dict:
-        return f"an event is an object, this is {_kind(value)}"
-    get = value.get
-    user, item, time, clicked, name = get("user"), get("item"), get("time"), get("clicked", True), get("id")
+        raise EventError(f"this is {_kind(value)}; an event is an object")
     if not value.keys() <= KEYS:
-        return f"{sorted(value.keys() - KEYS)[0][:50]!r} is no key of an event; it has {', '.join(Event._fields)}"
-    if type(user) is not str:
-        if type(user) is not int:
-            return _no_id("user", user)
-        user = str(user)
-    if type(item) is not str:
-        if type(item) is not int:
-            return _no_id("item", item)
-        item = str(item)
+        other = min(value.keys() - KEYS)
+        raise EventError(f"{other[:50]!r} is no key of an event; it has {', '.join(Event._fields)}")
+    get = value.get
+    said, clicked, name = get("time"), get("clicked", True), get("id")
     if clicked is not True and clicked is not False:
-        return f"clicked is {_kind(clicked)}; it has to be true or false"
-    if type(time) is not float:
-        ...
+        raise EventError(f"clicked is {_kind(clicked)}; it has to be true or false")
+    user, item = text_of(get("user"), "user"), text_of(get("item"), "item")
+    time = now if said is None else seconds_of(said)
+    if name is not None:
+        name = text_of(name, "id")
+    elif said is not None:
+        name = natural_id(item, time, clicked=clicked)
+    else:
+        name = uuid4().hex
     return Event(user, item, time, clicked, name)
+
+
+def text_of(said: object, name: str) -> str:
+    """An id as text. Raises EventError.
+
+    >>> text_of(42, "user")
+    '42'
+    """
+    if type(said) is str:
+        return said
+    if type(said) is int:
+        return str(said)
+    raise EventError(f"{name} is {_kind(said)}; it has to be a text or an integer")
+
+
+def seconds_of(said: object) -> float:
+    """UTC seconds. Raises EventError.
+
+    >>> seconds_of("2027-01-15T08:00:00Z"), seconds_of("2027-01-15 09:00:00+01:00")
+    (1800000000.0, 1800000000.0)
+    """
+    if type(said) is float and isfinite(said):
+        return said
+    if type(said) is int:
+        return float(said)
+    try:
+        if type(said) is str and said[4:5] == "-":
+            told = datetime.fromisoformat(said)
+            return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    except ValueError:
+        pass
+    shown = f"{said[:50]!r}" if isinstance(said, str) else said if isinstance(said, float) else _kind(said)
+    raise EventError(f"time is {shown}; it has to be UTC seconds, or ISO 8601 text such as 2027-01-15T08:00:00Z")
+
+
+def load(content: bytes) -> Any:
+    """JSON of bounded size in memory. Raises BodyError, with no word of what stands in the body."""
+    refuse_marks(content)
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise BodyError(f"the body is no JSON: {_where(error)}") from None
+
+
+def refuse_many(events: int) -> None:
+    if events > MOST_EVENTS:
+        raise LargeBodyError(f"the body holds {events:,} events; send {MOST_EVENTS:,} at most")
+
+
+def refuse_marks(content: bytes) -> None:
+    marks = sum(map(content.count, (b",", b"[", b"{")))
+    if marks > MOST_MARKS:
+        raise LargeBodyError(f"the body holds {marks:,} values; send {MOST_MARKS:,} at most")
+
+
+def _where(error: orjson.JSONDecodeError) -> str:
+    return f"{error.msg} at character {error.pos + 1:,}"
+
+
+def _kind(said: object) -> str:
+    """What a value is, in words of JSON."""
+    if type(said) is float:
+        return "a number with a fraction, or of too many digits"
+    kinds: dict[type, str] = {NoneType: "missing", bool: "true or false", int: "a number", str: "a text"}
+    return {**kinds, list: "a list", dict: "an object"}[type(said)]

@@ -98,7 +98,7 @@ class Scorer:
         queries = [] if self._model.local is None else [seed_JG @ self._model.local.weight]
         packed = Packed(torch.cat([seed_JG, *queries]), gram.view(self._clusters, -1), over_length[:, None], self._beta)
         user_NG = self._model.transform(torch.from_numpy(user_X)[None]).numpy()
-        return contributions(packed, user_NG, np.linalg.norm(user_NG, axis=1))[0]
+        return contributions(packed, user_NG, np.linalg.norm(user_NG, axis=1))[0, : slot.clusters]
 
     @torch.inference_mode()
     def _packed(self, clusters: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -1,0 +1,107 @@
+"""A log played into a running server, in the order in which it happened, faster or slower than it did."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from penchant.client import Client
+from penchant.errors import ConfigError
+from penchant.logs.ingest import Log, ingest
+from penchant.logs.tables import FORMATS, EventsTable, Tables
+from penchant.progress import Progress, Report, quiet
+from penchant.runfile import load_config
+from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.store.base import natural_id
+
+AT_ONCE = 1_000
+"""Events of one call, at most."""
+
+BEAT_S = 0.2
+"""So long are events gathered that happen shortly after one another."""
+
+
+def speed_of(text: str) -> float:
+    """How many times as fast: "100x", "2.5", or "max" for as fast as the server takes it.
+
+    >>> speed_of("100x"), speed_of("max")
+    (100.0, inf)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)x?", text)
+    if text == "max":
+        return float("inf")
+    if found is None or float(found[1]) == 0:
+        raise ConfigError(f"speed {text!r} is not understood; write 100x, 2.5x or max")
+    return float(found[1])
+
+
+def replay(
+    path: Path,
+    client: Client,
+    speed: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    report: Report = quiet,
+) -> dict[str, int]:
+    """Send the events of a log: how many were accepted, repeated and refused. Done again, all of them are repeated.
+
+    path: a run folder, a run file, or a table with the columns user, item, time and perhaps clicked.
+    """
+    with TemporaryDirectory() as folder:
+        events = _in_order(path, Path(folder))
+        totals = {"accepted": 0, "repeated": 0, "refused": 0}
+        began, first, sent = clock(), float(events[TIME][0]) if len(events) else 0.0, 0
+        for part in _beats(events, speed):
+            wait_s = (float(part[TIME][-1]) - first) / speed - (clock() - began)
+            if wait_s > 0:
+                sleep(wait_s)
+            for name, count in client.send(list(_as_sent(part))).items():
+                totals[name] += count
+            sent += len(part)
+            report(Progress("replay", sent, len(events)))
+        return totals
+
+
+def _in_order(path: Path, folder: Path) -> pl.DataFrame:
+    log = Log.open(path / "log") if (path / "log" / "found.json").exists() else _read(path, folder)
+    if log.position:
+        raise ConfigError(f"{path} has no clock, so it cannot be replayed; events need a time")
+    return pl.concat([log.events(bucket) for bucket in range(log.buckets)]).sort(TIME, maintain_order=True)
+
+
+def _read(path: Path, folder: Path) -> Log:
+    if path.suffix == ".toml":
+        logs = load_config(path).logs
+        return ingest(logs.resolve(path.parent), path.parent, folder, max_rejected_share=logs.max_rejected_share)
+    if path.suffix not in FORMATS:
+        raise ConfigError(f"{path} is no run folder, run file or table; tables end in {', '.join(FORMATS)}")
+    columns = pl.read_parquet_schema(path) if FORMATS[path.suffix] == "parquet" else _first_rows(path).schema
+    table = EventsTable(
+        files=path.name, user=USER, item=ITEM, time=TIME, clicked=CLICKED if CLICKED in columns else None
+    )
+    return ingest(Tables(events=table), path.resolve().parent, folder, max_rejected_share=0.05)
+
+
+def _first_rows(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, n_rows=10) if FORMATS[path.suffix] == "csv" else pl.read_ndjson(path, n_rows=10)
+
+
+def _beats(events: pl.DataFrame, speed: float) -> Iterator[pl.DataFrame]:
+    """Events that are sent together: within one beat of the server's time, and not too many."""
+    start = 0
+    times = events[TIME].to_numpy()
+    while start < len(events):
+        end = int(times.searchsorted(times[start] + BEAT_S * speed, side="right"))
+        end = min(end, start + AT_ONCE)
+        yield events[start:end]
+        start = end
+
+
+def _as_sent(part: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    for user, item, at, clicked in part.select(USER, ITEM, TIME, CLICKED).iter_rows():
+        yield {"user": user, "item": item, "time": at, "clicked": clicked, "id": natural_id(item, at, clicked=clicked)}

@@ -1,0 +1,184 @@
+"""A running Penchant: the store, the models of a run folder, and the roles that this process plays."""
+
+import ipaddress
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Literal
+from urllib.parse import urlsplit
+
+from penchant.errors import ConfigError, PenchantError
+from penchant.live import open_served, signature_of, version_of
+from penchant.progress import Report, quiet
+from penchant.serving.http_app import Limits, make_app
+from penchant.serving.http_run import HttpServer
+from penchant.serving.keys import Keys
+from penchant.serving.loops import Loop
+from penchant.serving.measures import Measures
+from penchant.serving.model import Served
+from penchant.serving.models import Models
+from penchant.serving.roles import Clustering, consuming
+from penchant.serving.service import Service
+from penchant.store.base import Store
+from penchant.store.opened import open_store
+
+Role = Literal["http", "consumer", "cluster"]
+ROLES: tuple[Role, ...] = ("http", "consumer", "cluster")
+
+IDLE_S = 0.05
+REFRESH_S = 0.1
+WATCH_S = 5.0
+
+log = logging.getLogger("penchant.server")
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """store: its URL; roles: what this process does; open_to_all: no keys, which needs a host that is loopback;
+    recluster_s: how often all seeds of a candidate are clustered again."""
+
+    folder: Path
+    store: str
+    roles: Collection[Role] = ROLES
+    host: str = "127.0.0.1"
+    port: int = 8080
+    open_to_all: bool = False
+    recluster_s: float = 300.0
+
+
+def default_store(folder: Path) -> str:
+    """Beside the run folder, so that it outlives a run that is made again.
+
+    >>> default_store(Path("runs/demo"))
+    'sqlite:runs/demo.live.sqlite'
+    """
+    return f"sqlite:{folder.parent / folder.name}.live.sqlite"
+
+
+def refuse_secrets(url: str) -> None:
+    """A ConfigError for a URL with a password: what stands on a command line, everybody on the machine can read."""
+    if urlsplit(url).password:
+        raise ConfigError(
+            "the URL of the store holds a password, which the list of processes would show; put the URL "
+            "into the environment variable PENCHANT_STORE instead"
+        )
+
+
+def serve(config: ServerConfig, listening: Callable[[str], None], report: Report = quiet) -> bool:
+    """Play the roles until a signal comes; False where a part of the process has failed. listening: is told the
+    address, or where there is no HTTP, what has begun."""
+    if config.open_to_all and not _is_loopback(config.host):
+        raise ConfigError(
+            f"without keys only this machine may be served, but host is {config.host!r}; "
+            f"leave out --no-keys, or the host"
+        )
+    store = open_store(config.store)
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        served = open_served(config.folder, report=report)
+        return _Process(config, store, served).run(listening)
+
+
+class _Process:
+    def __init__(self, config: ServerConfig, store: Store, served: Served) -> None:
+        self.config, self.store = config, store
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.service = Service(store, served, time.time) if "http" in config.roles else None
+        self.models = self.service.models if self.service else Models(store, served)
+        self.ending, self.failed = Event(), False
+        self.http = self._http(self.service) if self.service else None
+        self.watch = Watch(config.folder, served.name, self.service.load if self.service else self.models.load)
+
+    def run(self, listening: Callable[[str], None]) -> bool:
+        clustering = Clustering(
+            self.store,
+            self.models,
+            self.name,
+            clock=time.time,
+            monotonic=time.monotonic,
+            every_s=self.config.recluster_s,
+            failed=self._fail,
+        )
+        loops = [self._loop("refresh", self._refresh, REFRESH_S), self._loop("watch", self.watch.step, WATCH_S)]
+        if "consumer" in self.config.roles:
+            loops.append(self._loop("consumer", consuming(self.store, self.models, self.name, time.time), IDLE_S))
+        if "cluster" in self.config.roles:
+            loops.append(self._loop("cluster", clustering.step, 1.0))
+        if self.http:
+            self.http.run(listening)
+        else:
+            self._wait(listening)
+        for loop in loops:
+            loop.stop()
+        clustering.stop()
+        return not self.failed
+
+    def _loop(self, name: str, step: Callable[[], bool], idle_s: float) -> Loop:
+        return Loop(name, step, idle_s=idle_s, failed=self._fail).start()
+
+    def _refresh(self) -> bool:
+        if self.service:
+            self.service.refresh()
+        else:
+            self.models.refresh()
+        return False
+
+    def _http(self, service: Service) -> HttpServer:
+        keys = None if self.config.open_to_all else Keys(self.store, time.monotonic)
+        app = make_app(service, keys, limits=Limits(), measures=Measures())
+        return HttpServer(app, host=self.config.host, port=self.config.port)
+
+    def _wait(self, listening: Callable[[str], None]) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self.ending.set())
+        listening(" and ".join(self.config.roles))
+        self.ending.wait()
+
+    def _fail(self) -> None:
+        self.failed = True
+        self.ending.set()
+        if self.http:
+            self.http.stop()
+
+
+class Watch:
+    """Notices that a run folder was trained anew, or swapped, and has the new model loaded once it is whole."""
+
+    def __init__(self, folder: Path, name: str, load: Callable[[Served], object]) -> None:
+        self.folder, self._load = folder, load
+        self._loaded, self._seen = name, signature_of(folder)
+        self._settled = self._seen
+
+    def step(self) -> bool:
+        """A change is looked at once it lasts for two steps; one that cannot be loaded waits for the next change."""
+        now = signature_of(self.folder)
+        steady, self._seen = now == self._seen, now
+        if not steady or now == self._settled:
+            return False
+        self._settled = now
+        try:
+            if version_of(self.folder) != self._loaded:
+                served = open_served(self.folder)
+                self._load(served)
+                self._loaded = served.name
+                log.info("another model was found: %s", served.name)
+        except (PenchantError, OSError) as error:
+            log.warning("%s has changed but cannot be loaded, so the model before stays: %s", self.folder, error)
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,110 @@
+"""What goes back: JSON, and errors that all look alike."""
+
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from penchant.errors import (
+    AudienceError,
+    BusyError,
+    MissingStepError,
+    PenchantError,
+    StoreError,
+    UnknownItemError,
+    UnknownTagError,
+)
+from penchant.serving.incoming import BodyError, LargeBodyError
+from penchant.serving.keys import NoKeyError, ScopeError, TooOftenError
+from penchant.serving.measures import Measures
+from penchant.serving.requests_log import failure
+from penchant.serving.requests_log import Request as Logged
+
+SCOPE = "penchant"
+"""Where the scope of a request holds what is logged of it."""
+
+RETRY_S = 1.0
+
+CODES: dict[type[PenchantError], tuple[int, str]] = {
+    BodyError: (400, "unreadable_body"),
+    NoKeyError: (401, "unauthorized"),
+    ScopeError: (403, "forbidden"),
+    UnknownItemError: (404, "unknown_item"),
+    UnknownTagError: (404, "unknown_tag"),
+    AudienceError: (409, "no_audience"),
+    MissingStepError: (409, "not_trained"),
+    LargeBodyError: (413, "content_too_large"),
+    BusyError: (429, "busy"),
+    TooOftenError: (429, "too_many_requests"),
+    StoreError: (503, "store"),
+}
+
+
+class Json(Response):
+    """A value as orjson writes it: dicts, lists, dataclasses, numbers, texts."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return content if isinstance(content, bytes) else orjson.dumps(content)
+
+
+def logged(request: Request) -> Logged:
+    found: Logged = request.scope[SCOPE]
+    return found
+
+
+def problem(said: Logged, status: int, code: str, message: str, **more: Any) -> dict[str, Any]:
+    """The body of every error. more: what else is said."""
+    said.status = status
+    return {"error": {"code": code, "message": message}, "request_id": said.request_id, **more}
+
+
+def answer_errors(app: FastAPI, measures: Measures) -> None:
+    """Have errors answered in one shape."""
+
+    async def known(request: Request, error: Exception) -> Response:
+        said = logged(request)
+        status, code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+        message, headers = str(error), {}
+        if isinstance(error, StoreError):
+            measures.store_failed()
+            said.error = failure(error)
+            message = "the store cannot do this now; try again"
+        if status in (429, 503):
+            after_s = error.after_s if isinstance(error, BusyError | TooOftenError) else RETRY_S
+            headers["Retry-After"] = str(max(1, ceil(after_s)))
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return Json(problem(said, status, code, message), status, headers)
+
+    async def plain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        status = HTTPStatus(error.status_code)
+        body = problem(logged(request), status, status.name.lower(), str(error.detail))
+        return Json(body, status, dict(error.headers or {}))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError | ValidationError)
+        return Json(problem(logged(request), 422, "invalid", _first(error)), 422)
+
+    for kind in CODES:
+        app.add_exception_handler(kind, known)
+    for shape in (RequestValidationError, ValidationError):
+        app.add_exception_handler(shape, invalid)
+    app.add_exception_handler(_STARLETTE, plain)
+
+
+_STARLETTE = HTTPException.__mro__[1]
+"""What the router raises where no route fits."""
+
+
+def _first(error: RequestValidationError | ValidationError) -> str:
+    """What is wrong first, and where; not what was said."""
+    found = error.errors()[0]
+    place = ".".join(str(part) for part in found["loc"])
+    return f"{place}: {found['msg']}" if place else str(found["msg"])

@@ -1,0 +1,70 @@
+"""What a process measures of itself, as Prometheus reads it: requests, events, the backlog, candidates, the store."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+
+from penchant.serving.service import Appended, Health
+
+BUCKETS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Measures:
+    """Of one process, whatever it does; each has a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._requests = Histogram(
+            "penchant_request_seconds",
+            "Duration of requests.",
+            ["route", "status"],
+            registry=registry,
+            buckets=BUCKETS_S,
+        )
+        self._events = Counter(
+            "penchant_events", "Events that came in, by what became of them.", ["fate"], registry=registry
+        )
+        self._backlog = Gauge(
+            "penchant_backlog_events", "Acknowledged events that wait for consumers.", registry=registry
+        )
+        self._age = Gauge("penchant_backlog_age_seconds", "Age of the oldest of them.", registry=registry)
+        self._poison = Gauge(
+            "penchant_poison", "What could not be processed and was set aside, ever.", registry=registry
+        )
+        self._open = Gauge("penchant_candidates_open", "Candidates that are open.", registry=registry)
+        self._scored = Gauge("penchant_candidates_scored", "Open candidates that have clusters.", registry=registry)
+        self._model = Info("penchant_model", "The model that answers.", registry=registry)
+        self._store = Counter("penchant_store_errors", "Calls that the store could not do.", registry=registry)
+        self._reachable = Gauge(
+            "penchant_store_reachable", "1 if the store answered last, 0 if not.", registry=registry
+        )
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """route: the template, "" where there is none."""
+        self._requests.labels(route, str(status)).observe(seconds)
+
+    def appended(self, appended: Appended, unreadable: int) -> None:
+        """unreadable: events that were refused before."""
+        self._events.labels("accepted").inc(appended.accepted)
+        self._events.labels("repeated").inc(appended.repeated)
+        self._events.labels("refused").inc(len(appended.refused) + unreadable)
+
+    def store_failed(self) -> None:
+        self._store.inc()
+
+    def seen(self, health: Health | None, now: float) -> None:
+        """How things are; None where the store could not be asked, and then the last numbers stay as they are."""
+        self._reachable.set(health is not None)
+        if health is not None:
+            since = health.backlog.since
+            self._backlog.set(health.backlog.events)
+            self._age.set(0.0 if since is None else max(0.0, now - since))
+            self._poison.set(health.backlog.aside)
+            self._open.set(health.candidates)
+            self._scored.set(health.scored)
+            self._model.info({"version": health.model})
+
+    def text(self) -> bytes:
+        """All of it, in the text format of Prometheus; see CONTENT_TYPE."""
+        return generate_latest(self.registry)
