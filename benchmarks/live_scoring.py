@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,12 +31,14 @@ from penchant.serving.scorer import Scorer
 console = Console(width=140)
 
 USERS = (1, 4, 16)
+WARM = 3
+
 PUT = 64
 """Candidates of one put, as when seeds of some have joined."""
 
 
 @compiled
-def read(number_N: np.ndarray) -> float:
+def read(number_N: np.ndarray) -> Any:
     total = np.float32(0)
     for n in range(len(number_N)):
         total += number_N[n]
@@ -43,15 +46,15 @@ def read(number_N: np.ndarray) -> float:
 
 
 def race(work: Callable[[], object], reading: Callable[[], object], rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Milliseconds of each round, of both; the first rounds are not counted."""
+    """Milliseconds of each round, of both; the first rounds, in which caches fill, are not counted."""
     spent = []
-    for _ in range(rounds + 3):
+    for _ in range(rounds + WARM):
         start = perf_counter()
         reading()
         between = perf_counter()
         work()
         spent.append((between - start, perf_counter() - between))
-    reading_N, work_N = 1e3 * np.array(spent[3:]).T
+    reading_N, work_N = 1e3 * np.array(spent[WARM:]).T
     return work_N, reading_N
 
 
@@ -84,7 +87,7 @@ def bare_products(centroid_RG: np.ndarray, both_BG: np.ndarray) -> dict[str, Cal
         "bare product, PyTorch, bfloat16": lambda: torch.mm(halves, half),
     }
     if len(both_BG) == 2:
-        found["two products of a matrix and a vector, NumPy"] = lambda: [centroid_RG @ one_G for one_G in both_BG]
+        found["two bare products with one vector, NumPy"] = lambda: [centroid_RG @ one_G for one_G in both_BG]
     return found
 
 

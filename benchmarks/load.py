@@ -255,7 +255,9 @@ async def soak(server: Server, world: World, candidates: int, minutes: float) ->
 
     named = {"score": world.score, "profile": world.profile, "events": world.ingest(candidates, 100)}
     parts = [ask(named["score"], 50), ask(named["profile"], 50), ask(named["events"], 5)]
-    *answers, _ = await asyncio.gather(*parts, watch())
+    watching = asyncio.create_task(watch())
+    answers = await asyncio.gather(*parts)
+    await watching
     for name, one in zip(named, answers, strict=True):
         console.print(f"{name}: {len(one.latencies):,} requests, p99 {one.ms(99):.1f} ms, {len(one.failures)} failures")
 

@@ -68,7 +68,7 @@ class Combiner(Generic[T, R]):
                 ticket.results.append(result)
         except BaseException as problem:  # raised by `ask`, of everybody in the list
             for ticket in tickets:
-                ticket.problem = ValueError(*problem.args)
+                ticket.problem = problem
         self._pass_on()
         for ticket in tickets:
             if not ticket.turn:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -29,7 +29,7 @@ AHEAD = 4
 """Candidates between the one that is worked on and the one that is fetched. Where records do not follow each other in
 memory the processor does not guess what comes next."""
 
-ZERO, ONE, LEAST = np.float32(0), np.float32(1), np.float32(1e-16)
+ZERO, LEAST = np.float32(0), np.float32(1e-16)
 """LEAST: smaller squared lengths count as this; `EPSILON` of `lookalike.score`, squared."""
 
 FAR = np.float32(7.9)

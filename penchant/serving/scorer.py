@@ -97,7 +97,7 @@ class Scorer:
         seed_JG = seeds.view(self._clusters, self._width)
         queries = [] if self._model.local is None else [seed_JG @ self._model.local.weight]
         packed = Packed(torch.cat([seed_JG, *queries]), gram.view(self._clusters, -1), over_length[:, None], self._beta)
-        user_NG = self._model.transform(torch.from_numpy(user_X)[None]).numpy()
+        user_NG = self._model.transform(torch.tensor(user_X)[None]).numpy()
         return contributions(packed, user_NG, np.linalg.norm(user_NG, axis=1))[0, : slot.clusters]
 
     @torch.inference_mode()
@@ -120,7 +120,7 @@ class Scorer:
     @torch.inference_mode()
     def _seen(self, user_BX: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """E_u of length one, and W_l E_u, or zeros without local attention."""
-        user_BG = self._model.transform(torch.from_numpy(user_BX))
+        user_BG = self._model.transform(torch.tensor(user_BX))
         query_BG = torch.zeros_like(user_BG) if self._model.local is None else self._model.local(user_BG)
         return (user_BG / user_BG.norm(dim=1, keepdim=True).clamp(min=EPSILON)).numpy(), query_BG.numpy()
 

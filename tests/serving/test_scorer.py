@@ -78,9 +78,11 @@ def test_contributions_are_those_of_a_look_alike_run(pool: str) -> None:
     model = trained(RalmConfig.model_validate({"pool": pool, "width": 32, "clusters": 6}))
     clusters, scorer = made_up(model, 7), Scorer(model)
     scorer.put(centroids(clusters))
-    user_BX, (_, score_BC) = users(1), scorer.score(users(1))
+    user_BX = users(1)
+    user_BX.flags.writeable = False
+    _, score_BC = scorer.score(user_BX)
     with torch.inference_mode():
-        user_BG = model.transform(torch.from_numpy(user_BX)).numpy()
+        user_BG = model.transform(torch.tensor(user_BX)).numpy()
     for (item, one), alike in zip(clusters.items(), score_BC[0], strict=True):
         share_J = scorer.explain(user_BX[0], item)
         expected_J = contributions(packed(model, one), user_BG, np.linalg.norm(user_BG, axis=1))[0]

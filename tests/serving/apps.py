@@ -1,0 +1,135 @@
+"""The HTTP API over a store in memory, and real servers around it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from queue import SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+
+from penchant.lookalike.clusters import cluster
+from penchant.lookalike.likeness import averaged, placed
+from penchant.serving.clusters import grown, to_bytes
+from penchant.serving.http import Limits, make_app
+from penchant.serving.http_run import HttpServer
+from penchant.serving.keys import Keys, create_key
+from penchant.serving.measures import Measures
+from penchant.serving.model import Served
+from penchant.serving.service import Service
+from penchant.store.base import Scope, Store
+from penchant.store.memory import MemoryStore
+from tests.serving.worlds import MADE
+
+FANS = [f"u{number:03}" for number in range(30)]
+
+
+class _Store(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self._vectors: dict[tuple[str, str], tuple[int, bytes]] = {}
+
+    def put_vectors(self, model: str, contents: Mapping[str, tuple[int, bytes]]) -> None:
+        for user, (events, content) in contents.items():
+            if events >= self._vectors.get((model, user), (0, b""))[0]:
+                self._vectors[model, user] = events, content
+
+    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
+        return [self._vectors[model, user][1] if (model, user) in self._vectors else None for user in users]
+
+
+def a_store() -> MemoryStore:
+    return _Store()
+
+
+class Desk:
+    """An app over a store of its own, with the clock at MADE. open_to_all: no key is needed."""
+
+    def __init__(
+        self,
+        served: Served,
+        *,
+        open_to_all: bool = True,
+        limits: Limits | None = None,
+        store: Store | None = None,
+        service: type[Service] = Service,
+    ) -> None:
+        self.store = store or a_store()
+        self.service = service(self.store, served, lambda: MADE)
+        self.measures = Measures()
+        keys = None if open_to_all else Keys(self.store, monotonic)
+        self.app: FastAPI = make_app(self.service, keys, limits=limits or Limits(), measures=self.measures)
+
+    def key(self, scope: Scope, per_s: float = 1e6) -> dict[str, str]:
+        """The header of a new key."""
+        key = create_key(self.store, scope, label="a test", per_s=per_s, clock=lambda: MADE)
+        return {"Authorization": f"Bearer {key}"}
+
+    def open(self, items: Sequence[str]) -> None:
+        """Open candidates, with clusters of FANS for all of them."""
+        self.service.open(items)
+        view = self.service.view
+        alike = view.served.alike
+        assert alike is not None
+        vectors_BX, _ = view.users.vectors(FANS)
+        averaged_NX = averaged(alike.ralm, vectors_BX)
+        found = cluster(averaged_NX, placed(alike.ralm, averaged_NX), alike.ralm.config.clusters, alike.seed)
+        content = to_bytes(grown(found, len(FANS), MADE, MADE))
+        self.store.publish(view.served.name, dict.fromkeys(items, content), part=0, cursor="0")
+        self.service.refresh()
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """The address of a server around an app, on a free port."""
+    server, address = HttpServer(app, host="127.0.0.1", port=0), SimpleQueue[str]()
+    thread = Thread(target=server.run, args=(address.put,))
+    thread.start()
+    try:
+        yield address.get(timeout=30)
+    finally:
+        server.stop()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def said(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def code(self) -> str:
+        """Of an error, which has the shape that all have."""
+        assert {"error", "request_id"} <= self.said.keys()
+        assert self.said["error"].keys() == {"code", "message"}
+        assert self.said["request_id"] == self.headers["x-request-id"]
+        code: str = self.said["error"]["code"]
+        return code
+
+
+def ask(url: str, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
+    """One request over a connection of its own. path: as it is sent; body: bytes, or a value that is sent as JSON."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+    sent = dict(headers or {})
+    if body is not None and not isinstance(body, bytes):
+        body, sent = json.dumps(body).encode(), {"Content-Type": "application/json", **sent}
+    try:
+        connection.request(method, path, body, sent)
+        return reply(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def reply(answer: HTTPResponse) -> Reply:
+    return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
