@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from penchant.errors import ConfigError, PenchantError
 from penchant.live import open_served, signature_of, version_of
 from penchant.progress import Report, quiet
-from penchant.serving.http_app import Limits, make_app
+from penchant.serving.http import Limits, make_app
 from penchant.serving.http_run import HttpServer
 from penchant.serving.keys import Keys
 from penchant.serving.loops import Loop

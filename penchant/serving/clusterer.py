@@ -59,7 +59,7 @@ class Clusterer:
         if changed:
             live = {item: self._candidates[item].live for item in changed}
             contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
-            self.store.publish(self.model, contents, cursor=self._cursor)
+            self.store.publish(self.model, contents, self._cursor)
         return bool(changed)
 
     @property
@@ -78,7 +78,7 @@ class Clusterer:
         if cursor is None:
             cursor = self.store.joined("", 0).cursor
             self.users.kept_vectors(list(self.store.users()))
-            self.store.publish(self.model, {}, cursor=cursor)
+            self.store.publish(self.model, {}, cursor)
         _, published = self.store.clusters(self.model, 0)
         self._candidates = {item: _Candidate(from_bytes(content)) for item, content in published.items()}
         return cursor

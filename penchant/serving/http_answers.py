@@ -5,9 +5,10 @@ from math import ceil
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
 from penchant.errors import (
     AudienceError,
@@ -21,8 +22,7 @@ from penchant.errors import (
 from penchant.serving.incoming import BodyError, LargeBodyError
 from penchant.serving.keys import NoKeyError, ScopeError, TooOftenError
 from penchant.serving.measures import Measures
-from penchant.serving.requests_log import failure
-from penchant.serving.requests_log import Request as Logged
+from penchant.serving.requests_log import RequestLine, failure
 
 SCOPE = "penchant"
 """Where the scope of a request holds what is logged of it."""
@@ -53,12 +53,13 @@ class Json(Response):
         return content if isinstance(content, bytes) else orjson.dumps(content)
 
 
-def logged(request: Request) -> Logged:
-    found: Logged = request.scope[SCOPE]
+def line_of(request: Request) -> RequestLine:
+    """What will be logged of a request."""
+    found: RequestLine = request.scope[SCOPE]
     return found
 
 
-def problem(said: Logged, status: int, code: str, message: str, **more: Any) -> dict[str, Any]:
+def problem(said: RequestLine, status: int, code: str, message: str, **more: Any) -> dict[str, Any]:
     """The body of every error. more: what else is said."""
     said.status = status
     return {"error": {"code": code, "message": message}, "request_id": said.request_id, **more}
@@ -68,7 +69,7 @@ def answer_errors(app: FastAPI, measures: Measures) -> None:
     """Have errors answered in one shape."""
 
     async def known(request: Request, error: Exception) -> Response:
-        said = logged(request)
+        said = line_of(request)
         status, code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
         message, headers = str(error), {}
         if isinstance(error, StoreError):
@@ -85,22 +86,18 @@ def answer_errors(app: FastAPI, measures: Measures) -> None:
     async def plain(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         status = HTTPStatus(error.status_code)
-        body = problem(logged(request), status, status.name.lower(), str(error.detail))
+        body = problem(line_of(request), status, status.name.lower(), str(error.detail))
         return Json(body, status, dict(error.headers or {}))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError | ValidationError)
-        return Json(problem(logged(request), 422, "invalid", _first(error)), 422)
+        return Json(problem(line_of(request), 422, "invalid", _first(error)), 422)
 
     for kind in CODES:
         app.add_exception_handler(kind, known)
     for shape in (RequestValidationError, ValidationError):
         app.add_exception_handler(shape, invalid)
-    app.add_exception_handler(_STARLETTE, plain)
-
-
-_STARLETTE = HTTPException.__mro__[1]
-"""What the router raises where no route fits."""
+    app.add_exception_handler(HTTPException, plain)
 
 
 def _first(error: RequestValidationError | ValidationError) -> str:

@@ -48,7 +48,9 @@ class Bodies:
                     content += chunk
             yield kind, bytes(content)
         except TimeoutError:
-            raise HTTPException(408, f"the body took longer than {self._limits.body_s:g} s; send less at once") from None
+            raise HTTPException(
+                408, f"the body took longer than {self._limits.body_s:g} s; send less at once"
+            ) from None
         finally:
             self._held -= len(content)
 

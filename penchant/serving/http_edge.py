@@ -1,4 +1,4 @@
-"""What happens to every request before and after it is answered: an id, headers, the log, measures, no failure untold."""
+"""What happens to every request before and after it is answered: an id, headers, the log, measures."""
 
 import re
 from collections.abc import Callable, MutableMapping
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penchant.serving.http_answers import SCOPE, problem
 from penchant.serving.measures import Measures
-from penchant.serving.requests_log import Request, failure, log
+from penchant.serving.requests_log import RequestLine, failure, log
 
 SANE = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
@@ -44,9 +44,11 @@ class Edge:
             return
         began = perf_counter()
         headers = dict(scope["headers"])
-        said = Request(self.clock(), _id(headers.get(b"x-request-id")), scope["method"])
+        said = RequestLine(self.clock(), _id(headers.get(b"x-request-id")), scope["method"])
         scope[SCOPE], scope["path"] = said, scope["raw_path"].decode("latin-1")
-        answer = _Answer(said, send, has_body=headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers)
+        answer = _Answer(
+            said, send, has_body=headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+        )
         try:
             await self._answer(scope, receive, answer)
         finally:
@@ -64,14 +66,16 @@ class Edge:
             answer.said.error = failure(error)
             if not answer.began:
                 body = problem(answer.said, 500, "internal", "this failed here; the log tells why, by the request's id")
-                await answer({"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"application/json")]})
+                await answer(
+                    {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"application/json")]}
+                )
                 await answer({"type": "http.response.body", "body": orjson.dumps(body)})
 
 
 class _Answer:
     """Adds headers to an answer, and notes how it went."""
 
-    def __init__(self, said: Request, send: Send, *, has_body: bool) -> None:
+    def __init__(self, said: RequestLine, send: Send, *, has_body: bool) -> None:
         self.said, self._send, self._has_body, self.began = said, send, has_body, False
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ def read_arrow(content: bytes, now: float) -> Incoming:
     """
     try:
         return read_values(list(_rows(content)), now)
-    except (pa.ArrowException, OSError, struct.error) as error:
+    except (pa.ArrowException, ValueError, OSError, struct.error) as error:
         raise BodyError(f"the body is no Arrow stream that can be read: {str(error)[:200]}") from None
 
 

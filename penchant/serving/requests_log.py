@@ -15,7 +15,7 @@ logger = logging.getLogger("penchant.requests")
 
 
 @dataclass
-class Request:
+class RequestLine:
     """A request as it is logged. time: when it began, UTC seconds; route: the template, such as
     /v1/users/{user}/profile, "" where there is none; status: 499 where the other side hung up; ms: how long it took;
     key: the public name of the key, "" without; bytes: of the answer's body; error: the type of what went wrong here,
@@ -32,7 +32,7 @@ class Request:
     error: list[str] | None = None
 
 
-def log(request: Request) -> None:
+def log(request: RequestLine) -> None:
     """As an error where we failed, as a warning where it was slow."""
     level = logging.INFO
     if request.ms > SLOW_MS:

@@ -133,7 +133,7 @@ class Service:
 
     def open(self, items: Sequence[str]) -> None:
         """Open items to audience extension; those that are open stay as they are."""
-        self.store.open(items, self.clock())
+        self.store.open_candidates(items, self.clock())
         self._candidates = self.store.candidates()
 
     def close(self, items: Sequence[str]) -> None:

@@ -159,6 +159,16 @@ class Store(ABC):
     def users(self) -> Iterable[str]:
         """Everybody who has a history, in no order; who comes or goes meanwhile may be named twice, or not at all."""
 
+    @abstractmethod
+    def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
+        """Keep what a model makes of users' histories: how many events it saw of each, and its vector, empty where it
+        says nothing. One that saw fewer events than the one that is kept is ignored, and so are users without a
+        history."""
+
+    @abstractmethod
+    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
+        """What is kept, None where nothing is."""
+
     # The log and its consumers
 
     @abstractmethod
@@ -213,7 +223,7 @@ class Store(ABC):
     # Candidates and their clusters
 
     @abstractmethod
-    def open(self, items: Sequence[str], at: float) -> None:
+    def open_candidates(self, items: Sequence[str], at: float) -> None:
         """Open items to audience extension; those that are open stay as they are."""
 
     @abstractmethod
@@ -225,12 +235,12 @@ class Store(ABC):
         """Open candidates, and when each was opened."""
 
     @abstractmethod
-    def publish(self, model: str, clusters: Mapping[str, bytes], *, part: int, cursor: str) -> None:
-        """In one step: clusters of candidates, as one model knows them, and up to where one part of the candidates has
-        followed `joined`. Those of candidates that are not open are ignored."""
+    def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
+        """In one step: clusters of candidates, as one model knows them, and up to where `joined` was followed for them.
+        Those of candidates that are not open are ignored."""
 
     @abstractmethod
-    def cursor(self, model: str, part: int) -> str | None:
+    def cursor(self, model: str) -> str | None:
         """What `publish` was told last."""
 
     @abstractmethod
@@ -239,7 +249,7 @@ class Store(ABC):
 
     @abstractmethod
     def drop_models(self, keep: Sequence[str]) -> None:
-        """Forget clusters and cursors of all other models."""
+        """Forget vectors, clusters and cursors of all other models."""
 
     # Who does what
 
@@ -272,7 +282,7 @@ class Store(ABC):
 
     @abstractmethod
     def forget(self, user: str, digest: str, at: float) -> Erased:
-        """Remove a user from histories, log, items, `joined` and poison, and remember it under a digest of the id."""
+        """Remove a user from everything above, and remember that under a digest of the id."""
 
     @abstractmethod
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:

@@ -46,7 +46,8 @@ class MemoryStore(Store):
         self._open: dict[str, float] = {}
         self._clusters: dict[str, dict[str, tuple[int, bytes]]] = defaultdict(dict)
         self._cluster_changes = 0
-        self._cursors: dict[tuple[str, int], str] = {}
+        self._cursors: dict[str, str] = {}
+        self._vectors: dict[str, dict[str, tuple[int, bytes]]] = defaultdict(dict)
         self._holders: dict[str, tuple[str, float]] = {}
         self._keys: dict[str, Key] = {}
         self._forgotten, self._forgotten_changes = dict[str, tuple[int, float]](), 0
@@ -85,6 +86,18 @@ class MemoryStore(Store):
     def users(self) -> Iterable[str]:
         with self._lock:
             return list(self._histories)
+
+    def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
+        with self._lock:
+            kept = self._vectors[model]
+            for user, (events, content) in vectors.items():
+                if user in self._histories and events >= kept.get(user, (0, b""))[0]:
+                    kept[user] = events, content
+
+    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
+        with self._lock:
+            kept = self._vectors.get(model, {})
+            return [kept[user][1] if user in kept else None for user in users]
 
     # The log and its consumers
 
@@ -175,7 +188,7 @@ class MemoryStore(Store):
 
     # Candidates and their clusters
 
-    def open(self, items: Sequence[str], at: float) -> None:
+    def open_candidates(self, items: Sequence[str], at: float) -> None:
         with self._lock:
             self._open = dict.fromkeys(items, at) | self._open
 
@@ -190,17 +203,17 @@ class MemoryStore(Store):
         with self._lock:
             return dict(self._open)
 
-    def publish(self, model: str, clusters: Mapping[str, bytes], *, part: int, cursor: str) -> None:
+    def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         with self._lock:
             self._cluster_changes += 1
             for item, content in clusters.items():
                 if item in self._open:
                     self._clusters[model][item] = self._cluster_changes, content
-            self._cursors[model, part] = cursor
+            self._cursors[model] = cursor
 
-    def cursor(self, model: str, part: int) -> str | None:
+    def cursor(self, model: str) -> str | None:
         with self._lock:
-            return self._cursors.get((model, part))
+            return self._cursors.get(model)
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
         with self._lock:
@@ -209,9 +222,9 @@ class MemoryStore(Store):
 
     def drop_models(self, keep: Sequence[str]) -> None:
         with self._lock:
-            for model in self._clusters.keys() - set(keep):
-                del self._clusters[model]
-            self._cursors = {place: cursor for place, cursor in self._cursors.items() if place[0] in keep}
+            for kept in (self._clusters, self._vectors, self._cursors):
+                for model in kept.keys() - set(keep):
+                    del kept[model]
 
     # Who does what
 
@@ -251,6 +264,8 @@ class MemoryStore(Store):
     def forget(self, user: str, digest: str, at: float) -> Erased:
         with self._lock:
             events = len(self._histories.pop(user, {}))
+            for vectors in self._vectors.values():
+                vectors.pop(user, None)
             log = sum(self._forget_in_log(number, user) for number in list(self._log))
             touched = [touches for touches in self._touches.values() if user in touches]
             for touches in touched:

@@ -50,7 +50,7 @@ class RedisStore(Store):
         self._put_items, self._publish = register(redis_scripts.PUT_ITEMS), register(redis_scripts.PUBLISH)
         self._close, self._drop_models = register(redis_scripts.CLOSE), register(redis_scripts.DROP_MODELS)
         self._hold, self._release = register(redis_scripts.HOLD), register(redis_scripts.RELEASE)
-        self._holders = register(redis_scripts.HOLDERS)
+        self._holders, self._put_vectors = register(redis_scripts.HOLDERS), register(redis_scripts.PUT_VECTORS)
 
     # Events
 
@@ -90,6 +90,18 @@ class RedisStore(Store):
             with self._client.errors():
                 place, keys = self._raw.scan(max(0, place), match=_key("history", "*"), count=AT_ONCE)
             yield from (key.decode()[begin:] for key in keys)
+
+    def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
+        said = [part for user, (events, content) in vectors.items() for part in (user, events, content)]
+        with self._client.errors():
+            self._put_vectors(args=[model, *said])
+
+    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
+        if not users:
+            return []
+        with self._client.errors():
+            found = self._raw.hmget(_key("vectors", model), users)
+        return [None if said is None else said.partition(b":")[2] for said in found]
 
     # The log and its consumers
 
@@ -167,7 +179,7 @@ class RedisStore(Store):
 
     # Candidates and their clusters
 
-    def open(self, items: Sequence[str], at: float) -> None:
+    def open_candidates(self, items: Sequence[str], at: float) -> None:
         with self._client.errors():
             changes = self._raw.pipeline()
             for item in items:
@@ -182,14 +194,14 @@ class RedisStore(Store):
         with self._client.errors():
             return {item.decode(): float(at) for item, at in self._raw.hgetall(_key("open")).items()}
 
-    def publish(self, model: str, clusters: Mapping[str, bytes], *, part: int, cursor: str) -> None:
+    def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         said = [each for item, content in clusters.items() for each in (item, content)]
         with self._client.errors():
-            self._publish(args=[model, part, cursor, *said])
+            self._publish(args=[model, cursor, *said])
 
-    def cursor(self, model: str, part: int) -> str | None:
+    def cursor(self, model: str) -> str | None:
         with self._client.errors():
-            said = self._raw.hget(_key("cursors", model), str(part))
+            said = self._raw.hget(_key("cursors"), model)
         return None if said is None else said.decode()
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ConstantBackoff
@@ -14,10 +15,12 @@ from penchant.store.redis_scripts import PREFIX, VERSION
 TIMEOUT_S = 5.0
 """How long to wait for an answer."""
 
+LOADING = "it is still loading its data; try again in a moment"
+
 ADVICE: tuple[tuple[type[redis.RedisError], str], ...] = (
     (redis.exceptions.OutOfMemoryError, "it is out of memory; raise its maxmemory"),
     (redis.ReadOnlyError, "it is a replica, which cannot be written to; name the primary"),
-    (redis.BusyLoadingError, "it is still loading its data; try again in a moment"),
+    (redis.BusyLoadingError, LOADING),
     (redis.AuthenticationError, "it refuses the user or the password in the address; correct them"),
     (redis.exceptions.AuthorizationError, "it refuses the user or the password in the address; correct them"),
     (redis.exceptions.NoPermissionError, "its user may not do this; grant all commands on keys penchant:*"),
@@ -32,17 +35,7 @@ class RedisClient:
 
     def __init__(self, url: str) -> None:
         """Raises StoreError where it cannot be reached, would lose data, or holds the data of another version."""
-        try:
-            self.raw = redis.Redis.from_url(
-                url,
-                socket_timeout=TIMEOUT_S,
-                socket_connect_timeout=TIMEOUT_S,
-                retry=Retry(ConstantBackoff(0.1), 1),
-            )
-        except ValueError:  # its text may hold a part of the password
-            raise StoreError(
-                "the address of Redis cannot be read; write redis://:PASSWORD@HOST:PORT/DATABASE"
-            ) from None
+        self.raw = _client(url)
         said = self.raw.get_connection_kwargs()
         self.place = f"Redis at {said.get('host', 'localhost')}:{said.get('port', 6379)}"
         self._password = str(said.get("password") or "")
@@ -68,6 +61,8 @@ class RedisClient:
 
     def _refuse_to_lose(self) -> None:
         info: Any = self.raw.info("persistence")
+        if info["loading"]:  # and until then it says that it keeps no log
+            raise StoreError(f"{self.place}: {LOADING}")
         if not info["aof_enabled"]:
             raise StoreError(f"{self.place} would lose data when it stops (aof_enabled is 0); set `appendonly yes`")
         policy = self.raw.info("memory")["maxmemory_policy"]
@@ -99,6 +94,24 @@ class RedisClient:
                 f"{self.place} holds data of another Penchant (store version {found}, this one knows {VERSION}); "
                 f"run that one, or name another database"
             )
+
+
+def _client(url: str) -> redis.Redis:
+    """The library takes an address without a host, as one with a "#" in the password is, for this machine's."""
+    try:
+        if urlsplit(url).hostname:
+            return redis.Redis.from_url(
+                url,
+                socket_timeout=TIMEOUT_S,
+                socket_connect_timeout=TIMEOUT_S,
+                retry=Retry(ConstantBackoff(0.1), 1),
+            )
+    except ValueError:
+        pass  # its text may hold a part of the password
+    raise StoreError(
+        "the address of Redis cannot be read; write redis://:PASSWORD@HOST:PORT/DATABASE, and in a password "
+        "%23 for #, %2F for /, %40 for @"
+    )
 
 
 def _text(value: Any) -> str:

@@ -31,6 +31,7 @@ local function remove(number)
 end
 
 local function write(at, lines)
+  if redis.call('EXISTS', LOG) == 0 then redis.call('XGROUP', 'CREATE', LOG, GROUP, '0', 'MKSTREAM') end
   redis.call('XADD', LOG, '*', 'at', at, 'events', #lines, 'content', table.concat(lines, '\\n'))
   redis.call('HINCRBY', NUMBERS, 'backlog', #lines)
 end
@@ -172,6 +173,7 @@ local history = P .. 'history:' .. user
 local events, items, log, touched = redis.call('HLEN', history), {}, 0, 0
 for _, value in ipairs(redis.call('HVALS', history)) do items[cjson.decode(value)[1]] = true end
 redis.call('DEL', history)
+for _, model in ipairs(redis.call('SMEMBERS', P .. 'models')) do redis.call('HDEL', P .. 'vectors:' .. model, user) end
 
 for _, number in ipairs(list()) do
   if remove(number) then log = log + 1 end
@@ -220,6 +222,22 @@ return {events, log, touched}
 """
 )
 
+PUT_VECTORS = (
+    _WORDS
+    + """
+-- model, then user, how many events were seen, and the vector, again and again. Kept as "EVENTS:VECTOR".
+local vectors = P .. 'vectors:' .. ARGV[1]
+redis.call('SADD', P .. 'models', ARGV[1])
+for i = 2, #ARGV, 3 do
+  local kept = redis.call('HGET', vectors, ARGV[i])
+  local seen = kept and tonumber(string.match(kept, '^%d+')) or 0
+  if tonumber(ARGV[i + 1]) >= seen and redis.call('EXISTS', P .. 'history:' .. ARGV[i]) == 1 then
+    redis.call('HSET', vectors, ARGV[i], ARGV[i + 1] .. ':' .. ARGV[i + 2])
+  end
+end
+"""
+)
+
 PUT_ITEMS = (
     _WORDS
     + """
@@ -235,12 +253,12 @@ end
 PUBLISH = (
     _WORDS
     + """
--- model, part, cursor; then item and cluster, again and again.
+-- model, cursor; then item and cluster, again and again.
 local model = ARGV[1]
 local change = redis.call('HINCRBY', NUMBERS, 'clusters', 1)
 redis.call('SADD', P .. 'models', model)
-redis.call('HSET', P .. 'cursors:' .. model, ARGV[2], ARGV[3])
-for i = 4, #ARGV, 2 do
+redis.call('HSET', P .. 'cursors', model, ARGV[2])
+for i = 3, #ARGV, 2 do
   if redis.call('HEXISTS', P .. 'open', ARGV[i]) == 1 then
     redis.call('HSET', P .. 'clusters:' .. model, ARGV[i], ARGV[i + 1])
     redis.call('ZADD', P .. 'clusters:' .. model .. ':changes', change, ARGV[i])
@@ -273,7 +291,8 @@ for _, model in ipairs(ARGV) do kept[model] = true end
 for _, model in ipairs(redis.call('SMEMBERS', P .. 'models')) do
   if not kept[model] then
     local clusters = P .. 'clusters:' .. model
-    redis.call('DEL', clusters, clusters .. ':changes', P .. 'cursors:' .. model)
+    redis.call('DEL', clusters, clusters .. ':changes', P .. 'vectors:' .. model)
+    redis.call('HDEL', P .. 'cursors', model)
     redis.call('SREM', P .. 'models', model)
   end
 end

@@ -30,6 +30,11 @@ USERS_AT_ONCE = 1000
 """So many are read at a time: a long reading would keep the write-ahead log from being emptied."""
 
 
+PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
+    SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM history WHERE user = ?)
+    ON CONFLICT DO UPDATE SET events = excluded.events, content = excluded.content WHERE excluded.events >= events"""
+
+
 class SqliteStore(Store):
     """What is acknowledged is on the disk, even where the power fails; what consumers do may be undone by that, and is
     then done again. clock: seconds that only go forward, the same for all processes of the machine."""
@@ -58,6 +63,17 @@ class SqliteStore(Store):
                 found = [user for (user,) in connection.execute(question, (last, USERS_AT_ONCE))]
             yield from found
             last = found[-1] if found else last
+
+    def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
+        rows = [(model, user, events, content, user) for user, (events, content) in vectors.items()]
+        with self._file.writing(durable=False) as connection:
+            connection.executemany(PUT_VECTOR, rows)
+
+    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
+        question = "SELECT content FROM vectors WHERE user = ? AND model = ?"
+        with self._file.reading() as connection:
+            rows = [connection.execute(question, (user, model)).fetchone() for user in users]
+        return [row[0] if row else None for row in rows]
 
     # The log and its consumers
 
@@ -121,7 +137,7 @@ class SqliteStore(Store):
 
     # Candidates and their clusters
 
-    def open(self, items: Sequence[str], at: float) -> None:
+    def open_candidates(self, items: Sequence[str], at: float) -> None:
         with self._file.writing() as connection:
             rows = [(item, at) for item in items]
             connection.executemany("INSERT OR IGNORE INTO candidates VALUES (?, ?)", rows)
@@ -135,18 +151,17 @@ class SqliteStore(Store):
         with self._file.reading() as connection:
             return dict(connection.execute("SELECT item, at FROM candidates"))
 
-    def publish(self, model: str, clusters: Mapping[str, bytes], *, part: int, cursor: str) -> None:
-        with self._file.writing() as connection:
+    def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
+        with self._file.writing(durable=False) as connection:
             now = change(connection, "clusters")
             is_open = dict(connection.execute("SELECT item, 1 FROM candidates"))
             rows = [(model, item, content, now) for item, content in clusters.items() if item in is_open]
             connection.executemany("REPLACE INTO clusters VALUES (?, ?, ?, ?)", rows)
-            connection.execute("REPLACE INTO cursors VALUES (?, ?, ?)", (model, part, cursor))
+            connection.execute("REPLACE INTO cursors VALUES (?, ?)", (model, cursor))
 
-    def cursor(self, model: str, part: int) -> str | None:
+    def cursor(self, model: str) -> str | None:
         with self._file.reading() as connection:
-            question = "SELECT cursor FROM cursors WHERE model = ? AND part = ?"
-            row = connection.execute(question, (model, part)).fetchone()
+            row = connection.execute("SELECT cursor FROM cursors WHERE model = ?", (model,)).fetchone()
         return row[0] if row else None
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
@@ -157,7 +172,7 @@ class SqliteStore(Store):
 
     def drop_models(self, keep: Sequence[str]) -> None:
         with self._file.writing() as connection:
-            for table in "clusters", "cursors":
+            for table in "clusters", "cursors", "vectors":
                 models = {model for (model,) in connection.execute(f"SELECT DISTINCT model FROM {table}")}  # noqa: S608
                 dropped = [(model,) for model in models - set(keep)]
                 connection.executemany(f"DELETE FROM {table} WHERE model = ?", dropped)  # noqa: S608

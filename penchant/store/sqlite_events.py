@@ -209,6 +209,7 @@ def _entries_of(connection: Connection, user: str) -> list[tuple[float, Entry]]:
 def erase(connection: Connection, user: str, traces: set[str]) -> Erased:
     items = traces | {item for (item,) in connection.execute("SELECT item FROM history WHERE user = ?", (user,))}
     events = connection.execute("DELETE FROM history WHERE user = ?", (user,)).rowcount
+    connection.execute("DELETE FROM vectors WHERE user = ?", (user,))
     erased = 0
     for at, entry in _entries_of(connection, user):
         erased += _erase_in_log(connection, user, at, entry)

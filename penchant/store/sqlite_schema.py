@@ -28,8 +28,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE clusters (model TEXT NOT NULL, item TEXT NOT NULL, content BLOB NOT NULL, "
         "change INTEGER NOT NULL, PRIMARY KEY (model, item))",
         "CREATE INDEX cluster_changes ON clusters (model, change)",
-        "CREATE TABLE cursors (model TEXT NOT NULL, part INTEGER NOT NULL, cursor TEXT NOT NULL, "
-        "PRIMARY KEY (model, part)) WITHOUT ROWID",
+        "CREATE TABLE cursors (model TEXT PRIMARY KEY, cursor TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE vectors (model TEXT NOT NULL, user TEXT NOT NULL, events INTEGER NOT NULL, "
+        "content BLOB NOT NULL, PRIMARY KEY (user, model)) WITHOUT ROWID",
         "CREATE TABLE holders (name TEXT PRIMARY KEY, holder TEXT NOT NULL, seen REAL NOT NULL) WITHOUT ROWID",
         "CREATE TABLE keys (name TEXT PRIMARY KEY, digest TEXT NOT NULL, scope TEXT NOT NULL, label TEXT NOT NULL, "
         "created REAL NOT NULL, per_s REAL NOT NULL) WITHOUT ROWID",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from queue import SimpleQueue
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,12 +62,14 @@ class Desk:
         self.store = store or a_store()
         self.service = service(self.store, served, lambda: MADE)
         self.measures = Measures()
-        keys = None if open_to_all else Keys(self.store, monotonic)
+        self._ahead_s = 0.0
+        keys = None if open_to_all else Keys(self.store, lambda: monotonic() + self._ahead_s)
         self.app: FastAPI = make_app(self.service, keys, limits=limits or Limits(), measures=self.measures)
 
     def key(self, scope: Scope, per_s: float = 1e6) -> dict[str, str]:
-        """The header of a new key."""
+        """The header of a new key, a second after it was made."""
         key = create_key(self.store, scope, label="a test", per_s=per_s, clock=lambda: MADE)
+        self._ahead_s += 1.0
         return {"Authorization": f"Bearer {key}"}
 
     def open(self, items: Sequence[str]) -> None:
@@ -91,11 +93,26 @@ def running(app: FastAPI) -> Iterator[str]:
     thread = Thread(target=server.run, args=(address.put,))
     thread.start()
     try:
-        yield address.get(timeout=30)
+        url = address.get(timeout=30)
+        _wait_for(url)
+        yield url
     finally:
         server.stop()
         thread.join(30)
         assert not thread.is_alive()
+
+
+def _wait_for(url: str) -> None:
+    """Until connections are taken."""
+    until = monotonic() + 30
+    while True:
+        try:
+            ask(url, "GET", "/healthz")
+        except ConnectionRefusedError:
+            assert monotonic() < until
+            sleep(0.01)
+        else:
+            return
 
 
 @dataclass(frozen=True)

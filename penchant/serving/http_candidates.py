@@ -1,0 +1,139 @@
+"""/v1/candidates and /v1/lookalike: items that are open to audience extension, scores for them, audiences."""
+
+from typing import Annotated
+
+import orjson
+from anyio import CapacityLimiter, to_thread
+from fastapi import HTTPException, Query, Request, Response
+
+from penchant.errors import BusyError
+from penchant.lookalike.audience import MIN_AUDIENCE
+from penchant.serving.http_answers import Json
+from penchant.serving.http_body import JSON
+from penchant.serving.http_models import (
+    AudienceAnswer,
+    CandidateAnswer,
+    CandidatesAnswer,
+    ErrorAnswer,
+    Items,
+    PathId,
+    ScoreAnswer,
+    ScoreRequest,
+)
+from penchant.serving.http_routes import Routes
+
+MOST_AUDIENCE = 1_000_000
+
+NONE_SUCH, NO_LIKENESS = {404: ErrorAnswer}, {409: ErrorAnswer}
+
+MOST_WAITING = 8
+"""Audiences that may wait for the one that is worked on."""
+
+
+class CandidateRoutes:
+    def __init__(self, routes: Routes) -> None:
+        self.routes, self.service, self.work = routes, routes.service, routes.work
+        self._auditing = CapacityLimiter(1)
+        every, one = "/v1/candidates", "/v1/candidates/{item}"
+        routes.add("GET", every, self.all, needs="read", answer=CandidatesAnswer)
+        routes.add("PUT", every, self.open_all, needs="admin", body={JSON: Items})
+        routes.add("DELETE", every, self.close_all, needs="admin", body={JSON: Items}, errors=NONE_SUCH)
+        routes.add("GET", one, self.one, needs="read", answer=CandidateAnswer, errors=NONE_SUCH)
+        routes.add("PUT", one, self.open, needs="admin")
+        routes.add("DELETE", one, self.close, needs="admin", errors=NONE_SUCH)
+        routes.add(
+            "GET",
+            f"{one}/audience",
+            self.audience,
+            needs="admin",
+            answer=AudienceAnswer,
+            errors=NONE_SUCH | NO_LIKENESS,
+        )
+        scored = "/v1/lookalike/score"
+        routes.add(
+            "POST",
+            scored,
+            self.score,
+            needs="read",
+            answer=ScoreAnswer,
+            body={JSON: ScoreRequest},
+            errors=NONE_SUCH | NO_LIKENESS,
+        )
+
+    async def all(self) -> Response:
+        """All open candidates, by item."""
+        return Json({"candidates": await self.work(self.service.candidates)})
+
+    async def one(self, item: PathId) -> Response:
+        """One open candidate."""
+        return Json(await self.work(self.service.candidate, item))
+
+    async def open_all(self, request: Request) -> Response:
+        """Open items to audience extension; those that are open stay as they are."""
+        asked = await self.routes.body(request, Items)
+        await self.work(self.service.open, asked.items)
+        return Response(status_code=204)
+
+    async def open(self, item: PathId) -> Response:
+        """Open an item to audience extension."""
+        await self.work(self.service.open, [item])
+        return Response(status_code=204)
+
+    async def close_all(self, request: Request) -> Response:
+        """Close candidates, all of them or none."""
+        asked = await self.routes.body(request, Items)
+        await self.work(self.service.close, asked.items)
+        return Response(status_code=204)
+
+    async def close(self, item: PathId) -> Response:
+        """Close a candidate."""
+        await self.work(self.service.close, [item])
+        return Response(status_code=204)
+
+    async def score(self, request: Request) -> Response:
+        """How well users fit open candidates, by those who clicked them lately; candidates without known seeds are
+        left out."""
+        asked = await self.routes.body(request, ScoreRequest)
+        self._bound(asked)
+        return Json(await self.work(self._scored, asked))
+
+    async def audience(
+        self, item: PathId, size: Annotated[int, Query(ge=MIN_AUDIENCE, le=MOST_AUDIENCE)] = 1_000
+    ) -> Response:
+        """The users most like the seeds of a candidate who have not met it yet. It names people."""
+        if self._auditing.statistics().tasks_waiting >= MOST_WAITING:
+            raise BusyError(f"{MOST_WAITING} audiences wait already; ask for this one later", after_s=1.0)
+        return Json(await to_thread.run_sync(self._audience, item, size, limiter=self._auditing))
+
+    def _bound(self, asked: ScoreRequest) -> None:
+        limits, users = self.routes.limits, len(asked.users)
+        candidates = len(self.service.view.live) if asked.items is None else len(asked.items)
+        told = min(candidates, asked.top or candidates)
+        if users * candidates > limits.scored or users * told > limits.told:
+            raise HTTPException(
+                422,
+                f"{users:,} users and {candidates:,} candidates are {users * told:,} scores to tell out of "
+                f"{users * candidates:,}; {limits.told:,} out of {limits.scored:,} can be had at once",
+            )
+
+    def _scored(self, asked: ScoreRequest) -> bytes:
+        scored = self.service.score(asked.users, asked.items)
+        return orjson.dumps(
+            {
+                "users": [
+                    {
+                        "user": one.user,
+                        "cold": one.cold,
+                        "scores": [
+                            {"item": item, "score": score} for item, score in one.best(asked.top or len(one.items))
+                        ],
+                    }
+                    for one in scored
+                ]
+            }
+        )
+
+    def _audience(self, item: str, size: int) -> bytes:
+        found = self.service.audience(item, size)
+        members = [{"user": user, "score": score} for user, score in found.members]
+        return orjson.dumps({"item": found.item, "members": members, "reachable": found.reachable})

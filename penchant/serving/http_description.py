@@ -1,0 +1,66 @@
+"""The OpenAPI description, and a page made of it that needs no network and no script."""
+
+from base64 import b64encode
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import Response
+from fastapi.openapi.utils import get_openapi
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic.json_schema import models_json_schema
+
+from penchant import __version__
+from penchant.serving.http_answers import Json
+from penchant.serving.http_models import Events, ItemFields, Items, ScoreRequest
+from penchant.serving.http_routes import Routes
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "body{color:#222;background:#fff}"
+    "code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow-x:auto;background:#f4f4f2;padding:.75rem}"
+    "section{border-top:1px solid #ccc;padding:.5rem 0}h2{font-size:1.1rem}"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}pre{background:#262626}}"
+)
+
+_STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+
+class DescriptionRoutes:
+    def __init__(self, routes: Routes) -> None:
+        self._app = routes.app
+        for path, endpoint in (("/v1/openapi.json", self.description), ("/docs", self.page)):
+            routes.app.add_api_route(path, endpoint, include_in_schema=False)
+
+    async def description(self) -> Response:
+        return Json(self._description)
+
+    async def page(self) -> Response:
+        headers = {"Content-Security-Policy": POLICY}
+        return Response(self._page, media_type="text/html; charset=utf-8", headers=headers)
+
+    @cached_property
+    def _said(self) -> dict[str, Any]:
+        found = get_openapi(title="Penchant", version=__version__, routes=self._app.routes)
+        asked = [(model, "validation") for model in (Events, Items, ItemFields, ScoreRequest)]
+        _, models = models_json_schema(asked, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+        parts = found["components"]
+        parts["schemas"] |= models["$defs"]
+        parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "pk_<name>_<secret>"}}
+        return found
+
+    @cached_property
+    def _description(self) -> bytes:
+        return orjson.dumps(self._said)
+
+    @cached_property
+    def _page(self) -> str:
+        environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        return environment.get_template("http_description.html.jinja").render(said=self._said, style=STYLE)

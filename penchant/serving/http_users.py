@@ -1,0 +1,58 @@
+"""/v1/users/{user}: profile, explanation, recall, erasure."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from penchant.serving.consumer import MOST_TEXT
+from penchant.serving.http_answers import Json
+from penchant.serving.http_models import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
+from penchant.serving.http_routes import Routes
+
+Most = Annotated[int, Query(ge=1, le=1_000)]
+
+
+class UserRoutes:
+    def __init__(self, routes: Routes) -> None:
+        self.service, self.work = routes.service, routes.work
+        of_user = "/v1/users/{user}"
+        routes.add(
+            "GET", f"{of_user}/profile", self.profile, needs="read", answer=ProfileAnswer, errors={409: ErrorAnswer}
+        )
+        routes.add(
+            "GET",
+            f"{of_user}/explain",
+            self.explain,
+            needs="read",
+            answer=ExplainAnswer,
+            errors={404: ErrorAnswer, 409: ErrorAnswer},
+        )
+        routes.add("GET", f"{of_user}/recall", self.recall, needs="read", answer=RecallAnswer)
+        routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
+
+    async def profile(self, user: PathId, most: Most = 20) -> Response:
+        """The tags that a user prefers, fresh to his last acknowledged event."""
+        found = await self.work(self.service.profile, user)
+        return Json(
+            {
+                "user": found.user,
+                "cold": found.cold,
+                "clicks": found.clicks,
+                "latest": found.latest,
+                "clicked": found.clicked[:most],
+                "unseen": found.unseen[:most],
+            }
+        )
+
+    async def explain(self, user: PathId, tag: Annotated[str | None, Query(max_length=MOST_TEXT)] = None) -> Response:
+        """Why a user has a preference for a tag, his best one if none is given."""
+        return Json(await self.work(self.service.explain, user, tag))
+
+    async def recall(self, user: PathId, most: Most = 50) -> Response:
+        """Items that a user has not clicked yet, by his tags and by likeness, each with its reasons."""
+        found: list[Any] = await self.work(self.service.recall, user, most)
+        return Json({"user": user, "items": found})
+
+    async def forget(self, user: PathId) -> Response:
+        """Remove a user. Clusters lose him when all seeds are clustered next."""
+        return Json(await self.work(self.service.forget, user))
