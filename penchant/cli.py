@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 import penchant
-from penchant import terminal
+from penchant import cli_live, terminal
 from penchant.audience import some_item, write_audience
 from penchant.errors import AudienceError, ConfigError, PenchantError
 from penchant.files import aside
@@ -37,7 +37,7 @@ app = typer.Typer(
     help="Click logs into interest: explainable tag profiles for every user, look-alike audiences for any item.\n\n"
     "Begin with **penchant demo**, then **penchant init** on your own tables, **penchant check**, **penchant run**. "
     "The steps of a run alone: **prepare** RUN.toml --out RUN, **train** RUN, **evaluate** RUN, **profiles** RUN, "
-    "**lookalike** RUN.",
+    "**lookalike** RUN.\n\nLive: **serve** RUN, **replay** LOG, **key**, **forget** (docs/serving.md).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -227,6 +227,9 @@ def report_page(
     console.print(
         f"The page is [bold]{escape(str(out / 'report.html'))}[/bold], its numbers are beside it in report.json"
     )
+
+
+cli_live.register(app)
 
 
 @app.callback(invoke_without_command=True)

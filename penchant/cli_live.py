@@ -15,7 +15,7 @@ from penchant.errors import ConfigError
 from penchant.logs.forgotten import digest_of
 from penchant.replay import replay as replay_log
 from penchant.replay import speed_of
-from penchant.server import ROLES, Role, ServerConfig, default_store, refuse_secrets, serve
+from penchant.server import Role, ServerConfig, default_store, refuse_secrets, serve
 from penchant.serving.keys import create_key
 from penchant.store.base import Scope, Store
 from penchant.store.opened import open_store
@@ -54,7 +54,7 @@ def serve_run(
     """Serve a trained run: events in, fresh profiles and look-alike scores out (docs/serving.md)."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
     host, port = _address(listen)
-    config = ServerConfig(folder, _url(folder, store), role or ROLES, host, port, no_keys, recluster)
+    config = ServerConfig(folder, _url(folder, store), role or tuple(Role), host, port, no_keys, recluster)
     with bars() as report:
         ended_well = serve(config, _listening, report)
     if not ended_well:
@@ -87,7 +87,8 @@ def forget(
     files = erase_from_run(folder, user, now)
     console.print(
         f"Removed: {erased.events:,} live events, {erased.log:,} of them not consumed yet; from the seeds of "
-        f"{erased.items:,} items; {files.log:,} rows of the log, {files.profiles:,} of profiles, {files.audiences:,} of audiences."
+        f"{erased.items:,} items; {files.log:,} rows of the log, {files.profiles:,} of profiles, {files.audiences:,} "
+        f"of audiences."
     )
     console.print("Clusters lose the user when they are made next, prepared data at the next `penchant prepare`.")
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from threading import Event
-from typing import Literal
 from urllib.parse import urlsplit
 
 from penchant.errors import ConfigError, PenchantError
@@ -30,8 +30,14 @@ from penchant.serving.service import Service
 from penchant.store.base import Store
 from penchant.store.opened import open_store
 
-Role = Literal["http", "consumer", "cluster"]
-ROLES: tuple[Role, ...] = ("http", "consumer", "cluster")
+
+class Role(StrEnum):
+    """What a process does: answer, consume events, cluster seeds."""
+
+    HTTP = "http"
+    CONSUMER = "consumer"
+    CLUSTER = "cluster"
+
 
 IDLE_S = 0.05
 REFRESH_S = 0.1
@@ -47,7 +53,7 @@ class ServerConfig:
 
     folder: Path
     store: str
-    roles: Collection[Role] = ROLES
+    roles: Collection[Role] = tuple(Role)
     host: str = "127.0.0.1"
     port: int = 8080
     open_to_all: bool = False
@@ -91,7 +97,7 @@ class _Process:
     def __init__(self, config: ServerConfig, store: Store, served: Served) -> None:
         self.config, self.store = config, store
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self.service = Service(store, served, time.time) if "http" in config.roles else None
+        self.service = Service(store, served, time.time) if Role.HTTP in config.roles else None
         self.models = self.service.models if self.service else Models(store, served)
         self.ending, self.failed = Event(), False
         self.http = self._http(self.service) if self.service else None
@@ -108,9 +114,9 @@ class _Process:
             failed=self._fail,
         )
         loops = [self._loop("refresh", self._refresh, REFRESH_S), self._loop("watch", self.watch.step, WATCH_S)]
-        if "consumer" in self.config.roles:
+        if Role.CONSUMER in self.config.roles:
             loops.append(self._loop("consumer", consuming(self.store, self.models, self.name, time.time), IDLE_S))
-        if "cluster" in self.config.roles:
+        if Role.CLUSTER in self.config.roles:
             loops.append(self._loop("cluster", clustering.step, 1.0))
         if self.http:
             self.http.run(listening)

@@ -1,6 +1,5 @@
 """What goes back: JSON, and errors that all look alike."""
 
-from http import HTTPStatus
 from math import ceil
 from typing import Any
 
@@ -44,6 +43,17 @@ CODES: dict[type[PenchantError], tuple[int, str]] = {
 }
 
 
+ROUTER_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+class RequestError(PenchantError):
+    """A request that cannot be answered as it is. status: of HTTP; code: one word for programs."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
 class Json(Response):
     """A value as orjson writes it: dicts, lists, dataclasses, numbers, texts."""
 
@@ -70,7 +80,7 @@ def answer_errors(app: FastAPI, measures: Measures) -> None:
 
     async def known(request: Request, error: Exception) -> Response:
         said = line_of(request)
-        status, code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+        status, code = _code(error)
         message, headers = str(error), {}
         if isinstance(error, StoreError):
             measures.store_failed()
@@ -85,19 +95,26 @@ def answer_errors(app: FastAPI, measures: Measures) -> None:
 
     async def plain(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        status = HTTPStatus(error.status_code)
-        body = problem(line_of(request), status, status.name.lower(), str(error.detail))
-        return Json(body, status, dict(error.headers or {}))
+        body = problem(line_of(request), error.status_code, ROUTER_CODES[error.status_code], str(error.detail))
+        return Json(body, error.status_code, dict(error.headers or {}))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError | ValidationError)
         return Json(problem(line_of(request), 422, "invalid", _first(error)), 422)
 
+    app.add_exception_handler(RequestError, known)
     for kind in CODES:
         app.add_exception_handler(kind, known)
     for shape in (RequestValidationError, ValidationError):
         app.add_exception_handler(shape, invalid)
     app.add_exception_handler(HTTPException, plain)
+
+
+def _code(error: Exception) -> tuple[int, str]:
+    """Status and code."""
+    if isinstance(error, RequestError):
+        return error.status, error.code
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
 
 
 def _first(error: RequestValidationError | ValidationError) -> str:

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 
 from penchant.errors import BusyError
+from penchant.serving.http_answers import RequestError
 
 JSON, LINES, ARROW = "application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"
+
+UNSUPPORTED = "unsupported_media_type"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Bodies:
     async def of(self, request: Request, kinds: Collection[str]) -> AsyncIterator[tuple[str, bytes]]:
         """The kind and the content of a body, which count as held until they are done with.
 
-        Raises HTTPException for another kind (415), too much (413) or too slow (408), and BusyError.
+        Raises RequestError for another kind (415), too much (413) or too slow (408), and BusyError.
         """
         kind = self._kind(request, kinds)
         self._refuse_announced(request)
@@ -48,8 +51,8 @@ class Bodies:
                     content += chunk
             yield kind, bytes(content)
         except TimeoutError:
-            raise HTTPException(
-                408, f"the body took longer than {self._limits.body_s:g} s; send less at once"
+            raise RequestError(
+                408, "request_timeout", f"the body took longer than {self._limits.body_s:g} s; send less at once"
             ) from None
         finally:
             self._held -= len(content)
@@ -57,10 +60,10 @@ class Bodies:
     def _kind(self, request: Request, kinds: Collection[str]) -> str:
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding != "identity":
-            raise HTTPException(415, "bodies with a Content-Encoding are not read; send it as it is")
+            raise RequestError(415, UNSUPPORTED, "bodies with a Content-Encoding are not read; send it as it is")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in kinds:
-            raise HTTPException(415, f"Content-Type has to be {' or '.join(kinds)}")
+            raise RequestError(415, UNSUPPORTED, f"Content-Type has to be {' or '.join(kinds)}")
         return kind
 
     def _refuse_announced(self, request: Request) -> None:
@@ -75,5 +78,5 @@ class Bodies:
             raise BusyError("too many bodies are being read; send this one later", after_s=1.0)
         self._held += more
 
-    def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"a body may have {self._limits.body:,} bytes; send less at once")
+    def _too_large(self) -> RequestError:
+        return RequestError(413, "content_too_large", f"a body may have {self._limits.body:,} bytes; send less at once")

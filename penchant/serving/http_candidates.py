@@ -4,11 +4,11 @@ from typing import Annotated
 
 import orjson
 from anyio import CapacityLimiter, to_thread
-from fastapi import HTTPException, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from penchant.errors import BusyError
 from penchant.lookalike.audience import MIN_AUDIENCE
-from penchant.serving.http_answers import Json
+from penchant.serving.http_answers import Json, RequestError
 from penchant.serving.http_body import JSON
 from penchant.serving.http_models import (
     AudienceAnswer,
@@ -110,8 +110,9 @@ class CandidateRoutes:
         candidates = len(self.service.view.live) if asked.items is None else len(asked.items)
         told = min(candidates, asked.top or candidates)
         if users * candidates > limits.scored or users * told > limits.told:
-            raise HTTPException(
+            raise RequestError(
                 422,
+                "too_many_scores",
                 f"{users:,} users and {candidates:,} candidates are {users * told:,} scores to tell out of "
                 f"{users * candidates:,}; {limits.told:,} out of {limits.scored:,} can be had at once",
             )

@@ -29,24 +29,6 @@ from tests.serving.worlds import MADE
 FANS = [f"u{number:03}" for number in range(30)]
 
 
-class _Store(MemoryStore):
-    def __init__(self) -> None:
-        super().__init__()
-        self._vectors: dict[tuple[str, str], tuple[int, bytes]] = {}
-
-    def put_vectors(self, model: str, contents: Mapping[str, tuple[int, bytes]]) -> None:
-        for user, (events, content) in contents.items():
-            if events >= self._vectors.get((model, user), (0, b""))[0]:
-                self._vectors[model, user] = events, content
-
-    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
-        return [self._vectors[model, user][1] if (model, user) in self._vectors else None for user in users]
-
-
-def a_store() -> MemoryStore:
-    return _Store()
-
-
 class Desk:
     """An app over a store of its own, with the clock at MADE. open_to_all: no key is needed."""
 
@@ -59,7 +41,7 @@ class Desk:
         store: Store | None = None,
         service: type[Service] = Service,
     ) -> None:
-        self.store = store or a_store()
+        self.store = store or MemoryStore()
         self.service = service(self.store, served, lambda: MADE)
         self.measures = Measures()
         self._ahead_s = 0.0
@@ -82,7 +64,7 @@ class Desk:
         averaged_NX = averaged(alike.ralm, vectors_BX)
         found = cluster(averaged_NX, placed(alike.ralm, averaged_NX), alike.ralm.config.clusters, alike.seed)
         content = to_bytes(grown(found, len(FANS), MADE, MADE))
-        self.store.publish(view.served.name, dict.fromkeys(items, content), part=0, cursor="0")
+        self.store.publish(view.served.name, dict.fromkeys(items, content), cursor="0")
         self.service.refresh()
 
 

@@ -163,6 +163,7 @@ def test_an_endless_stream_is_refused_as_soon_as_it_is_too_long(url: str) -> Non
     before, sent = memory_mb(), 0
     while wire.write(chunk) and sent < 1 << 30:
         sent += 1 << 16
+    wire.socket.close()
     assert sent < 1 << 30
     assert memory_mb() - before < 50
     assert ask(url, "GET", "/healthz").status == 200

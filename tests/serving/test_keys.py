@@ -17,7 +17,6 @@ from penchant.serving.keys import (
 )
 from penchant.store.base import Scope
 from penchant.store.memory import MemoryStore
-from tests.serving.apps import a_store
 
 MANY = 1e9
 
@@ -50,7 +49,7 @@ class Door:
 
 @pytest.fixture
 def door() -> Door:
-    return Door(a_store())
+    return Door(MemoryStore())
 
 
 def test_what_is_stored_of_a_key_does_not_open_anything(door: Door) -> None:
@@ -196,7 +195,7 @@ def test_addresses_are_not_remembered_without_end(door: Door) -> None:
     ],
 )
 def test_a_key_that_cannot_be_is_not_made(scope: Scope, label: str, per_s: float, reason: str) -> None:
-    store = a_store()
+    store = MemoryStore()
     with pytest.raises(AccessError, match=reason):
         create_key(store, scope, label=label, per_s=per_s, clock=Clock())
     assert not store.keys()
