@@ -15,7 +15,7 @@ from penchant.errors import ConfigError
 from penchant.logs.forgotten import digest_of
 from penchant.replay import replay as replay_log
 from penchant.replay import speed_of
-from penchant.server import Role, ServerConfig, default_store, refuse_secrets, serve
+from penchant.server import Role, ServerConfig, default_store, refuse_secrets, start
 from penchant.serving.keys import create_key
 from penchant.store.base import Scope, Store
 from penchant.store.opened import open_store
@@ -56,8 +56,8 @@ def serve_run(
     host, port = _address(listen)
     config = ServerConfig(folder, _url(folder, store), role or tuple(Role), host, port, no_keys, recluster)
     with bars() as report:
-        ended_well = serve(config, _listening, report)
-    if not ended_well:
+        server = start(config, report)
+    if not server.run(_listening):
         raise typer.Exit(1)
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from types import TracebackType
 from typing import Any, Self
@@ -117,7 +118,8 @@ class Client:
     def _ask_once(self, method: str, path: str, body: Any) -> dict[str, Any]:
         content = None if body is None else json.dumps(body).encode()
         try:
-            self._connection.request(method, self._prefix + path, content, self._headers)
+            with suppress(BrokenPipeError):  # there may be an answer before all was sent
+                self._connection.request(method, self._prefix + path, content, self._headers)
             answer = self._connection.getresponse()
             said = answer.read()
         except (OSError, HTTPException) as error:

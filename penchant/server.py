@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -78,22 +77,25 @@ def refuse_secrets(url: str) -> None:
         )
 
 
-def serve(config: ServerConfig, listening: Callable[[str], None], report: Report = quiet) -> bool:
-    """Play the roles until a signal comes; False where a part of the process has failed. listening: is told the
-    address, or where there is no HTTP, what has begun."""
+def start(config: ServerConfig, report: Report = quiet) -> "Server":
+    """Open the store and the models; what is missing is made. ConfigError where nobody would be asked for a key though
+    others than this machine could come in."""
     if config.open_to_all and not _is_loopback(config.host):
         raise ConfigError(
-            f"without keys only this machine may be served, but host is {config.host!r}; "
-            f"leave out --no-keys, or the host"
+            f"without keys only this machine may be served, but host is {config.host!r}; leave out --no-keys, or listen "
+            f"on 127.0.0.1"
         )
     store = open_store(config.store)
-    with ExitStack() as stack:
-        stack.callback(store.close)
-        served = open_served(config.folder, report=report)
-        return _Process(config, store, served).run(listening)
+    try:
+        return Server(config, store, open_served(config.folder, report=report))
+    except PenchantError:
+        store.close()
+        raise
 
 
-class _Process:
+class Server:
+    """One process that is ready to run."""
+
     def __init__(self, config: ServerConfig, store: Store, served: Served) -> None:
         self.config, self.store = config, store
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -104,6 +106,8 @@ class _Process:
         self.watch = Watch(config.folder, served.name, self.service.load if self.service else self.models.load)
 
     def run(self, listening: Callable[[str], None]) -> bool:
+        """Play the roles until a signal comes; False where a part of the process has failed. listening: is told the
+        address, or where there is no HTTP, what has begun."""
         clustering = Clustering(
             self.store,
             self.models,
@@ -125,6 +129,7 @@ class _Process:
         for loop in loops:
             loop.stop()
         clustering.stop()
+        self.store.close()
         return not self.failed
 
     def _loop(self, name: str, step: Callable[[], bool], idle_s: float) -> Loop:

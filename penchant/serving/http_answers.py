@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
@@ -21,7 +22,7 @@ from penchant.errors import (
 from penchant.serving.incoming import BodyError, LargeBodyError
 from penchant.serving.keys import NoKeyError, ScopeError, TooOftenError
 from penchant.serving.measures import Measures
-from penchant.serving.requests_log import RequestLine, failure
+from penchant.serving.requests_log import RequestLine
 
 SCOPE = "penchant"
 """Where the scope of a request holds what is logged of it."""
@@ -54,10 +55,8 @@ class RequestError(PenchantError):
         self.status, self.code = status, code
 
 
-class Json(Response):
-    """A value as orjson writes it: dicts, lists, dataclasses, numbers, texts."""
-
-    media_type = "application/json"
+class Json(JSONResponse):
+    """A value as orjson writes it: dicts, lists, dataclasses, numbers, texts; bytes are JSON already."""
 
     def render(self, content: Any) -> bytes:
         return content if isinstance(content, bytes) else orjson.dumps(content)
@@ -84,7 +83,7 @@ def answer_errors(app: FastAPI, measures: Measures) -> None:
         message, headers = str(error), {}
         if isinstance(error, StoreError):
             measures.store_failed()
-            said.error = failure(error)
+            said.error = [type(error).__name__, str(error)]
             message = "the store cannot do this now; try again"
         if status in (429, 503):
             after_s = error.after_s if isinstance(error, BusyError | TooOftenError) else RETRY_S
@@ -93,21 +92,23 @@ def answer_errors(app: FastAPI, measures: Measures) -> None:
             headers["WWW-Authenticate"] = "Bearer"
         return Json(problem(said, status, code, message), status, headers)
 
-    async def plain(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        body = problem(line_of(request), error.status_code, ROUTER_CODES[error.status_code], str(error.detail))
-        return Json(body, error.status_code, dict(error.headers or {}))
-
-    async def invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError | ValidationError)
-        return Json(problem(line_of(request), 422, "invalid", _first(error)), 422)
-
     app.add_exception_handler(RequestError, known)
     for kind in CODES:
         app.add_exception_handler(kind, known)
     for shape in (RequestValidationError, ValidationError):
-        app.add_exception_handler(shape, invalid)
-    app.add_exception_handler(HTTPException, plain)
+        app.add_exception_handler(shape, _invalid)
+    app.add_exception_handler(HTTPException, _not_routed)
+
+
+async def _not_routed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    body = problem(line_of(request), error.status_code, ROUTER_CODES[error.status_code], str(error.detail))
+    return Json(body, error.status_code, dict(error.headers or {}))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError | ValidationError)
+    return Json(problem(line_of(request), 422, "invalid", _first(error)), 422)
 
 
 def _code(error: Exception) -> tuple[int, str]:

@@ -21,10 +21,14 @@ from penchant.serving.http_models import (
     ScoreRequest,
 )
 from penchant.serving.http_routes import Routes
+from penchant.serving.view import Scored
 
 MOST_AUDIENCE = 1_000_000
 
 NONE_SUCH, NO_LIKENESS = {404: ErrorAnswer}, {409: ErrorAnswer}
+
+MOST_MERGED = 16
+"""Users who are scored by one pass."""
 
 MOST_WAITING = 8
 """Audiences that may wait for the one that is worked on."""
@@ -33,7 +37,8 @@ MOST_WAITING = 8
 class CandidateRoutes:
     def __init__(self, routes: Routes) -> None:
         self.routes, self.service, self.work = routes, routes.service, routes.work
-        self._auditing = CapacityLimiter(1)
+        self._auditing, self._audiences = CapacityLimiter(1), 0
+        self._scores = routes.merger(self._all_scored, MOST_MERGED)
         every, one = "/v1/candidates", "/v1/candidates/{item}"
         routes.add("GET", every, self.all, needs="read", answer=CandidatesAnswer)
         routes.add("PUT", every, self.open_all, needs="admin", body={JSON: Items})
@@ -95,15 +100,21 @@ class CandidateRoutes:
         left out."""
         asked = await self.routes.body(request, ScoreRequest)
         self._bound(asked)
+        if len(asked.users) == 1 and asked.items is None:
+            return Json(await self._scores.ask((asked.users[0], asked.top)))
         return Json(await self.work(self._scored, asked))
 
     async def audience(
         self, item: PathId, size: Annotated[int, Query(ge=MIN_AUDIENCE, le=MOST_AUDIENCE)] = 1_000
     ) -> Response:
         """The users most like the seeds of a candidate who have not met it yet. It names people."""
-        if self._auditing.statistics().tasks_waiting >= MOST_WAITING:
+        if self._audiences > MOST_WAITING:
             raise BusyError(f"{MOST_WAITING} audiences wait already; ask for this one later", after_s=1.0)
-        return Json(await to_thread.run_sync(self._audience, item, size, limiter=self._auditing))
+        self._audiences += 1
+        try:
+            return Json(await to_thread.run_sync(self._audience, item, size, limiter=self._auditing))
+        finally:
+            self._audiences -= 1
 
     def _bound(self, asked: ScoreRequest) -> None:
         limits, users = self.routes.limits, len(asked.users)
@@ -118,23 +129,20 @@ class CandidateRoutes:
             )
 
     def _scored(self, asked: ScoreRequest) -> bytes:
-        scored = self.service.score(asked.users, asked.items)
-        return orjson.dumps(
-            {
-                "users": [
-                    {
-                        "user": one.user,
-                        "cold": one.cold,
-                        "scores": [
-                            {"item": item, "score": score} for item, score in one.best(asked.top or len(one.items))
-                        ],
-                    }
-                    for one in scored
-                ]
-            }
-        )
+        return orjson.dumps({"users": [_told(one, asked.top) for one in self.service.score(asked.users, asked.items)]})
+
+    def _all_scored(self, asked: list[tuple[str, int | None]]) -> list[bytes]:
+        """Users who are to be scored for all candidates, and how many scores each is to be told → answers."""
+        scored = self.service.score([user for user, _ in asked], None)
+        return [orjson.dumps({"users": [_told(one, top)]}) for one, (_, top) in zip(scored, asked, strict=True)]
 
     def _audience(self, item: str, size: int) -> bytes:
         found = self.service.audience(item, size)
         members = [{"user": user, "score": score} for user, score in found.members]
         return orjson.dumps({"item": found.item, "members": members, "reachable": found.reachable})
+
+
+def _told(one: Scored, top: int | None) -> dict[str, object]:
+    best = one.best(top or len(one.items))
+    scores = [{"item": item, "score": score} for item, score in best]
+    return {"user": one.user, "cold": one.cold, "scores": scores}

@@ -1,7 +1,9 @@
 """What happens to every request before and after it is answered: an id, headers, the log, measures."""
 
+import asyncio
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -26,7 +28,10 @@ HEADERS = [
 ]
 
 UNREAD = frozenset({401, 403, 408, 413, 415, 429})
-"""Answers after which a body may be left unread; then the connection is closed, so that nobody has to read it."""
+"""Answers that may come before a body was read; then the connection is closed, so that nobody has to read it."""
+
+LINGER_S = 2.0
+"""So long what still comes of such a body is thrown away: who is hung up on while he sends sees no answer."""
 
 
 class Edge:
@@ -46,13 +51,11 @@ class Edge:
         headers = dict(scope["headers"])
         said = RequestLine(self.clock(), _id(headers.get(b"x-request-id")), scope["method"])
         scope[SCOPE], scope["path"] = said, scope["raw_path"].decode("latin-1")
-        answer = _Answer(
-            said, send, has_body=headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-        )
+        answer = _Answer(said, _Body(receive, headers), send)
         try:
-            await self._answer(scope, receive, answer)
+            await self._answer(scope, answer.body, answer)
         finally:
-            seconds = perf_counter() - began
+            seconds = (answer.ended or perf_counter()) - began
             said.route, said.ms = getattr(scope.get("route"), "path", ""), 1_000 * seconds
             self.measures.answered(said.route, said.status, seconds)
             log(said)
@@ -72,26 +75,54 @@ class Edge:
                 await answer({"type": "http.response.body", "body": orjson.dumps(body)})
 
 
-class _Answer:
-    """Adds headers to an answer, and notes how it went."""
+class _Body:
+    """What is received of a request. left: whether some of its body was not read yet."""
 
-    def __init__(self, said: RequestLine, send: Send, *, has_body: bool) -> None:
-        self.said, self._send, self._has_body, self.began = said, send, has_body, False
+    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
+        self._receive = receive
+        self.left = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.left = self.left and message.get("more_body", False)
+        return message
+
+    async def throw_away(self) -> None:
+        """All that is left, or what comes within LINGER_S."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while self.left:
+                    await self()
+
+
+class _Answer:
+    """Adds headers to an answer, and notes how it went. ended: when it was sent, None before."""
+
+    def __init__(self, said: RequestLine, body: _Body, send: Send) -> None:
+        self.said, self.body, self._send = said, body, send
+        self.began = False
+        self.ended: float | None = None
+        self._closes = False
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            self.began = True
-            self.said.status = message["status"]
+            self.began, self.said.status = True, message["status"]
+            self._closes = self.body.left and message["status"] in UNREAD
             message["headers"] = [*message.get("headers", ()), *self._headers(message)]
-        else:
-            self.said.bytes += len(message.get("body", b""))
-        await self._send(message)
+            await self._send(message)
+            return
+        self.said.bytes += len(message.get("body", b""))
+        await self._send({**message, "more_body": True} if self._closes else message)
+        self.ended = perf_counter()
+        if self._closes:
+            await self.body.throw_away()
+            await self._send({"type": "http.response.body", "body": b""})
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
         own = {name for name, _ in message.get("headers", ())}
         added = [(name, value) for name, value in HEADERS if name not in own]
         added.append((b"x-request-id", self.said.request_id.encode()))
-        if self._has_body and message["status"] in UNREAD:
+        if self._closes:
             added.append((b"connection", b"close"))
         return added
 

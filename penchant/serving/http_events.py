@@ -17,6 +17,9 @@ READERS = {JSON: read_json, LINES: read_lines, ARROW: read_arrow}
 INLINE = 1 << 15
 """Bytes that are read faster than a thread is woken."""
 
+MOST_COMMITTED = 64
+"""Requests whose events are made durable by one commit."""
+
 MOST_TOLD = 100
 """Refused events that are told one by one."""
 
@@ -24,6 +27,7 @@ MOST_TOLD = 100
 class EventRoutes:
     def __init__(self, routes: Routes) -> None:
         self.routes = routes
+        self._append = routes.merger(routes.service.append, MOST_COMMITTED)
         bodies, errors = dict.fromkeys(READERS, Events), {422: RefusedAnswer}
         routes.add("POST", "/v1/events", self.append, needs="ingest", answer=EventsAnswer, body=bodies, errors=errors)
         routes.add("PUT", "/v1/items/{item}", self.put_item, needs="ingest", body={JSON: ItemFields})
@@ -36,7 +40,7 @@ class EventRoutes:
             incoming = read(content, now) if len(content) < INLINE else await routes.work(read, content, now)
             appended = Appended(0, 0, {})
             if incoming.events:
-                appended = await routes.work(service.append, incoming.events)
+                appended = await self._append.ask(incoming.events)
         routes.measures.appended(appended, len(incoming.refused))
         told = _told(incoming, appended)
         if told["refused_count"] and not appended.accepted + appended.repeated:

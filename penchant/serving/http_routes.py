@@ -1,6 +1,7 @@
 """What every route needs: the service, threads for what blocks, the key of who asks, a place in the description."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from penchant.serving.http_answers import Json, line_of
 from penchant.serving.http_body import JSON, Bodies, Limits
+from penchant.serving.http_merge import Merger
 from penchant.serving.http_models import Asked, ErrorAnswer
 from penchant.serving.incoming import load
 from penchant.serving.keys import Keys
@@ -18,6 +20,7 @@ from penchant.serving.service import Service
 from penchant.store.base import Scope
 
 P = ParamSpec("P")
+T = TypeVar("T")
 R = TypeVar("R")
 B = TypeVar("B", bound=Asked)
 
@@ -38,6 +41,9 @@ ERRORS = {
 
 OF_KEYS, OF_BODIES = (401, 403, 429, 503), (400, 408, 413, 415)
 
+MERGING = 4
+"""Threads for merged work; each kind of it uses one at a time."""
+
 NOTHING: Mapping[Any, type[BaseModel]] = {}
 
 
@@ -47,11 +53,16 @@ class Routes:
     def __init__(self, app: FastAPI, service: Service, keys: Keys | None, limits: Limits, measures: Measures) -> None:
         self.app, self.service, self.limits, self.measures = app, service, limits, measures
         self.bodies = Bodies(limits)
+        self._merging = ThreadPoolExecutor(MERGING, "merged")
         self._keys, self._threads = keys, CapacityLimiter(limits.threads)
 
     async def work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do what may block in a thread. It is not stopped where the other side hangs up."""
         return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._threads)
+
+    def merger(self, work: Callable[[list[T]], list[R]], most: int) -> Merger[T, R]:
+        """For what costs less for several requests together; see `Merger`."""
+        return Merger(work, most, self._merging)
 
     async def body(self, request: Request, model: type[B]) -> B:
         """A JSON body of a request. Raises BodyError, ValidationError, and what `Bodies.of` raises."""
@@ -71,17 +82,6 @@ class Routes:
     ) -> None:
         """needs: the scope of the key, None for everybody; answer: of 200, str for plain text, None for 204; body:
         content type → model; errors: of this route, besides those of all routes, of keys and of bodies."""
-        codes = [422, 500, *(OF_KEYS if needs else ()), *(OF_BODIES if body else ())]
-        models = dict.fromkeys(codes, ErrorAnswer) | dict(errors)
-        told: dict[int | str, dict[str, Any]] = {
-            code: {"model": models[code], "description": ERRORS[code]} for code in sorted(models)
-        }
-        extra: dict[str, Any] = {"security": [{"key": []}] if needs else []}
-        if body:
-            content = {
-                kind: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}} for kind, model in body.items()
-            }
-            extra["requestBody"] = {"required": True, "content": content}
         self.app.add_api_route(
             path,
             endpoint,
@@ -89,9 +89,9 @@ class Routes:
             response_model=None if answer is str else answer,
             response_class=PlainTextResponse if answer is str else Json,
             status_code=200 if answer else 204,
-            responses=told,
+            responses=_errors(needs, body, errors),
             dependencies=[Depends(self._access(needs))] if needs else [],
-            openapi_extra=extra,
+            openapi_extra=_extra(needs, body),
         )
 
     def _access(self, needs: Scope) -> Callable[[Request], Awaitable[None]]:
@@ -105,3 +105,21 @@ class Routes:
             line_of(request).key = self._keys.check(sent, address, needs).name
 
         return check
+
+
+def _errors(
+    needs: Scope | None, body: Mapping[str, type[BaseModel]], errors: Mapping[int, type[BaseModel]]
+) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer instead, as the description has it."""
+    codes = [422, 500, *(OF_KEYS if needs else ()), *(OF_BODIES if body else ())]
+    models = dict.fromkeys(codes, ErrorAnswer) | dict(errors)
+    return {code: {"model": models[code], "description": ERRORS[code]} for code in sorted(models)}
+
+
+def _extra(needs: Scope | None, body: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """What the description has to be told, because routes check keys and read bodies themselves."""
+    extra: dict[str, Any] = {"security": [{"key": []}] if needs else []}
+    if body:
+        schemas = {kind: {"$ref": f"#/components/schemas/{model.__name__}"} for kind, model in body.items()}
+        extra["requestBody"] = {"required": True, "content": {kind: {"schema": one} for kind, one in schemas.items()}}
+    return extra

@@ -1,7 +1,9 @@
 """/v1/users/{user}: profile, explanation, recall, erasure."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Query, Response
 
 from penchant.serving.consumer import MOST_TEXT
@@ -9,12 +11,16 @@ from penchant.serving.http_answers import Json
 from penchant.serving.http_models import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
 from penchant.serving.http_routes import Routes
 
+MOST_MERGED = 32
+"""Profiles that are worked out together."""
+
 Most = Annotated[int, Query(ge=1, le=1_000)]
 
 
 class UserRoutes:
     def __init__(self, routes: Routes) -> None:
         self.service, self.work = routes.service, routes.work
+        self._profiles = routes.merger(self._profiles_of, MOST_MERGED)
         of_user = "/v1/users/{user}"
         routes.add(
             "GET", f"{of_user}/profile", self.profile, needs="read", answer=ProfileAnswer, errors={409: ErrorAnswer}
@@ -32,17 +38,7 @@ class UserRoutes:
 
     async def profile(self, user: PathId, most: Most = 20) -> Response:
         """The tags that a user prefers, fresh to his last acknowledged event."""
-        found = await self.work(self.service.profile, user)
-        return Json(
-            {
-                "user": found.user,
-                "cold": found.cold,
-                "clicks": found.clicks,
-                "latest": found.latest,
-                "clicked": found.clicked[:most],
-                "unseen": found.unseen[:most],
-            }
-        )
+        return Json(await self._profiles.ask((user, most)))
 
     async def explain(self, user: PathId, tag: Annotated[str | None, Query(max_length=MOST_TEXT)] = None) -> Response:
         """Why a user has a preference for a tag, his best one if none is given."""
@@ -56,3 +52,11 @@ class UserRoutes:
     async def forget(self, user: PathId) -> Response:
         """Remove a user. Clusters lose him when all seeds are clustered next."""
         return Json(await self.work(self.service.forget, user))
+
+    def _profiles_of(self, asked: list[tuple[str, int]]) -> list[bytes]:
+        """Users, and how many tags of each kind are wanted → answers."""
+        found = self.service.profiles([user for user, _ in asked])
+        return [
+            orjson.dumps(replace(one, clicked=one.clicked[:most], unseen=one.unseen[:most]))
+            for one, (_, most) in zip(found, asked, strict=True)
+        ]

@@ -19,7 +19,7 @@ class RequestLine:
     """A request as it is logged. time: when it began, UTC seconds; route: the template, such as
     /v1/users/{user}/profile, "" where there is none; status: 499 where the other side hung up; ms: how long it took;
     key: the public name of the key, "" without; bytes: of the answer's body; error: the type of what went wrong here,
-    and where."""
+    and where, or what the store says."""
 
     time: float
     request_id: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from threading import Lock
 
 from penchant.errors import AudienceError, BusyError, UnknownItemError
@@ -9,7 +10,6 @@ from penchant.logs.forgotten import digest_of
 from penchant.lookalike.clusters import Drift
 from penchant.profiles.explain import Explanation
 from penchant.serving.audience import LiveAudience, audience
-from penchant.serving.combine import Combiner
 from penchant.serving.consumer import problem_of
 from penchant.serving.model import Served
 from penchant.serving.models import Models
@@ -25,8 +25,6 @@ AHEAD_S = 3_600.0
 """An event may be so far ahead of the clock here."""
 
 RETRY_S = 1.0
-MOST_COMMITTED = 64
-"""Calls that are made durable by one commit."""
 
 
 @dataclass(frozen=True)
@@ -76,24 +74,34 @@ class Service:
         self.next: View | None = None
         self._candidates: dict[str, float] = {}
         self._backlog = Backlog(0, None, 0)
-        self._commits = Combiner(self._commit, MOST_COMMITTED)
         self._auditing = Lock()
         self.refresh()
 
     # Events
 
-    def append(self, events: Sequence[Event]) -> Appended:
-        """Make events durable, but for those that make no sense. BusyError where too many wait for consumers."""
+    def append(self, calls: Sequence[Sequence[Event]]) -> list[Appended]:
+        """Make the events of several calls durable by one commit, but for those that make no sense. BusyError where too
+        many wait for consumers."""
         if self._backlog.events > MOST_BACKLOG:
             raise BusyError(
                 f"{self._backlog.events:,} events wait for consumers, more than {MOST_BACKLOG:,}; send these later",
                 after_s=RETRY_S,
             )
         now = self.clock()
-        refused = {place: why for place, event in enumerate(events) if (why := self._problem(event, now))}
-        sound = [event for place, event in enumerate(events) if place not in refused]
-        new = self._commits.ask(sound) if sound else []
-        return Appended(sum(new), len(new) - sum(new), refused)
+        refused = [
+            {place: why for place, event in enumerate(events) if (why := self._problem(event, now))} for events in calls
+        ]
+        sound = [
+            event
+            for events, bad in zip(calls, refused, strict=True)
+            for place, event in enumerate(events)
+            if place not in bad
+        ]
+        new = iter(self.store.append(sound, now) if sound else [])
+        return [
+            _appended(list(islice(new, len(events) - len(bad))), bad)
+            for events, bad in zip(calls, refused, strict=True)
+        ]
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Say what new items are about, by the fields of the items' table."""
@@ -102,9 +110,9 @@ class Service:
 
     # Users
 
-    def profile(self, user: str) -> LiveProfile:
+    def profiles(self, users: Sequence[str]) -> list[LiveProfile]:
         """Fresh to the last acknowledged event."""
-        return self.view.profile(user)
+        return self.view.profiles(users)
 
     def explain(self, user: str, tag: str | None) -> Explanation:
         """Why a user has a preference for a tag, his best one if none is given. UnknownTagError."""
@@ -115,7 +123,7 @@ class Service:
         view, lists = self.view, []
         clicked = {item for _, item in view.users.now([user]).clicks[0]}
         if view.served.tags:
-            profile = view.profile(user)
+            (profile,) = view.profiles([user])
             lists.append(by_tags([*profile.clicked, *profile.unseen], view.index, clicked, most))
         if view.served.alike:
             (scored,) = view.score([user], None)
@@ -215,13 +223,12 @@ class Service:
             return f"time is {event.time!r}, more than an hour ahead of {now!r}, which is now"
         return None
 
-    def _commit(self, batches: list[list[Event]]) -> list[list[bool]]:
-        """Several calls in one commit."""
-        new = iter(self.store.append([event for batch in batches for event in batch], self.clock()))
-        return [[next(new) for _ in batch] for batch in batches]
-
     def _opened(self, item: str) -> float:
         opened = self._candidates.get(item)
         if opened is None:
             raise UnknownItemError(f"item {item!r} is not open to audience extension; open it first")
         return opened
+
+
+def _appended(new: list[bool], refused: dict[int, str]) -> Appended:
+    return Appended(sum(new), len(new) - sum(new), refused)

@@ -8,15 +8,11 @@ import numpy as np
 from penchant.errors import MissingStepError
 from penchant.profiles.explain import Explanation
 from penchant.serving.clusters import LiveClusters, from_bytes
-from penchant.serving.combine import Combiner
 from penchant.serving.profiles import LiveProfile, LiveProfiles
 from penchant.serving.recall import TagIndex
 from penchant.serving.scorer import Scorer
 from penchant.serving.users import Users
 from penchant.store.base import Store
-
-MOST_MERGED = 16
-"""Users that are answered by one pass."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +45,7 @@ class View:
         self.live: dict[str, LiveClusters] = {}
         self._number = 0
         self._scorer = Scorer(served.alike.ralm) if served.alike else None
-        self._vectors = Combiner(self._vectors_of, MOST_MERGED)
-        self._scores = Combiner(self._scores_of, MOST_MERGED)
         self._profiler = LiveProfiles(served.tags) if served.tags else None
-        self._profiles = Combiner(self._profiles_of, MOST_MERGED)
         self.put_items(users.told.items)
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
@@ -73,31 +66,19 @@ class View:
         self._scorer.remove(gone)
         self.live = {item: one for item, one in {**self.live, **live}.items() if item in open_now}
 
-    def profile(self, user: str) -> LiveProfile:
-        """Fresh to the last acknowledged event; users asked about at the same time are worked out together."""
-        self._need_profiler()
-        return self._profiles.ask(user)
+    def profiles(self, users: Sequence[str]) -> list[LiveProfile]:
+        """Fresh to the last acknowledged event."""
+        return self._need_profiler().of(self.users.now(users))
 
     def explain(self, user: str, tag: str | None) -> Explanation:
         """See `LiveProfiles.explain`."""
         return self._need_profiler().explain(self.users.now([user]), tag)
 
     def score(self, users: Sequence[str], items: Sequence[str] | None) -> list[Scored]:
-        """Scores of some candidates, all if not given; those that are not open or have no clusters are left out.
-
-        One user without a choice of items is scored together with those whom other threads ask about.
-        """
+        """Scores of some candidates, all if not given; those that are not open or have no clusters are left out."""
         scorer = self._need_scorer()
-        if len(users) == 1:
-            ((vector_X, known),) = (self._vectors.ask(users[0]),)
-            vectors_BX, known_B = vector_X[None], np.array([known])
-        else:
-            vectors_BX, known_B = self.users.vectors(users)
-        if len(users) == 1 and items is None:
-            named, score_C = self._scores.ask(vectors_BX[0])
-            score_BC = score_C[None]
-        else:
-            named, score_BC = scorer.score(vectors_BX, items)
+        vectors_BX, known_B = self.users.vectors(users)
+        named, score_BC = scorer.score(vectors_BX, items)
         return [
             Scored(user, not is_known, named, score_C)
             for user, is_known, score_C in zip(users, known_B.tolist(), score_BC, strict=True)
@@ -112,14 +93,3 @@ class View:
         if self._profiler is None:
             raise MissingStepError("this run has no trained tag model; train one with `penchant train RUN`")
         return self._profiler
-
-    def _vectors_of(self, users: list[str]) -> list[tuple[np.ndarray, bool]]:
-        vectors_BX, known_B = self.users.vectors(users)
-        return list(zip(vectors_BX, known_B.tolist(), strict=True))
-
-    def _scores_of(self, vectors: list[np.ndarray]) -> list[tuple[Sequence[str], np.ndarray]]:
-        items, score_BC = self._need_scorer().score(np.stack(vectors))
-        return [(items, score_C) for score_C in score_BC]
-
-    def _profiles_of(self, users: list[str]) -> list[LiveProfile]:
-        return self._need_profiler().of(self.users.now(users))

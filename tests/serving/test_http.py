@@ -2,14 +2,20 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from queue import SimpleQueue
+from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
+from penchant.serving.audience import LiveAudience
 from penchant.serving.http import Limits
+from penchant.serving.http_candidates import MOST_WAITING
 from penchant.serving.profiles import LiveProfile
+from penchant.serving.requests_log import SLOW_MS, RequestLine, log, start_logging
 from penchant.serving.service import Service
 from penchant.store.base import Scope
 from tests.lookalike_runs import POPULAR
@@ -71,8 +77,7 @@ def door(locked: Desk) -> Iterator[str]:
 
 
 def test_a_profile_is_that_of_the_service(desk: Desk, url: str) -> None:
-    desk.service.append([])
-    found = desk.service.profile("u003")
+    (found,) = desk.service.profiles(["u003"])
     said = ask(url, "GET", "/v1/users/u003/profile?most=2").said
     assert (said["user"], said["cold"], said["clicks"], said["latest"]) == ("u003", False, found.clicks, found.latest)
     assert [one["tag"] for one in said["unseen"]] == [one.tag for one in found.unseen[:2]]
@@ -343,8 +348,8 @@ def test_the_log_names_route_and_key_and_neither_people_nor_secrets(
 
 
 class _Broken(Service):
-    def profile(self, user: str) -> LiveProfile:
-        raise LookupError(f"{user} has a secret")
+    def profiles(self, users: Sequence[str]) -> list[LiveProfile]:
+        raise LookupError(f"{users} have a secret")
 
 
 def test_a_failure_here_is_logged_with_its_place_and_told_without(
@@ -356,10 +361,59 @@ def test_a_failure_here_is_logged_with_its_place_and_told_without(
     assert (answer.status, answer.code) == (500, "internal")
     (line,) = lines(caplog, 1)
     assert (line["status"], line["error"][0]) == (500, "LookupError")
-    assert any("test_http.py" in place and place.endswith("profile") for place in line["error"])
+    assert any("test_http.py" in place and place.endswith(" profiles") for place in line["error"])
     assert b"secret" not in answer.content
     assert "secret" not in caplog.text
     assert "anna" not in caplog.text
+
+
+class _Slow(Service):
+    """Audiences take until they are let go."""
+
+    def audience(self, item: str, size: int) -> LiveAudience:
+        assert LET_GO.wait(30)
+        return super().audience(item, size)
+
+
+LET_GO = Event()
+
+
+def test_audiences_are_worked_on_one_by_one_and_few_may_wait(tmp_path_factory: pytest.TempPathFactory) -> None:
+    desk = Desk(served(tmp_path_factory), service=_Slow)
+    desk.open([POPULAR])
+    path, answers = f"/v1/candidates/{POPULAR}/audience?size=50", SimpleQueue[Reply]()
+    with running(desk.app) as url:
+        threads = [Thread(target=lambda: answers.put(ask(url, "GET", path))) for _ in range(MOST_WAITING + 3)]
+        for thread in threads:
+            thread.start()
+        refused = [answers.get(timeout=30) for _ in range(2)]
+        assert ask(url, "GET", "/v1/users/u000/profile").status == 200, "others are answered meanwhile"
+        LET_GO.set()
+        for thread in threads:
+            thread.join()
+    assert [(one.status, one.code, one.headers["retry-after"]) for one in refused] == [(429, "busy", "1")] * 2
+    assert [answers.get().status for _ in range(MOST_WAITING + 1)] == [200] * (MOST_WAITING + 1)
+
+
+def test_a_request_line_is_written_as_the_level_says() -> None:
+    slow, quick, failed = (RequestLine(1.0, name, "GET") for name in ("slow", "quick", "failed"))
+    slow.status, slow.ms, quick.status, failed.status = 200, SLOW_MS + 1, 200, 503
+    logger = logging.getLogger("penchant.requests")
+    before = logger.handlers, logger.level, logger.propagate
+    try:
+        for level, written in (
+            ("info", ["slow", "quick", "failed"]),
+            ("warning", ["slow", "failed"]),
+            ("error", ["failed"]),
+        ):
+            stream = StringIO()
+            start_logging(level, stream)
+            for line in (slow, quick, failed):
+                log(line)
+            assert [json.loads(text)["request_id"] for text in stream.getvalue().splitlines()] == written
+    finally:
+        logger.handlers, logger.propagate = before[0], before[2]
+        logger.setLevel(before[1])
 
 
 def test_measures_tell_requests_events_and_candidates(tmp_path_factory: pytest.TempPathFactory) -> None:

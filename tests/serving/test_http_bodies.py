@@ -15,6 +15,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from penchant.serving import http_edge
 from penchant.serving import service as logic
 from penchant.serving.http import Limits
 from penchant.store.base import Event
@@ -158,15 +159,29 @@ def test_a_gigabyte_that_is_announced_is_refused_without_being_read(url: str) ->
     assert monotonic() - began < 0.4, "it did not wait for a body that comes too slowly"
 
 
-def test_an_endless_stream_is_refused_as_soon_as_it_is_too_long(url: str) -> None:
+def test_an_endless_stream_is_refused_and_after_a_while_cut_off(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_edge, "LINGER_S", 0.3)
     wire, chunk = Wire(url, "Transfer-Encoding: chunked"), b"%x\r\n%b\r\n" % (1 << 16, b" " * (1 << 16))
-    before, sent = memory_mb(), 0
-    while wire.write(chunk) and sent < 1 << 30:
-        sent += 1 << 16
+    before, until = memory_mb(), monotonic() + 20
+    while wire.write(chunk):
+        assert monotonic() < until
     wire.socket.close()
-    assert sent < 1 << 30
     assert memory_mb() - before < 50
     assert ask(url, "GET", "/healthz").status == 200
+
+
+def test_who_sends_too_much_at_once_is_answered(url: str) -> None:
+    assert send(url, b" " * (20 * MIB)).code == "content_too_large"
+
+
+def test_who_asks_before_sending_too_much_is_spared_it(url: str) -> None:
+    wire = Wire(url, f"Expect: 100-continue\r\nContent-Length: {1 << 30}")
+    answer = wire.answer()
+    assert (answer.status, answer.code) == (413, "content_too_large")
+    small = Wire(url, "Expect: 100-continue\r\nContent-Length: 2")
+    assert small.socket.recv(100).startswith(b"HTTP/1.1 100 Continue")
+    small.write(b"[]")
+    assert small.answer().status == 200
 
 
 def test_a_body_just_as_long_as_it_may_be_is_read(url: str) -> None:

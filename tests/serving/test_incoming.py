@@ -2,6 +2,7 @@
 
 import io
 import math
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,6 +78,16 @@ def test_time_is_seconds_or_iso_text_and_utc_without_a_zone(said: object, second
     assert event_of({"user": "anna", "item": "42", "time": said}, NOW).time == seconds
 
 
+def test_a_time_without_a_zone_is_utc_wherever_the_server_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert event_of({"user": "anna", "item": "42", "time": "1970-01-02"}, NOW).time == 86_400.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -89,6 +100,7 @@ def test_time_is_seconds_or_iso_text_and_utc_without_a_zone(said: object, second
         ({"time": math.nan}, "time is nan; it has to be UTC seconds"),
         ({"time": math.inf}, "time is inf; it has to be UTC seconds"),
         ({"time": "1700000000"}, "time is '1700000000'; it has to be UTC seconds"),
+        ({"time": "20270115"}, "time is '20270115'; it has to be UTC seconds"),
         ({"time": "soon-ish"}, "time is 'soon-ish'; it has to be UTC seconds"),
         ({"time": True}, "time is true or false; it has to be UTC seconds"),
         ({"when": 1}, "'when' is no key of an event; it has user, item, time, clicked, id"),

@@ -56,7 +56,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
     service.open(items)
     clusterer = Clusterer(store, service.models.all[0], lambda: MADE, every_s=1e9)
     for start in range(0, len(events), 37):
-        service.append(events[start : start + 37])
+        service.append([events[start : start + 37]])
         consume(store, service.models.alike, "one", 10, lambda: MADE)
         clusterer.once()
     while consume(store, service.models.alike, "one", 1_000, lambda: MADE):
@@ -107,7 +107,7 @@ def test_vectors_of_consumers_are_the_same(both: Both) -> None:
 
 def test_profiles_are_the_same(both: Both) -> None:
     for row in both.offline.profiles().iter_rows(named=True):
-        profile = both.service.profile(row["user"])
+        (profile,) = both.service.profiles([row["user"]])
         for kind in ("clicked", "unseen"):
             found = getattr(profile, kind)
             assert [one.tag for one in found] == row[f"{kind}.tags"], row["user"]

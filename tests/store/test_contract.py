@@ -248,10 +248,11 @@ def test_seeds_are_the_latest_clicks_of_distinct_users(store: Store) -> None:
 def test_seeds_of_an_item_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in memory, sqlite_events, sqlite_store, redis:
         monkeypatch.setattr(module, "MOST_SEEDS", 10)
-    for time in range(25):
-        store.append([click(f"user{time:02}", "1", float(time))], 1.0)
+    names = [f"user{time * 7 % 25:02}" for time in range(25)]
+    for time, name in enumerate(names):
+        store.append([click(name, "1", float(time))], 1.0)
         consume(store)
-    latest = [(f"user{time:02}", float(time)) for time in range(15, 25)]
+    latest = [(names[time], float(time)) for time in range(15, 25)]
     assert said(store.seeds("1", MANY)) == latest
     store.append([click("late", "1", 3.0)], 1.0)
     consume(store)

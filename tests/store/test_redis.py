@@ -237,3 +237,23 @@ def test_histories_are_bounded_in_memory_too(server: RedisServer, raw: Any, monk
         assert raw.hlen("penchant:history:ann") == 200
         assert [event.time for event in store.histories(["ann"])[0]] == list(range(50, 250))
     assert MOST_EVENTS > 200
+
+
+def test_seeds_are_bounded_in_memory_too(server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_store, "MOST_SEEDS", 10)
+    with closing(RedisStore(server.url)) as store:
+        store.append([click(f"user{time}", "1", float(time)) for time in range(25)], 1.0)
+        consume(store)
+    assert raw.zcard("penchant:seeds:1") == 10
+
+
+def test_nothing_is_left_of_what_was_settled_or_forgotten(server: RedisServer, raw: Any) -> None:
+    with closing(RedisStore(server.url)) as store:
+        store.append([click("ann", "1", 1.0)], 1.0)
+        consume(store)
+        store.append([click("ann", "1", 2.0)], 1.0)
+        store.take("one", 10)
+        store.forget("ann", "digest", 1.0)
+    assert raw.xlen("penchant:log") == 0
+    assert raw.xpending("penchant:log", "consumers")["pending"] == 0
+    assert not [key for key in raw.scan_iter() if b"ann" in key]

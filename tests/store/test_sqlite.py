@@ -17,7 +17,7 @@ from penchant.store import sqlite as sqlite_store
 from penchant.store import sqlite_events, sqlite_file, sqlite_schema
 from penchant.store.base import LEASE_S, Backlog, Event
 from penchant.store.sqlite import SqliteStore
-from tests.store.test_contract import click, look
+from tests.store.test_contract import click, consume, look
 from tests.test_full_disk import SmallDisk, disk
 
 __all__ = ["disk"]
@@ -160,6 +160,13 @@ def test_histories_are_bounded_on_disk_too(store: SqliteStore, path: Path, monke
         store.append([look("ann", "1", float(time_))], 1.0)
     assert run(path, "SELECT count(*) FROM history") == [20]
     assert [event.time for event in store.histories(["ann"])[0]] == list(range(30, 50))
+
+
+def test_seeds_are_bounded_on_disk_too(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_events, "MOST_SEEDS", 10)
+    store.append([click(f"user{time_}", "1", float(time_)) for time_ in range(25)], 1.0)
+    consume(store)
+    assert run(path, "SELECT count(*) FROM touches WHERE time IS NOT NULL") == [10]
 
 
 def test_everybody_is_named_however_many_are_read_at_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
