@@ -1,12 +1,28 @@
 """The HTTP server of one process: uvicorn around an app, until it is told to stop."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 
 GRACE_S = 10
 """How long requests that go on have to end."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Not to be raised again at the end, as uvicorn does: others have to be stopped after HTTP."""
+        before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class HttpServer:
@@ -23,11 +39,12 @@ class HttpServer:
             timeout_graceful_shutdown=GRACE_S,
             lifespan="off",
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
 
     def run(self, listening: Callable[[str], None]) -> None:
         """Until a signal or `stop`. listening: is told the address once connections are taken."""
         socket = self._server.config.bind_socket()
+        socket.listen(self._server.config.backlog)  # who comes before the loop runs waits, and is not turned away
         host, port = socket.getsockname()[:2]
         listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         self._server.run(sockets=[socket])

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,19 +20,14 @@ START_S = 90.0
 class ServerProcess:
     """`penchant serve` with some options; `said` is what it has written to stderr."""
 
-    def __init__(self, run: Path, store: str, *options: str, roles: Sequence[str] = ()) -> None:
+    def __init__(
+        self, run: Path, store: str, *options: str, roles: Sequence[str] = (), port: int | None = None
+    ) -> None:
+        """port: a free one if not given."""
         named = [part for role in roles for part in ("--role", role)]
-        self.command = [
-            sys.executable,
-            "-m",
-            "penchant",
-            "serve",
-            str(run),
-            "--listen",
-            "127.0.0.1:0",
-            *named,
-            *options,
-        ]
+        listen = f"127.0.0.1:{port or 0}"
+        serve = [sys.executable, "-m", "penchant", "serve", str(run), "--listen", listen, "--no-keys"]
+        self.command = [*serve, *named, *options]
         self.environment = {**os.environ, "PENCHANT_STORE": store, "OMP_NUM_THREADS": "1", "COLUMNS": "500"}
         self.said = ""
         self._process: subprocess.Popen[str] | None = None
@@ -42,7 +38,8 @@ class ServerProcess:
         self._process = subprocess.Popen(
             self.command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
-        Thread(target=self._listen, args=[self._process], daemon=True).start()
+        self._listener = Thread(target=self._listen, args=[self._process], daemon=True)
+        self._listener.start()
         return self
 
     def wait(self) -> "ServerProcess":
@@ -71,6 +68,7 @@ class ServerProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._listener.join()
 
     def end(self) -> int:
         """As an operator does; the exit status."""
@@ -95,8 +93,15 @@ class ServerProcess:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            self.said += line
+        with process.stderr:
+            for line in process.stderr:
+                self.said += line
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until(asked: Callable[[], bool], *, within_s: float, what: str = "") -> None:

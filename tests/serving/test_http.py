@@ -102,6 +102,12 @@ def test_an_explanation_is_of_the_tag_asked_for_or_the_best(url: str) -> None:
     assert (unknown.status, unknown.code) == (404, "unknown_tag")
 
 
+def test_a_stranger_has_the_explanation_of_an_average_user(url: str) -> None:
+    said = ask(url, "GET", "/v1/users/stranger/explain").said
+    assert said["preference"]["preference"] == pytest.approx(said["without"])
+    assert (said["alone"], said["together"]) == ([], [])
+
+
 def test_recall_names_items_with_their_reasons(desk: Desk, url: str) -> None:
     said = ask(url, "GET", "/v1/users/u003/recall?most=5").said
     assert [one["item"] for one in said["items"]] == [one.item for one in desk.service.recall("u003", 5)]
@@ -231,14 +237,14 @@ def test_a_candidate_that_another_cannot_be_closed_with_stays_open(url: str) -> 
 
 
 def test_more_scores_than_can_be_had_at_once_are_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
-    desk = Desk(served(tmp_path_factory), limits=Limits(scored=5, told=4))
+    desk = Desk(served(tmp_path_factory), limits=Limits(scored=6, told=4))
     desk.open([POPULAR, "i1-1"])
     with running(desk.app) as url:
-        for users, top, status in ((2, 2, 200), (3, 1, 422), (2, None, 200), (3, None, 422)):
+        for users, top, status in ((2, 2, 200), (3, 1, 200), (4, 1, 422), (2, None, 200), (3, None, 422)):
             asked = {"users": FANS[:users], "top": top}
             assert ask(url, "POST", "/v1/lookalike/score", asked).status == status
         message = ask(url, "POST", "/v1/lookalike/score", {"users": FANS[:3]}).said["error"]["message"]
-    assert message == "3 users and 2 candidates are 6 scores to tell out of 6; 4 out of 5 can be had at once"
+    assert message == "3 users and 2 candidates are 6 scores to tell out of 6; 4 out of 6 can be had at once"
 
 
 # Who may ask

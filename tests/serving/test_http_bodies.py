@@ -194,10 +194,11 @@ def test_a_body_just_as_long_as_it_may_be_is_read(url: str) -> None:
 
 @pytest.mark.parametrize("head", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
 def test_a_body_that_comes_too_slowly_is_given_up(url: str, head: str) -> None:
-    wire = Wire(url, head)
+    wire, began = Wire(url, head), monotonic()
     wire.write(b"5\r\n[1234\r\n" if "chunked" in head else b"[1234")
     answer = wire.answer()
     assert (answer.status, answer.code) == (408, "request_timeout")
+    assert monotonic() - began < 4
     assert "longer than 0.5 s" in answer.said["error"]["message"]
 
 
