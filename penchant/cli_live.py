@@ -87,8 +87,7 @@ def forget(
     files = erase_from_run(folder, user, now)
     console.print(
         f"Removed: {erased.events:,} live events, {erased.log:,} of them not consumed yet; from the seeds of "
-        f"{erased.items:,} items; {files.log:,} rows of the log, {files.profiles:,} of profiles, {files.audiences:,} "
-        f"of audiences."
+        f"{erased.items:,} items; rows of {', '.join(f'{name}: {rows:,}' for name, rows in files.items())}."
     )
     console.print("Clusters lose the user when they are made next, prepared data at the next `penchant prepare`.")
 

@@ -1,6 +1,5 @@
 """A user removed from a run folder: log, profiles and audiences at once, the rest at the next `prepare`."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -12,17 +11,9 @@ from penchant.logs.users import hash_of
 from penchant.schema import USER
 
 
-@dataclass(frozen=True)
-class ErasedFiles:
-    """Rows that were removed from a run folder."""
-
-    log: int
-    profiles: int
-    audiences: int
-
-
-def erase_from_run(folder: Path, user: str, at: float) -> ErasedFiles:
-    """Remove a user from the files that name him, and see to it that `prepare` leaves him out; at: now, UTC seconds.
+def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
+    """Remove a user from the files that name him, and see to it that `prepare` leaves him out: rows that were removed
+    from the log, profiles and audiences. at: now, UTC seconds.
 
     Each file is whole before and after; what was stopped is finished by the same call. The snapshot of serving is
     written anew at its next start. Prepared shards and vectors hold his features until the next `prepare`.
@@ -30,11 +21,11 @@ def erase_from_run(folder: Path, user: str, at: float) -> ErasedFiles:
     add_forgotten(folder / FORGOTTEN, digest_of(user), at)
     log = Log.open(folder / "log")
     bucket = f"{hash_of(user) % log.buckets:05}.parquet"
-    erased = ErasedFiles(
-        _drop(folder / "log" / "events" / bucket, user) + _drop(folder / "log" / "users.parquet", user),
-        _drop(folder / "profiles" / bucket, user),
-        sum(_drop(path, user) for path in sorted((folder / "audiences").glob("*.parquet"))),
-    )
+    erased = {
+        "log": _drop(folder / "log" / "events" / bucket, user) + _drop(folder / "log" / "users.parquet", user),
+        "profiles": _drop(folder / "profiles" / bucket, user),
+        "audiences": sum(_drop(path, user) for path in sorted((folder / "audiences").glob("*.parquet"))),
+    }
     remove(folder / "serving" / "manifest.json")
     return erased
 

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
+from penchant.erasure import erase_from_run
 from penchant.errors import ConfigError, PenchantError
 from penchant.live import open_served, signature_of, version_of
 from penchant.progress import Report, quiet
@@ -82,8 +84,8 @@ def start(config: ServerConfig, report: Report = quiet) -> "Server":
     others than this machine could come in."""
     if config.open_to_all and not _is_loopback(config.host):
         raise ConfigError(
-            f"without keys only this machine may be served, but host is {config.host!r}; leave out --no-keys, or listen "
-            f"on 127.0.0.1"
+            f"without keys only this machine may be served, but host is {config.host!r}; leave out --no-keys, or "
+            f"listen on 127.0.0.1"
         )
     store = open_store(config.store)
     try:
@@ -99,7 +101,8 @@ class Server:
     def __init__(self, config: ServerConfig, store: Store, served: Served) -> None:
         self.config, self.store = config, store
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self.service = Service(store, served, time.time) if Role.HTTP in config.roles else None
+        erase = partial(erase_from_run, config.folder)
+        self.service = Service(store, served, time.time, erase) if Role.HTTP in config.roles else None
         self.models = self.service.models if self.service else Models(store, served)
         self.ending, self.failed = Event(), False
         self.http = self._http(self.service) if self.service else None

@@ -158,11 +158,13 @@ class RecallAnswer(BaseModel):
 
 
 class ErasedAnswer(BaseModel):
-    """How much was removed: events of the user's history, events still in the log, items he had to do with."""
+    """How much was removed: events of the user's history, events still in the log, items he had to do with, and rows of
+    the files of the run folder."""
 
     events: int
     log: int
     items: int
+    files: dict[str, int]
 
 
 class DriftModel(BaseModel):

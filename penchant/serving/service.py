@@ -16,7 +16,7 @@ from penchant.serving.models import Models
 from penchant.serving.profiles import LiveProfile
 from penchant.serving.recall import Reason, Recalled, by_tags, merge
 from penchant.serving.view import Scored, View
-from penchant.store.base import Backlog, Erased, Event, Store
+from penchant.store.base import Backlog, Event, Store
 
 MOST_BACKLOG = 500_000
 """Events that may wait for consumers; more are refused until there is room."""
@@ -34,6 +34,17 @@ class Appended:
     accepted: int
     repeated: int
     refused: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed of a user: events of his history, events still in the log, items he was a seed of or was shown,
+    and rows of each kind of file of the run folder."""
+
+    events: int
+    log: int
+    items: int
+    files: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,23 @@ class Health:
     scored: int
 
 
+def _nothing(_user: str, _at: float) -> dict[str, int]:
+    """There are no files."""
+    return {}
+
+
 class Service:
     """Answers for one store and the model of one run. `refresh` has to be called again and again, by one thread."""
 
-    def __init__(self, store: Store, served: Served, clock: Callable[[], float]) -> None:
-        self.store, self.clock = store, clock
+    def __init__(
+        self,
+        store: Store,
+        served: Served,
+        clock: Callable[[], float],
+        erase: Callable[[str, float], dict[str, int]] = _nothing,
+    ) -> None:
+        """erase: removes a user, forgotten at a time, from the files of the run folder: rows removed of each kind."""
+        self.store, self.clock, self._erase = store, clock, erase
         self.models = Models(store, served)
         self.view = View(store, self.models.all[0])
         self.next: View | None = None
@@ -131,11 +154,14 @@ class Service:
             lists.append([Recalled(item, [Reason("look-alike", score)]) for item, score in best])
         return merge(lists, most)
 
-    def forget(self, user: str) -> Erased:
-        """Remove a user from the store; clusters lose him when all seeds are clustered next."""
-        erased = self.store.forget(user, digest_of(user), self.clock())
+    def forget(self, user: str) -> Forgotten:
+        """Remove a user from the store and the run folder; clusters lose him when all seeds are clustered next,
+        prepared data at the next `prepare`."""
+        now = self.clock()
+        erased = self.store.forget(user, digest_of(user), now)
+        files = self._erase(user, now)
         self.refresh()
-        return erased
+        return Forgotten(erased.events, erased.log, erased.items, files)
 
     # Candidates
 
