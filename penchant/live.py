@@ -6,6 +6,7 @@ from pathlib import Path
 from time import time
 
 import polars as pl
+from filelock import FileLock
 
 from penchant.errors import MissingStepError
 from penchant.features.live import ItemValues, LiveFeatures, UserValues
@@ -16,7 +17,7 @@ from penchant.progress import Report, quiet
 from penchant.runfolder import RunFolder
 from penchant.schema import ITEM
 from penchant.serving.model import AlikeModel, Served, TagModel
-from penchant.serving.snapshot import Snapshot, refuse_broken, write_snapshot
+from penchant.serving.snapshot import Snapshot, is_written, refuse_broken, write_snapshot
 
 _WEIGHTS = (
     "prepared/plan.json",
@@ -40,9 +41,11 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
     tags, alike = _tags(run, log), _alike(run, log)
     if tags is None and alike is None:
         raise MissingStepError(f"{folder} has no trained model yet; run `penchant run RUN.toml --out {folder}` first")
-    crowd = run.lookalikes.crowd("latest", run.lookalikes.merge, report) if alike else None
-    write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
-    snapshot = Snapshot(folder / "serving")
+    with FileLock(folder / "serving.lock"):
+        if not is_written(folder / "serving", {"name": name}):
+            crowd = run.lookalikes.crowd("latest", run.lookalikes.merge, report) if alike else None
+            write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
+        snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
     names = run.lookalikes.names if alike else {}
     return Served(name, snapshot, tags, alike, names, _tags_of_items(log, run.config.labels.field))

@@ -174,16 +174,19 @@ class Snapshot:
         return self.parts[bucket], row - int(self.starts[bucket])
 
 
+def is_written(folder: Path, said: dict[str, Any]) -> bool:
+    """Whether a snapshot is there that belongs to the same, and has the form of today."""
+    path = folder / "manifest.json"
+    return path.exists() and read_json(path)["said"] == {**said, "form": FORM}
+
+
 def write_snapshot(
     log: Log, crowd: Crowd | None, folder: Path, said: dict[str, Any], *, made: float, report: Report = quiet
 ) -> None:
-    """Write the snapshot of a log, where there is none that says the same; whole or not there.
+    """Write the snapshot of a log, whole or not there. said: what it belongs to, see `is_written`.
 
     crowd: all users at the end of the log, None where the run has no look-alike; made: now, UTC seconds.
     """
-    said = {**said, "form": FORM}
-    if (folder / "manifest.json").exists() and read_json(folder / "manifest.json")["said"] == said:
-        return
     items = pl.concat([log.items()[ITEM], *(log.events(bucket)[ITEM].unique() for bucket in range(log.buckets))])
     entries = items.unique().sort().to_frame().with_row_index(ENTRY).cast({ENTRY: pl.Int32})
     people = _Crowd(crowd)
@@ -199,7 +202,8 @@ def write_snapshot(
             report(Progress("snapshot", bucket + 1, log.buckets))
         entries.select(ITEM, pl.Series(RECENT, recent)).write_parquet(temporary / "items.parquet")
         write_json(
-            temporary / "manifest.json", {"said": said, "made": made, "prior": people.mean.tolist(), "last": last}
+            temporary / "manifest.json",
+            {"said": {**said, "form": FORM}, "made": made, "prior": people.mean.tolist(), "last": last},
         )
 
 
