@@ -1,5 +1,6 @@
 """A running Penchant: the store, the models of a run folder, and the roles that this process plays."""
 
+import gc
 import ipaddress
 import logging
 import os
@@ -111,6 +112,7 @@ class Server:
     def run(self, listening: Callable[[str], None]) -> bool:
         """Play the roles until a signal comes; False where a part of the process has failed. listening: is told the
         address, or where there is no HTTP, what has begun."""
+        _spare_the_collector()
         clustering = Clustering(
             self.store,
             self.models,
@@ -187,6 +189,14 @@ class Watch:
         except (PenchantError, OSError) as error:
             log.warning("%s has changed but cannot be loaded, so the model before stays: %s", self.folder, error)
         return False
+
+
+def _spare_the_collector() -> None:
+    """What is loaded stays, so Python need not look through it for garbage: that would stop answers for a tenth of a
+    second again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _is_loopback(host: str) -> bool:

@@ -117,18 +117,19 @@ def replay(clicks: Iterable[Click]) -> History:
 
 def read(history: History, rule: Field) -> list[tuple[int, float]]:
     """The field of one user now: (id, weight), the first value first, at most `limit`."""
+    source, fades = rule.source, rule.half_life
     counts: dict[int, int] = {}
     latest: dict[int, float] = {}
     weights: dict[int, float] = {}
     kept = history.clicks if rule.last is None else history.clicks[-rule.last :]
     for age, click in enumerate(reversed(kept)):
-        worth = 1.0 if rule.half_life is None else 0.5 ** (age / rule.half_life)
-        for value in click.values.get(rule.source, ()):
-            counts[value] = counts.get(value, 0) + 1
-            latest.setdefault(value, click.time)
-            weights[value] = weights.get(value, 0.0) + worth
-    if rule.order == "frequent":
-        ranked = sorted((float(-count), -latest[value], value) for value, count in counts.items())
-    else:
-        ranked = sorted((-time, float(-counts[value]), value) for value, time in latest.items())
+        worth = 1.0 if fades is None else 0.5 ** (age / fades)
+        for value in click.values.get(source, ()):
+            if value in counts:
+                counts[value] += 1
+                weights[value] += worth
+            else:
+                counts[value], latest[value], weights[value] = 1, click.time, worth
+    first, second = (counts, latest) if rule.order == "frequent" else (latest, counts)
+    ranked = sorted([(-first[value], -second[value], value) for value in counts])
     return [(value, weights[value]) for _, _, value in ranked[: rule.limit]]

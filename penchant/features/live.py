@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from penchant.features.fields import SAMPLE, WEIGHT, Click, Field, History, read, replay
+from penchant.features.fields import SAMPLE, WEIGHT, Click, Field, History, read
 from penchant.features.numbers import Span, number_columns
 from penchant.features.ragged import Ragged
 from penchant.features.samples import ids_of
@@ -97,8 +97,9 @@ class LiveFeatures:
         self.rules, self.items, self.people = rules, items, people
 
     def batch(self, users: Sequence[str], clicked: Sequence[Iterable[tuple[float, str]]]) -> Batch:
-        """clicked: the time (UTC seconds, or positions) and item of each user's clicks, in whatever order."""
-        histories = [replay([Click(time, item, self.items.of(item)) for time, item in one]) for one in clicked]
+        """clicked: the time (UTC seconds, or positions) and item of each user's clicks, in order, each once."""
+        values = self.items.of
+        histories = [History(tuple([Click(time, item, values(item)) for time, item in one])) for one in clicked]
         packed = {rule.name: self._field(rule, users, histories) for rule in self.rules}
         ids = {name: torch.from_numpy(ids).long() for name, (ids, _) in packed.items()}
         return Batch(ids, {name: torch.from_numpy(weights) for name, (_, weights) in packed.items()})
