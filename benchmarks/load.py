@@ -3,8 +3,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.load RUN [--store sqlite|redis] [--apart] [--seconds 20] [--only PART]
 
 RUN: a trained run folder (configs/serving.toml says how to make one of a million users). The server has one core, the
-load comes from another; with --apart, HTTP has that core alone, and consumer and clusterer are processes of their own,
-which share the other one with the load. "busy" means that 1,000 events a second arrive and that all candidates are
+load comes from another; with --apart, consumer and clusterer are processes of their own, on whatever core is free. "busy" means that 1,000 events a second arrive and that all candidates are
 clustered again without a pause. Latencies of paced requests count from when they were due.
 """
 
@@ -82,10 +81,10 @@ def serving(run: Path, store: str, *, apart: bool, recluster: float) -> Iterator
 
 
 def _start(run: Path, store: str, roles: Sequence[str], recluster: float) -> subprocess.Popen[str]:
-    core = SERVER_CORE if "http" in roles else LOAD_CORE
+    cores = str(SERVER_CORE) if "http" in roles else f"{SERVER_CORE},{LOAD_CORE}"
     named = [part for role in roles for part in ("--role", role)]
     command = [sys.executable, "-m", "penchant", "serve", str(run), "--store", store, "--listen", "127.0.0.1:0"]
-    command = ["taskset", "-c", str(core), *command, "--no-keys", "--recluster", str(recluster), *named]
+    command = ["taskset", "-c", cores, *command, "--no-keys", "--recluster", str(recluster), *named]
     environment = {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -234,6 +233,8 @@ async def fresh(port: int, world: World, candidates: Sequence[str], seconds: flo
     found, answers = await asyncio.gather(
         freshness(port, world, candidates, seconds), busy(port, world, len(candidates) - 50, 5_000, seconds)
     )
+    left = _waiting(await ask_all(port, [request("GET", "/metrics")]))
+    console.print(f"{left:,.0f} events waited at the end")
     rate, ms = answers.per_s * 100, [f"{1000 * np.percentile(found, share):,.0f}" for share in (50, 99, 100)]
     console.print(
         f"acknowledged click → changed score at {rate:,.0f} events/s: p50 {ms[0]}, p99 {ms[1]}, longest {ms[2]} ms, "

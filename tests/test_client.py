@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from select import select
 from threading import Thread
 from time import monotonic
 
@@ -136,13 +137,20 @@ class Relay:
             except OSError:
                 return
             with near, socket.create_connection(("127.0.0.1", self._port)) as far:
-                while asked := near.recv(1 << 16):
-                    far.sendall(asked)
-                    answer = far.recv(1 << 16)
-                    if self._lost:
-                        self._lost -= 1
-                        break
-                    near.sendall(answer)
+                self._pass_on(near, far)
+
+    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        """Until either side hangs up, or an answer is lost."""
+        other = {near: far, far: near}
+        while True:
+            for ready in select([near, far], [], [])[0]:
+                said = ready.recv(1 << 16)
+                if not said:
+                    return
+                if ready is far and self._lost:
+                    self._lost -= 1
+                    return
+                other[ready].sendall(said)
 
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)

@@ -166,8 +166,8 @@ def _joined(clusters: Clusters, averaged_NX: np.ndarray, labels_N: np.ndarray) -
     """With more members; labels may go on where the clusters end, but leave out no number."""
     count = int(labels_N.max(initial=-1)) + 1
     more = max(0, count - len(clusters.size_J))
-    size_J = np.pad(clusters.size_J, (0, more)) + np.bincount(labels_N, minlength=len(clusters.size_J))
-    total_JX = np.pad(clusters.total_JX, ((0, more), (0, 0)))
+    size_J = _with_rows(clusters.size_J, more) + np.bincount(labels_N, minlength=len(clusters.size_J))
+    total_JX = _with_rows(clusters.total_JX, more)
     squares = clusters.squares
     for start in range(0, len(labels_N), BLOCK):
         part_NX = averaged_NX[start : start + BLOCK].astype(np.float64)
@@ -182,3 +182,8 @@ def _joined(clusters: Clusters, averaged_NX: np.ndarray, labels_N: np.ndarray) -
         start_JX=np.concatenate([clusters.start_JX, opened_JX]),
         squares=squares,
     )
+
+
+def _with_rows(array: np.ndarray, more: int) -> np.ndarray:
+    """A copy with more rows, of zeros."""
+    return np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)])

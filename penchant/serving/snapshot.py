@@ -68,7 +68,7 @@ class Part:
 
     def met(self, entry: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of those who have an event with an item, and when they clicked it last."""
-        start, stop = np.searchsorted(self.arrays["met.entry"], [entry, entry + 1])
+        start, stop = np.searchsorted(self.arrays["met.entry"], np.array([entry, entry + 1], np.int32))
         return self.arrays["met.row"][start:stop], self.arrays["met.time"][start:stop]
 
 
@@ -151,7 +151,7 @@ class Snapshot:
         """When a user clicked an item last: -inf if he never did, NaN if he has no event with it."""
         part, within = self._place(row)
         rows, times = part.met(self._entry.get(item, -1))
-        place = int(np.searchsorted(rows, within))
+        place = int(np.searchsorted(rows, np.int32(within)))
         return float(times[place]) if place < len(rows) and int(rows[place]) == within else float("nan")
 
     def _gather(self, name: str, rows: np.ndarray) -> np.ndarray:

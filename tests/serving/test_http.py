@@ -161,7 +161,7 @@ def test_an_audience_names_those_who_are_most_alike(url: str) -> None:
 
 def test_a_user_is_removed_and_it_is_told_what_was(url: str) -> None:
     ask(url, "POST", "/v1/events", [{**EVENT, "user": "leaver", "id": number} for number in range(3)])
-    assert ask(url, "DELETE", "/v1/users/leaver").said == {"events": 3, "log": 3, "items": 0}
+    assert ask(url, "DELETE", "/v1/users/leaver").said == {"events": 3, "log": 3, "items": 0, "files": {}}
     assert ask(url, "GET", "/v1/users/leaver/profile").said["cold"]
 
 
