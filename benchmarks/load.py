@@ -37,6 +37,8 @@ console = Console(width=140)
 SERVER_CORE, LOAD_CORE = 0, 1
 EVENTS_PER_CALL = 500
 AUDIENCE = 10
+JUDGES = 20
+"""Users whose scores tell that a click has counted; some may be like nobody at all, and have 0 in any case."""
 
 
 @dataclass(frozen=True)
@@ -155,10 +157,10 @@ async def busy(port: int, world: World, candidates: int, per_s: float, seconds: 
 async def freshness(port: int, world: World, candidates: Sequence[str], seconds: float) -> list[float]:
     """Seconds from the acknowledgement of a click to a changed score of its item, of one probe after another."""
     asking, found = await connect(port), []
-    judge, end, number = world.users[0], perf_counter() + seconds, 0
+    end, number = perf_counter() + seconds, 0
     while perf_counter() < end:
         item = candidates[-1 - number % 50]
-        ask = request("POST", "/v1/lookalike/score", {"users": [judge], "items": [item]})
+        ask = request("POST", "/v1/lookalike/score", {"users": world.users[:JUDGES], "items": [item]})
         before = (await asking.ask(ask))[1]
         click = {"user": world.user(), "item": item, "time": time.time(), "id": f"probe {number}"}
         status, _ = await asking.ask(request("POST", "/v1/events", click))
