@@ -24,7 +24,6 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.models.ralm import Ralm, RalmConfig
-from penchant.serving.combine import Combiner
 from penchant.serving.kernel import compiled
 from penchant.serving.scorer import Scorer
 
@@ -159,14 +158,6 @@ def put_us(model: Ralm, at_once: int) -> float:
     return 1e6 * float(np.median(spent))
 
 
-def asking_us() -> float:
-    combiner: Combiner[int, int] = Combiner(lambda items: items, most=16)
-    start = perf_counter()
-    for item in range(100_000):
-        combiner.ask(item)
-    return 10 * (perf_counter() - start)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=int, nargs="+", default=[1000, 3000, 10_000])
@@ -183,7 +174,7 @@ def main() -> None:
     size = Scorer(model)._record_SR.shape[1] * 4
     console.print(f"{size:,} bytes per candidate, {4 * said.clusters * said.width:,} of them centroids")
     each = ", ".join(f"{put_us(model, number):.0f} µs where {number} come at once" for number in (1, 64, 3000))
-    console.print(f"put, for each candidate: {each}; Combiner, alone: {asking_us():.1f} µs")
+    console.print(f"put, for each candidate: {each}")
     columns = "candidates", "users", "", "p50 ms", "p99 ms", "ms per user", "read once, ms", "x read", "x read per user"
     title = f"{said.clusters} clusters, vectors of {said.width}"
     table = Table(*columns, title=title, box=MARKDOWN)

@@ -1,10 +1,9 @@
 """The commands of a running Penchant: serve, replay, forget, and the keys."""
 
-import logging
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -17,6 +16,7 @@ from penchant.replay import replay as replay_log
 from penchant.replay import speed_of
 from penchant.server import Role, ServerConfig, default_store, refuse_secrets, start
 from penchant.serving.keys import create_key
+from penchant.serving.requests_log import start_logging
 from penchant.store.base import Scope, Store
 from penchant.store.opened import open_store
 from penchant.terminal import aside, bars, console
@@ -49,10 +49,12 @@ def serve_run(
     recluster: Annotated[
         float, typer.Option(help="Seconds after which all seeds of a candidate are clustered again.", min=1)
     ] = 300.0,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log every request.")] = False,
+    log: Annotated[
+        Literal["info", "warning"], typer.Option(help="info: a line for every request; warning: for what went wrong.")
+    ] = "warning",
 ) -> None:
     """Serve a trained run: events in, fresh profiles and look-alike scores out (docs/serving.md)."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+    start_logging(log)
     host, port = _address(listen)
     config = ServerConfig(folder, _url(folder, store), role or tuple(Role), host, port, no_keys, recluster)
     with bars() as report:

@@ -135,6 +135,8 @@ def explain(
     model.eval()
 
     def preferences(groups: list[tuple[_Place, ...]]) -> list[float]:
+        if not groups:
+            return []
         scores: list[float] = (model.users(_without(batch, groups)) @ model.tags()[number]).tolist()
         return scores
 

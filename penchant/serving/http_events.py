@@ -17,7 +17,7 @@ READERS = {JSON: read_json, LINES: read_lines, ARROW: read_arrow}
 INLINE = 1 << 15
 """Bytes that are read faster than a thread is woken."""
 
-MOST_COMMITTED = 64
+MOST_COMMITTED = 16
 """Requests whose events are made durable by one commit."""
 
 MOST_TOLD = 100

@@ -9,7 +9,7 @@ from penchant.serving.http_answers import Json, line_of, problem
 from penchant.serving.http_models import AliveAnswer, NotReadyAnswer, ReadyAnswer
 from penchant.serving.http_routes import Routes
 from penchant.serving.measures import CONTENT_TYPE
-from penchant.serving.service import MOST_BACKLOG, Health
+from penchant.serving.service import Health
 
 KEPT_S = 0.5
 """Everybody may ask whether this process is ready, so the store is not asked each time."""
@@ -44,10 +44,7 @@ class ProcessRoutes:
 
     def _what_is_missing(self) -> list[str]:
         health = self._health()
-        if health is None:
-            return ["store"]
-        behind = health.backlog.events > MOST_BACKLOG
-        return ["consumers"] * behind + ["clusters"] * (len(health.problems) > behind)
+        return ["store"] if health is None else list(health.missing)
 
     def _measured(self) -> bytes:
         self.routes.measures.seen(self._health(), self.routes.service.clock())

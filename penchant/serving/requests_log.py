@@ -1,4 +1,4 @@
-"""One line of JSON per request: what was asked and how it went, never of whom, of what, or with which secret."""
+"""Lines of JSON: of each request, what was asked and how it went, never of whom, of what, or with which secret."""
 
 import logging
 import sys
@@ -56,10 +56,22 @@ def failure(error: BaseException) -> list[str]:
     return [type(error).__name__, *places, *(failure(cause) if cause else [])]
 
 
+class JsonLines(logging.Formatter):
+    """A line of JSON for whatever a process says; lines of requests are JSON already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name == logger.name:
+            return record.getMessage()
+        said = {"time": record.created, "level": record.levelname.lower(), "part": record.name}
+        error = {"error": failure(record.exc_info[1])} if record.exc_info and record.exc_info[1] else {}
+        return orjson.dumps({**said, "said": record.getMessage(), **error}).decode()
+
+
 def start_logging(level: str, stream: Any = None) -> None:
     """Write lines to stderr. level: "info" for all requests, "warning" for those that failed or were slow."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logger.handlers = [handler]
-    logger.setLevel(level.upper())
-    logger.propagate = False
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger("penchant")
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    root.propagate = False

@@ -65,10 +65,10 @@ class CandidateState:
 
 @dataclass(frozen=True)
 class Health:
-    """problems: why this process cannot answer, empty where it can; model: its version; candidates, scored: open ones,
-    and those among them that have clusters."""
+    """missing: which kind of thing this process would need to answer well, "consumers" or "clusters", and why; model:
+    its version; candidates, scored: open ones, and those among them that have clusters."""
 
-    problems: list[str]
+    missing: dict[str, str]
     model: str
     backlog: Backlog
     candidates: int
@@ -81,7 +81,7 @@ def _nothing(_user: str, _at: float) -> dict[str, int]:
 
 
 class Service:
-    """Answers for one store and the model of one run. `refresh` has to be called again and again, by one thread."""
+    """Answers for one store and the model of one run. `refresh` has to be called again and again."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Service:
         self.next: View | None = None
         self._candidates: dict[str, float] = {}
         self._backlog = Backlog(0, None, 0)
-        self._auditing = Lock()
+        self._auditing, self._refreshing = Lock(), Lock()
         self.refresh()
 
     # Events
@@ -179,11 +179,14 @@ class Service:
 
     def candidates(self) -> list[CandidateState]:
         """All that are open, by item."""
-        return [self.candidate(item) for item in sorted(self._candidates)]
+        return [self._state(item, opened) for item, opened in sorted(self._candidates.items())]
 
     def candidate(self, item: str) -> CandidateState:
         """UnknownItemError where it is not open."""
-        opened, live = self._opened(item), self.view.live.get(item)
+        return self._state(item, self._opened(item))
+
+    def _state(self, item: str, opened: float) -> CandidateState:
+        live = self.view.live.get(item)
         name = self.view.served.item_names.get(item, item)
         if live is None:
             return CandidateState(item, name, opened, None, [], None, None, None)
@@ -216,15 +219,16 @@ class Service:
 
     def refresh(self) -> None:
         """Take over what others have published, and a new model once it knows as many candidates as the old one."""
-        items = self.models.refresh()
-        self._candidates = self.store.candidates()
-        self._backlog = self.store.backlog()
-        for view in (self.view, self.next):
-            if view is not None:
-                view.put_items(items)
-                view.follow(self._candidates)
-        if self.next is not None and self.view.live.keys() <= self.next.live.keys():
-            self.view, self.next = self.next, None
+        with self._refreshing:
+            items = self.models.refresh()
+            self._candidates = self.store.candidates()
+            self._backlog = self.store.backlog()
+            for view in (self.view, self.next):
+                if view is not None:
+                    view.put_items(items)
+                    view.follow(self._candidates)
+            if self.next is not None and self.view.live.keys() <= self.next.live.keys():
+                self.view, self.next = self.next, None
 
     def load(self, served: Served) -> None:
         """Prepare to answer by another model; see `refresh` for when it takes over."""
@@ -234,13 +238,13 @@ class Service:
         """Whether this process can answer, and how far behind consumers are. It asks the store."""
         self.store.ping()
         scored = sum(one.clusters is not None for one in self.view.live.values())
-        problems = []
+        missing = {}
         if self._backlog.events > MOST_BACKLOG:
-            problems.append(f"{self._backlog.events:,} events wait for consumers")
+            missing["consumers"] = f"{self._backlog.events:,} events wait for them"
         waiting = len(self._candidates.keys() - self.view.live.keys())
         if waiting and self.view.served.alike:
-            problems.append(f"{waiting:,} of {len(self._candidates):,} candidates have no clusters yet")
-        return Health(problems, self.view.served.name, self._backlog, len(self._candidates), scored)
+            missing["clusters"] = f"{waiting:,} of {len(self._candidates):,} candidates have none yet"
+        return Health(missing, self.view.served.name, self._backlog, len(self._candidates), scored)
 
     def _problem(self, event: Event, now: float) -> str | None:
         if (problem := problem_of(event)) is not None:

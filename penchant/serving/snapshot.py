@@ -255,11 +255,10 @@ def _part(events: pl.DataFrame, entries: pl.DataFrame, crowd: _Crowd) -> dict[st
 
 
 def refuse_broken(snapshot: Snapshot) -> None:
-    """A DataError that names a user whose vector is not finite."""
-    for part in snapshot.parts:
-        finite_N = np.isfinite(part.arrays["vectors"]).all(1)
-        if not finite_N.all():
-            user = part.user(int(finite_N.argmin()))
-            raise DataError(
-                f"the vector of user {user!r} is not finite; remove the run's lookalike folder and train again"
-            )
+    """A DataError where vectors are not finite. It names nobody, because it may be logged."""
+    broken = sum(int((~np.isfinite(part.arrays["vectors"]).all(1)).sum()) for part in snapshot.parts)
+    if broken:
+        raise DataError(
+            f"the vectors of {broken:,} of {len(snapshot):,} users are not finite; remove the run's lookalike folder "
+            f"and train again"
+        )

@@ -404,7 +404,7 @@ def test_audiences_are_worked_on_one_by_one_and_few_may_wait(tmp_path_factory: p
 def test_a_request_line_is_written_as_the_level_says() -> None:
     slow, quick, failed = (RequestLine(1.0, name, "GET") for name in ("slow", "quick", "failed"))
     slow.status, slow.ms, quick.status, failed.status = 200, SLOW_MS + 1, 200, 503
-    logger = logging.getLogger("penchant.requests")
+    logger = logging.getLogger("penchant")
     before = logger.handlers, logger.level, logger.propagate
     try:
         for level, written in (
@@ -417,6 +417,24 @@ def test_a_request_line_is_written_as_the_level_says() -> None:
             for line in (slow, quick, failed):
                 log(line)
             assert [json.loads(text)["request_id"] for text in stream.getvalue().splitlines()] == written
+    finally:
+        logger.handlers, logger.propagate = before[0], before[2]
+        logger.setLevel(before[1])
+
+
+def test_other_lines_are_json_too_and_tell_of_an_error_where_it_was_but_not_what_it_says() -> None:
+    logger, stream = logging.getLogger("penchant"), StringIO()
+    before = logger.handlers, logger.level, logger.propagate
+    try:
+        start_logging("warning", stream)
+        try:
+            raise ValueError("anna's secret")
+        except ValueError:
+            logging.getLogger("penchant.loops").exception("consumer has failed")
+        said = json.loads(stream.getvalue())
+        assert (said["level"], said["part"], said["said"]) == ("error", "penchant.loops", "consumer has failed")
+        assert said["error"][0] == "ValueError"
+        assert "secret" not in stream.getvalue()
     finally:
         logger.handlers, logger.propagate = before[0], before[2]
         logger.setLevel(before[1])
