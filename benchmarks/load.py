@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python -m benchmarks.load RUN [--store sqlite|redis] [--apart] [--seconds 20] [--only PART]
 
 RUN: a trained run folder (configs/serving.toml says how to make one of a million users). The server has one core, the
-load comes from another; with --apart, consumer and clusterer are processes of their own, on whatever core is free. "busy" means that 1,000 events a second arrive and that all candidates are
-clustered again without a pause. Latencies of paced requests count from when they were due.
+load comes from another; with --apart, consumer and clusterer are processes of their own, on whatever core is free.
+"busy" means that 1,000 events a second arrive; --recluster 1 has all candidates clustered again without a pause.
+Latencies of paced requests count from when they were due.
 """
 
 import argparse
