@@ -1,4 +1,4 @@
-"""Live equals batch, on a whole log: replayed into a real server that knows nobody, then compared with the offline path.
+"""Live equals batch, on a whole log: replayed into a server that knows nobody, then compared with the offline path.
 
     OMP_NUM_THREADS=1 python -m benchmarks.parity RUN [--candidates 300] [--users 2000]
 
