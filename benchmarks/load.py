@@ -38,6 +38,9 @@ console = Console(width=140)
 SERVER_CORE, LOAD_CORE = 0, 1
 EVENTS_PER_CALL = 500
 AUDIENCE = 10
+MADE = 50_000
+"""Events that are made beforehand, and sent again and again under other ids."""
+
 JUDGES = 20
 """Users whose scores tell that a click has counted; some may be like nobody at all, and have 0 in any case."""
 
@@ -127,7 +130,7 @@ class World:
 
     def ingest(self, candidates: int, count: int = EVENTS_PER_CALL) -> Callable[[int], bytes]:
         """Requests made beforehand, so that making them costs nothing; each differs from all others by its ids."""
-        bodies = [json.dumps(self.events(count, candidates))[1:-1].encode() for _ in range(20)]
+        bodies = [json.dumps(self.events(count, candidates))[1:-1].encode() for _ in range(MADE // count)]
 
         def make(number: int) -> bytes:
             body = b"[" + bodies[number % len(bodies)].replace(b'"user"', b'"id": "%d", "user"' % number) + b"]"

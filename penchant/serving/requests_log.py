@@ -11,6 +11,9 @@ import orjson
 SLOW_MS = 1_000.0
 """A request that took longer is worth a warning."""
 
+READY = "/readyz"
+"""Its 503 is an answer, not a failure."""
+
 logger = logging.getLogger("penchant.requests")
 
 
@@ -37,7 +40,7 @@ def log(request: RequestLine) -> None:
     level = logging.INFO
     if request.ms > SLOW_MS:
         level = logging.WARNING
-    if request.status >= 500:
+    if request.status >= 500 and request.route != READY:
         level = logging.ERROR
     if logger.isEnabledFor(level):
         said = {name: value for name, value in vars(request).items() if value is not None}
