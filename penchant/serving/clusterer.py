@@ -80,7 +80,7 @@ class Clusterer:
             self.users.kept_vectors(list(self.store.users()))
             self.store.publish(self.model, {}, cursor)
         _, published = self.store.clusters(self.model, 0)
-        self._candidates = {item: _Candidate(from_bytes(content)) for item, content in published.items()}
+        self._candidates = {item: _Candidate(from_bytes(content).live) for item, content in published.items()}
         return cursor
 
     def _follow(self) -> set[str]:

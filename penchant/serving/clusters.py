@@ -32,22 +32,48 @@ def to_bytes(live: LiveClusters) -> bytes:
     return save({"numbers": np.array(numbers), "centroids": found.centroids, "sizes": found.size_J.astype(np.int64)})
 
 
-def from_bytes(content: bytes) -> LiveClusters:
-    """What `to_bytes` made; drift counts on from where the centroids are now. A DataError for anything else."""
+@dataclass(frozen=True)
+class PublishedClusters:
+    """The same, as it was published: centroid_JX, size_J, of no rows where there are no known seeds; others as in
+    `LiveClusters`, `began` and `squares` as in `Clusters`."""
+
+    centroid_JX: np.ndarray
+    size_J: np.ndarray
+    seeds: int
+    made: float
+    fresh: float
+    drift: Drift
+    squares: float = 0.0
+    began: int = 0
+    most: int = 0
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """To go on with; drift counts on from where the centroids are now."""
+        if not len(self.size_J):
+            return None
+        total_JX = self.centroid_JX.astype(np.float64) * self.size_J[:, None]
+        return Clusters(total_JX, self.size_J, self.centroid_JX, self.squares, self.began, self.most)
+
+    @property
+    def live(self) -> LiveClusters:
+        return LiveClusters(self.clusters, self.seeds, self.made, self.fresh, self.drift)
+
+
+def from_bytes(content: bytes) -> PublishedClusters:
+    """What `to_bytes` made. A DataError for anything else."""
     try:
         arrays = load(content)
         seeds, made, fresh, moved, added, *more = arrays["numbers"].tolist()
-        clusters = None
-        if more:
-            squares, began, most = more
-            centroid_JX, size_J = arrays["centroids"], arrays["sizes"]
-            total_JX = centroid_JX.astype(np.float64) * size_J[:, None]
-            clusters = Clusters(total_JX, size_J, centroid_JX, squares, int(began), int(most))
+        numbers = int(seeds), made, fresh, Drift(moved, added)
+        if not more:
+            return PublishedClusters(np.zeros((0, 0), np.float32), np.zeros(0, np.int64), *numbers)
+        squares, began, most = more
+        return PublishedClusters(arrays["centroids"], arrays["sizes"], *numbers, squares, int(began), int(most))
     except (SafetensorError, KeyError, ValueError) as error:
         raise DataError(
-            f"{len(content)} bytes of the store are no clusters: {error}; open the candidate again"
+            f"{len(content)} bytes of the store are no clusters: {error}; close the candidate and open it again"
         ) from None
-    return LiveClusters(clusters, int(seeds), made, fresh, Drift(moved, added))
 
 
 def grown(clusters: Clusters | None, seeds: int, made: float, fresh: float) -> LiveClusters:

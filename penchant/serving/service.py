@@ -190,7 +190,7 @@ class Service:
         name = self.view.served.item_names.get(item, item)
         if live is None:
             return CandidateState(item, name, opened, None, [], None, None, None)
-        sizes = live.clusters.size_J.tolist() if live.clusters else []
+        sizes = live.size_J.tolist()
         fresh = live.fresh if live.fresh > 0 else None
         return CandidateState(item, name, opened, live.seeds, sizes, live.drift, live.made, fresh)
 
@@ -205,7 +205,8 @@ class Service:
         self._opened(item)
         view = self.view
         live = view.live.get(item)
-        if live is None or live.clusters is None:
+        clusters = live.clusters if live else None
+        if clusters is None:
             why = (
                 "its seeds are not clustered yet; ask again in a few seconds"
                 if live is None
@@ -213,7 +214,7 @@ class Service:
             )
             raise AudienceError(f"nobody can be alike to {item!r}: {why}")
         with self._auditing:
-            return audience(self.store, view.users, item, live.clusters, size)
+            return audience(self.store, view.users, item, clusters, size)
 
     # The process
 
@@ -237,7 +238,7 @@ class Service:
     def health(self) -> Health:
         """Whether this process can answer, and how far behind consumers are. It asks the store."""
         self.store.ping()
-        scored = sum(one.clusters is not None for one in self.view.live.values())
+        scored = sum(len(one.size_J) > 0 for one in self.view.live.values())
         missing = {}
         if self._backlog.events > MOST_BACKLOG:
             missing["consumers"] = f"{self._backlog.events:,} events wait for them"

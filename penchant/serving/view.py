@@ -7,7 +7,7 @@ import numpy as np
 
 from penchant.errors import MissingStepError
 from penchant.profiles.explain import Explanation
-from penchant.serving.clusters import LiveClusters, from_bytes
+from penchant.serving.clusters import PublishedClusters, from_bytes
 from penchant.serving.profiles import LiveProfile, LiveProfiles
 from penchant.serving.recall import TagIndex
 from penchant.serving.scorer import Scorer
@@ -42,7 +42,7 @@ class View:
         self.store, self.users, self.served = store, users, served
         recent = dict(zip(served.snapshot.items, served.snapshot.recent.tolist(), strict=True))
         self.index = TagIndex(served.item_tags, recent)
-        self.live: dict[str, LiveClusters] = {}
+        self.live: dict[str, PublishedClusters] = {}
         self._number = 0
         self._scorer = Scorer(served.alike.ralm) if served.alike else None
         self._profiler = LiveProfiles(served.tags) if served.tags else None
@@ -60,8 +60,8 @@ class View:
             return
         self._number, contents = self.store.clusters(self.served.name, self._number)
         live = {item: from_bytes(content) for item, content in contents.items() if item in open_now}
-        filled = {item: one.clusters for item, one in live.items() if one.clusters}
-        self._scorer.put({item: (one.centroids, one.size_J) for item, one in filled.items()})
+        filled = {item: (one.centroid_JX, one.size_J) for item, one in live.items() if len(one.size_J)}
+        self._scorer.put(filled)
         gone = [item for item in [*self.live, *live] if item not in open_now or (item in live and item not in filled)]
         self._scorer.remove(gone)
         self.live = {item: one for item, one in {**self.live, **live}.items() if item in open_now}
