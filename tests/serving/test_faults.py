@@ -20,10 +20,23 @@ from tests.servers import RedisServer
 from tests.serving.processes import ServerProcess, free_port, until
 from tests.serving.recount import Sender, assert_counted
 from tests.serving.worlds import served, trained
+from tests.test_full_disk import SmallDisk, disk
+
+__all__ = ["disk"]
 
 ROLES = ("http", "consumer", "cluster")
 KILLS = int(os.environ.get("PENCHANT_KILLS", "12"))
 """Of each store's test; 50 take two minutes."""
+
+SOAK_S = float(os.environ.get("PENCHANT_SOAK_S", "10"))
+
+ASKED: list[tuple[str, str, dict[str, object] | None]] = [
+    ("GET", "/v1/users/u001/profile", None),
+    ("GET", "/v1/users/u002/recall", None),
+    ("POST", "/v1/lookalike/score", {"users": ["u003", "newcomer 1"]}),
+    ("GET", "/v1/candidates", None),
+    ("GET", "/metrics", None),
+]
 
 USERS = [f"u{number:03}" for number in range(60)] + [f"newcomer {number}" for number in range(20)]
 OPEN = ["i0-0", "i1-1", "i2-2", "only live"]
@@ -160,6 +173,53 @@ def test_redis_out_of_memory_refuses_events_and_goes_on_later(
 def set_memory(server: RedisServer, most: str) -> None:
     said = ["redis-cli", "-p", str(server.port), "config", "set", "maxmemory", most]
     assert subprocess.run(said, capture_output=True, text=True, check=True).stdout.strip() == "OK"
+
+
+def test_a_full_disk_under_sqlite_refuses_events_and_goes_on_when_there_is_room(
+    run: Run, disk: SmallDisk, servers: Callable[..., ServerProcess]
+) -> None:
+    disk.resize(1_500)
+    url = f"sqlite:{disk.folder / 'live.sqlite'}"
+    server = servers(run.folder, url).wait()
+    sender = Sender(server.port, USERS, items_of(run), seed=3, rest_s=0.0).start()
+    event = {"user": "u001", "item": "i0-0", "time": time.time(), "id": "one"}
+    until(lambda: server.ask("POST", "/v1/events", {**event, "id": "x" * 1_000})[0] == 503, within_s=60)
+    status, profile = server.ask("GET", "/v1/users/u001/profile")
+    assert (status, profile["cold"]) == (200, False)
+    disk.resize(50_000)
+    until(lambda: server.ask("POST", "/v1/events", event)[0] == 200, within_s=20)
+    sent = sender.stop()
+    until(consumed(url), within_s=60)
+    with closing(open_store(url)) as store:
+        counted = [*sent, {**event, "clicked": True}, {**event, "clicked": True, "id": "x" * 1_000}]
+        assert_counted(store, counted)
+
+
+def test_a_server_soaked_for_a_while_neither_grows_nor_fails(
+    run: Run, tmp_path: Path, servers: Callable[..., ServerProcess]
+) -> None:
+    """For PENCHANT_SOAK_S seconds; an hour of it is a benchmark."""
+    server = servers(run.folder, f"sqlite:{tmp_path / 'live.sqlite'}", "--recluster", "1").wait()
+    assert server.ask("PUT", "/v1/candidates", {"items": OPEN})[0] == 204
+    sender = Sender(server.port, USERS, items_of(run), seed=4).start()
+    before, end = None, time.monotonic() + SOAK_S
+    while time.monotonic() < end:
+        for ask in ASKED:
+            status, told = server.ask(*ask)
+            assert status == 200, told
+        if before is None and time.monotonic() > end - SOAK_S / 2:
+            before = resident_mib(server)
+    assert before is not None
+    assert resident_mib(server) - before < 20
+    assert len(sender.stop()) > 100
+    assert server.end() == 0
+    assert "error" not in server.said
+
+
+def resident_mib(server: ServerProcess) -> float:
+    """Memory of its own."""
+    lines = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8").splitlines()
+    return float(next(line for line in lines if line.startswith("RssAnon")).split()[1]) / 1024
 
 
 def test_two_servers_share_one_file(run: Run, tmp_path: Path, servers: Callable[..., ServerProcess]) -> None:

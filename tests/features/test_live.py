@@ -1,0 +1,171 @@
+"""The features of users at this moment: what items and users bring, and the same as for a whole log."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penchant.features.fields import AGE, SAMPLE, Field, columns, pack
+from penchant.features.live import ItemValues, LiveFeatures, UserValues, known
+from penchant.features.numbers import Span, number_columns
+from penchant.features.vocabulary import Vocabulary
+from penchant.schema import ITEM, PAD, RESERVED, UNKNOWN, USER, VALUE
+
+
+def vocabulary(*values: str) -> Vocabulary:
+    """The first has id 2."""
+    return Vocabulary(pl.Series(values, dtype=pl.String), pl.Series([1] * len(values)))
+
+
+TAGS = vocabulary("jazz", "rock", "folk")
+ITEMS = vocabulary("a", "b", "c")
+GROUPS = vocabulary("young", "old")
+SPAN = Span(20.0, 60.0, users=3)
+TABLE = pl.DataFrame(
+    {ITEM: ["a", "b", "c", "d"], "tags": [["jazz", "rock"], [], ["folk", "polka"], None]},
+    schema={ITEM: pl.String, "tags": pl.List(pl.String)},
+)
+PEOPLE = pl.DataFrame(
+    {
+        USER: ["anna", "ben", "carl", "dora"],
+        "group": [["young", "tall"], ["old"], [], None],
+        "age": [["30"], ["n/a"], None, ["90"]],
+    },
+    schema={USER: pl.String, "group": pl.List(pl.String), "age": pl.List(pl.String)},
+)
+FIELDS = (
+    Field(name="tags", limit=3),
+    Field(name="lately", of="tags", limit=2, last=3, half_life=2.0, order="recent"),
+    Field(name=ITEM, limit=4, last=5, order="recent"),
+    Field(name="group", limit=2),
+    Field(name="age", number=True),
+)
+
+
+def items() -> ItemValues:
+    return ItemValues(TABLE, {"tags": TAGS, ITEM: ITEMS})
+
+
+def people() -> UserValues:
+    return UserValues.of_table(PEOPLE, {"group": GROUPS}, {"age": SPAN})
+
+
+def live() -> LiveFeatures:
+    return LiveFeatures(FIELDS, items(), people())
+
+
+def test_an_item_of_the_table_brings_its_values_and_itself() -> None:
+    values = items()
+    assert values.of("a") == {"tags": (2, 3), ITEM: (2,)}
+    assert values.of("b") == {"tags": (), ITEM: (3,)}
+    assert values.of("c") == {"tags": (4, UNKNOWN), ITEM: (4,)}
+    assert values.of("d") == {"tags": (), ITEM: (UNKNOWN,)}
+    assert values.of("a") == values.of("a")
+
+
+def test_an_item_that_is_nowhere_brings_only_itself() -> None:
+    assert items().of("new") == {ITEM: (UNKNOWN,)}
+
+
+def test_without_a_vocabulary_of_items_an_unknown_item_brings_nothing() -> None:
+    values = ItemValues(TABLE, {"tags": TAGS})
+    assert values.of("new") == {}
+    assert values.of("a") == {"tags": (2, 3)}
+    values.put("new", {"tags": ["rock"]})
+    assert values.of("new") == {"tags": (3,)}
+
+
+def test_what_is_put_replaces_all_that_was_known() -> None:
+    values = items()
+    values.of("a")
+    values.put("a", {"tags": ["polka", "folk"], "colour": ["red"]})
+    assert values.of("a") == {"tags": (UNKNOWN, 4), ITEM: (2,)}
+    values.put("a", {})
+    assert values.of("a") == {"tags": (), ITEM: (2,)}
+
+
+def test_an_item_that_is_put_need_not_be_in_the_table() -> None:
+    values = items()
+    values.put("new", {"tags": ["jazz"]})
+    assert values.of("new") == {"tags": (2,), ITEM: (UNKNOWN,)}
+    assert values.of("other") == {ITEM: (UNKNOWN,)}
+
+
+@pytest.mark.parametrize(
+    ("user", "ids"), [("anna", (2, UNKNOWN)), ("ben", (3,)), ("carl", ()), ("dora", ()), ("x", ())]
+)
+def test_a_user_brings_what_the_table_says(user: str, ids: tuple[int, ...]) -> None:
+    assert people().of(user, "group") == ids
+
+
+def test_a_number_is_scaled_and_cut_off_or_missing() -> None:
+    shares = [people().share(user, "age") for user in ("anna", "dora", "ben", "carl", "x")]
+    assert shares[:2] == [0.25, 1.0]
+    assert np.isnan(shares[2:]).all()
+
+
+def test_a_number_is_one_value_that_is_weighed_and_padding_where_there_is_none() -> None:
+    batch = live().batch(["dora", "ben", "anna"], [[], [], []])
+    np.testing.assert_array_equal(batch.ids["age"], [[RESERVED], [PAD], [RESERVED]])
+    np.testing.assert_array_equal(batch.weights["age"], [[1.0], [0.0], [0.25]])
+
+
+def test_fields_are_the_answer_worked_by_hand() -> None:
+    # By age, the latest first: b (nothing), a (jazz, rock), c (folk, polka), a (jazz, rock).
+    batch = live().batch(["anna"], [[(10.0, "a"), (20.0, "c"), (30.0, "a"), (40.0, "b")]])
+    assert batch.ids["tags"].tolist() == [[2, 3, 1]]
+    assert batch.weights["tags"].tolist() == [[2.0, 2.0, 1.0]]
+    assert batch.ids["lately"].tolist() == [[2, 3]]
+    np.testing.assert_allclose(batch.weights["lately"], [[0.5**0.5, 0.5**0.5]])
+    assert batch.ids[ITEM].tolist() == [[3, 2, 4]]
+    assert batch.ids["group"].tolist() == [[UNKNOWN, 2]]
+
+
+def test_known_is_who_has_a_value_that_is_no_number_and_not_unknown() -> None:
+    features = LiveFeatures(FIELDS[:1] + FIELDS[4:], items(), people())
+    batch = features.batch(["anna", "dora", "x", "y"], [[], [(1.0, "c")], [(1.0, "b")], [(1.0, "nowhere")]])
+    assert known(batch, ["age"]).tolist() == [False, True, False, False]
+    assert known(batch, []).tolist() == [True, True, False, False]
+
+
+def in_batch(
+    rule: Field, users: Sequence[str], clicked: Sequence[Sequence[tuple[float, str]]]
+) -> tuple[np.ndarray, ...]:
+    """The same field by `columns` and `pack`, from the tables."""
+    if rule.number:
+        asked = pl.DataFrame({SAMPLE: range(len(users)), USER: users})
+        texts = asked.join(PEOPLE, on=USER, how="left", maintain_order="left")
+        found = number_columns(texts.select(SAMPLE, pl.col("age").list.first().alias(VALUE)), SPAN)
+        return pack(found, len(users), 1)
+    rows = list[tuple[int, float, int, int]]()
+    for sample, (user, clicks) in enumerate(zip(users, clicked, strict=True)):
+        if rule.source == "group":
+            texts_of = dict(PEOPLE.select(USER, "group").iter_rows())
+            rows += [(sample, 0.0, 0, GROUPS.id(text)) for text in texts_of.get(user) or ()]
+            continue
+        own = dict(TABLE.iter_rows())
+        for age, (time, item) in enumerate(reversed(clicks)):
+            ids = [ITEMS.id(item)] if rule.source == ITEM else [TAGS.id(text) for text in own.get(item) or ()]
+            rows += [(sample, time, age, value) for value in ids]
+    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
+    return pack(columns(pl.DataFrame(rows, schema, orient="row"), rule), len(users), rule.limit)
+
+
+CLICKS = st.sets(st.tuples(st.integers(0, 9).map(float), st.sampled_from(["a", "b", "c", "d", "new"])), max_size=12)
+
+
+@given(st.lists(st.tuples(st.sampled_from([*PEOPLE[USER], "x"]), CLICKS.map(sorted)), min_size=1, max_size=4))
+def test_live_is_what_a_whole_log_gives(histories: list[tuple[str, list[tuple[float, str]]]]) -> None:
+    """But for padding on the right, which is as wide as the fullest user needs."""
+    users, clicked = [user for user, _ in histories], [clicks for _, clicks in histories]
+    batch = live().batch(users, clicked)
+    for rule in FIELDS:
+        for found, expected in zip(
+            (batch.ids[rule.name], batch.weights[rule.name]), in_batch(rule, users, clicked), strict=True
+        ):
+            width = found.shape[1]
+            np.testing.assert_allclose(found, expected[:, :width], rtol=1e-6)
+            assert not expected[:, width:].any()
