@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -44,6 +45,12 @@ class Role(StrEnum):
 IDLE_S = 0.05
 REFRESH_S = 0.1
 WATCH_S = 5.0
+
+SWITCH_S = 0.0005
+"""So long may a thread in the background hold the interpreter while a request waits for it."""
+
+GIVE_WAY = 10
+"""Processes that answer nobody leave the processor to those that do."""
 
 log = logging.getLogger("penchant.server")
 
@@ -113,6 +120,10 @@ class Server:
         """Play the roles until a signal comes; False where a part of the process has failed. listening: is told the
         address, or where there is no HTTP, what has begun."""
         _spare_the_collector()
+        if Role.HTTP in self.config.roles:
+            sys.setswitchinterval(SWITCH_S)
+        else:
+            os.nice(GIVE_WAY)
         clustering = Clustering(
             self.store,
             self.models,

@@ -178,7 +178,7 @@ def set_memory(server: RedisServer, most: str) -> None:
 def test_a_full_disk_under_sqlite_refuses_events_and_goes_on_when_there_is_room(
     run: Run, disk: SmallDisk, servers: Callable[..., ServerProcess]
 ) -> None:
-    disk.resize(1_500)
+    disk.resize(700)
     url = f"sqlite:{disk.folder / 'live.sqlite'}"
     server = servers(run.folder, url).wait()
     sender = Sender(server.port, USERS, items_of(run), seed=3, rest_s=0.0).start()
