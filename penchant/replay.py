@@ -18,6 +18,9 @@ from penchant.runfile import load_config
 from penchant.schema import CLICKED, ITEM, TIME, USER
 from penchant.store.base import natural_id
 
+SAID = {"accepted": "accepted", "repeated": "repeated", "refused": "refused_count"}
+"""What became of events, and how an answer tells it."""
+
 AT_ONCE = 1_000
 """Events of one call, at most."""
 
@@ -54,14 +57,15 @@ def replay(
     """
     with TemporaryDirectory() as folder:
         events = _in_order(path, Path(folder))
-        totals = {"accepted": 0, "repeated": 0, "refused": 0}
+        totals = dict.fromkeys(SAID, 0)
         began, first, sent = clock(), float(events[TIME][0]) if len(events) else 0.0, 0
         for part in _beats(events, speed):
             wait_s = (float(part[TIME][-1]) - first) / speed - (clock() - began)
             if wait_s > 0:
                 sleep(wait_s)
-            for name, count in client.send(list(_as_sent(part))).items():
-                totals[name] += count
+            told = client.send(list(_as_sent(part)))
+            for name, said in SAID.items():
+                totals[name] += told[said]
             sent += len(part)
             report(Progress("replay", sent, len(events)))
         return totals

@@ -64,7 +64,7 @@ def test_without_live_events_seeds_are_those_of_the_log(users: Users, served: Se
     seeds = seeds_of(users, ITEM)
     rows, times = served.snapshot.seeds(ITEM)
     names = [served.snapshot.user(row) for row in rows.tolist()]
-    assert (seeds.seeds, seeds.users, seeds.latest) == (len(rows), set(), times.max())
+    assert (seeds.seeds, seeds.users, seeds.latest) == (len(rows), frozenset(), times.max())
     np.testing.assert_array_equal(seeds.vectors_SX, in_order(users, names))
 
 
@@ -104,7 +104,7 @@ def test_seeds_of_whom_nothing_is_known_count_but_have_no_vector(store: MemorySt
     assert len(seeds_of(users, FOR_STRANGERS).vectors_SX) == 0
     click(store, users, ("alien", NEW_ITEM, LAST), ("u001", NEW_ITEM, LAST))
     seeds = seeds_of(users, NEW_ITEM)
-    assert (seeds.seeds, len(seeds.vectors_SX), seeds.users) == (2, 1, {"alien", "u001"})
+    assert (seeds.seeds, len(seeds.vectors_SX), seeds.users) == (2, 1, frozenset({"alien", "u001"}))
     assert seeds_of(users, MIXED).seeds == 3
     assert len(seeds_of(users, MIXED).vectors_SX) == 2
 
@@ -120,7 +120,7 @@ def test_only_the_latest_count_be_they_live_or_of_old(
     click(store, users, (late, ITEM, LAST), (early, ITEM, float(times.min()) - 9))
     seeds = seeds_of(users, ITEM, most)
     expected = [*old, late][-most:]
-    assert (seeds.seeds, seeds.users) == (most, {late})
+    assert (seeds.seeds, seeds.users) == (most, frozenset({late}))
     np.testing.assert_allclose(seeds.vectors_SX, in_order(users, expected), atol=1e-6)
     assert seeds_of(users, ITEM, len(rows) + 1).users == {late}
     assert seeds_of(users, ITEM, len(rows) + 2).users == {late, early}
@@ -149,7 +149,7 @@ def test_who_was_forgotten_is_no_seed(store: MemoryStore, users: Users, served: 
     assert (seeds.seeds, seeds.users) == (len(old) - 2, frozenset())
     click(store, users, (old[0], ITEM, LAST + 9))
     back = seeds_of(users, ITEM)
-    assert (back.seeds, back.users) == (len(old) - 1, {old[0]})
+    assert (back.seeds, back.users) == (len(old) - 1, frozenset({old[0]}))
 
 
 def some_clusters(seed: int = 0) -> LiveClusters:
