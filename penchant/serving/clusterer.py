@@ -47,20 +47,30 @@ class Clusterer:
         self.store, self.users, self.clock, self.every_s = store, users, clock, every_s
         self.ralm, self.seed, self.model = alike.ralm, alike.seed, users.served.name
         self._candidates: dict[str, _Candidate] = {}
+        self._changed: set[str] = set()
         self._cursor = self._resume()
         self._reader = SeedReader(store, users, alike.most_seeds)
         self._pool = ThreadPoolExecutor(1, "clustering")
         self._job: Future[_Found] | None = None
 
     def once(self) -> bool:
-        """One round; whether anything has changed."""
-        changed = self._follow() | self._finish()
+        """One round; whether anything has changed.
+
+        What was clustered is put in place only when all who had joined by then are followed: seeds are read from the
+        store as they are, so who joined before that is among them, and is not to join again.
+        """
+        done = self._job is not None and self._job.done()
+        caught_up = self._follow()
+        if done and caught_up:
+            self._finish()
         self._begin()
-        if changed:
-            live = {item: self._candidates[item].live for item in changed}
-            contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
-            self.store.publish(self.model, contents, self._cursor)
-        return bool(changed)
+        if not self._changed:
+            return False
+        live = {item: self._candidates[item].live for item in self._changed if item in self._candidates}
+        contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
+        self.store.publish(self.model, contents, self._cursor)
+        self._changed.clear()
+        return True
 
     @property
     def waiting(self) -> int:
@@ -83,10 +93,9 @@ class Clusterer:
         self._candidates = {item: _Candidate(from_bytes(content).live) for item, content in published.items()}
         return cursor
 
-    def _follow(self) -> set[str]:
-        """Let new seeds join the nearest centroid; the candidates that have changed."""
+    def _follow(self) -> bool:
+        """Let new seeds join the nearest centroid; whether these were all. Where the store fails nothing happens."""
         found = self.store.joined(self._cursor, MOST_JOINS)
-        self._cursor = found.cursor
         self._match(self.store.candidates())
         if found.lost:
             self._candidates = {item: _Candidate() for item in self._candidates}
@@ -95,7 +104,9 @@ class Clusterer:
             if item in self._candidates and not self._was_seed(item, user):
                 users.setdefault(item, []).append(user)
         vectors = self._vectors({user for joined in users.values() for user in joined})
-        return {item for item, joined in users.items() if self._join(self._candidates[item], joined, vectors)}
+        self._cursor = found.cursor
+        self._changed |= {item for item, joined in users.items() if self._join(self._candidates[item], joined, vectors)}
+        return len(found.joins) < MOST_JOINS
 
     def _vectors(self, users: Collection[str]) -> dict[str, np.ndarray]:
         """What centroids are means of, for those users of whom something is known."""
@@ -161,22 +172,19 @@ class Clusterer:
             found[item] = seeds, self._cluster(averaged_NX) if len(averaged_NX) else None
         return found
 
-    def _finish(self) -> set[str]:
+    def _finish(self) -> None:
         """Put in place what was clustered, with those who have joined in the meantime."""
-        if self._job is None or not self._job.done():
-            return set()
+        assert self._job is not None
         job, self._job = self._job, None
         for one in self._candidates.values():
             one.busy = False
-        changed = set()
         for item, (seeds, clusters) in job.result().items():
             if item in self._candidates:
                 one = self._candidates[item]
                 one.live = grown(clusters, seeds.seeds, self.clock(), seeds.latest)
                 late = [user for user in one.since if user not in seeds.users]
                 one.live = self._with(one.live, late, self._vectors(late)) if late else one.live
-                changed.add(item)
-        return changed
+                self._changed.add(item)
 
     def _cluster(self, averaged_NX: np.ndarray) -> Clusters:
         return cluster(averaged_NX, self._placed(averaged_NX), self.ralm.config.clusters, self.seed)

@@ -165,14 +165,14 @@ def test_a_model_without_a_look_alike_needs_no_clusters(cluster: Cluster) -> Non
     assert cluster.store.cursor(cluster.served.name) is None
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_clusterers_that_fail_are_told(served: Served) -> None:
-    with ExitStack() as stack, pytest.warns(pytest.PytestUnhandledThreadExceptionWarning):
+    with ExitStack() as stack:
         cluster = Cluster(served, stack)
         cluster.store.publish(served.name, {POPULAR: b"garbage"}, "0")
         clustering, _ = cluster.process("first")
         clustering.step()
         until(lambda: cluster.failed == ["first"], within_s=20)
-        clustering.stop()
 
 
 def test_a_consumer_works_for_all_models_until_nothing_waits(cluster: Cluster) -> None:

@@ -1,0 +1,358 @@
+"""Everything that can be asked of a running Penchant, without HTTP: what it takes, answers, refuses and misses."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from penchant.errors import AudienceError, BusyError, MissingStepError, UnknownItemError, UnknownTagError
+from penchant.logs.forgotten import digest_of
+from penchant.serving import service as service_module
+from penchant.serving.clusterer import Clusterer
+from penchant.serving.consumer import consume
+from penchant.serving.model import Served
+from penchant.serving.service import AHEAD_S, Appended, CandidateState, Service
+from penchant.serving.view import Scored
+from penchant.store.base import Backlog, Event, Key
+from penchant.store.memory import MemoryStore
+from tests.lookalike_runs import FOR_STRANGERS, POPULAR
+from tests.serving import worlds
+from tests.serving.processes import until
+from tests.serving.worlds import MADE
+
+USER = "u001"
+
+
+class Desk:
+    """A service on a clock, and the clusterers of its models, stepped by hand."""
+
+    def __init__(self, served: Served, stack: ExitStack) -> None:
+        self.now, self.store, self._stack = MADE, MemoryStore(), stack
+        self.service = Service(self.store, served, lambda: self.now)
+
+    def send(self, *events: Event) -> Appended:
+        (told,) = self.service.append([events])
+        return told
+
+    def consume(self) -> None:
+        while consume(self.store, self.service.models.alike, "one", 1_000, lambda: self.now):
+            pass
+
+    def cluster(self, model: int = 0) -> None:
+        """Clusters of all candidates that are open, by one of the models."""
+        users = self.service.models.all[model]
+        clusterer = Clusterer(self.store, users, lambda: self.now)
+        self._stack.callback(clusterer.close)
+
+        def complete() -> bool:
+            clusterer.once()
+            return self.store.clusters(users.served.name, 0)[1].keys() == self.store.candidates().keys()
+
+        until(complete, within_s=20)
+        self.service.refresh()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    return worlds.served(tmp_path_factory)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def desk(served: Served, stack: ExitStack) -> Desk:
+    return Desk(served, stack)
+
+
+def event(name: str = "a", *, user: str = "anna", item: str = POPULAR, time: float = MADE) -> Event:
+    return Event(user, item, time, True, name)
+
+
+# Events
+
+
+def test_events_are_told_apart_by_call_and_refused_by_place(desk: Desk) -> None:
+    bad = event("b", time=float("nan"))
+    calls = [[event("a"), bad, event("c")], [bad], [], [event("a"), event("d", user="")]]
+    nan = "time is nan; it has to be UTC seconds since 1970"
+    assert desk.service.append(calls) == [
+        Appended(2, 0, {1: nan}),
+        Appended(0, 0, {0: nan}),
+        Appended(0, 0, {}),
+        Appended(0, 1, {1: "user has to be a text of 1 to 1,000 characters"}),
+    ]
+    assert [one.id for one in desk.store.histories(["anna"])[0]] == ["a", "c"]
+    assert desk.store.backlog().events == 2
+
+
+def test_what_is_sent_again_is_repeated(desk: Desk) -> None:
+    assert desk.send(event("a"), event("b")) == Appended(2, 0, {})
+    assert desk.send(event("b"), event("c"), event("a")) == Appended(1, 2, {})
+
+
+def test_an_event_may_be_an_hour_ahead_and_no_more(desk: Desk) -> None:
+    told = desk.send(event("a", time=MADE + AHEAD_S), event("b", time=MADE + AHEAD_S + 1))
+    assert told == Appended(1, 0, {1: "time is 1800003601.0, more than an hour ahead of 1800000000.0, which is now"})
+
+
+def test_a_clock_that_jumps_back_refuses_no_event_of_old(desk: Desk) -> None:
+    desk.send(event("a"))
+    desk.now -= 2 * AHEAD_S
+    assert desk.send(event("b", time=MADE)).refused.keys() == {0}
+    assert desk.send(event("a"), event("c", time=desk.now)).accepted == 2 - 1
+    desk.consume()
+    assert desk.service.profiles(["anna"])[0].clicks == 2
+    desk.now += 2 * AHEAD_S
+    assert desk.send(event("b", time=MADE)).accepted == 1
+
+
+def test_where_too_many_wait_events_are_refused_until_there_is_room(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "MOST_BACKLOG", 2)
+    desk.send(*(event(name) for name in "abc"))
+    desk.service.refresh()
+    with pytest.raises(BusyError, match="^3 events wait for consumers, more than 2; send these later$") as busy:
+        desk.send(event("d"))
+    assert busy.value.after_s > 0
+    assert desk.service.health().missing == {"consumers": "3 events wait for them"}
+    desk.consume()
+    desk.service.refresh()
+    assert desk.send(event("d")).accepted == 1
+    assert desk.service.health().missing == {}
+
+
+# Users
+
+
+def test_a_profile_is_fresh_to_the_last_event(desk: Desk) -> None:
+    (cold,) = desk.service.profiles(["anna"])
+    assert (cold.cold, cold.clicks, cold.latest, cold.clicked) == (True, 0, None, [])
+    assert cold.unseen
+    desk.send(event("a", item="i1-3", time=MADE - 5), event("b", item="i1-4", time=MADE - 9))
+    (warm,) = desk.service.profiles(["anna"])
+    assert (warm.cold, warm.clicks, warm.latest) == (False, 2, MADE - 5)
+    assert {one.tag[:2] for one in warm.clicked} == {"t1"}
+    assert all(one.clicks in (1, 2) for one in warm.clicked)
+    assert not {one.tag for one in warm.clicked} & {one.tag for one in warm.unseen}
+
+
+def test_why_is_told_of_the_best_tag_and_of_any_other_that_is_known(desk: Desk) -> None:
+    desk.send(event("a", item="i1-3"))
+    (profile,) = desk.service.profiles(["anna"])
+    best = max([*profile.clicked, *profile.unseen], key=lambda one: one.preference)
+    assert desk.service.explain("anna", None).preference.tag == best.tag
+    other = profile.unseen[-1]
+    told = desk.service.explain("anna", other.tag).preference
+    assert (told.tag, told.preference) == (other.tag, pytest.approx(other.preference, abs=1e-5))
+    with pytest.raises(UnknownTagError, match="'polka' is no tag of this model"):
+        desk.service.explain("anna", "polka")
+
+
+def test_recall_leaves_out_what_he_clicked_and_says_why_the_rest(desk: Desk) -> None:
+    desk.service.open([POPULAR, "i0-1", "i0-2", "i1-1"])
+    desk.cluster()
+    tag = desk.service.profiles([USER])[0].clicked[0].tag
+    desk.service.put_items({"put today": {"tags": [tag]}})
+    clicked = {item for _, item in desk.service.view.users.now([USER]).clicks[0]}
+    found = desk.service.recall(USER, 500)
+    assert not {one.item for one in found} & clicked
+    assert "put today" in {one.item for one in found}
+    assert {reason.by for one in found for reason in one.reasons} == {"tag", "look-alike"}
+    assert len(found) == len({one.item for one in found}) > 10
+    assert len(desk.service.recall(USER, 3)) == 3
+    desk.send(event("x", user=USER, item="put today"), event("y", user=USER, item="i0-1"))
+    assert not {one.item for one in desk.service.recall(USER, 500)} & {"put today", "i0-1"}
+
+
+def test_recall_by_likeness_skips_clicked_candidates_and_goes_on_with_the_next(desk: Desk, served: Served) -> None:
+    desk = Desk(replace(served, tags=None, name=served.name), ExitStack())
+    items = [POPULAR, "i0-1", "i0-2"]
+    desk.service.open(items)
+    desk.cluster()
+    scores = {one.item: one.reasons[0].score for one in desk.service.recall("anna", 9)}
+    best = sorted(scores, key=lambda item: -scores[item])
+    assert [one.item for one in desk.service.recall("anna", 9)] == best
+    assert set(scores) == set(items)
+    desk.send(event("a", user="anna", item=best[0], time=MADE))
+    assert best[0] not in {one.item for one in desk.service.recall("anna", 2)}
+    assert len(desk.service.recall("anna", 2)) == 2
+
+
+def test_who_is_forgotten_is_gone_from_store_and_files(served: Served) -> None:
+    asked = list[tuple[str, float]]()
+
+    def erase(user: str, at: float) -> dict[str, int]:
+        asked.append((user, at))
+        return {"log": 3}
+
+    service = Service(MemoryStore(), served, lambda: MADE, erase)
+    service.append([[event("a", user=USER)]])
+    told = service.forget(USER)
+    assert (told.events, told.log, told.items, told.files) == (1, 1, 0, {"log": 3})
+    assert asked == [(USER, MADE)]
+    assert service.store.forgotten(0)[1] == {digest_of(USER): MADE}
+    assert service.profiles([USER])[0].cold
+    assert service.forget("nobody").events == 0
+
+
+def test_without_files_nothing_of_them_is_told(desk: Desk) -> None:
+    assert desk.service.forget(USER).files == {}
+
+
+# Candidates
+
+
+def test_a_candidate_says_how_far_it_is(desk: Desk, served: Served) -> None:
+    desk.service.open([POPULAR, FOR_STRANGERS, "never clicked"])
+    waiting = CandidateState(POPULAR, f"Title of {POPULAR}", MADE, None, [], None, None, None)
+    assert desk.service.candidate(POPULAR) == waiting
+    assert desk.service.candidate("never clicked").name == "never clicked"
+    assert desk.service.health().missing == {"clusters": "3 of 3 candidates have none yet"}
+    desk.now += 5
+    desk.cluster()
+    done = desk.service.candidate(POPULAR)
+    rows, times = served.snapshot.seeds(POPULAR)
+    assert (done.opened, done.seeds, sum(done.sizes), done.clustered) == (MADE, len(rows), len(rows), MADE + 5)
+    assert done.fresh == times.max()
+    assert done.drift is not None
+    strangers, never = desk.service.candidate(FOR_STRANGERS), desk.service.candidate("never clicked")
+    assert (strangers.seeds, strangers.sizes, never.seeds, never.fresh) == (2, [], 0, None)
+    assert [one.item for one in desk.service.candidates()] == [FOR_STRANGERS, POPULAR, "never clicked"]
+    health = desk.service.health()
+    assert (health.missing, health.model, health.candidates, health.scored) == ({}, served.name, 3, 1)
+    assert health.backlog == Backlog(0, None, 0)
+
+
+def test_a_candidate_that_is_open_stays_as_it_is_and_one_that_is_closed_is_unknown(desk: Desk) -> None:
+    desk.service.open([POPULAR, "i0-1"])
+    desk.cluster()
+    desk.now += 5
+    desk.service.open([POPULAR])
+    assert desk.service.candidate(POPULAR).opened == MADE
+    desk.service.close([POPULAR])
+    assert [one.item for one in desk.service.candidates()] == ["i0-1"]
+    assert list(desk.service.score([USER], None)[0].items) == ["i0-1"]
+    for ask in (
+        lambda: desk.service.candidate(POPULAR),
+        lambda: desk.service.score([USER], ["i0-1", POPULAR]),
+        lambda: desk.service.audience(POPULAR, 50),
+        lambda: desk.service.close(["i0-1", POPULAR]),
+    ):
+        with pytest.raises(UnknownItemError, match="item 'i0-0' is not open to audience extension; open it first"):
+            ask()
+    assert [one.item for one in desk.service.candidates()] == ["i0-1"]
+
+
+def test_scores_are_of_candidates_with_clusters_in_the_order_asked_for(desk: Desk) -> None:
+    desk.service.open([POPULAR, "i0-1", FOR_STRANGERS])
+    assert len(desk.service.score([USER], None)[0].items) == 0
+    desk.cluster()
+    everything = desk.service.score([USER, "anna"], None)
+    assert [(one.user, one.cold, set(one.items)) for one in everything] == [
+        (USER, False, {POPULAR, "i0-1"}),
+        ("anna", True, {POPULAR, "i0-1"}),
+    ]
+    (some,) = desk.service.score([USER], ["i0-1", FOR_STRANGERS, POPULAR])
+    assert list(some.items) == ["i0-1", POPULAR]
+    told = dict(zip(everything[0].items, everything[0].score_C, strict=True))
+    np.testing.assert_allclose(some.score_C, [told["i0-1"], told[POPULAR]], atol=1e-5)
+    assert desk.service.score([USER], [])[0].items == ()
+
+
+def test_the_best_scores_come_first_and_equal_ones_by_item() -> None:
+    scored = Scored("anna", False, ["d", "b", "c", "a"], np.array([0.25, 0.5, 0.5, 1.0], np.float32))
+    assert scored.best(9) == [("a", 1.0), ("b", 0.5), ("c", 0.5), ("d", 0.25)]
+    assert scored.best(4) == scored.best(9)
+    assert scored.best(3) == scored.best(9)[:3]
+    assert scored.best(1) == [("a", 1.0)]
+
+
+def test_nobody_is_like_seeds_that_are_not_known(desk: Desk) -> None:
+    desk.service.open([POPULAR, FOR_STRANGERS])
+    with pytest.raises(AudienceError, match="nobody can be alike to 'i0-0': its seeds are not clustered yet; ask aga"):
+        desk.service.audience(POPULAR, 50)
+    desk.cluster()
+    with pytest.raises(AudienceError, match="nobody can be alike to 'for strangers': it has no known seed"):
+        desk.service.audience(FOR_STRANGERS, 50)
+    assert len(desk.service.audience(POPULAR, 50).members) == 50
+
+
+def test_a_candidate_that_loses_its_last_known_seed_is_scored_no_more(desk: Desk, served: Served) -> None:
+    desk.service.open(["only anna"])
+    desk.send(event("a", item="i0-1"), event("b", item="only anna"))
+    desk.consume()
+    desk.cluster()
+    assert list(desk.service.score([USER], None)[0].items) == ["only anna"]
+    desk.service.forget("anna")
+    desk.now += 1_000
+    clusterer = Clusterer(desk.store, desk.service.models.all[0], lambda: desk.now)
+
+    def gone() -> bool:
+        clusterer.once()
+        desk.service.refresh()
+        return len(desk.service.score([USER], None)[0].items) == 0
+
+    until(gone, within_s=20)
+    clusterer.close()
+    assert (desk.service.candidate("only anna").seeds, desk.service.health().scored) == (0, 0)
+
+
+# Models
+
+
+def test_another_model_answers_once_it_has_the_clusters_of_the_one_before(desk: Desk, served: Served) -> None:
+    desk.service.open([POPULAR, "i0-1"])
+    desk.cluster()
+    desk.service.load(replace(served, name="second"))
+    desk.service.refresh()
+    assert desk.service.health().model == served.name
+    desk.cluster(model=1)
+    assert desk.service.health().model == "second"
+    assert desk.service.health().missing == {}
+    assert len(desk.service.score([USER], None)[0].items) == 2
+
+
+def test_another_model_without_candidates_answers_at_the_next_refresh(desk: Desk, served: Served) -> None:
+    desk.service.load(replace(served, name="second"))
+    assert desk.service.health().model == served.name
+    desk.service.refresh()
+    assert desk.service.health().model == "second"
+
+
+def test_a_run_without_a_look_alike_has_profiles_and_recall_and_no_scores(served: Served) -> None:
+    service = Service(MemoryStore(), replace(served, alike=None, item_names={}), lambda: MADE)
+    service.append([[event("a", item="i1-3")]])
+    assert service.profiles(["anna"])[0].clicks == 1
+    assert {reason.by for one in service.recall("anna", 20) for reason in one.reasons} == {"tag"}
+    service.open([POPULAR])
+    service.refresh()
+    with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[lookalike\] to its run file"):
+        service.score(["anna"], None)
+    with pytest.raises(AudienceError, match="nobody can be alike to 'i0-0'"):
+        service.audience(POPULAR, 50)
+    assert service.health().missing == {}
+    assert service.candidate(POPULAR).seeds is None
+
+
+def test_a_run_without_tags_has_scores_and_recall_and_no_profiles(served: Served, stack: ExitStack) -> None:
+    desk = Desk(replace(served, tags=None), stack)
+    desk.service.open([POPULAR])
+    desk.cluster()
+    for ask in (lambda: desk.service.profiles(["anna"]), lambda: desk.service.explain("anna", None)):
+        with pytest.raises(MissingStepError, match="this run has no trained tag model; train one with `penchant train"):
+            ask()
+    assert {reason.by for one in desk.service.recall("anna", 20) for reason in one.reasons} == {"look-alike"}
+    assert len(desk.service.score(["anna"], None)[0].items) == 1
+    desk.service.put_items({"put": {"tags": ["t0-0"]}})
+
+
+def test_a_store_that_is_away_makes_no_health(desk: Desk) -> None:
+    desk.store.put_key(Key("a", "b", "read", "", MADE, 1.0))
+    assert desk.service.health().backlog.aside == 0
