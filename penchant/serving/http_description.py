@@ -18,11 +18,17 @@ from penchant.serving.http_models import Events, ItemFields, Items, ScoreRequest
 from penchant.serving.http_routes import Routes
 
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "body{color:#222;background:#fff}"
-    "code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow-x:auto;background:#f4f4f2;padding:.75rem}"
-    "section{border-top:1px solid #ccc;padding:.5rem 0}h2{font-size:1.1rem}"
-    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}pre{background:#262626}}"
+    ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--line:#d5d5d0;--shade:#f4f4f2;--link:#0b57a4}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#ddd;--paper:#181818;--line:#444;--shade:#262626;--link:#8ab8ea}}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;"
+    "color:var(--ink);background:var(--paper);overflow-wrap:anywhere}"
+    "a{color:var(--link)}h1{font-size:1.6rem;margin-top:2.5rem}"
+    "h2{font:1.1rem/1.4 ui-monospace,monospace;margin:.5rem 0}"
+    "h2 b{background:var(--shade);border:1px solid var(--line);border-radius:.3rem;padding:.1rem .4rem}"
+    "code,pre{font:.875rem/1.5 ui-monospace,monospace}pre{overflow-x:auto;background:var(--shade);padding:.75rem}"
+    "nav ul{list-style:none;padding:.75rem 1rem;background:var(--shade);columns:22rem}"
+    "section{border-top:1px solid var(--line);padding:1rem 0 .5rem}summary{cursor:pointer}"
+    "dl{display:grid;grid-template-columns:minmax(4rem,max-content) 1fr;gap:.15rem 1rem;margin:.5rem 0}dd{margin:0}"
 )
 
 _STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()

@@ -25,8 +25,8 @@ from tests.test_full_disk import SmallDisk, disk
 __all__ = ["disk"]
 
 ROLES = ("http", "consumer", "cluster")
-KILLS = int(os.environ.get("PENCHANT_KILLS", "12"))
-"""Of each store's test; 50 take two minutes."""
+KILLS = int(os.environ.get("PENCHANT_KILLS", "25"))
+"""Of processes, in the test of each store: 50 in all."""
 
 SOAK_S = float(os.environ.get("PENCHANT_SOAK_S", "10"))
 
