@@ -20,6 +20,9 @@ MOST_ADDED, MOST_MOVED = 0.5, 0.2
 """And as soon as clusters have drifted so far (see `Drift`), but not within REST_S of the last time."""
 
 REST_S = 10.0
+REFRESH_S = 60.0
+"""So old may be what is known of who in the snapshot has live events: to look at all of them takes seconds."""
+
 MOST_JOINS = 5_000
 MOST_AT_ONCE = 64
 """Candidates that are clustered anew before their clusters are published."""
@@ -49,7 +52,7 @@ class Clusterer:
         self._candidates: dict[str, _Candidate] = {}
         self._changed: set[str] = set()
         self._cursor = self._resume()
-        self._reader = SeedReader(store, users, alike.most_seeds)
+        self._reader, self._refreshed = SeedReader(store, users, alike.most_seeds), clock()
         self._pool = ThreadPoolExecutor(1, "clustering")
         self._job: Future[_Found] | None = None
 
@@ -164,7 +167,10 @@ class Clusterer:
 
     def _all(self, items: list[str]) -> _Found:
         """In the background: all seeds of some candidates, clustered from scratch."""
-        self._reader.refresh()
+        now = self.clock()
+        if not 0 <= now - self._refreshed < REFRESH_S:
+            self._reader.refresh()
+            self._refreshed = now
         found = {}
         for item in items:
             seeds = self._reader.of(item)
