@@ -22,17 +22,21 @@ class SeedVectors:
 
 
 class SeedReader:
-    """Reads seeds as one model sees them."""
+    """Reads seeds as one model sees them. Vectors of users with live events are kept until the next `refresh`, because
+    the same users are seeds of many items."""
 
     def __init__(self, store: Store, users: Users, most_seeds: int) -> None:
         self.store, self.users, self.most_seeds = store, users, most_seeds
         self.refresh()
 
     def refresh(self) -> None:
-        """Look up which users of the snapshot have live events, and who was forgotten."""
-        snapshot = self.users.served.snapshot
-        rows = np.array([snapshot.row(user) for user in self.store.users()], np.int64)
-        self._live_rows = np.unique(rows[rows >= 0])
+        """Look up which users of the snapshot have live events, and forget what was kept of them."""
+        rows = {self.users.served.snapshot.row(user): user for user in self.store.users()}
+        rows.pop(-1, None)
+        self._live = sorted(rows.items())
+        self._rows = np.array([row for row, _ in self._live], np.int64)
+        self._vectors = np.zeros((len(self._rows), len(self.users.served.snapshot.prior)), np.float32)
+        self._known, self._kept = np.zeros(len(self._rows), bool), np.zeros(len(self._rows), bool)
 
     def of(self, item: str) -> SeedVectors:
         """The latest `most_seeds` seeds of an item."""
@@ -43,25 +47,46 @@ class SeedReader:
         old = ~np.isin(rows, np.concatenate([here, self.users.forgotten_rows()]))
         rows, times = rows[old], times[old]
         kept = _latest(np.concatenate([times, live.time_S]), self.most_seeds)
-        rows, times = rows[kept[: len(rows)]], times[kept[: len(rows)]]
-        users = [user for user, keep in zip(live.users, kept[len(kept) - len(live.users) :], strict=True) if keep]
-        old_vectors, old_known = self._of_rows(rows)
-        new_vectors, new_known = self.users.kept_vectors(users)
+        rows, times, new = rows[kept[: len(rows)]], times[kept[: len(rows)]], kept[len(rows) :]
+        users = [user for user, keep in zip(live.users, new.tolist(), strict=True) if keep]
+        parts = self._of_rows(rows), self._of_users(users, here[new])
+        vectors, known = (np.concatenate(both) for both in zip(*parts, strict=True))
         hashes = np.concatenate([snapshot.hashes(rows), np.array([hash_of(user) for user in users], np.uint64)])
-        vectors, known = np.concatenate([old_vectors, new_vectors]), np.concatenate([old_known, new_known])
         order = np.argsort(hashes, kind="stable")
-        latest = max([*times.tolist(), *live.time_S.tolist()], default=float("-inf"))
+        latest = float(np.concatenate([times, live.time_S]).max(initial=-np.inf))
         return SeedVectors(vectors[order][known[order]], len(hashes), frozenset(users), latest)
 
     def _of_rows(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """vectors and known of users of the snapshot, as they are now."""
         snapshot = self.users.served.snapshot
         vectors, known = snapshot.vectors(rows), snapshot.known(rows)
-        changed = np.flatnonzero(np.isin(rows, self._live_rows))
-        if len(changed):
-            users = [snapshot.user(row) for row in rows[changed].tolist()]
-            vectors[changed], known[changed] = self.users.kept_vectors(users)
+        place, is_live = self._places(rows)
+        vectors[is_live], known[is_live] = self._of_live(place[is_live])
         return vectors, known
+
+    def _of_users(self, users: list[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same of users with live events; rows of the snapshot, -1 for those who are not in it."""
+        vectors, known = np.zeros((len(users), self._vectors.shape[1]), np.float32), np.zeros(len(users), bool)
+        place, is_live = self._places(rows)
+        vectors[is_live], known[is_live] = self._of_live(place[is_live])
+        new = [user for user, was_live in zip(users, is_live.tolist(), strict=True) if not was_live]
+        vectors[~is_live], known[~is_live] = self.users.kept_vectors(new)
+        return vectors, known
+
+    def _places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where rows stand among those who had live events at the last `refresh`, and which do."""
+        place = np.searchsorted(self._rows, rows)
+        inside = place < len(self._rows)
+        inside[inside] = self._rows[place[inside]] == rows[inside]
+        return place, inside
+
+    def _of_live(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        missing = np.unique(places[~self._kept[places]])
+        if len(missing):
+            users = [self._live[place][1] for place in missing.tolist()]
+            self._vectors[missing], self._known[missing] = self.users.kept_vectors(users)
+            self._kept[missing] = True
+        return self._vectors[places], self._known[places]
 
 
 def _latest(times: np.ndarray, most: int) -> np.ndarray:

@@ -125,8 +125,8 @@ def test_fields_are_the_answer_worked_by_hand() -> None:
 
 
 def test_known_is_who_has_a_value_that_is_no_number_and_not_unknown() -> None:
-    features = LiveFeatures(FIELDS[:1] + FIELDS[4:], items(), people())
-    batch = features.batch(["anna", "dora", "x", "y"], [[], [(1.0, "c")], [(1.0, "b")], [(1.0, "nowhere")]])
+    features = LiveFeatures((FIELDS[0], FIELDS[2], FIELDS[4]), items(), people())
+    batch = features.batch(["anna", "dora", "x", "y"], [[], [(1.0, "c")], [(1.0, "d")], [(1.0, "nowhere")]])
     assert known(batch, ["age"]).tolist() == [False, True, False, False]
     assert known(batch, []).tolist() == [True, True, False, False]
 

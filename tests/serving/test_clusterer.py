@@ -428,5 +428,64 @@ def test_a_store_that_was_away_while_seeds_were_read_stops_nothing(world: World)
     assert world.settled(clusterer, NEW_ITEM).seeds == 4
 
 
+def test_new_seeds_are_published_once_the_store_is_back(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[10:12])
+    world.store.down = "publish"
+    with pytest.raises(StoreError, match="the store is down"):
+        clusterer.once()
+    assert world.settled(clusterer, NEW_ITEM).seeds == 12
+
+
+def test_first_clusters_are_published_once_the_store_is_back(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    clusterer.once()
+    world.store.down = "publish"
+    with pytest.raises(StoreError, match="the store is down"):
+        until(clusterer.once, within_s=20)
+    assert world.settled(clusterer, NEW_ITEM).seeds == 10
+
+
+def test_new_seeds_are_not_lost_where_the_store_goes_away_while_they_are_followed(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[10:12])
+    world.store.down = "candidates"
+    with pytest.raises(StoreError, match="the store is down"):
+        clusterer.once()
+    assert world.settled(clusterer, NEW_ITEM).seeds == 12
+
+
+def test_who_is_further_behind_counts_nobody_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusterer_module, "MOST_JOINS", 2)
+    world.store.open_candidates([NEW_ITEM], MADE)
+    clusterer = world.clusterer()
+    world.click(NEW_ITEM, *FANS[:12])
+    clusterer.once()
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.seeds, members(live)) == (12, 12)
+
+
+def test_where_new_seeds_were_dropped_the_others_count_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penchant.store.memory.MOST_JOINED", 6)
+    monkeypatch.setattr(clusterer_module, "MOST_JOINS", 2)
+    monkeypatch.setattr(clusterer_module, "MOST_ADDED", 1.1)
+    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 99)
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:4])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[4:18])
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.seeds, members(live)) == (18, 18)
+
+
 def test_when_was_it_made() -> None:
     assert made(None) == float("-inf")
