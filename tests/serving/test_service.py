@@ -188,6 +188,14 @@ def test_recall_by_likeness_skips_clicked_candidates_and_goes_on_with_the_next(
     assert len(desk.service.recall("anna", 2)) == 2
 
 
+def test_items_that_were_put_before_the_start_are_recalled(served: Served) -> None:
+    store = MemoryStore()
+    store.put_items({"put before the start": {"tags": ["t0-0", "t0-1", "t0-2", "t0-3"]}})
+    service = Service(store, served, lambda: MADE)
+    service.append([[event("a", item="i0-3")]])
+    assert "put before the start" in {one.item for one in service.recall("anna", 500)}
+
+
 def test_who_is_forgotten_is_gone_from_store_and_files(served: Served) -> None:
     asked = list[tuple[str, float]]()
 
