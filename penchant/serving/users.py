@@ -15,7 +15,7 @@ from penchant.serving.told import Told
 from penchant.store.base import Event, Store
 
 MOST_KEPT = 200_000
-"""Vectors of users with live events that a process keeps."""
+"""Vectors of users with live events that a process keeps, each with a hash of the clicks that it was made from."""
 
 AT_ONCE = 1_024
 """Users read by the model at a time."""
@@ -40,7 +40,7 @@ class Users:
 
     def __init__(self, store: Store, told: Told, served: Served) -> None:
         self.store, self.told, self.served = store, told, served
-        self._kept: dict[str, tuple[Clicks, np.ndarray, bool]] = {}
+        self._kept: dict[str, tuple[int, np.ndarray, bool]] = {}
         self._lock = Lock()
         self.put_items(told.items)
 
@@ -93,7 +93,7 @@ class Users:
         missing = []
         for place in np.flatnonzero(live_B).tolist():
             found = self._kept.get(people.users[place])
-            if found is None or found[0] != people.clicks[place]:
+            if found is None or found[0] != hash(tuple(people.clicks[place])):
                 missing.append(place)
             else:
                 vectors_BX[place], known_B[place] = found[1], found[2]
@@ -143,7 +143,7 @@ class Users:
         vectors_BX[~known_B] = self.served.snapshot.prior
         with self._lock:
             for user, one, vector_X, is_known in zip(users, clicks, vectors_BX, known_B.tolist(), strict=True):
-                self._kept[user] = (one, vector_X, is_known)
+                self._kept[user] = (hash(tuple(one)), vector_X.copy(), is_known)
             while len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
         return vectors_BX, known_B
