@@ -68,6 +68,8 @@ def test_another_model_is_loaded_once_it_has_stood_still_for_a_step(loaded: Load
     assert loaded.steps(1) == []
     assert loaded.steps(1) == [version_of(loaded.folder)]
     assert loaded.steps(3) == []
+    (loaded.folder / WEIGHTS).touch()
+    assert loaded.steps(3) == []
 
 
 def test_the_same_model_written_again_is_not_loaded(loaded: Loaded) -> None:

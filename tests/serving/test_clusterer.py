@@ -265,7 +265,23 @@ def test_all_seeds_are_clustered_again_after_a_time(world: World, monkeypatch: p
     assert_from_scratch(world, live, NEW_ITEM)
 
 
-def test_clusters_that_have_drifted_are_made_anew_sooner_but_not_at_once(world: World) -> None:
+def test_seeds_who_did_something_else_since_are_clustered_as_they_are_now(world: World) -> None:
+    world.store.open_candidates([POPULAR], MADE)
+    clusterer = world.clusterer()
+    before = world.settled(clusterer, POPULAR)
+    rows, _ = world.served.snapshot.seeds(POPULAR)
+    world.click("i2-4", *map(world.served.snapshot.user, rows[:5].tolist()))
+    world.now += EVERY_S
+    after = world.settled(clusterer, POPULAR)
+    assert after.seeds == before.seeds
+    assert not np.allclose(mean(after), mean(before), atol=1e-3)
+    assert_from_scratch(world, after, POPULAR)
+
+
+def test_clusters_that_have_drifted_are_made_anew_sooner_but_not_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 100.0)
     world.store.open_candidates([NEW_ITEM], MADE)
     world.click(NEW_ITEM, *FANS[:6])
     clusterer = world.clusterer()
