@@ -165,6 +165,7 @@ def test_a_run_that_cannot_be_served_leaves_the_store_free(tmp_path: Path) -> No
     url = f"sqlite:{tmp_path / 'live.sqlite'}"
     with pytest.raises(MissingStepError, match="nowhere is no run folder"):
         start(ServerConfig(tmp_path / "nowhere", url))
+    assert not (tmp_path / "live.sqlite-wal").exists(), "it is open still"
     with closing(open_store(url)) as store:
         store.append([Event("anna", "x", 1.0, True, "a")], at=1.0)
 
