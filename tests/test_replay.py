@@ -120,6 +120,14 @@ def test_events_wait_for_their_time_at_the_speed_asked_for(client: Client, tmp_p
     assert time.now == pytest.approx(1_003.0)
 
 
+def test_no_event_is_sent_before_its_time(client: Client, tmp_path: Path) -> None:
+    """Those of one beat are sent together when the last of them is due."""
+    path, time = tmp_path / "events.csv", Time()
+    path.write_text("user,item,time\nanna,x,1700000000\nanna,y,1700000010\nben,y,1700000011\n", encoding="utf-8")
+    replay(path, client, 10.0, clock=time.clock, sleep=time.sleep)
+    assert time.slept == pytest.approx([1.1])
+
+
 def test_time_that_was_lost_is_made_up_for(client: Client, tmp_path: Path) -> None:
     """A server that is slow is not waited for twice."""
     time = Time()
