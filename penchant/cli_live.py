@@ -71,8 +71,8 @@ def replay(
     to: Annotated[str, typer.Option("--to", help="The server.")] = "http://127.0.0.1:8080",
 ) -> None:
     """Play a log of events into a running server. The key is taken from the environment variable PENCHANT_KEY."""
-    with bars() as report:
-        totals = replay_log(log, Client(to, os.environ.get(KEY)), speed_of(speed), report=report)
+    with bars() as report, Client(to, os.environ.get(KEY)) as client:
+        totals = replay_log(log, client, speed_of(speed), report=report)
     console.print(", ".join(f"{count:,} {name}" for name, count in totals.items()))
 
 

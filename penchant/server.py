@@ -17,6 +17,9 @@ from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
+from polars.exceptions import PolarsError
+from safetensors import SafetensorError
+
 from penchant.erasure import erase_from_run
 from penchant.errors import ConfigError, PenchantError
 from penchant.live import open_served, signature_of, version_of
@@ -80,7 +83,13 @@ def default_store(folder: Path) -> str:
 
 def refuse_secrets(url: str) -> None:
     """A ConfigError for a URL with a password: what stands on a command line, everybody on the machine can read."""
-    if urlsplit(url).password:
+    try:
+        password = urlsplit(url).password
+    except ValueError as error:
+        raise ConfigError(
+            f"the URL of the store cannot be read: {error}; give sqlite:PATH or redis://HOST:PORT/NUMBER"
+        ) from None
+    if password:
         raise ConfigError(
             "the URL of the store holds a password, which the list of processes would show; put the URL "
             "into the environment variable PENCHANT_STORE instead"
@@ -182,7 +191,7 @@ class Watch:
     def __init__(self, folder: Path, name: str, load: Callable[[Served], object]) -> None:
         self.folder, self._load = folder, load
         self._loaded, self._seen = name, signature_of(folder)
-        self._settled = self._seen
+        self._settled: tuple[object, ...] | None = None  # it may have changed since the model `name` was read
 
     def step(self) -> bool:
         """A change is looked at once it lasts for two steps; one that cannot be loaded waits for the next change."""
@@ -197,7 +206,7 @@ class Watch:
                 self._load(served)
                 self._loaded = served.name
                 log.info("another model was found: %s", served.name)
-        except (PenchantError, OSError) as error:
+        except (PenchantError, OSError, ValueError, KeyError, PolarsError, SafetensorError) as error:
             log.warning("%s has changed but cannot be loaded, so the model before stays: %s", self.folder, error)
         return False
 

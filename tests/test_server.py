@@ -93,6 +93,10 @@ HALF_WRITTEN: dict[str, Callable[[Path], None]] = {
     "the run's own file is cut short": lambda folder: cut(folder / "config.json"),
     "weights of users are missing": lambda folder: remove(folder / "lookalike/users-attention"),
     "a vocabulary is missing": lambda folder: remove(folder / "prepared/vocabulary/tags.parquet"),
+    "a vocabulary is cut short": lambda folder: cut(folder / "prepared/vocabulary/tags.parquet"),
+    "a plan is cut short": lambda folder: cut(folder / "lookalike/prepared/plan.json"),
+    "what was prepared is cut short": lambda folder: cut(folder / "lookalike/prepared/latest/00000.safetensors"),
+    "what was found in the log is cut short": lambda folder: cut(folder / "log/found.json"),
     "the log is missing": lambda folder: remove(folder / "log"),
     "all but the log is missing": remove_models,
 }
@@ -116,6 +120,15 @@ def test_a_folder_that_is_half_written_is_left_alone_until_it_changes_again(
     assert loaded.steps(2) == [version_of(run.folder)]
 
 
+def test_a_model_that_came_while_the_one_before_was_read_is_loaded(run: Run) -> None:
+    before, names = version_of(run.folder), list[str]()
+    touch_plan(run.folder)
+    watch = Watch(run.folder, before, lambda served: names.append(served.name))
+    for _ in range(3):
+        watch.step()
+    assert names == [version_of(run.folder)]
+
+
 def test_a_folder_that_is_gone_for_a_while_is_waited_for(loaded: Loaded, tmp_path: Path) -> None:
     loaded.folder.rename(tmp_path / "elsewhere")
     assert loaded.steps(3) == []
@@ -136,6 +149,11 @@ def test_a_url_with_a_password_is_refused_and_not_repeated() -> None:
     assert "s3cret" not in str(refused.value)
     for url in ("redis://db:6379/0", "redis://user@db:6379/0", "sqlite:runs/demo.live.sqlite", "sqlite:a@b:c"):
         refuse_secrets(url)
+
+
+def test_a_url_that_cannot_be_read_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="the URL of the store cannot be read"):
+        refuse_secrets("redis://[::1")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])  # noqa: S104  # it is refused

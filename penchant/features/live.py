@@ -33,7 +33,7 @@ class ItemValues:
 
     def put(self, item: str, fields: Mapping[str, Sequence[str]]) -> None:
         """An item that the table did not have, or has otherwise; sources that are not named stay without a value."""
-        known = {source: fields.get(source, ()) for source in self._vocabularies if source != ITEM}
+        known = {source: _cleaned(fields.get(source, ())) for source in self._vocabularies if source != ITEM}
         ids = {source: tuple(map(self._vocabularies[source].id, texts)) for source, texts in known.items()}
         self._known[item] = {**ids, **self._own(item)}
 
@@ -113,12 +113,17 @@ class LiveFeatures:
         if rule.source in self.people.ids:
             histories = [History((Click(0.0, "", {rule.source: self.people.of(user, rule.source)}),)) for user in users]
         found = [read(history, rule) for history in histories]
-        width = max(1, *(len(values) for values in found))
+        width = max([1, *map(len, found)])
         ids, weights = np.zeros((len(users), width), np.int32), np.zeros((len(users), width), np.float32)
         for row, values in enumerate(found):
             for slot, (value, weight) in enumerate(values):
                 ids[row, slot], weights[row, slot] = value, weight
         return ids, weights
+
+
+def _cleaned(texts: Sequence[str]) -> Iterable[str]:
+    """Without what surrounds them, empty ones and repeats, as the items' table is read."""
+    return dict.fromkeys(text for text in map(str.strip, texts) if text)
 
 
 def known(batch: Batch, numbers: Iterable[str]) -> np.ndarray:

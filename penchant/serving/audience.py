@@ -60,8 +60,9 @@ def _chosen(
             f"an audience of {size:,} was asked for, but only {len(score_N):,} users have not met the item yet; "
             f"ask for at most {len(score_N):,}"
         )
-    best = np.argpartition(-score_N, size - 1)[:size]
-    best = best[np.lexsort([best, -score_N[best]])]
+    level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
+    best = np.flatnonzero(score_N >= level)
+    best = best[np.argsort(-score_N[best], kind="stable")][:size]
     chosen = [users.served.snapshot.user(int(row_N[place])) if row_N[place] >= 0 else names[place] for place in best]
     return LiveAudience(item, list(zip(chosen, score_N[best].tolist(), strict=True)), len(score_N))
 

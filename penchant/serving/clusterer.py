@@ -1,6 +1,6 @@
 """The clusters of all open candidates, as one model sees them: new seeds at once, all seeds again now and then."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -30,9 +30,10 @@ MOST_AT_ONCE = 64
 
 @dataclass
 class _Candidate:
-    """live: its clusters, None before all seeds were clustered for the first time; busy: whether that is being done;
-    since: who joined while it is."""
+    """opened: when; live: its clusters, None before all seeds were clustered for the first time; busy: whether that is
+    being done; since: who joined while it is."""
 
+    opened: float
     live: LiveClusters | None = None
     busy: bool = False
     since: list[str] = field(default_factory=list)
@@ -78,7 +79,7 @@ class Clusterer:
     @property
     def waiting(self) -> int:
         """Candidates that have no clusters yet."""
-        return sum(one.live is None for one in self._candidates.values())
+        return sum(one.live is None for one in list(self._candidates.values()))  # another thread asks
 
     def close(self) -> None:
         """Give up what is not finished; whoever comes next does it."""
@@ -93,7 +94,12 @@ class Clusterer:
             self.users.kept_vectors(list(self.store.users()))
             self.store.publish(self.model, {}, cursor)
         _, published = self.store.clusters(self.model, 0)
-        self._candidates = {item: _Candidate(from_bytes(content).live) for item, content in published.items()}
+        opened = self.store.candidates()
+        self._candidates = {
+            item: _Candidate(opened[item], from_bytes(content).live)
+            for item, content in published.items()
+            if item in opened
+        }
         return cursor
 
     def _follow(self) -> bool:
@@ -101,7 +107,7 @@ class Clusterer:
         found = self.store.joined(self._cursor, MOST_JOINS)
         self._match(self.store.candidates())
         if found.lost:
-            self._candidates = {item: _Candidate() for item in self._candidates}
+            self._candidates = {item: _Candidate(one.opened) for item, one in self._candidates.items()}
         users: dict[str, list[str]] = {}
         for item, user in found.joins:
             if item in self._candidates and not self._was_seed(item, user):
@@ -118,13 +124,13 @@ class Clusterer:
         averaged_NX = averaged(self.ralm, vectors_NX)
         return {user: row for user, row, is_known in zip(asked, averaged_NX, known_N.tolist(), strict=True) if is_known}
 
-    def _match(self, open_now: Iterable[str]) -> None:
-        """Know the candidates that are open, and no others."""
-        wanted = set(open_now)
-        for item in self._candidates.keys() - wanted:
-            del self._candidates[item]
-        for item in wanted - self._candidates.keys():
-            self._candidates[item] = _Candidate()
+    def _match(self, open_now: Mapping[str, float]) -> None:
+        """Know the candidates that are open, and no others; one that was closed and opened again begins anew."""
+        for item, one in list(self._candidates.items()):
+            if open_now.get(item) != one.opened:
+                del self._candidates[item]
+        for item in open_now.keys() - self._candidates.keys():
+            self._candidates[item] = _Candidate(open_now[item])
 
     def _was_seed(self, item: str, user: str) -> bool:
         row = self.users.row(user)
@@ -179,14 +185,16 @@ class Clusterer:
         return found
 
     def _finish(self) -> None:
-        """Put in place what was clustered, with those who have joined in the meantime."""
+        """Put in place what was clustered, with those who have joined in the meantime; but where a candidate began
+        anew since, its seeds were read too early."""
         assert self._job is not None
         job, self._job = self._job, None
-        for one in self._candidates.values():
+        asked = {item: one for item, one in self._candidates.items() if one.busy}
+        for one in asked.values():
             one.busy = False
         for item, (seeds, clusters) in job.result().items():
-            if item in self._candidates:
-                one = self._candidates[item]
+            if item in asked:
+                one = asked[item]
                 one.live = grown(clusters, seeds.seeds, self.clock(), seeds.latest)
                 late = [user for user in one.since if user not in seeds.users]
                 one.live = self._with(one.live, late, self._vectors(late)) if late else one.live

@@ -38,17 +38,20 @@ class TagIndex:
     def __init__(self, tags: Mapping[str, Sequence[str]], recent: Mapping[str, int]) -> None:
         """tags: of each item; recent: clicks of each item lately."""
         self._items: dict[str, list[str]] = {}
+        self._tags = {item: tuple(dict.fromkeys(said)) for item, said in tags.items()}
         for item in sorted(tags, key=lambda item: (-recent.get(item, 0), item)):
-            for tag in dict.fromkeys(tags[item]):
+            for tag in self._tags[item]:
                 found = self._items.setdefault(tag, [])
                 if len(found) < PER_TAG:
                     found.append(item)
 
     def put(self, item: str, tags: Iterable[str]) -> None:
         """An item that is new, or has other tags now."""
-        for tag in dict.fromkeys(tags):
-            known = self._items.get(tag, [])
-            self._items[tag] = [item, *(other for other in known if other != item)][:PER_TAG]
+        for tag in self._tags.get(item, ()):
+            self._items[tag] = [other for other in self.of(tag) if other != item]
+        self._tags[item] = tuple(dict.fromkeys(tags))
+        for tag in self._tags[item]:
+            self._items[tag] = [item, *self._items.get(tag, [])][:PER_TAG]
 
     def of(self, tag: str) -> list[str]:
         return self._items.get(tag, [])

@@ -228,7 +228,9 @@ class Service:
                 if view is not None:
                     view.put_items(items)
                     view.follow(self._candidates)
-            if self.next is not None and self.view.live.keys() <= self.next.live.keys():
+            if self.next is not None and (
+                self.next.served.alike is None or self.view.live.keys() <= self.next.live.keys()
+            ):
                 self.view, self.next = self.next, None
 
     def load(self, served: Served) -> None:

@@ -29,9 +29,10 @@ class Scored:
         """Items and scores, the highest first."""
         chosen_C = np.arange(len(self.items))
         if most < len(self.items):
-            chosen_C = np.argpartition(-self.score_C, most)[:most]
+            level = np.partition(self.score_C, len(self.items) - most)[len(self.items) - most] if most else np.inf
+            chosen_C = np.flatnonzero(self.score_C >= level)
         order = sorted((-float(self.score_C[place]), self.items[place]) for place in chosen_C.tolist())
-        return [(item, -score) for score, item in order]
+        return [(item, -score) for score, item in order[:most]]
 
 
 class View:
@@ -51,8 +52,8 @@ class View:
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Take over what was said of items; users have done so."""
         for item, fields in items.items():
-            if self.served.tags and self.served.tags.label in fields:
-                self.index.put(item, fields[self.served.tags.label])
+            if self.served.tags:
+                self.index.put(item, fields.get(self.served.tags.label, []))
 
     def follow(self, open_now: Mapping[str, float]) -> None:
         """Take over clusters that were published, and let go of candidates that were closed."""

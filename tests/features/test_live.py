@@ -94,6 +94,18 @@ def test_an_item_that_is_put_need_not_be_in_the_table() -> None:
     assert values.of("other") == {ITEM: (UNKNOWN,)}
 
 
+def test_what_is_put_is_read_as_the_table_is() -> None:
+    """Without spaces around it, empty texts and repeats."""
+    values = items()
+    values.put("new", {"tags": ["jazz", " jazz ", "", "jazz"]})
+    assert values.of("new")["tags"] == (2,)
+
+
+def test_nobody_has_no_features() -> None:
+    batch = live().batch([], [])
+    assert {len(ids) for ids in batch.ids.values()} == {0}
+
+
 @pytest.mark.parametrize(
     ("user", "ids"), [("anna", (2, UNKNOWN)), ("ben", (3,)), ("carl", ()), ("dora", ()), ("x", ())]
 )

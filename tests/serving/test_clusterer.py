@@ -1,9 +1,11 @@
 """Clusters follow new seeds at once and are made anew now and then; nobody is lost, and nobody counts twice."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from threading import Event as Flag
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -501,6 +503,55 @@ def test_where_new_seeds_were_dropped_the_others_count_once(world: World, monkey
     world.click(NEW_ITEM, *FANS[4:18])
     live = world.settled(clusterer, NEW_ITEM)
     assert (live.seeds, members(live)) == (18, 18)
+
+
+def test_what_is_closed_and_opened_again_at_once_has_clusters_again(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.store.close_candidates([NEW_ITEM])
+    world.store.open_candidates([NEW_ITEM], MADE + 1)
+    assert world.settled(clusterer, NEW_ITEM).seeds == 10
+
+
+def test_who_joins_what_was_closed_and_opened_again_during_clustering_is_not_lost(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:8])
+    clusterer = world.clusterer()
+    in_the_background(world, clusterer)
+    world.store.close_candidates([NEW_ITEM])
+    clusterer.once()
+    world.store.open_candidates([NEW_ITEM], MADE)
+    clusterer.once()
+    world.click(NEW_ITEM, *FANS[8:10])
+    clusterer.once()
+    world.store.gate.set()
+    assert world.settled(clusterer, NEW_ITEM).seeds == 10
+
+
+def test_how_many_wait_may_be_asked_while_candidates_come_and_go(world: World) -> None:
+    """Another thread asks."""
+    clusterer, stop, errors = world.clusterer(), Flag(), list[RuntimeError]()
+    items = {f"item {number}": MADE for number in range(3_000)}
+
+    def ask() -> None:
+        try:
+            while not stop.is_set():
+                assert clusterer.waiting >= 0
+        except RuntimeError as error:
+            errors.append(error)
+
+    asking, interval = Thread(target=ask), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    asking.start()
+    for _ in range(30):
+        clusterer._match(items)
+        clusterer._match({})
+    stop.set()
+    asking.join()
+    sys.setswitchinterval(interval)
+    assert errors == []
 
 
 def test_when_was_it_made() -> None:

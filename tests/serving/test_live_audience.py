@@ -103,6 +103,10 @@ def test_scores_are_those_that_are_told_of_one_user(quiet: Service) -> None:
     np.testing.assert_allclose([one.score_C[0] for one in scored], expected, atol=1e-5)
 
 
+def test_a_smaller_audience_is_the_beginning_of_a_larger_one(quiet: Service) -> None:
+    assert quiet.audience(POPULAR, 70).members[:SIZE] == quiet.audience(POPULAR, SIZE).members
+
+
 def test_blocks_change_nothing(quiet: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = whole(quiet, POPULAR)
     monkeypatch.setattr(audience_module, "BLOCK", 7)

@@ -34,6 +34,11 @@ def test_items_that_are_put_come_before_the_others_and_stand_once(index: TagInde
     assert index.of("jazz") == ["a", "new", "b", "d"]
 
 
+def test_an_item_leaves_the_tags_that_it_has_no_more(index: TagIndex) -> None:
+    index.put("a", ["rock"])
+    assert (index.of("jazz"), index.of("rock")) == (["b", "d"], ["a", "b", "c"])
+
+
 def test_a_tag_has_so_many_items_at_most() -> None:
     index = TagIndex({f"{number:05}": ["jazz"] for number in range(PER_TAG + 50)}, {})
     assert index.of("jazz") == [f"{number:05}" for number in range(PER_TAG)]

@@ -285,6 +285,12 @@ def test_the_best_scores_come_first_and_equal_ones_by_item() -> None:
     assert scored.best(1) == [("a", 1.0)]
 
 
+def test_fewer_of_the_best_are_the_first_of_more_where_all_are_equal() -> None:
+    scored = Scored("anna", False, [f"item {number}" for number in range(9, -1, -1)], np.zeros(10, np.float32))
+    for most in range(1, 10):
+        assert scored.best(most) == scored.best(10)[:most]
+
+
 def test_nobody_is_like_seeds_that_are_not_known(desk: Desk) -> None:
     desk.service.open([POPULAR, FOR_STRANGERS])
     with pytest.raises(AudienceError, match="nobody can be alike to 'i0-0': its seeds are not clustered yet; ask aga"):
@@ -333,6 +339,14 @@ def test_another_model_answers_once_it_has_the_clusters_of_the_one_before(desk: 
 def test_another_model_without_candidates_answers_at_the_next_refresh(desk: Desk, served: Served) -> None:
     desk.service.load(replace(served, name="second"))
     assert desk.service.health().model == served.name
+    desk.service.refresh()
+    assert desk.service.health().model == "second"
+
+
+def test_a_model_without_a_look_alike_takes_over_too(desk: Desk, served: Served) -> None:
+    desk.service.open([POPULAR])
+    desk.cluster()
+    desk.service.load(replace(served, name="second", alike=None))
     desk.service.refresh()
     assert desk.service.health().model == "second"
 
