@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from penchant.lookalike.likeness import placed
-from penchant.lookalike.score import EPSILON, Packed, contributions
+from penchant.lookalike.score import EPSILON
 from penchant.models.ralm import ALPHA, BETA, Ralm
 from penchant.serving.kernel import LANES, LINE, ROWS, score_many, score_one
 
@@ -54,7 +54,7 @@ class Scorer:
             record_CR = self._packed([clusters[item] for item in part])
             with self._writing:
                 self._make_room(len(part))
-                slots = {item: _Slot(self._free, len(clusters[item][1])) for item in part}
+                slots = {item: _Slot(self._free) for item in part}
                 self._record_SR[[slot.row for slot in slots.values()], : record_CR.shape[1]] = record_CR
                 self._table = _Table(self._record_SR, self._table.slots | slots)
 
@@ -86,19 +86,6 @@ class Scorer:
             for unit_G, query_G, score_C in zip(unit_BG, query_BG, score_BC, strict=False):
                 score_one(record_SR, row_C, clusters, unit_G, query_G, beta, score_C)
         return items, score_BC[: len(unit_BG)]
-
-    @torch.inference_mode()
-    def explain(self, user_X: np.ndarray, item: str) -> np.ndarray:
-        """contribution_J: what each cluster of a candidate gives to a user's score; a KeyError if it is not here."""
-        table, sides = self._table, (self._clusters * self._width, self._clusters**2, self._clusters)
-        slot = table.slots[item]
-        record_R = torch.from_numpy(table.record_SR[slot.row, : sum(sides)])
-        seeds, gram, over_length = record_R.split(sides)
-        seed_JG = seeds.view(self._clusters, self._width)
-        queries = [] if self._model.local is None else [seed_JG @ self._model.local.weight]
-        packed = Packed(torch.cat([seed_JG, *queries]), gram.view(self._clusters, -1), over_length[:, None], self._beta)
-        user_NG = self._model.transform(torch.tensor(user_X)[None]).numpy()
-        return contributions(packed, user_NG, np.linalg.norm(user_NG, axis=1))[0, : slot.clusters]
 
     @torch.inference_mode()
     def _packed(self, clusters: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -137,10 +124,10 @@ class Scorer:
 class _Slot:
     """A row of records, which is free again when nobody knows of it any more: no table, and so no score under way."""
 
-    __slots__ = ("clusters", "free", "row")
+    __slots__ = ("free", "row")
 
-    def __init__(self, free: deque[int], clusters: int) -> None:
-        self.free, self.row, self.clusters = free, free.popleft(), clusters
+    def __init__(self, free: deque[int]) -> None:
+        self.free, self.row = free, free.popleft()
 
     def __del__(self) -> None:
         self.free.append(self.row)
@@ -161,16 +148,6 @@ class _Table:
     def rows(self) -> np.ndarray:
         """row_C of the items."""
         return np.fromiter((slot.row for slot in self.slots.values()), np.int64, len(self.slots))
-
-
-def best(score_C: np.ndarray, most: int) -> np.ndarray:
-    """Which of these scores are the highest, `most` at most, the highest first.
-
-    >>> best(np.array([0.1, 0.9, 0.5]), most=2)
-    array([1, 2])
-    """
-    chosen = np.argpartition(-score_C, most)[:most] if most < len(score_C) else np.arange(len(score_C))
-    return chosen[np.argsort(-score_C[chosen], kind="stable")]
 
 
 def _side_by_side(unit_BG: np.ndarray, query_BG: np.ndarray) -> np.ndarray:

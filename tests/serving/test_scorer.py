@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from penchant.lookalike.clusters import Clusters, grouped
 from penchant.lookalike.likeness import averaged, packed
-from penchant.lookalike.score import contributions, score
+from penchant.lookalike.score import score
 from penchant.models.ralm import Ralm, RalmConfig
 from penchant.serving import kernel
-from penchant.serving.scorer import AT_ONCE, Scorer, best
+from penchant.serving.scorer import AT_ONCE, Scorer
+from penchant.serving.view import Scored
 
 WIDTH = 24
 MODELS = [
@@ -73,25 +74,6 @@ def test_scores_are_those_of_a_look_alike_run(config: RalmConfig) -> None:
         np.testing.assert_allclose(score_BC, expected(model, clusters, users(number)), atol=1e-5)
 
 
-@pytest.mark.parametrize("pool", ["attention", "average"])
-def test_contributions_are_those_of_a_look_alike_run(pool: str) -> None:
-    model = trained(RalmConfig.model_validate({"pool": pool, "width": 32, "clusters": 6}))
-    clusters, scorer = made_up(model, 7), Scorer(model)
-    scorer.put(centroids(clusters))
-    user_BX = users(1)
-    user_BX.flags.writeable = False
-    _, score_BC = scorer.score(user_BX)
-    with torch.inference_mode():
-        user_BG = model.transform(torch.tensor(user_BX)).numpy()
-    for (item, one), alike in zip(clusters.items(), score_BC[0], strict=True):
-        share_J = scorer.explain(user_BX[0], item)
-        expected_J = contributions(packed(model, one), user_BG, np.linalg.norm(user_BG, axis=1))[0]
-        np.testing.assert_allclose(share_J, expected_J, atol=1e-5)
-        np.testing.assert_allclose(share_J.sum(), alike, atol=1e-5)
-    with pytest.raises(KeyError, match="'i9'"):
-        scorer.explain(user_BX[0], "i9")
-
-
 @pytest.fixture(scope="module")
 def model() -> Ralm:
     return trained(RalmConfig(width=32, clusters=6))
@@ -117,7 +99,6 @@ def test_a_cluster_without_seeds_is_none(model: Ralm, number: int) -> None:
     scorer.put({"two": (seeds[:2], np.array([4, 5])), "three": (seeds, np.array([4, 5, 0]))})
     _, score_BC = scorer.score(users(number))
     np.testing.assert_allclose(score_BC[:, 0], score_BC[:, 1], atol=1e-6)
-    assert scorer.explain(users(1)[0], "three")[2] == 0
 
 
 @pytest.mark.parametrize("number", [1, 5])
@@ -238,7 +219,8 @@ def test_what_cannot_be_kept_on_disk_is_compiled_all_the_same() -> None:
 
 @given(st.lists(st.integers(-50, 50), min_size=1), st.integers(0, 60))
 def test_the_best_are_the_highest_in_order(scores: list[int], most: int) -> None:
-    score_C = np.array(scores, np.float32)
-    chosen = best(score_C, most)
-    assert len(set(chosen)) == len(chosen) == min(most, len(scores))
-    assert score_C[chosen].tolist() == sorted(scores, reverse=True)[:most]
+    named = [str(place) for place in range(len(scores))]
+    chosen = Scored("anna", False, named, np.array(scores, np.float32)).best(most)
+    assert len({item for item, _ in chosen}) == len(chosen) == min(most, len(scores))
+    assert [score for _, score in chosen] == sorted(scores, reverse=True)[:most]
+    assert all(scores[int(item)] == score for item, score in chosen)
