@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 import numpy as np
 
@@ -26,13 +27,15 @@ class Scored:
     score_C: np.ndarray
 
     def best(self, most: int) -> list[tuple[str, float]]:
-        """Items and scores, the highest first."""
+        """Items and scores, the highest first, the first by name where scores are equal."""
         chosen_C = np.arange(len(self.items))
         if most < len(self.items):
             level = np.partition(self.score_C, len(self.items) - most)[len(self.items) - most] if most else np.inf
-            chosen_C = np.flatnonzero(self.score_C >= level)
+            above_C, level_C = np.flatnonzero(self.score_C > level), np.flatnonzero(self.score_C == level)
+            named = nsmallest(most - len(above_C), level_C.tolist(), key=self.items.__getitem__)
+            chosen_C = np.concatenate([above_C, np.array(named, np.int64)])
         order = sorted((-float(self.score_C[place]), self.items[place]) for place in chosen_C.tolist())
-        return [(item, -score) for score, item in order[:most]]
+        return [(item, -score) for score, item in order]
 
 
 class View:
