@@ -4,14 +4,21 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format browser clean
 
 demo: $(READY)
 	$(BIN)/penchant demo --out runs/demo
 
-test: lint
+test: lint browser
 	$(BIN)/python -m pytest
+
+# Tests of the dashboard drive a real browser; on Debian and its kin it is installed where there is none.
+browser:
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || test -x "$$PENCHANT_CHROMIUM" || \
+	  { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+	  { echo "no Chromium is here, and apt-get cannot install it; install one, or set PENCHANT_CHROMIUM to it"; exit 1; }
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

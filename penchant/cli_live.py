@@ -63,6 +63,23 @@ def serve_run(
         raise typer.Exit(1)
 
 
+def dashboard(
+    folder: Folder,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT to listen on, of this machine; port 0 for a free one.")
+    ] = "127.0.0.1:8080",
+) -> None:
+    """Look at a trained run in a browser, without live data: profiles, tags, audiences, quality (docs/dashboard.md)."""
+    start_logging("warning")
+    host, port = _address(listen)
+    roles = (Role.HTTP, Role.CLUSTER)
+    config = ServerConfig(folder, "memory:", roles, host, port, open_to_all=True, live=False)
+    with bars() as report:
+        server = start(config, report)
+    if not server.run(_shown):
+        raise typer.Exit(1)
+
+
 def replay(
     log: Annotated[
         Path, typer.Argument(help="A run folder, a run file, or a table of user, item, time.", metavar="LOG")
@@ -139,6 +156,7 @@ def revoke(
 def register(app: typer.Typer) -> None:
     """Add these commands to those of the offline path."""
     app.command("serve")(serve_run)
+    app.command()(dashboard)
     app.command()(replay)
     app.command()(forget)
     app.add_typer(key_app, name="key")
@@ -164,3 +182,9 @@ def _address(text: str) -> tuple[str, int]:
 
 def _listening(where: str) -> None:
     aside.print(f"Serving: [bold]{escape(where)}[/bold]. Ctrl-C ends it.", highlight=False)
+    if where.startswith("http"):
+        aside.print(f"Dashboard: [bold]{escape(where)}/dashboard[/bold]", highlight=False)
+
+
+def _shown(where: str) -> None:
+    aside.print(f"Open [bold]{escape(where)}[/bold] in a browser. Ctrl-C ends it.", highlight=False)

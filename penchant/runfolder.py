@@ -46,20 +46,7 @@ class RunFolder:
     @classmethod
     def open(cls, folder: Path | str) -> Self:
         """A run that was begun earlier. MissingStepError where there is none, ConfigError where it is damaged."""
-        folder = Path(folder)
-        if folder.is_file():
-            raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
-        if not (folder / "config.json").exists():
-            raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
-        try:
-            said = read_json(folder / "config.json")
-            config = RunConfig.model_validate_json(json.dumps(said["config"]))
-            return cls(folder, config, Path(said["base"]))
-        except (ValueError, KeyError, TypeError) as error:
-            told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
-            raise ConfigError(
-                f"{folder / 'config.json'} is damaged, or of another version: {told}; begin the run again"
-            ) from None
+        return cls(Path(folder), *read_config(Path(folder)))
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -212,6 +199,22 @@ class RunFolder:
         linear = self.config.linear.model_dump(mode="json") if self.config.linear else None
         training = {"data": plan, "linear": linear, **self.config.training.model_dump(mode="json")}
         return Identity(self.config.model.model_dump_json(), _as_json(fingerprints), _as_json(training))
+
+
+def read_config(folder: Path) -> tuple[RunConfig, Path]:
+    """The run file of a folder, and what its paths are relative to; errors as in `RunFolder.open`."""
+    if folder.is_file():
+        raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
+    if not (folder / "config.json").exists():
+        raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
+    try:
+        said = read_json(folder / "config.json")
+        return RunConfig.model_validate_json(json.dumps(said["config"])), Path(said["base"])
+    except (ValueError, KeyError, TypeError) as error:
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
+        raise ConfigError(
+            f"{folder / 'config.json'} is damaged, or of another version: {told}; begin the run again"
+        ) from None
 
 
 def _bucket(user: str, buckets: int) -> int:

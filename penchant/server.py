@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from polars.exceptions import PolarsError
 from safetensors import SafetensorError
 
+from penchant.dashboards import add_dashboard, open_most_clicked, open_sources
 from penchant.erasure import erase_from_run
 from penchant.errors import ConfigError, PenchantError
 from penchant.live import open_served, signature_of, version_of
@@ -61,7 +62,8 @@ log = logging.getLogger("penchant.server")
 @dataclass(frozen=True)
 class ServerConfig:
     """store: its URL; roles: what this process does; open_to_all: no keys, which needs a host that is loopback;
-    recluster_s: how often all seeds of a candidate are clustered again."""
+    recluster_s: how often all seeds of a candidate are clustered again; live: whether events come in, rather than a run
+    that is only looked at."""
 
     folder: Path
     store: str
@@ -70,6 +72,7 @@ class ServerConfig:
     port: int = 8080
     open_to_all: bool = False
     recluster_s: float = 300.0
+    live: bool = True
 
 
 def default_store(folder: Path) -> str:
@@ -106,7 +109,10 @@ def start(config: ServerConfig, report: Report = quiet) -> "Server":
         )
     store = open_store(config.store)
     try:
-        return Server(config, store, open_served(config.folder, report=report))
+        server = Server(config, store, open_served(config.folder, report=report))
+        if server.service and not config.live:
+            open_most_clicked(server.service)
+        return server
     except PenchantError:
         store.close()
         raise
@@ -169,7 +175,10 @@ class Server:
 
     def _http(self, service: Service) -> HttpServer:
         keys = None if self.config.open_to_all else Keys(self.store, time.monotonic)
-        app = make_app(service, keys, limits=Limits(), measures=Measures())
+        measures = Measures()
+        sources = open_sources(self.config.folder, service, measures, live=self.config.live)
+        add = partial(add_dashboard, sources=sources, keys=keys)
+        app = make_app(service, keys, limits=Limits(), measures=measures, more=add)
         return HttpServer(app, host=self.config.host, port=self.config.port)
 
     def _wait(self, listening: Callable[[str], None]) -> None:

@@ -1,5 +1,7 @@
 """The HTTP API as an ASGI app; it starts no thread and no server."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
@@ -20,8 +22,16 @@ from penchant.serving.service import Service
 __all__ = ["Limits", "make_app"]
 
 
-def make_app(service: Service, keys: Keys | None, *, limits: Limits, measures: Measures) -> FastAPI:
-    """keys: None where everybody may do everything, which is for the caller to allow."""
+def make_app(
+    service: Service,
+    keys: Keys | None,
+    *,
+    limits: Limits,
+    measures: Measures,
+    more: Callable[[Routes], object] | None = None,
+) -> FastAPI:
+    """keys: None where everybody may do everything, which is for the caller to allow; more: adds routes of a later
+    stage."""
     app = FastAPI(
         title="Penchant",
         version=__version__,
@@ -34,4 +44,6 @@ def make_app(service: Service, keys: Keys | None, *, limits: Limits, measures: M
     routes = Routes(app, service, keys, limits, measures)
     for part in (EventRoutes, UserRoutes, CandidateRoutes, ProcessRoutes, DescriptionRoutes):
         part(routes)
+    if more is not None:
+        more(routes)
     return app

@@ -79,7 +79,7 @@ def answer_errors(app: FastAPI, measures: Measures) -> None:
 
     async def known(request: Request, error: Exception) -> Response:
         said = line_of(request)
-        status, code = _code(error)
+        status, code = code_of(error)
         message, headers = str(error), {}
         if isinstance(error, StoreError):
             measures.store_failed()
@@ -111,7 +111,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return Json(problem(line_of(request), 422, "invalid", _first(error)), 422)
 
 
-def _code(error: Exception) -> tuple[int, str]:
+def code_of(error: Exception) -> tuple[int, str]:
     """Status and code."""
     if isinstance(error, RequestError):
         return error.status, error.code

@@ -87,8 +87,12 @@ class Keys:
 
     def is_stale(self, sent: str | None) -> bool:
         """Whether to `look_up` before what was sent can be judged."""
+        return self.is_old(_parts(sent)[0])
+
+    def is_old(self, name: str) -> bool:
+        """The same of a key by its name."""
         age_s = self._clock() - self._seen
-        return not 0 <= age_s < (KEPT_S if _parts(sent)[0] in self._keys else RESTED_S)
+        return not 0 <= age_s < (KEPT_S if name in self._keys else RESTED_S)
 
     def check(self, sent: str | None, address: str, need: Scope) -> Key:
         """The key of a request. sent: its header Authorization; address: of its sender.
@@ -96,17 +100,34 @@ class Keys:
         Raises NoKeyError, ScopeError or TooOftenError; none says more than the sender knows.
         """
         name, secret = _parts(sent)
-        known = self._keys.get(name)
-        fits = compare_digest(_digest(secret), _NOBODY if known is None else known.digest)
-        if known is None or not fits:
+        known = self._known(name, _digest(secret))
+        if known is None:
             raise self._stranger(address, sent)
+        return self._allowed(known, need)
+
+    def again(self, key: Key, need: Scope) -> Key:
+        """A key that was checked before, in another request of the same session.
+
+        Raises NoKeyError where it was dropped since, ScopeError or TooOftenError.
+        """
+        known = self._known(key.name, key.digest)
+        if known is None:
+            raise NoKeyError(f"key {key.name} is revoked; use another key")
+        return self._allowed(known, need)
+
+    def _known(self, name: str, digest: str) -> Key | None:
+        known = self._keys.get(name)
+        fits = compare_digest(digest, _NOBODY if known is None else known.digest)
+        return known if fits else None
+
+    def _allowed(self, known: Key, need: Scope) -> Key:
         with self._lock:
-            bucket = self._buckets.setdefault(name, _Bucket.full(known.per_s, self._clock()))
+            bucket = self._buckets.setdefault(known.name, _Bucket.full(known.per_s, self._clock()))
             wait_s = bucket.take(known.per_s, self._clock())
         if wait_s:
-            raise TooOftenError(f"key {name} may do {known.per_s:g} requests a second; wait", after_s=wait_s)
+            raise TooOftenError(f"key {known.name} may do {known.per_s:g} requests a second; wait", after_s=wait_s)
         if known.scope not in ("admin", need):
-            raise ScopeError(f"key {name} has scope {known.scope!r}, and this needs {need!r}; use another key")
+            raise ScopeError(f"key {known.name} has scope {known.scope!r}, and this needs {need!r}; use another key")
         return known
 
     def _stranger(self, address: str, sent: str | None) -> AccessError:

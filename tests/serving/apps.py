@@ -1,7 +1,7 @@
 """The HTTP API over a store in memory, and real servers around it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -17,6 +17,7 @@ from penchant.lookalike.clusters import cluster
 from penchant.lookalike.likeness import averaged, placed
 from penchant.serving.clusters import grown, to_bytes
 from penchant.serving.http import Limits, make_app
+from penchant.serving.http_routes import Routes
 from penchant.serving.http_run import HttpServer
 from penchant.serving.keys import Keys, create_key
 from penchant.serving.measures import Measures
@@ -46,7 +47,13 @@ class Desk:
         self.measures = Measures()
         self._ahead_s = 0.0
         keys = None if open_to_all else Keys(self.store, lambda: monotonic() + self._ahead_s)
-        self.app: FastAPI = make_app(self.service, keys, limits=limits or Limits(), measures=self.measures)
+        self.app: FastAPI = make_app(
+            self.service, keys, limits=limits or Limits(), measures=self.measures, more=self.more(keys)
+        )
+
+    def more(self, keys: Keys | None) -> Callable[[Routes], object] | None:
+        """Routes besides those of the API."""
+        return None
 
     def key(self, scope: Scope, per_s: float = 1e6) -> dict[str, str]:
         """The header of a new key, a second after it was made."""

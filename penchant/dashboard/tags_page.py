@@ -1,0 +1,8 @@
+"""The page Tags."""
+
+from penchant.dashboard.pages import Asked, Page, Route
+from penchant.dashboard.sources import Sources
+
+
+def routes(sources: Sources) -> list[Route]:
+    return [Route("/dashboard/tags", lambda asked: Page("tags"))]
