@@ -13,8 +13,8 @@ from penchant.dashboard.http import Dashboard
 from penchant.dashboard.site import site
 from penchant.dashboard.sources import Sources
 from penchant.evaluation.expected import ExpectedPrecision
-from penchant.report.build import gather
 from penchant.files import read_json
+from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import Numbers
 from penchant.runfolder import read_config

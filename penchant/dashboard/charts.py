@@ -1,4 +1,4 @@
-"""What a chart shows, as pages hand it to the browser (static/charts.js draws it) and as a table for who cannot see it."""
+"""What a chart shows: for the browser, where static/charts.js draws it, and as a table for who cannot see it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -33,11 +33,12 @@ class Series:
 class Chart:
     """id: unique on its page; title: what it shows. stacked: of bars. step: lines hold their value until the next.
 
-    lying: bars go from left to right, so that long names have room; x is then drawn upwards.
+    lying: bars go from left to right, so that long names have room; x is then drawn upwards. "dots" lie always: a row per
+    category, with a dot and its interval for each series.
     """
 
     id: str
-    kind: Literal["line", "bar", "scatter"]
+    kind: Literal["line", "bar", "scatter", "dots"]
     title: str
     x: Axis
     y: Axis

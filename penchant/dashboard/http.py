@@ -106,7 +106,7 @@ class Dashboard:
         values = {"status": status, "code": code, "message": message, "part": part == "part"}
         return self._respond(Page("problem", values, status), visitor)
 
-    async def _first(self, request: Request) -> Response:
+    async def _first(self, _request: Request) -> Response:
         return RedirectResponse(f"{ROOT}/users", 303, HEADERS)
 
     async def _ask_for_key(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Who asks for a page: a session cookie, given at log-in to who shows a key; nobody is asked where there are no keys."""
+"""Who asks for a page: a cookie, given at log-in to who shows a key; nobody is asked where there are no keys."""
 
 from dataclasses import dataclass
 from time import monotonic
@@ -17,7 +17,7 @@ ROOT = "/dashboard"
 LOGIN = f"{ROOT}/login"
 
 HERE = ("localhost", "127.0.0.1", "::1")
-"""What this machine calls itself; where no key is asked for, another name is a page elsewhere that poses as this one."""
+"""What this machine is called; where no key is asked for, another name is that of a site that poses as this one."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A real browser on the dashboard: Debian's Chromium, headless, driven by Playwright; it asks nothing of the network."""
+"""A real browser on the dashboard: Chromium, headless, driven by Playwright; it asks nothing of the network."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -56,6 +56,10 @@ class Visit:
         self.sound()
         return self.page
 
+    def heard(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self.faults.append(said.text)
+
     def sound(self) -> None:
         """Nothing was written to the console, nothing failed to load."""
         assert not self.faults, self.faults
@@ -89,7 +93,7 @@ def visiting(
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     visit = Visit(context, page, root)
-    page.on("console", lambda said: said.type in ("error", "warning") and visit.faults.append(said.text))
+    page.on("console", visit.heard)
     page.on("pageerror", lambda error: visit.faults.append(str(error)))
     page.on("requestfailed", lambda request: visit.faults.append(f"{request.url}: {request.failure}"))
     try:

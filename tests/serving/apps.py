@@ -51,8 +51,8 @@ class Desk:
             self.service, keys, limits=limits or Limits(), measures=self.measures, more=self.more(keys)
         )
 
-    def more(self, keys: Keys | None) -> Callable[[Routes], object] | None:
-        """Routes besides those of the API."""
+    def more(self, keys: Keys | None) -> Callable[[Routes], object] | None:  # noqa: ARG002
+        """Routes besides those of the API; a later stage has some, with the same keys."""
         return None
 
     def key(self, scope: Scope, per_s: float = 1e6) -> dict[str, str]:

@@ -25,30 +25,49 @@ function cut(text, most) {
   return letters.length > most ? letters.slice(0, most - 1).join("") + "…" : letters.join("");
 }
 
-function axisOf(axis, lying, theme) {
-  const kind = { value: "value", log: "log", time: "time", category: "category" }[axis.kind];
+function axisOf(axis, chart, theme) {
+  const kind = axis.kind;
+  const lies = chart.lying || chart.kind === "dots";
   return {
     type: kind,
     name: axis.name,
     nameLocation: "middle",
-    nameGap: lying ? 12 : 28,
+    nameGap: 28,
     nameTextStyle: { color: theme.muted },
-    axisLine: { lineStyle: { color: theme.rule } },
+    axisLine: { onZero: chart.kind === "bar", lineStyle: { color: theme.rule } },
     axisLabel: {
       color: theme.muted,
       hideOverlap: true,
-      formatter: kind === "time" ? undefined : (value) => (kind === "category" ? cut(value, lying ? 26 : 14) : written(value)),
+      formatter: kind === "time" ? undefined : (value) => (kind === "category" ? cut(value, lies ? 26 : 14) : written(value)),
     },
     splitLine: { show: kind !== "category", lineStyle: { color: theme.grid } },
-    inverse: lying && kind === "category",
-    scale: kind === "value" && !lying,
+    inverse: lies && kind === "category",
+    scale: kind === "value" && chart.kind !== "bar",
   };
+}
+
+// The rows of dots with intervals: names on an axis of numbers, so that several series can stand beside each other.
+function rowsOf(chart, names, theme) {
+  return {
+    ...axisOf({ kind: "value", name: "" }, chart, theme),
+    min: -0.5, max: names.length - 0.5, interval: 0.5, inverse: true, splitLine: { show: false }, axisTick: { show: false },
+    axisLabel: { color: theme.muted, formatter: (value) => (Number.isInteger(value) ? cut(names[value] ?? "", 26) : "") },
+  };
+}
+
+function namesOf(chart) {
+  return [...new Set(chart.series.flatMap((one) => one.points.map(([x]) => x)))];
 }
 
 function seriesOf(chart, theme) {
   const found = [];
+  const dots = chart.kind === "dots";
+  const names = dots ? namesOf(chart) : [];
+  const shift = (place) => (place - (chart.series.length - 1) / 2) * Math.min(0.2, 0.7 / chart.series.length);
   let number = 0;
+  let place = 0;
   const point = (x, y) => {
+    if (dots) return [y, names.indexOf(x) + shift(place), x];
     const at = chart.x.kind === "time" && x != null ? x * 1000 : x;
     return chart.lying ? [y, at] : [at, y];
   };
@@ -57,11 +76,11 @@ function seriesOf(chart, theme) {
     const dash = one.aside ? "dashed" : DASHES[Math.floor(number / theme.series.length) % DASHES.length];
     found.push({
       name: one.name,
-      type: chart.kind,
+      type: dots ? "scatter" : chart.kind,
       data: one.points.map(([x, y]) => point(x, y)),
       color: tone,
       symbol: SYMBOLS[number % SYMBOLS.length],
-      symbolSize: chart.kind === "scatter" ? 7 : 5,
+      symbolSize: dots ? 9 : chart.kind === "scatter" ? 7 : 5,
       showSymbol: one.points.length <= FEW && !one.aside,
       step: chart.step ? "end" : undefined,
       lineStyle: { width: 2, type: dash },
@@ -70,12 +89,13 @@ function seriesOf(chart, theme) {
       barMaxWidth: 28,
       large: chart.kind === "scatter" && one.points.length > 2000,
     });
-    one.spread.forEach(([low, high], place) => {
-      const x = one.points[place][0];
+    one.spread.forEach(([low, high], which) => {
+      const x = one.points[which][0];
       found.push({ type: "line", data: [point(x, low), point(x, high)], color: tone, silent: true, symbol: "none",
         lineStyle: { width: 1.5, opacity: 0.7 }, tooltip: { show: false }, name: "" });
     });
     if (!one.aside) number += 1;
+    place += 1;
   }
   return found;
 }
@@ -91,7 +111,7 @@ function tipOf(chart, points) {
   const list = Array.isArray(points) ? points : [points];
   const shown = list.filter((one) => one.seriesName);
   if (!shown.length) return "";
-  const [x, y] = chart.lying ? [1, 0] : [0, 1];
+  const [x, y] = chart.kind === "dots" ? [2, 0] : chart.lying ? [1, 0] : [0, 1];
   const at = shown[0].value[x];
   const head = `${chart.x.name}: ${chart.x.kind === "time" ? moment(at / 1000) : written(at)}`;
   return [head, ...shown.map((one) => `${chart.series.length > 1 ? one.seriesName : chart.y.name}: ${written(one.value[y])}`)].join("\n");
@@ -100,18 +120,20 @@ function tipOf(chart, points) {
 function optionOf(chart) {
   const theme = themeNow();
   const many = chart.series.length > 1;
-  const [across, up] = chart.lying ? [chart.y, chart.x] : [chart.x, chart.y];
-  const yAxis = { ...axisOf(up, chart.lying, theme), nameLocation: "end", nameGap: 10,
+  const lies = chart.lying || chart.kind === "dots";
+  const [across, up] = lies ? [chart.y, chart.x] : [chart.x, chart.y];
+  const upwards = { ...axisOf(up, chart, theme), nameLocation: "end", nameGap: 10,
     nameTextStyle: { color: theme.muted, align: "left" } };
+  const yAxis = chart.kind === "dots" ? rowsOf(chart, namesOf(chart), theme) : lies ? { ...upwards, name: "" } : upwards;
   return {
     animation: false,
     textStyle: { color: theme.ink, fontFamily: "system-ui, sans-serif" },
     legend: { show: many, type: "scroll", top: 0, left: 0, textStyle: { color: theme.ink }, data: chart.series.map((one) => one.name),
       pageIconColor: theme.ink, pageTextStyle: { color: theme.muted }, formatter: (name) => cut(name, 28) },
-    grid: { top: many ? 54 : 30, left: 4, right: 18, bottom: 26, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
-    xAxis: axisOf(across, chart.lying, theme),
-    yAxis: chart.lying ? { ...yAxis, name: "" } : yAxis,
-    tooltip: { trigger: chart.kind === "scatter" ? "item" : "axis", renderMode: "richText", confine: true, backgroundColor: theme.paper,
+    grid: { top: (many ? 32 : 8) + (lies ? 0 : 22), left: 4, right: 18, bottom: 26, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    xAxis: axisOf(across, chart, theme),
+    yAxis,
+    tooltip: { trigger: ["scatter", "dots"].includes(chart.kind) ? "item" : "axis", renderMode: "richText", confine: true, backgroundColor: theme.paper,
       borderColor: theme.rule, textStyle: { color: theme.ink, fontSize: 12 }, axisPointer: { type: chart.kind === "bar" ? "shadow" : "line" },
       formatter: (points) => tipOf(chart, points) },
     series: seriesOf(chart, theme),
