@@ -23,6 +23,7 @@ STAGES = (
     "report",
     "store",
     "serving",
+    "dashboard",
 )
 """The stages in order; each imports earlier ones only. `pipeline` and `cli` see them all."""
 

@@ -1,5 +1,6 @@
 """The dashboard of one run folder: what its pages read, beside what a running service knows."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 from penchant.dashboard.http import Dashboard
 from penchant.dashboard.site import site
 from penchant.dashboard.sources import Sources
+from penchant.errors import PenchantError, ReportError
 from penchant.evaluation.expected import ExpectedPrecision
 from penchant.files import read_json
 from penchant.report.build import gather
@@ -36,7 +38,7 @@ class AtlasInBackground:  # until atlases.py is there
 MOST_SHOWN = 50
 """Candidates of a run that is only looked at."""
 
-MOST_KEPT = 8
+MOST_KEPT = 64
 """Comparisons of runs that are kept."""
 
 
@@ -67,31 +69,76 @@ def open_most_clicked(service: Service) -> None:
     service.open([snapshot.items[place] for place in best.tolist() if snapshot.recent[place] > 0])
 
 
+READ = (
+    "config.json",
+    "metrics.json",
+    "metrics.parquet",
+    "log/found.json",
+    "prepared/plan.json",
+    "prepared/manifest.json",
+    "lookalike/metrics.json",
+    "lookalike/prepared/plan.json",
+)
+"""Files of a run that a comparison reads: where one of them changes, it is made again."""
+
+
 @dataclass(frozen=True)
 class RunsBeside:
-    """A run folder and those in the same folder; what was compared is kept until one of them is measured again."""
+    """A run folder and those in the same folder; what was compared is kept, and also why it could not be."""
 
     folder: Path
-    _kept: OrderedDict[tuple[object, ...], Numbers] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[object, Numbers | str] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
+    @property
+    def place(self) -> Path:
+        """Of this one, with a name and a parent even where it is given as "."."""
+        return Path(os.path.abspath(self.folder))
+
     def names(self) -> list[str]:
-        """Of all that are measured, this one first."""
-        found = sorted(path.parent for path in self.folder.parent.glob("*/metrics.json"))
-        own = self.folder.resolve()
-        return [path.name for path in sorted(found, key=lambda path: path.resolve() != own)]
+        """Of all of which anything is measured, this one first."""
+        own = self.place
+        found = {path.parent.name for path in own.parent.glob("*/metrics.json")}
+        found |= {path.parent.parent.name for path in own.parent.glob("*/lookalike/metrics.json")}
+        return sorted(found, key=lambda name: (name != own.name, name))
 
     def numbers(self, names: Sequence[str]) -> Numbers:
-        """Of some of these, compared with the first. ReportError, MissingStepError."""
-        folders = [self.folder.parent / name for name in names if name in self.names()]
-        state = tuple((str(folder), (folder / "metrics.json").stat().st_mtime_ns) for folder in folders)
+        """Of some of these, compared with the first. ReportError, which says what is wrong with which of them."""
+        there = set(self.names())
+        folders = [self.place.parent / name for name in names if name in there]
+        state = tuple((str(folder), *(_changed(folder / name) for name in READ)) for folder in folders)
         with self._lock:
             if state not in self._kept:
-                self._kept[state] = gather([_facts(folder) for folder in folders])
+                self._kept[state] = _numbers(folders)
                 if len(self._kept) > MOST_KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(state)
-            return self._kept[state]
+            found = self._kept[state]
+        if isinstance(found, str):
+            raise ReportError(found)
+        return found
+
+
+def _changed(path: Path) -> int:
+    """When, in nanoseconds; 0 for a file that is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _numbers(folders: Sequence[Path]) -> Numbers | str:
+    """What is the matter, where it cannot be told."""
+    try:
+        return gather([_facts(folder) for folder in folders])
+    except (PenchantError, OSError) as error:
+        return str(error)
+    except (LookupError, TypeError, ValueError) as error:
+        # Not every value that a report takes from a run is checked where it is read.
+        names = ", ".join(folder.name for folder in folders)
+        return (
+            f"{names}: a file is not what this version writes ({type(error).__name__}: {error}); evaluate the run again"
+        )
 
 
 def _facts(folder: Path) -> Evaluated:

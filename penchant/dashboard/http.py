@@ -53,6 +53,7 @@ class Dashboard:
         self._add("POST", LOGIN, self._log_in)
         self._add("POST", f"{ROOT}/logout", self._log_out)
         self._add("GET", f"{ROOT}/static/{{name}}", self._statics.answer)
+        self._add("GET", f"{ROOT}/{{rest:path}}", self._nowhere)
 
     def _add(self, method: str, path: str, endpoint: Endpoint) -> None:
         self._routes.app.add_api_route(path, endpoint, methods=[method], include_in_schema=False, response_model=None)
@@ -108,6 +109,10 @@ class Dashboard:
 
     async def _first(self, _request: Request) -> Response:
         return RedirectResponse(f"{ROOT}/users", 303, HEADERS)
+
+    async def _nowhere(self, request: Request) -> Response:
+        error = RequestError(404, "not_found", "there is no such page")
+        return await self._work(self._problem, request, error, None)
 
     async def _ask_for_key(self, request: Request) -> Response:
         if self._access.open_to_all:

@@ -1,6 +1,5 @@
 """The users most like the seeds of a candidate now, of all who have not met it yet."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,9 @@ from penchant.lookalike.score import score
 from penchant.models.ralm import Ralm
 from penchant.serving.users import Users
 from penchant.store.base import Store
+
+MOST_AUDIENCE = 1_000_000
+"""Members that are handed over at once."""
 
 BLOCK = 16_384
 """Users at a time."""
@@ -28,6 +30,28 @@ class LiveAudience:
     reachable: int
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Whom an audience may hold: row_S: of the snapshot, of known users without live events; users, vectors_LX: known
+    ones with live events, as consumers saw them last."""
+
+    row_S: np.ndarray
+    users: list[str]
+    vectors_LX: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row_S) + len(self.users)
+
+
+def reach(store: Store, users: Users, item: str) -> Reach:
+    """All users of whom something is known and who have no event with an item."""
+    live = list(store.users())
+    others = _live_open(store, users, item, live)
+    vectors_NX, known_N = users.kept_vectors(others)
+    names = [user for user, is_known in zip(others, known_N.tolist(), strict=True) if is_known]
+    return Reach(_open(users, _closed_rows(users, item, live)), names, vectors_NX[known_N])
+
+
 def audience(
     store: Store, users: Users, item: str, clusters: Clusters, size: int, *, minimum: int = MIN_AUDIENCE
 ) -> LiveAudience:
@@ -40,21 +64,15 @@ def audience(
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {minimum:,}")
     alike = users.served.alike
     assert alike is not None
-    live = list(store.users())
-    others = _live_open(store, users, item, live)
-    vectors_NX, known_N = users.kept_vectors(others)
-    names = [user for user, is_known in zip(others, known_N.tolist(), strict=True) if is_known]
-    score_N, rows = [_scores(alike.ralm, clusters, vectors_NX[known_N])], [np.full(len(names), -1)]
-    for row_B, vectors_BX in _open(users, _closed_rows(users, item, live)):
-        score_N.append(_scores(alike.ralm, clusters, vectors_BX))
-        rows.append(row_B)
-    return _chosen(users, item, names, np.concatenate(score_N), np.concatenate(rows), size)
+    found, snapshot = reach(store, users, item), users.served.snapshot
+    score_N = [_scores(alike.ralm, clusters, found.vectors_LX)]
+    for start in range(0, len(found.row_S), BLOCK):
+        score_N.append(_scores(alike.ralm, clusters, snapshot.vectors(found.row_S[start : start + BLOCK])))
+    return _chosen(users, item, found, np.concatenate(score_N), size)
 
 
-def _chosen(
-    users: Users, item: str, names: list[str], score_N: np.ndarray, row_N: np.ndarray, size: int
-) -> LiveAudience:
-    """The best of those who can be reached: the users named, who have row -1, then those of rows of the snapshot."""
+def _chosen(users: Users, item: str, found: Reach, score_N: np.ndarray, size: int) -> LiveAudience:
+    """The best of those who can be reached; score_N: of those with live events, then of rows of the snapshot."""
     if size > len(score_N):
         raise AudienceError(
             f"an audience of {size:,} was asked for, but only {len(score_N):,} users have not met the item yet; "
@@ -63,7 +81,10 @@ def _chosen(
     level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
     best = np.flatnonzero(score_N >= level)
     best = best[np.argsort(-score_N[best], kind="stable")][:size]
-    chosen = [users.served.snapshot.user(int(row_N[place])) if row_N[place] >= 0 else names[place] for place in best]
+    live, snapshot = len(found.users), users.served.snapshot
+    chosen = [
+        found.users[place] if place < live else snapshot.user(int(found.row_S[place - live])) for place in best.tolist()
+    ]
     return LiveAudience(item, list(zip(chosen, score_N[best].tolist(), strict=True)), len(score_N))
 
 
@@ -85,13 +106,13 @@ def _met_before(users: Users, item: str, user: str) -> bool:
     return row >= 0 and users.served.snapshot.has_met(item, row)
 
 
-def _open(users: Users, closed: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows and vectors of the users of the snapshot who are known and not closed, by blocks."""
-    snapshot = users.served.snapshot
+def _open(users: Users, closed: np.ndarray) -> np.ndarray:
+    """Rows of the users of the snapshot who are known and not closed, found by blocks."""
+    snapshot, found = users.served.snapshot, [np.zeros(0, np.int64)]
     for start in range(0, len(snapshot), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(snapshot)))
-        rows = rows[snapshot.known(rows) & ~np.isin(rows, closed)]
-        yield rows, snapshot.vectors(rows)
+        found.append(rows[snapshot.known(rows) & ~np.isin(rows, closed)])
+    return np.concatenate(found)
 
 
 def _scores(ralm: Ralm, clusters: Clusters, vectors_NX: np.ndarray) -> np.ndarray:

@@ -21,6 +21,37 @@ class SeedVectors:
     latest: float
 
 
+@dataclass(frozen=True)
+class SeedUsers:
+    """Who the seeds of one candidate are. row_S: of the snapshot, of those without a live click, and time_S: of their
+    latest; users, own_row_L: those with a live click, and their rows of the snapshot, -1 for who is not in it;
+    live_L: when they clicked last; latest: of all clicks, UTC seconds, -inf where there is none."""
+
+    row_S: np.ndarray
+    time_S: np.ndarray
+    users: list[str]
+    own_row_L: np.ndarray
+    live_L: np.ndarray
+    latest: float
+
+    def __len__(self) -> int:
+        return len(self.row_S) + len(self.users)
+
+
+def seed_users(store: Store, users: Users, item: str, most: int) -> SeedUsers:
+    """The latest `most` seeds of an item, candidate or not; who clicked it live counts by that click."""
+    live = store.seeds(item, most)
+    row_S, time_S = users.served.snapshot.seeds(item)
+    own_row_L = np.array([users.row(user) for user in live.users], np.int64)
+    old_S = ~np.isin(row_S, np.concatenate([own_row_L, users.forgotten_rows()]))
+    row_S, time_S = row_S[old_S], time_S[old_S]
+    kept = _latest(np.concatenate([time_S, live.time_S]), most)
+    kept_S, kept_L = kept[: len(row_S)], kept[len(row_S) :]
+    names = [user for user, keep in zip(live.users, kept_L.tolist(), strict=True) if keep]
+    latest = float(np.concatenate([time_S[kept_S], live.time_S]).max(initial=-np.inf))
+    return SeedUsers(row_S[kept_S], time_S[kept_S], names, own_row_L[kept_L], live.time_S[kept_L], latest)
+
+
 class SeedReader:
     """Reads seeds as one model sees them. Vectors of users with live events are kept until the next `refresh`, because
     the same users are seeds of many items."""
@@ -40,21 +71,13 @@ class SeedReader:
 
     def of(self, item: str) -> SeedVectors:
         """The latest `most_seeds` seeds of an item."""
-        snapshot = self.users.served.snapshot
-        live = self.store.seeds(item, self.most_seeds)
-        rows, times = snapshot.seeds(item)
-        here = np.array([self.users.row(user) for user in live.users], np.int64)
-        old = ~np.isin(rows, np.concatenate([here, self.users.forgotten_rows()]))
-        rows, times = rows[old], times[old]
-        kept = _latest(np.concatenate([times, live.time_S]), self.most_seeds)
-        rows, times, new = rows[kept[: len(rows)]], times[kept[: len(rows)]], kept[len(rows) :]
-        users = [user for user, keep in zip(live.users, new.tolist(), strict=True) if keep]
-        parts = self._of_rows(rows), self._of_users(users, here[new])
+        found, snapshot = seed_users(self.store, self.users, item, self.most_seeds), self.users.served.snapshot
+        parts = self._of_rows(found.row_S), self._of_users(found.users, found.own_row_L)
         vectors, known = (np.concatenate(both) for both in zip(*parts, strict=True))
-        hashes = np.concatenate([snapshot.hashes(rows), np.array([hash_of(user) for user in users], np.uint64)])
+        live_hashes = np.array([hash_of(user) for user in found.users], np.uint64)
+        hashes = np.concatenate([snapshot.hashes(found.row_S), live_hashes])
         order = np.argsort(hashes, kind="stable")
-        latest = float(np.concatenate([times, live.time_S]).max(initial=-np.inf))
-        return SeedVectors(vectors[order][known[order]], len(hashes), frozenset(users), latest)
+        return SeedVectors(vectors[order][known[order]], len(found), frozenset(found.users), found.latest)
 
     def _of_rows(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """vectors and known of users of the snapshot, as they are now."""

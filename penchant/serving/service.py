@@ -14,7 +14,7 @@ from penchant.serving.consumer import problem_of
 from penchant.serving.model import Served
 from penchant.serving.models import Models
 from penchant.serving.profiles import LiveProfile
-from penchant.serving.recall import Reason, Recalled, by_tags, merge
+from penchant.serving.recall import Recalled
 from penchant.serving.view import Scored, View
 from penchant.store.base import Backlog, Event, Store
 
@@ -143,16 +143,8 @@ class Service:
 
     def recall(self, user: str, most: int) -> list[Recalled]:
         """Items that the user has not clicked yet, by his tags and by likeness, as far as the run has trained them."""
-        view, lists = self.view, []
-        clicked = {item for _, item in view.users.now([user]).clicks[0]}
-        if view.served.tags:
-            (profile,) = view.profiles([user])
-            lists.append(by_tags([*profile.clicked, *profile.unseen], view.index, clicked, most))
-        if view.served.alike:
-            (scored,) = view.score([user], None)
-            best = [pair for pair in scored.best(most + len(clicked)) if pair[0] not in clicked]
-            lists.append([Recalled(item, [Reason("look-alike", score)]) for item, score in best])
-        return merge(lists, most)
+        view = self.view
+        return view.recall(view.users.now([user]), most)
 
     def forget(self, user: str) -> Forgotten:
         """Remove a user from the store and the run folder; clusters lose him when all seeds are clustered next,
@@ -180,6 +172,10 @@ class Service:
     def candidates(self) -> list[CandidateState]:
         """All that are open, by item."""
         return [self._state(item, opened) for item, opened in sorted(self._candidates.items())]
+
+    def is_open(self, item: str) -> bool:
+        """Whether an item is a candidate."""
+        return item in self._candidates
 
     def candidate(self, item: str) -> CandidateState:
         """UnknownItemError where it is not open."""

@@ -9,10 +9,10 @@ import numpy as np
 from penchant.errors import MissingStepError
 from penchant.profiles.explain import Explanation
 from penchant.serving.clusters import PublishedClusters, from_bytes
-from penchant.serving.profiles import LiveProfile, LiveProfiles
-from penchant.serving.recall import TagIndex
+from penchant.serving.profiles import Course, Insight, LiveProfile, LiveProfiles
+from penchant.serving.recall import Reason, Recalled, TagIndex, by_tags, merge
 from penchant.serving.scorer import Scorer
-from penchant.serving.users import Users
+from penchant.serving.users import Clicks, People, Users
 from penchant.store.base import Store
 
 
@@ -78,14 +78,54 @@ class View:
         """See `LiveProfiles.explain`."""
         return self._need_profiler().explain(self.users.now([user]), tag)
 
+    def insight(self, people: People, tag: str | None) -> Insight:
+        """See `LiveProfiles.insight`; people: one, as `users.now` gives him."""
+        return self._need_profiler().insight(people, tag)
+
+    def course(self, user: str, pasts: Sequence[Clicks]) -> Course:
+        """See `LiveProfiles.course`."""
+        return self._need_profiler().course(user, pasts)
+
+    def knows_tag(self, tag: str) -> bool:
+        """Whether anybody can have a preference for a tag."""
+        return self._profiler is not None and self._profiler.knows(tag)
+
+    def tags_of(self, item: str) -> Sequence[str]:
+        """Of an item, as it was said last, whether the model knows them or not."""
+        told = self.users.told.items.get(item)
+        if told is None or self.served.tags is None:
+            return self.served.item_tags.get(item, [])
+        return told.get(self.served.tags.label, [])
+
+    def recall(self, people: People, most: int, profile: LiveProfile | None = None) -> list[Recalled]:
+        """Items that one user has not clicked yet, by his tags and by likeness, as far as the run has trained them.
+
+        profile: of his, worked out if not given.
+        """
+        lists = []
+        clicked = {item for _, item in people.clicks[0]}
+        if self._profiler is not None:
+            profile = profile or self._profiler.of(people)[0]
+            lists.append(by_tags([*profile.clicked, *profile.unseen], self.index, clicked, most))
+        if self._scorer is not None:
+            (scored,) = self.score_people(people, None)
+            best = [pair for pair in scored.best(most + len(clicked)) if pair[0] not in clicked]
+            lists.append([Recalled(item, [Reason("look-alike", score)]) for item, score in best])
+        return merge(lists, most)
+
     def score(self, users: Sequence[str], items: Sequence[str] | None) -> list[Scored]:
         """Scores of some candidates, all if not given; those that are not open or have no clusters are left out."""
+        self._need_scorer()
+        return self.score_people(self.users.now(users), items)
+
+    def score_people(self, people: People, items: Sequence[str] | None) -> list[Scored]:
+        """See `score`."""
         scorer = self._need_scorer()
-        vectors_BX, known_B = self.users.vectors(users)
+        vectors_BX, known_B = self.users.vectors_of(people)
         named, score_BC = scorer.score(vectors_BX, items)
         return [
             Scored(user, not is_known, named, score_C)
-            for user, is_known, score_C in zip(users, known_B.tolist(), score_BC, strict=True)
+            for user, is_known, score_C in zip(people.users, known_B.tolist(), score_BC, strict=True)
         ]
 
     def _need_scorer(self) -> Scorer:

@@ -1,5 +1,7 @@
 """Keys open what they are for, as often as they may; nothing that is kept or said gives a secret away."""
 
+from dataclasses import replace
+
 import pytest
 
 from penchant.errors import AccessError
@@ -15,7 +17,7 @@ from penchant.serving.keys import (
     TooOftenError,
     create_key,
 )
-from penchant.store.base import Scope
+from penchant.store.base import Key, Scope
 from penchant.store.memory import MemoryStore
 
 MANY = 1e9
@@ -45,6 +47,11 @@ class Door:
         if self.keys.is_stale(sent):
             self.keys.look_up()
         return self.keys.check(sent, address, need).name
+
+    def checked(self, per_s: float = MANY) -> Key:
+        """A new key that was let in once."""
+        name = self.ask(self.key(per_s=per_s))
+        return next(key for key in self.store.keys() if key.name == name)  # noqa: SIM118
 
 
 @pytest.fixture
@@ -199,3 +206,35 @@ def test_a_key_that_cannot_be_is_not_made(scope: Scope, label: str, per_s: float
     with pytest.raises(AccessError, match=reason):
         create_key(store, scope, label=label, per_s=per_s, clock=Clock())
     assert not store.keys()
+
+
+def test_a_key_that_was_checked_may_go_on_by_itself(door: Door) -> None:
+    checked = door.checked()
+    assert door.keys.again(checked, "read") == checked
+    with pytest.raises(ScopeError, match=rf"key {checked.name} has scope 'read', and this needs 'admin'"):
+        door.keys.again(checked, "admin")
+
+
+def test_a_key_that_was_dropped_does_not_go_on(door: Door) -> None:
+    checked = door.checked()
+    door.store.drop_key(checked.name)
+    door.clock.now += KEPT_S
+    assert door.keys.is_old(checked.name)
+    door.keys.look_up()
+    with pytest.raises(NoKeyError, match=rf"key {checked.name} is revoked"):
+        door.keys.again(checked, "read")
+
+
+def test_a_key_that_was_made_anew_under_the_same_name_does_not_go_on(door: Door) -> None:
+    checked = door.checked()
+    door.store.put_key(replace(checked, digest="0" * 64))
+    door.keys.look_up()
+    with pytest.raises(NoKeyError, match=checked.name):
+        door.keys.again(checked, "read")
+
+
+def test_going_on_counts_as_a_request(door: Door) -> None:
+    checked = door.checked(per_s=1.0)
+    door.keys.again(checked, "read")
+    with pytest.raises(TooOftenError, match="may do 1 requests a second"):
+        door.keys.again(checked, "read")

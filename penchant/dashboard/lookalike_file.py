@@ -1,0 +1,55 @@
+"""An audience as a file: CSV that opens in a spreadsheet without doing anything, or Parquet."""
+
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from io import BytesIO
+from urllib.parse import quote
+
+import polars as pl
+
+from penchant.schema import USER
+
+LONGEST_NAME = 100
+CSV, PARQUET = "text/csv; charset=utf-8", "application/vnd.apache.parquet"
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+
+def csv(members: Sequence[tuple[str, float]]) -> bytes:
+    """rank, user, score; every text in quotes, and with ' before it where a spreadsheet would take it for a formula."""
+    table = _table([(harmless(user), score) for user, score in members])
+    return table.write_csv(quote_style="non_numeric").encode()
+
+
+def parquet(members: Sequence[tuple[str, float]]) -> bytes:
+    """The same, with users as they are."""
+    file = BytesIO()
+    _table(members).write_parquet(file)
+    return file.getvalue()
+
+
+def harmless(text: str) -> str:
+    """With ' before what would be a formula; a number is none.
+
+    >>> harmless("=1+1"), harmless("@me"), harmless("-17"), harmless("anna")
+    ("'=1+1", "'@me", '-17', 'anna')
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text) else text
+
+
+def file_name(item: str, size: int, ending: str) -> str:
+    """An item may be of any length, and hold what names of files must not.
+
+    >>> file_name("a/b", 50, "csv")
+    'audience-a%2Fb-50.csv'
+    """
+    name = quote(item, safe="")
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}{sha256(item.encode()).hexdigest()[:16]}"
+    return f"audience-{name}-{size}.{ending}"
+
+
+def _table(members: Sequence[tuple[str, float]]) -> pl.DataFrame:
+    rows = [(rank, user, score) for rank, (user, score) in enumerate(members, 1)]
+    return pl.DataFrame(rows, {"rank": pl.Int64, USER: pl.String, "score": pl.Float32}, orient="row")

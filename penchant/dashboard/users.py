@@ -1,0 +1,141 @@
+"""One user as pages show him: what is known of him, what he clicked, what may be shown to him."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from penchant.dashboard.users_attention import Attended, attended
+from penchant.dashboard.users_items import Clicked, Suggested, listed, suggested, times_of
+from penchant.dashboard.users_time import Changed, changed
+from penchant.logs.forgotten import digest_of
+from penchant.serving.profiles import Insight, LivePreference
+from penchant.serving.service import Service
+from penchant.serving.users import People
+from penchant.serving.view import View
+
+Standing = Literal["never", "shown", "clicked"]
+"""Whether the log or an event names a user: not at all, without a click, with clicks."""
+
+RECALLED = 10
+
+SIZES = 6
+"""Of tags, as classes of the style sheet."""
+
+LOOKED_AT, EXAMPLES = 40, 3
+"""Users of the snapshot among whom examples are looked for, and how many are given."""
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A tag of a profile. size: 1 to SIZES."""
+
+    tag: str
+    preference: float
+    clicks: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Interests:
+    """What the tag model says of a user. clicked, unseen: best first; changed: None where there is no time to speak
+    of."""
+
+    insight: Insight
+    clicked: list[Sized]
+    unseen: list[Sized]
+    attended: Attended
+    changed: Changed | None
+
+    @property
+    def has_others(self) -> bool:
+        """Whether one of the reasons is all that the vocabulary of a field does not have."""
+        return any(value.endswith(": (other)") for one in self.insight.why.alone for value in one.values)
+
+
+@dataclass(frozen=True)
+class Person:
+    """total: clicks; latest: when the last of them was, None where nothing says so; newer: clicks that were passed
+    over, clicks: AT_ONCE of those before, latest first; interests: None without a tag model."""
+
+    user: str
+    standing: Standing
+    total: int
+    latest: float | None
+    newer: int
+    clicks: list[Clicked]
+    suggested: list[Suggested]
+    interests: Interests | None
+
+    @property
+    def older(self) -> int:
+        """Clicks before those that are listed."""
+        return max(0, self.total - self.newer - len(self.clicks))
+
+
+def person(service: Service, user: str, *, tag: str | None, newer: int, position: bool) -> Person:
+    """A user as he is now. tag: to be explained, the best one if not given; position: the log has places in a history
+    for times. UnknownTagError."""
+    view = service.view
+    people = _now(view, user)
+    (clicks,), known = people.clicks, people.row_B[0] >= 0 or people.events[0] > 0
+    times = times_of(view, clicks, position)
+    interests = insight = None
+    if view.served.tags is not None:
+        insight = view.insight(people, tag)
+        rules, own = view.served.tags.features.rules, view.served.tags.features.people.ids
+        interests = Interests(
+            insight,
+            *_sized(insight),
+            attended(insight, rules, own),
+            changed(view, people.users[0], clicks, clock=not position),
+        )
+    return Person(
+        user,
+        "clicked" if clicks else "shown" if known else "never",
+        len(clicks),
+        times[-1] if times else None,
+        newer,
+        listed(service, view, clicks, times, newer),
+        suggested(service, view, view.recall(people, RECALLED, insight.profile if insight else None)),
+        interests,
+    )
+
+
+def examples(view: View) -> list[str]:
+    """Users to begin with: those with most clicks among some of the snapshot."""
+    snapshot = view.served.snapshot
+    gone = set(view.users.forgotten_rows().tolist())
+    rows = dict.fromkeys(np.linspace(0, len(snapshot) - 1, min(LOOKED_AT, len(snapshot))).astype(int).tolist())
+    found = [(-len(snapshot.clicks(row)), row) for row in rows if row not in gone]
+    return [snapshot.user(row) for _, row in sorted(found)[:EXAMPLES]]
+
+
+def sizes(preferences: Sequence[float]) -> list[int]:
+    """How large each is written, by where it lies between the lowest and the highest.
+
+    >>> sizes([3.0, 2.0, 1.0]), sizes([0.5])
+    ([6, 4, 1], [6])
+    """
+    low, high = min(preferences, default=0.0), max(preferences, default=0.0)
+    if low == high:
+        return [SIZES] * len(preferences)
+    return [1 + round((SIZES - 1) * (value - low) / (high - low)) for value in preferences]
+
+
+def _now(view: View, user: str) -> People:
+    """Who was forgotten is read under nobody's name: what the table of users said of him is in memory until the next
+    start."""
+    people = view.users.now([user])
+    return replace(people, users=[""]) if digest_of(user) in view.users.told.forgotten else people
+
+
+def _sized(insight: Insight) -> tuple[list[Sized], list[Sized]]:
+    profile = insight.profile
+    size = sizes([one.preference for one in [*profile.clicked, *profile.unseen]])
+
+    def made(ones: list[LivePreference], start: int) -> list[Sized]:
+        return [Sized(one.tag, one.preference, one.clicks, size[start + place]) for place, one in enumerate(ones)]
+
+    return made(profile.clicked, 0), made(profile.unseen, len(profile.clicked))
