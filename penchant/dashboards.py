@@ -10,7 +10,9 @@ from threading import Lock
 
 import numpy as np
 
+from penchant.atlases import AtlasInBackground
 from penchant.dashboard.http import Dashboard
+from penchant.dashboard.readings import Readings
 from penchant.dashboard.site import site
 from penchant.dashboard.sources import Sources
 from penchant.errors import PenchantError, ReportError
@@ -24,16 +26,6 @@ from penchant.serving.http_routes import Routes
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
-
-
-class AtlasInBackground:  # until atlases.py is there
-    problem = "the atlas is being written by someone else"
-
-    def __init__(self, folder: Path) -> None: ...
-
-    def now(self) -> None:
-        return None
-
 
 MOST_SHOWN = 50
 """Candidates of a run that is only looked at."""
@@ -55,6 +47,7 @@ def open_sources(folder: Path, service: Service, measures: Measures, *, live: bo
         live=live,
         service=service,
         measures=measures,
+        readings=Readings(service.store, measures, clock=service.clock),
         atlas=AtlasInBackground(folder),
         runs=RunsBeside(folder),
         expected=partial(_expected, folder),
@@ -63,10 +56,14 @@ def open_sources(folder: Path, service: Service, measures: Measures, *, live: bo
 
 
 def open_most_clicked(service: Service) -> None:
-    """Open some items of a run that nobody else opens candidates of: those that were clicked most lately."""
+    """Open some items of a run that nobody else opens candidates of: those clicked most in the last day of the log, then
+    those clicked most ever."""
     snapshot = service.view.served.snapshot
-    best = np.argsort(-snapshot.recent, kind="stable")[:MOST_SHOWN]
-    service.open([snapshot.items[place] for place in best.tolist() if snapshot.recent[place] > 0])
+    clicks_I = np.zeros(len(snapshot.items), np.int64)
+    for part in snapshot.parts:
+        clicks_I += np.bincount(part.arrays["history.entry"], minlength=len(clicks_I))
+    best = np.lexsort((-clicks_I, -snapshot.recent))[:MOST_SHOWN]
+    service.open([snapshot.items[place] for place in best.tolist() if clicks_I[place] > 0])
 
 
 READ = (

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
+from penchant.dashboard.atlas import FOLDER as ATLAS
+from penchant.dashboard.atlas import erase
 from penchant.files import aside, remove
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of
 from penchant.logs.ingest import Log
@@ -13,7 +15,7 @@ from penchant.schema import USER
 
 def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
     """Remove a user from the files that name him, and see to it that `prepare` leaves him out: rows that were removed
-    from the log, profiles and audiences. at: now, UTC seconds.
+    from the log, profiles, audiences and the atlas. at: now, UTC seconds.
 
     Each file is whole before and after; what was stopped is finished by the same call. The snapshot of serving is
     written anew at its next start. Prepared shards and vectors hold his features until the next `prepare`.
@@ -25,6 +27,7 @@ def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
         "log": _drop(folder / "log" / "events" / bucket, user) + _drop(folder / "log" / "users.parquet", user),
         "profiles": _drop(folder / "profiles" / bucket, user),
         "audiences": sum(_drop(path, user) for path in sorted((folder / "audiences").glob("*.parquet"))),
+        "atlas": erase(folder / ATLAS, user),
     }
     remove(folder / "serving" / "manifest.json")
     return erased

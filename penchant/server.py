@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from polars.exceptions import PolarsError
 from safetensors import SafetensorError
 
+from penchant.dashboard.readings import PERIOD_S
+from penchant.dashboard.sources import Sources
 from penchant.dashboards import add_dashboard, open_most_clicked, open_sources
 from penchant.erasure import erase_from_run
 from penchant.errors import ConfigError, PenchantError
@@ -49,6 +51,7 @@ class Role(StrEnum):
 IDLE_S = 0.05
 REFRESH_S = 0.1
 WATCH_S = 5.0
+ATLAS_S = 1.0
 
 SWITCH_S = 0.0005
 """So long may a thread in the background hold the interpreter while a request waits for it."""
@@ -128,6 +131,7 @@ class Server:
         self.service = Service(store, served, time.time, erase) if Role.HTTP in config.roles else None
         self.models = self.service.models if self.service else Models(store, served)
         self.ending, self.failed = Event(), False
+        self.sources: Sources | None = None
         self.http = self._http(self.service) if self.service else None
         self.watch = Watch(config.folder, served.name, self.service.load if self.service else self.models.load)
 
@@ -149,6 +153,9 @@ class Server:
             failed=self._fail,
         )
         loops = [self._loop("refresh", self._refresh, REFRESH_S), self._loop("watch", self.watch.step, WATCH_S)]
+        if self.sources:
+            loops.append(self._loop("readings", self.sources.readings.step, PERIOD_S))
+            loops.append(self._loop("atlas", self.sources.atlas.step, ATLAS_S))
         if Role.CONSUMER in self.config.roles:
             loops.append(self._loop("consumer", consuming(self.store, self.models, self.name, time.time), IDLE_S))
         if Role.CLUSTER in self.config.roles:
@@ -160,6 +167,8 @@ class Server:
         for loop in loops:
             loop.stop()
         clustering.stop()
+        if self.sources:
+            self.sources.atlas.close()
         self.store.close()
         return not self.failed
 
@@ -176,8 +185,8 @@ class Server:
     def _http(self, service: Service) -> HttpServer:
         keys = None if self.config.open_to_all else Keys(self.store, time.monotonic)
         measures = Measures()
-        sources = open_sources(self.config.folder, service, measures, live=self.config.live)
-        add = partial(add_dashboard, sources=sources, keys=keys)
+        self.sources = open_sources(self.config.folder, service, measures, live=self.config.live)
+        add = partial(add_dashboard, sources=self.sources, keys=keys)
         app = make_app(service, keys, limits=Limits(), measures=measures, more=add)
         return HttpServer(app, host=self.config.host, port=self.config.port)
 

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from penchant.atlases import GIVE_WAY, SETTLING_S, AtlasInBackground, open_atlas, read_atlas, version_of
 from penchant.dashboard.atlas import erase
-from penchant.dashboard.atlas_writing import FOREMOST
+from penchant.dashboard.atlas_writing import FOREMOST, MOST_INTERESTED
 from penchant.errors import ConfigError
 from penchant.files import remove
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of
@@ -84,12 +84,13 @@ def test_the_atlas_of_a_run_is_that_of_its_log_and_profiles(folder: Path) -> Non
     told = {one.user: {each.tag: each.preference for each in [*one.clicked, *one.unseen]} for one in profiles}
     best = [sorted(mine, key=lambda tag: -mine[tag])[:FOREMOST] for mine in told.values()]
     assert dict(zip(atlas.tags, atlas.users_V.tolist(), strict=True)) == Counter(tag for mine in best for tag in mine)
-    for tag in atlas.tags[:3]:
-        found = atlas.interested(tag)
-        assert len(found) == 50
-        highest = sorted((mine[tag] for mine in told.values() if tag in mine), reverse=True)[:50]
-        np.testing.assert_allclose([one.preference for one in found], highest, rtol=1e-4)
-        np.testing.assert_allclose([told[one.user][tag] for one in found], highest, rtol=1e-4)
+    for tag in atlas.tags:
+        found = [(one.user, one.preference) for one in atlas.interested(tag)]
+        fans = [(user, told[user][tag]) for user, mine in told.items() if tag in mine]
+        assert {user for user, _ in found} <= {user for user, _ in fans}
+        highest = sorted((preference for _, preference in fans), reverse=True)[:MOST_INTERESTED]
+        np.testing.assert_allclose([preference for _, preference in found], highest, rtol=1e-4)
+        np.testing.assert_allclose([told[user][tag] for user, _ in found], highest, rtol=1e-4)
 
 
 def _first(folder: Path) -> float:

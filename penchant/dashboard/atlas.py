@@ -27,7 +27,7 @@ FORM = 1
 
 @dataclass(frozen=True)
 class Interested:
-    """A user among whose foremost tags one is, and how much he prefers it."""
+    """A user whose profile has a tag, and how much he prefers it."""
 
     user: str
     preference: float
@@ -69,7 +69,7 @@ class Atlas:
         return self._movement_VT[self._known(tag)]
 
     def interested(self, tag: str) -> list[Interested]:
-        """Who prefers a tag most, best first, among those who have it in their foremost. UnknownTagError.
+        """Who prefers a tag most, best first, among those whose profile has it. UnknownTagError.
 
         Read when it is asked for, so that who is erased is gone at once, in every process. Nobody where another atlas
         has taken the place of this one.

@@ -35,7 +35,7 @@ FOREMOST = 10
 """Of a user's tags, clicked and unseen together, those with the highest preferences."""
 
 MOST_INTERESTED = 50
-"""Users who are kept of a tag, those with the highest preferences."""
+"""Users who are kept of a tag, of those whose profile has it."""
 
 MOST_MAPPED = 5_000
 """Tags on the map, the most clicked."""
@@ -166,7 +166,7 @@ def _find_interested(grounds: Grounds, report: Report) -> tuple[np.ndarray, pl.D
     for done, path in enumerate(paths, start=1):
         if "clicked.tags" in pl.read_parquet_schema(path):  # else there are no users in this bucket
             profiles = pl.read_parquet(path).sort(USER)
-            rows = _preferences(profiles, known)
+            rows = _preferred(profiles, known)
             foremost = place_in_run(rows[_ROW].to_numpy()) < FOREMOST
             users_V += np.bincount(rows[NUMBER].to_numpy()[foremost], minlength=len(users_V))
             kept = _best(rows, by=_ROW)
@@ -177,9 +177,9 @@ def _find_interested(grounds: Grounds, report: Report) -> tuple[np.ndarray, pl.D
     return users_V, _best(pl.concat([best, *waiting]), by=USER)
 
 
-def _preferences(profiles: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """_ROW of the user, NUMBER and PREFERENCE of all known tags in profiles, the best of each user first; of equal ones
-    the first in the profile."""
+def _preferred(profiles: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """_ROW of the user, NUMBER and PREFERENCE of the tags of all profiles, the best of each first; of equal ones the
+    first in the profile."""
     lists = {
         name: pl.concat_list(f"{kind}.{column}" for kind in ("clicked", "unseen"))
         for name, column in ((TAG, "tags"), (PREFERENCE, "preferences"))

@@ -34,7 +34,7 @@ def scores_chart(spread: Histogram, size: int, begins: float | None) -> Chart:
     return Chart(
         "scores-chart",
         "line",
-        "How alike to the seeds: users who can be reached, and the seeds themselves",
+        "Scores of users who can be reached, and of seeds",
         Axis("score"),
         Axis("share in the bin (%)"),
         [*series, *mark],

@@ -8,8 +8,8 @@ import numpy as np
 WIDTH, HEIGHT, MARGIN, EDGE = 640, 440, 20, 6
 """Of the picture, in its own unit."""
 
-OUTSIDE = 0.01
-"""The share of points on each side that may be too far out for it."""
+FAR_SEEDS, FAR_OTHERS = 0.01, 0.05
+"""The shares on each side that may be too far out for it."""
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross")
 COLOURS = 8
@@ -54,7 +54,7 @@ def picture_of(
     and of each centroid."""
     plane_G2, mean_G, kept = plane_of(np.concatenate([seed_SG, other_NG]))
     seed_S2, other_N2, centroid_J2 = ((some - mean_G) @ plane_G2 for some in (seed_SG, other_NG, centroid_JG))
-    frame = _Frame(np.concatenate([seed_S2, other_N2]), centroid_J2)
+    frame = _Frame([_inner(seed_S2, FAR_SEEDS), _inner(other_N2, FAR_OTHERS), centroid_J2])
     marks = []
     for number in np.unique(number_J).tolist():
         path = "".join(_symbol(shape_of(number), x, y) for x, y in frame.places(seed_S2[number_S == number]))
@@ -92,12 +92,16 @@ def shape_of(number: int) -> str:
     return SHAPES[(number - 1) % 4] if number else SHAPES[-1]
 
 
-class _Frame:
-    """Nearly all points inside the picture, as large as fits, and not stretched one way; the rest at its edge."""
+def _inner(points_N2: np.ndarray, far: float) -> np.ndarray:
+    """The corners of a box that all but the share `far` on each side lie in; none where there are no points."""
+    return np.quantile(points_N2, [far, 1 - far], axis=0) if len(points_N2) else points_N2
 
-    def __init__(self, points_N2: np.ndarray, centroid_J2: np.ndarray) -> None:
-        inner_22 = np.quantile(points_N2, [OUTSIDE, 1 - OUTSIDE], axis=0) if len(points_N2) else centroid_J2[:0]
-        framed_N2 = np.concatenate([inner_22, centroid_J2])
+
+class _Frame:
+    """What is framed lies inside the picture, as large as fits, and not stretched one way; the rest at its edge."""
+
+    def __init__(self, framed: Sequence[np.ndarray]) -> None:
+        framed_N2 = np.concatenate(framed)
         low_2, high_2 = framed_N2.min(0), framed_N2.max(0)
         room_2 = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
         self._scale = float((room_2 / np.maximum(high_2 - low_2, 1e-12)).min())

@@ -142,7 +142,7 @@ def _backlog(store: Store, measures: Measures) -> Backlog | None:
     """None where the store cannot be asked."""
     try:
         return store.backlog()
-    except KeyError:
+    except StoreError:
         measures.store_failed()
         return None
 

@@ -38,7 +38,7 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.filters |= FILTERS
-        self._environment.globals |= {"static": static, "about": about, "version": __version__}
+        self._environment.globals |= {"static": static, "about": {**about, "version": __version__}}
 
     def page(self, page: Page, scope: str, key: str) -> str:
         """scope, key: of who asks, "" where that is not known."""

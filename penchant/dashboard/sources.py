@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from penchant.dashboard.atlas import Atlas
+from penchant.dashboard.readings import Readings
 from penchant.evaluation.expected import ExpectedPrecision
 from penchant.report.numbers import Numbers
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
-
-if TYPE_CHECKING:
-    from penchant.dashboard.atlas import Atlas
 
 
 class Background(Protocol):
@@ -20,8 +19,14 @@ class Background(Protocol):
     @property
     def problem(self) -> str: ...
 
-    def now(self) -> "Atlas | None":
+    def now(self) -> Atlas | None:
         """None while it is being made."""
+
+    def step(self) -> bool:
+        """For a loop: see to it that it is made."""
+
+    def close(self) -> None:
+        """Give up what is not finished."""
 
 
 class Runs(Protocol):
@@ -43,6 +48,7 @@ class Sources:
     live: bool
     service: Service
     measures: Measures
+    readings: Readings
     atlas: Background
     runs: Runs
     expected: Callable[[], ExpectedPrecision | None]

@@ -3,7 +3,6 @@
 import orjson
 
 from penchant.dashboard.pages import Asked, File, Page, Route, View
-from penchant.dashboard.readings import Readings
 from penchant.dashboard.sources import Sources
 from penchant.dashboard.system import System
 
@@ -12,7 +11,7 @@ PATH = "/dashboard/system"
 
 def routes(sources: Sources) -> list[Route]:
     """The page; its numbers and its charts, for who has it open; the drawn charts, for who opened it before any."""
-    system = System(sources, Readings(sources.service.store, sources.measures, clock=sources.service.clock))
+    system = System(sources, sources.readings)
 
     def whole(_asked: Asked) -> Page:
         return Page("system", {"state": system.now(), "charts": system.charts()})

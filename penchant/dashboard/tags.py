@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
 
+from penchant.dashboard.atlas import Atlas, Interested
 from penchant.dashboard.charts import Axis, Chart, Series
 from penchant.schema import RESERVED
 from penchant.serving.model import Served, TagModel
-
-if TYPE_CHECKING:
-    from penchant.dashboard.atlas import Atlas, Interested
 
 MOST_NEAR, MOST_USERS = 12, 20
 
@@ -64,7 +61,7 @@ class Account:
     tags: int
     mapped: bool
     spans: Sequence[Span]
-    interested: Sequence["Interested"]
+    interested: Sequence[Interested]
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ class DirectionsOfServed:
             return self._kept[1]
 
 
-def details(tag: str, directions: Directions, atlas: "Atlas | None") -> Details | None:
+def details(tag: str, directions: Directions, atlas: Atlas | None) -> Details | None:
     """None for a tag that neither the model nor the atlas knows; these may be of two models for a moment."""
     account = _account(tag, atlas) if atlas is not None else None
     if account is None and tag not in directions:
@@ -134,19 +131,19 @@ def details(tag: str, directions: Directions, atlas: "Atlas | None") -> Details 
     return Details(tag, account, directions.learned(tag), near)
 
 
-def most_clicked(atlas: "Atlas", most: int) -> list[Counted]:
+def most_clicked(atlas: Atlas, most: int) -> list[Counted]:
     """Of all tags, the most clicked first."""
     best = np.argsort(-atlas.clicks_V, kind="stable")[:most]
     return [_counted(number, atlas) for number in best.tolist()]
 
 
-def found(text: str, atlas: "Atlas", most: int) -> list[Counted]:
+def found(text: str, atlas: Atlas, most: int) -> list[Counted]:
     """Tags that begin with a text or contain it."""
     numbers = [atlas.number(tag) for tag in atlas.search(text, most)]
     return [_counted(number, atlas) for number in numbers if number is not None]
 
 
-def similar(text: str, atlas: "Atlas", most: int) -> list[Counted]:
+def similar(text: str, atlas: Atlas, most: int) -> list[Counted]:
     """Tags that contain a text, or as much of its beginning as any tag contains."""
     while len(text) > 1:
         if hits := found(text, atlas, most):
@@ -155,12 +152,12 @@ def similar(text: str, atlas: "Atlas", most: int) -> list[Counted]:
     return []
 
 
-def mapped(atlas: "Atlas") -> int:
+def mapped(atlas: Atlas) -> int:
     """How many tags are on the map."""
     return int(np.isfinite(atlas.place_VC[:, 0]).sum())
 
 
-def points(atlas: "Atlas") -> bytes:
+def points(atlas: Atlas) -> bytes:
     """The map as JSON: columns of equal length, the most clicked tag first. x, y: see FINENESS; users: null where
     nobody has a profile."""
     on_map = np.flatnonzero(np.isfinite(atlas.place_VC).all(1))
@@ -189,7 +186,7 @@ def course(spans: Sequence[Span]) -> Chart:
     return Chart("course", "line", title, Axis("time", "time"), Axis("share of all clicks (%)"), [line], step=True)
 
 
-def _account(tag: str, atlas: "Atlas") -> Account | None:
+def _account(tag: str, atlas: Atlas) -> Account | None:
     number = atlas.number(tag)
     if number is None:
         return None
@@ -203,16 +200,16 @@ def _account(tag: str, atlas: "Atlas") -> Account | None:
     )
 
 
-def _spans(tag: str, atlas: "Atlas") -> list[Span]:
+def _spans(tag: str, atlas: Atlas) -> list[Span]:
     edges, counts = atlas.edges.tolist(), zip(atlas.movement(tag).tolist(), atlas.all_clicks_T.tolist(), strict=True)
     return [Span(begin, end, *both) for begin, end, both in zip(edges[:-1], edges[1:], counts, strict=True)]
 
 
-def _counted(number: int, atlas: "Atlas") -> Counted:
+def _counted(number: int, atlas: Atlas) -> Counted:
     users = int(atlas.users_V[number]) if atlas.profiled else None
     return Counted(atlas.tags[number], int(atlas.clicks_V[number]), users)
 
 
-def _clicks(tag: str, atlas: "Atlas | None") -> int | None:
+def _clicks(tag: str, atlas: Atlas | None) -> int | None:
     number = atlas.number(tag) if atlas is not None else None
     return int(atlas.clicks_V[number]) if atlas is not None and number is not None else None

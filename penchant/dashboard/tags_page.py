@@ -1,8 +1,9 @@
 """The page Tags: the map, and what there is to say of one tag."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
+from penchant.dashboard.atlas import Atlas
 from penchant.dashboard.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.sources import Sources
 from penchant.dashboard.tags import (
@@ -17,9 +18,6 @@ from penchant.dashboard.tags import (
     similar,
 )
 from penchant.errors import MissingStepError
-
-if TYPE_CHECKING:
-    from penchant.dashboard.atlas import Atlas
 
 MOST_CLICKED, MOST_FOUND, MOST_SUGGESTED = 30, 50, 10
 
@@ -94,7 +92,7 @@ class TagsPage:
             values["most_clicked"] = most_clicked(atlas, MOST_CLICKED)
         return values
 
-    def _common(self, atlas: "Atlas | None", tag: str) -> dict[str, Any]:
+    def _common(self, atlas: Atlas | None, tag: str) -> dict[str, Any]:
         return {
             "tag": tag,
             "problem": self._sources.atlas.problem,
@@ -105,7 +103,7 @@ class TagsPage:
         }
 
 
-def _exactly(sought: str, directions: Directions, atlas: "Atlas | None") -> str | None:
+def _exactly(sought: str, directions: Directions, atlas: Atlas | None) -> str | None:
     """The tag that is meant by its whole name, in capitals or not."""
     if not sought or sought in directions:
         return sought or None

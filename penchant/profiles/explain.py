@@ -98,13 +98,14 @@ def describe(
         user,
         [preference(number) for number in ranked if number in clicks],
         [preference(number) for number in ranked if number not in clicks],
-        *_attention(attention, batch, names),
+        *attended(attention, batch, names),
     )
 
 
-def _attention(
+def attended(
     attention: Attention, batch: Batch, names: Mapping[str, Vocabulary]
 ) -> tuple[dict[str, tuple[float, ...]], list[Weighed]]:
+    """`fields` and `values` of a profile: of a single user, as `describe` has them."""
     fields, values = {}, []
     for number, field in enumerate(attention.values):
         field_A = attention.fields[0, :, number]

@@ -16,7 +16,7 @@ from penchant.profiles.explain import (
     Profile,
     TagPreference,
     Weighed,
-    _attention,
+    attended,
     describe,
     explain,
 )
@@ -116,7 +116,7 @@ class LiveProfiles:
         number = names[label].id(tag)
         place = int((score_V > score_V[number]).sum()) + 1
         asked = TagPreference(tag, float(score_V[number]), place, counts[0].get(number, 0))
-        bare = Profile(people.users[0], [asked], [], *_attention(attention, batch, names))
+        bare = Profile(people.users[0], [asked], [], *attended(attention, batch, names))
         known = any(bool((ids_1H > UNKNOWN).any()) for ids_1H in batch.ids.values())
         why = explain(model, batch, bare, names, label, tag)
         return Insight(profile, known, len(score_V) - RESERVED, bare.fields, bare.values, why)

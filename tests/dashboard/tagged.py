@@ -29,6 +29,13 @@ class Background:
     def now(self) -> Atlas | None:
         return self.atlas
 
+    def step(self) -> bool:
+        """There is nothing to make."""
+        return False
+
+    def close(self) -> None:
+        """There is nothing to give up."""
+
 
 def tag_model(like: TagModel, vectors: Mapping[str, Sequence[float]]) -> TagModel:
     """A model whose tags have these vectors, and these names in this order; the rest is that of another."""

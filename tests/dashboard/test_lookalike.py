@@ -234,6 +234,13 @@ def test_scores_of_all_who_can_be_reached_are_those_of_the_audience(quiet: Servi
     assert len(reach(quiet.store, quiet.view.users, POPULAR)) == whole.reachable
 
 
+def test_an_audience_begins_with_the_score_of_its_last_member() -> None:
+    whole = Scores(4, np.array([0.1, 0.2, 0.3, 0.4]), np.zeros(0))
+    assert [whole.begins(size) for size in (1, 2, 4)] == [0.4, 0.3, 0.1]
+    sample = Scores(400, np.array([0.1, 0.2, 0.3, 0.4]), np.zeros(0))
+    assert [sample.begins(size) for size in (1, 100, 400)] == [0.4, 0.4, 0.1]
+
+
 def test_a_sample_is_spread_over_those_in_the_log_and_those_who_came_since(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def test_one_run_stands_beside_baselines_and_papers(own: Path) -> None:
     assert ".7614" in text
     assert "compare orders and differences, never the levels" in text
     assert "At AUC, RALM has 0.700 ± 0.010" in text
+    assert "different tags among the K candidates ranked first" in text
     assert "own (seed 0), evaluated 2026-01-02 03:04 UTC by Penchant 0.1.0, commit abc1234." in text
     assert "penchant report " in text
 

@@ -58,8 +58,10 @@ class TagMap {
     return STEPS.findIndex(([share]) => number < Math.ceil(share * this.texts.length));
   }
 
+  // Smaller where there are many, larger from closer.
   size(step) {
-    return STEPS[step][1] * Math.min(0.8 + this.width / 3000 + 0.2 * Math.log2(this.zoom), 2.2);
+    const crowd = between(0.7, Math.sqrt(2500 / this.texts.length), 1);
+    return STEPS[step][1] * crowd * Math.min(0.8 + this.width / 3000 + 0.2 * Math.log2(this.zoom), 2.2);
   }
 
   // What is drawn
