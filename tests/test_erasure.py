@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from penchant.atlases import open_atlas
 from penchant.erasure import erase_from_run
 from penchant.errors import ConfigError
 from penchant.live import open_served
@@ -43,12 +44,22 @@ def test_files_of_a_run_name_him_no_more_but_for_prepared_shards(run: Run) -> No
     members.vstack(members.head(1).with_columns(user=pl.lit(USER))).write_parquet(
         run.folder / "audiences" / "a.parquet"
     )
+    atlas = open_atlas(run.folder)
+    assert atlas
+    interested = sum(one.user == USER for tag in atlas.tags for one in atlas.interested(tag))
+    assert interested
     erased = erase_from_run(run.folder, USER, MADE)
-    assert erased == {"log": rows + 1, "profiles": 1, "audiences": 1 + (USER in members["user"])}
+    assert not any(one.user == USER for tag in atlas.tags for one in atlas.interested(tag))
+    assert erased == {
+        "log": rows + 1,
+        "profiles": 1,
+        "audiences": 1 + (USER in members["user"]),
+        "atlas": interested,
+    }
     left = files_naming(run.folder, USER)
     assert left
     assert all("prepared" in name or name == "metrics.parquet" for name in left), left
-    assert erase_from_run(run.folder, USER, MADE) == {"log": 0, "profiles": 0, "audiences": 0}
+    assert erase_from_run(run.folder, USER, MADE) == {"log": 0, "profiles": 0, "audiences": 0, "atlas": 0}
     assert USER not in (run.folder / FORGOTTEN).read_text(encoding="utf-8")
 
 

@@ -12,10 +12,12 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class Axis:
-    """name: with its unit where it has one, such as "latency (ms)"; kind: of a time axis values are UTC seconds."""
+    """name: with its unit where it has one, such as "latency (ms)"; kind: of a time axis values are UTC seconds;
+    from_zero: shares and counts that lines should not exaggerate."""
 
     name: str
     kind: Literal["value", "log", "time", "category"] = "value"
+    from_zero: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ def seeds_chart(course: Course) -> Chart:
         "line",
         "Seeds, by when each clicked last",
         Axis("time", "time"),
-        Axis("seeds so far"),
+        Axis("seeds so far", from_zero=True),
         [Series("seeds", points)],
         step=True,
     )
@@ -49,7 +49,7 @@ def outlook_chart(outlook: Outlook) -> Chart:
         "line",
         "Expected to click, by the size of the audience",
         Axis("size of the audience", "log"),
-        Axis("expected to click (%)"),
+        Axis("expected to click (%)", from_zero=True),
         [
             Series("the most alike", [(one.best, 100 * one.precision) for one in sizes]),
             Series("drawn at random", [(one.best, 100 * one.random) for one in sizes], aside=True),

@@ -34,7 +34,7 @@ def url(item: str, **more: str) -> str:
 
 class LookalikePages:
     def __init__(self, sources: Sources) -> None:
-        self._service, self._live = sources.service, sources.live
+        self._service = sources.service
         self._parts = Parts(sources)
 
     def view(self, asked: Asked) -> Answer:

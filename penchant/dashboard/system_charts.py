@@ -41,7 +41,7 @@ def thinned(readings: Sequence[Reading]) -> list[Reading]:
 
 def _events(chosen: Sequence[Reading]) -> Chart:
     lines = [_rate(fate, chosen, partial(_came, place)) for place, fate in enumerate(FATES)]
-    return Chart("system-events", "line", "Events that come in", TIME, Axis("events a second"), lines)
+    return Chart("system-events", "line", "Events that come in", TIME, Axis("events a second", from_zero=True), lines)
 
 
 def _came(place: int, one: Reading) -> float:
@@ -50,7 +50,7 @@ def _came(place: int, one: Reading) -> float:
 
 def _lag(chosen: Sequence[Reading]) -> Chart:
     line = _level("events", chosen, lambda one: one.waiting)
-    return Chart("system-lag", "line", "Events that wait for consumers", TIME, Axis("events"), [line])
+    return Chart("system-lag", "line", "Events that wait for consumers", TIME, Axis("events", from_zero=True), [line])
 
 
 def _requests(chosen: Sequence[Reading]) -> Chart:
@@ -60,7 +60,9 @@ def _requests(chosen: Sequence[Reading]) -> Chart:
         _rate("refused (4xx)", chosen, lambda one: int(one.refused_G[own].sum())),
         _rate("failed (5xx)", chosen, lambda one: int(one.failed_G[own].sum())),
     ]
-    return Chart("system-requests", "line", "Requests of the API", TIME, Axis("requests a second"), lines)
+    return Chart(
+        "system-requests", "line", "Requests of the API", TIME, Axis("requests a second", from_zero=True), lines
+    )
 
 
 def _latency(readings: Sequence[Reading], chosen: Sequence[Reading]) -> Chart:
@@ -81,12 +83,14 @@ def _memory(chosen: Sequence[Reading]) -> Chart:
         _level("resident", chosen, lambda one: one.usage.resident / MB),
         _level("of which pages of files", chosen, lambda one: one.usage.mapped / MB),
     ]
-    return Chart("system-memory", "line", "Memory of this process", TIME, Axis("MB"), lines)
+    return Chart("system-memory", "line", "Memory of this process", TIME, Axis("MB", from_zero=True), lines)
 
 
 def _processor(chosen: Sequence[Reading]) -> Chart:
     line = _rate("busy cores", chosen, lambda one: one.usage.cpu_s)
-    return Chart("system-processor", "line", "Processor time of this process", TIME, Axis("cores"), [line])
+    return Chart(
+        "system-processor", "line", "Processor time of this process", TIME, Axis("cores", from_zero=True), [line]
+    )
 
 
 def _rate(name: str, chosen: Sequence[Reading], count: Count) -> Series:

@@ -183,7 +183,15 @@ def course(spans: Sequence[Span]) -> Chart:
         "share", list(zip([*begins, *(span.end for span in spans[-1:])], [*shares, *shares[-1:]], strict=True))
     )
     title = "Clicks on what carries this tag, as a share of all clicks"
-    return Chart("course", "line", title, Axis("time", "time"), Axis("share of all clicks (%)"), [line], step=True)
+    return Chart(
+        "course",
+        "line",
+        title,
+        Axis("time", "time"),
+        Axis("share of all clicks (%)", from_zero=True),
+        [line],
+        step=True,
+    )
 
 
 def _account(tag: str, atlas: Atlas) -> Account | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -60,6 +60,11 @@ class Visit:
         if said.type in ("error", "warning"):
             self.faults.append(said.text)
 
+    def failed(self, request: Request) -> None:
+        """What the next page has cut short is no fault."""
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"{request.url}: {request.failure}")
+
     def sound(self) -> None:
         """Nothing was written to the console, nothing failed to load."""
         assert not self.faults, self.faults
@@ -95,7 +100,7 @@ def visiting(
     visit = Visit(context, page, root)
     page.on("console", visit.heard)
     page.on("pageerror", lambda error: visit.faults.append(str(error)))
-    page.on("requestfailed", lambda request: visit.faults.append(f"{request.url}: {request.failure}"))
+    page.on("requestfailed", visit.failed)
     try:
         yield visit
     finally:

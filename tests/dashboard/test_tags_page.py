@@ -85,6 +85,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
         yield World(served, run.folder, counted, browser, root)
 
 
+def opened(visit: Visit, path: str) -> Page:
+    """A page whose map is drawn."""
+    page = visit.go(path)
+    until(page, "map !== null")
+    return page
+
+
 def point(page: Page, tag: str) -> tuple[float, float]:
     """Where a tag lies, in pixels of the window."""
     box = page.locator("#tag-map").bounding_box()
@@ -121,7 +128,7 @@ def zoom(page: Page) -> float:
 
 def test_a_click_on_the_map_tells_of_a_tag_and_leaves_the_map_as_it_is(world: World) -> None:
     with world.visit() as visit:
-        page = visit.go("/tags")
+        page = opened(visit, "/tags")
         title(page, "Most clicked tags")
         assert not visit.violations()
         page.evaluate("window.before = map.plot")
@@ -149,7 +156,7 @@ def test_a_click_on_the_map_tells_of_a_tag_and_leaves_the_map_as_it_is(world: Wo
 
 def test_a_link_shows_what_was_chosen_at_phone_width_and_in_the_dark(world: World) -> None:
     with world.visit(phone=True, dark=True) as visit:
-        page = visit.go("/tags?tag=swing")
+        page = opened(visit, "/tags?tag=swing")
         title(page, "swing")
         assert marked(page)[0] == "swing"
         assert not visit.overflows()
@@ -160,7 +167,7 @@ def test_a_link_shows_what_was_chosen_at_phone_width_and_in_the_dark(world: Worl
 
 def test_hostile_names_stay_text(world: World) -> None:
     with world.visit(phone=True) as visit:
-        page = visit.go(f"/tags?tag={quote(SCRIPT, safe='')}")
+        page = opened(visit, f"/tags?tag={quote(SCRIPT, safe='')}")
         assert page.locator("#about-title").text_content() == SCRIPT
         assert page.title().startswith(f"{SCRIPT} – Tags")
         for tag in (*HOSTILE[1:], SCRIPT):
@@ -178,7 +185,7 @@ def test_hostile_names_stay_text(world: World) -> None:
 
 def test_a_tag_is_found_and_the_map_moved_by_keyboard_alone(world: World) -> None:
     with world.visit() as visit:
-        page = visit.go("/tags")
+        page = opened(visit, "/tags")
         page.get_by_label("Find a tag").focus()
         page.keyboard.type("pol")
         expect(page.locator("#suggestions a")).to_have_text(["polka"])
@@ -227,7 +234,7 @@ def names(page: Page) -> tuple[set[str], int]:
 
 def test_names_never_lie_on_one_another_and_more_show_from_closer(world: World) -> None:
     with world.visit() as visit:
-        page = visit.go("/tags")
+        page = opened(visit, "/tags")
         far, overlapping = names(page)
         assert "jazz" in far
         assert not overlapping
@@ -251,6 +258,7 @@ def test_one_finger_scrolls_the_page_and_two_come_closer(world: World) -> None:
     context = world.browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(f"{world.root}/dashboard/tags", wait_until="networkidle")
+    until(page, "map !== null")
     session = context.new_cdp_session(page)
 
     def touch(kind: str, *fingers: tuple[float, float]) -> None:
@@ -278,21 +286,21 @@ def test_one_finger_scrolls_the_page_and_two_come_closer(world: World) -> None:
 
 def test_a_search_finds_or_says_what_to_do(world: World) -> None:
     with world.visit() as visit:
-        page = visit.go("/tags?q=JAZZ")
+        page = opened(visit, "/tags?q=JAZZ")
         assert page.url.endswith("/tags?tag=jazz")
-        page = visit.go("/tags?q=filler")
+        page = opened(visit, "/tags?q=filler")
         title(page, "Tags with “filler”")
         assert page.locator("#about th a").count() == 11
-        page = visit.go("/tags?q=zebra")
+        page = opened(visit, "/tags?q=zebra")
         assert "No tag contains this" in page.locator("#about").inner_text()
-        page = visit.go("/tags?tag=swingg")
+        page = opened(visit, "/tags?tag=swingg")
         title(page, "There is no tag “swingg”")
         assert page.locator("#about th a").text_content() == "swing"
         assert not visit.violations()
-        page = visit.go("/tags?tag=rare")
+        page = opened(visit, "/tags?tag=rare")
         assert "Not on the map" in page.locator("#about").inner_text()
         assert marked(page)[0] is None
-        page = visit.go("/tags?tag=only+learned")
+        page = opened(visit, "/tags?tag=only+learned")
         assert "the map and the counts belong to an earlier one" in page.locator("#about").inner_text()
         assert page.locator("#about th a").count() == 12
 
@@ -319,7 +327,7 @@ def test_a_map_that_cannot_be_made_says_why_and_so_do_profiles_and_times(world: 
         assert "It could not be made: the disk <i>is</i> full" in page.locator("#tags").inner_text()
         assert not visit.violations()
         background.atlas = atlas(tmp_path / "bare", clicks=CLICKS, all_clicks=(9,), places=PLACES, clock=False)
-        text = visit.go("/tags?tag=jazz").locator("#about").inner_text()
+        text = opened(visit, "/tags?tag=jazz").locator("#about").inner_text()
         assert "no clock that all users share" in text
         assert "Nobody has a profile yet" in text
 

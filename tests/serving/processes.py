@@ -18,7 +18,8 @@ START_S = 90.0
 
 
 class ServerProcess:
-    """`penchant serve` with some options; `said` is what it has written to stderr."""
+    """`penchant serve` with some options; `said` is what it has written to stderr, `says` what it writes when it
+    answers."""
 
     def __init__(
         self, run: Path, store: str, *options: str, roles: Sequence[str] = (), port: int | None = None
@@ -29,7 +30,7 @@ class ServerProcess:
         serve = [sys.executable, "-m", "penchant", "serve", str(run), "--listen", listen, "--no-keys"]
         self.command = [*serve, *named, *options]
         self.environment = {**os.environ, "PENCHANT_STORE": store, "OMP_NUM_THREADS": "1", "COLUMNS": "500"}
-        self.said = ""
+        self.said, self.says = "", "Serving:"
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> "ServerProcess":
@@ -44,8 +45,8 @@ class ServerProcess:
 
     def wait(self) -> "ServerProcess":
         """Until it says that it serves."""
-        until(lambda: "Serving:" in self.said or not self.runs, within_s=START_S, what=self.said)
-        assert "Serving:" in self.said, self.said
+        until(lambda: self.says in self.said or not self.runs, within_s=START_S, what=self.said)
+        assert self.says in self.said, self.said
         return self
 
     @property

@@ -42,7 +42,7 @@ function axisOf(axis, chart, theme) {
     },
     splitLine: { show: kind !== "category", lineStyle: { color: theme.grid } },
     inverse: lies && kind === "category",
-    scale: kind === "value" && chart.kind !== "bar",
+    scale: kind === "value" && chart.kind !== "bar" && !axis.from_zero,
   };
 }
 
