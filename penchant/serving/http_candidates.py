@@ -8,6 +8,7 @@ from fastapi import Query, Request, Response
 
 from penchant.errors import BusyError
 from penchant.lookalike.audience import MIN_AUDIENCE
+from penchant.serving.audience import MOST_AUDIENCE
 from penchant.serving.http_answers import Json, RequestError
 from penchant.serving.http_body import JSON
 from penchant.serving.http_models import (
@@ -22,8 +23,6 @@ from penchant.serving.http_models import (
 )
 from penchant.serving.http_routes import Routes
 from penchant.serving.view import Scored
-
-MOST_AUDIENCE = 1_000_000
 
 NONE_SUCH, NO_LIKENESS = {404: ErrorAnswer}, {409: ErrorAnswer}
 

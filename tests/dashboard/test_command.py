@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from penchant.dashboards import MOST_SHOWN
 from tests import lookalike_runs
 from tests.serving.processes import ServerProcess, until
 from tests.serving.worlds import trained
@@ -24,12 +25,13 @@ def process(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_a_run_is_shown_with_candidates_and_an_atlas_and_leaves_nothing_running(
-    process: ServerProcess, tmp_path: Path
+    process: ServerProcess, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    events = lookalike_runs.events_of(trained(tmp_path_factory)).filter("clicked")
     status, page = process.ask("GET", "/dashboard/lookalike")
     assert status == 200
     assert "not live" in page
-    assert len(set(re.findall(r"\?item=([^\"&]+)", page))) == 50
+    assert len(set(re.findall(r"\?item=([^\"&]+)", page))) == min(MOST_SHOWN, events["item"].n_unique())
     until(lambda: process.ask("GET", "/readyz")[0] == 200, within_s=60, what="clusters")
     manifest = tmp_path / "runs" / "shown" / "dashboard" / "manifest.json"
     until(manifest.exists, within_s=90, what="the atlas")
