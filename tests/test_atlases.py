@@ -86,7 +86,7 @@ def test_the_atlas_of_a_run_is_that_of_its_log_and_profiles(folder: Path) -> Non
     assert dict(zip(atlas.tags, atlas.users_V.tolist(), strict=True)) == Counter(tag for mine in best for tag in mine)
     for tag in atlas.tags:
         found = [(one.user, one.preference) for one in atlas.interested(tag)]
-        fans = [(user, told[user][tag]) for user, mine in told.items() if tag in mine]
+        fans = [(user, mine[tag]) for user, mine in told.items() if tag in mine]
         assert {user for user, _ in found} <= {user for user, _ in fans}
         highest = sorted((preference for _, preference in fans), reverse=True)[:MOST_INTERESTED]
         np.testing.assert_allclose([preference for _, preference in found], highest, rtol=1e-4)

@@ -35,8 +35,8 @@ class Series:
 class Chart:
     """id: unique on its page; title: what it shows. stacked: of bars. step: lines hold their value until the next.
 
-    lying: bars go from left to right, so that long names have room; x is then drawn upwards. "dots" lie always: a row per
-    category, with a dot and its interval for each series.
+    lying: bars go from left to right, so that long names have room; x is then drawn upwards. "dots" lie always: a row
+    per category, with a dot and its interval for each series.
     """
 
     id: str

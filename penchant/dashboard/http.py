@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from penchant.dashboard.http_access import LOGIN, ROOT, Access, Visitor, inside, login_url, remember
-from penchant.dashboard.http_static import Statics
+from penchant.dashboard.http_static import Assets
 from penchant.dashboard.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.rendering import Renderer
 from penchant.errors import PenchantError, StoreError
@@ -41,9 +41,9 @@ class Dashboard:
 
     def __init__(self, routes: Routes, keys: Keys | None, pages: Sequence[Route], *, about: dict[str, Any]) -> None:
         """about: what every page shows of the run."""
-        self._routes, self._access, self._statics = routes, Access(routes, keys), Statics()
+        self._routes, self._access, self._assets = routes, Access(routes, keys), Assets()
         self._threads, self._bodies = CapacityLimiter(THREADS), Bodies(FORMS)
-        self._renderer = Renderer(self._statics.url, about)
+        self._renderer = Renderer(self._assets.url, about)
         for one in pages:
             self._add(one.method, one.path, self._endpoint(one))
         self._add("GET", "/", self._first)
@@ -52,7 +52,7 @@ class Dashboard:
         self._add("GET", LOGIN, self._ask_for_key)
         self._add("POST", LOGIN, self._log_in)
         self._add("POST", f"{ROOT}/logout", self._log_out)
-        self._add("GET", f"{ROOT}/static/{{name}}", self._statics.answer)
+        self._add("GET", f"{ROOT}/static/{{name}}", self._assets.answer)
         self._add("GET", f"{ROOT}/{{rest:path}}", self._nowhere)
 
     def _add(self, method: str, path: str, endpoint: Endpoint) -> None:

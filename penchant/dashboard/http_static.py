@@ -23,7 +23,7 @@ class _Static:
     media_type: str
 
 
-class Statics:
+class Assets:
     """The files of the package by name; a name changes its address whenever its content does."""
 
     def __init__(self) -> None:

@@ -165,7 +165,13 @@ def test_without_keys_there_is_nothing_to_log_in_to(open_root: str) -> None:
 
 def test_a_log_in_never_leads_to_another_site(site: Site, root: str) -> None:
     key = secret(site.key("read"))
-    for goes_to in ("https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "javascript:x", "/docs"):
+    for goes_to in (
+        "https://elsewhere.example",
+        "//elsewhere.example",
+        "/\\elsewhere.example",
+        "javascript:x",
+        "/docs",
+    ):
         assert posted(root, LOGIN, f"key={key}&next={goes_to}").headers["location"] == "/dashboard/"
     for goes_to in ("/dashboard/../docs", "/dashboard/\n", "http:/dashboard/x", LOGIN):
         assert inside(goes_to) == "/dashboard/"

@@ -10,7 +10,12 @@ def test_the_browser_reads_all_of_a_chart() -> None:
     hostile = '"><script>alert(1)</script>\u2028'
     chart = Chart("c", "line", hostile, Axis("x", "time"), Axis("y"), [Series(hostile, [(1.0, None)], [(0.0, 2.0)])])
     said = json.loads(chart.json)
-    assert (said["id"], said["kind"], said["title"], said["x"]) == ("c", "line", hostile, {"name": "x", "kind": "time", "from_zero": False})
+    assert (said["id"], said["kind"], said["title"], said["x"]) == (
+        "c",
+        "line",
+        hostile,
+        {"name": "x", "kind": "time", "from_zero": False},
+    )
     assert said["series"] == [{"name": hostile, "points": [[1.0, None]], "spread": [[0.0, 2.0]], "aside": False}]
 
 

@@ -61,4 +61,6 @@ def test_vendored_libraries_are_those_that_the_list_names() -> None:
 def test_our_scripts_run_nothing_that_is_text() -> None:
     for path in FOLDER.glob("*.js"):
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|https?://", text)
+        assert not re.search(
+            r"\.(?:inner|outer)HTML|insertAdjacentHTML|document\.write|eval\(|new Function|https?://", text
+        )

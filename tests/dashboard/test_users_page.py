@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from penchant.dashboard.atlas import Atlas
-from penchant.dashboard.http_static import Statics
+from penchant.dashboard.http_static import Assets
 from penchant.dashboard.pages import Asked, Moved, Page
 from penchant.dashboard.rendering import Renderer
 from penchant.dashboard.users_page import Users
@@ -218,7 +218,7 @@ def asked(**query: str) -> Asked:
 
 @pytest.fixture
 def desk(site: UserSite) -> Desk:
-    return Desk(site, Renderer(Statics().url, {"run": "run", "live": True}))
+    return Desk(site, Renderer(Assets().url, {"run": "run", "live": True}))
 
 
 def without_tags(desk: Desk, served: Served) -> Desk:
@@ -274,7 +274,7 @@ def test_without_profiles_tags_are_counted_by_clicks(desk: Desk, tmp_path: Path)
 
 
 def test_a_tag_that_nobody_holds_or_nobody_knows_leads_on(desk: Desk) -> None:
-    assert "Nobody has this tag among their foremost ten" in desk.page(tag="T2-2")
+    assert "Nobody has this tag in their profile" in desk.page(tag="T2-2")
     said = desk.page(tag="t1")
     assert "No tag is called so" in said
     assert "tag=t1-1" in said

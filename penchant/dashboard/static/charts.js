@@ -17,7 +17,7 @@ function written(value) {
 }
 
 function moment(seconds) {
-  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
 function cut(text, most) {
@@ -130,7 +130,7 @@ function optionOf(chart) {
     textStyle: { color: theme.ink, fontFamily: "system-ui, sans-serif" },
     legend: { show: many, type: "scroll", top: 0, left: 0, textStyle: { color: theme.ink }, data: chart.series.map((one) => one.name),
       pageIconColor: theme.ink, pageTextStyle: { color: theme.muted }, formatter: (name) => cut(name, 28) },
-    grid: { top: (many ? 32 : 8) + (lies ? 0 : 22), left: 4, right: 18, bottom: 26, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { top: (many ? 32 : 8) + (lies ? 0 : 22), left: 4, right: 28, bottom: 26, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: axisOf(across, chart, theme),
     yAxis,
     tooltip: { trigger: ["scatter", "dots"].includes(chart.kind) ? "item" : "axis", renderMode: "richText", confine: true, backgroundColor: theme.paper,
