@@ -56,8 +56,8 @@ def open_sources(folder: Path, service: Service, measures: Measures, *, live: bo
 
 
 def open_most_clicked(service: Service) -> None:
-    """Open some items of a run that nobody else opens candidates of: those clicked most in the last day of the log, then
-    those clicked most ever."""
+    """Open some items of a run that nobody else opens candidates of: those clicked most in the last day of the log,
+    then those clicked most ever."""
     snapshot = service.view.served.snapshot
     clicks_I = np.zeros(len(snapshot.items), np.int64)
     for part in snapshot.parts:
