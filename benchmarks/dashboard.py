@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.dashboard RUN [--candidates 1000] [--seconds 10] [--rounds 6]
 
-RUN: a trained run folder (configs/dashboard.toml says how to make one of 100,000 users and 50,000 tags). The server has
+RUN: a trained run folder (configs/dashboard.toml says how to make one of 100,000 users and 58,000 tags). The server has
 one core; browser and load share the other. A page is seen when the browser paints its first content, with an empty
 cache; what it weighs is all that went over the wire for it. For the cost, scores are asked for by one client without a
 pause, in turns: nobody looks; somebody has the page System open, which asks for new numbers every two seconds, and goes

@@ -36,7 +36,7 @@ MOST_KEPT = 64
 
 def add_dashboard(routes: Routes, sources: Sources, keys: Keys | None) -> None:
     """Add its pages to those of the API. keys: None where everybody may do everything."""
-    about = {"run": sources.folder.name, "live": sources.live}
+    about = {"run": Path(os.path.abspath(sources.folder)).name, "live": sources.live}
     Dashboard(routes, keys, site(sources), about=about)
 
 

@@ -133,7 +133,7 @@ def _tags(name: str, runs: Sequence[tuple[str, list[Bin]]]) -> Chart:
     lines = [
         (run, [(100 * at, 100 * one.observed) for at, one in zip(places(its), its, strict=True)]) for run, its in runs
     ]
-    across, up = Axis("preference: share of all pairs below it (%)"), Axis("share clicked later (%)")
+    across, up = Axis("preference: share of all pairs below it (%)"), Axis("share clicked later (%)", from_zero=True)
     return Chart(name, "line", f"Tags clicked later{few(runs)}", across, up, as_series(lines))
 
 

@@ -67,7 +67,10 @@ def _reached(scorers: Sequence[ScorerNumbers], kind: str, name: str) -> Chart:
     series = [Series(title(one), in_per_cent(pairs)) for one, pairs in curves.items()]
     shares = list(dict.fromkeys(share for pairs in curves.values() for share, _ in pairs))
     at_random = Series("drawn at random", in_per_cent([(share, share) for share in sorted(shares)]), aside=True)
-    across, up = Axis("share of all users, the best ones (%)", "log"), Axis("share of later clickers (%)")
+    across, up = (
+        Axis("share of all users, the best ones (%)", "log"),
+        Axis("share of later clickers (%)", from_zero=True),
+    )
     return Chart(name, "line", REACHED[kind], across, up, [*series, at_random])
 
 

@@ -1,6 +1,7 @@
 """Runs side by side: which are shown, which cannot be and why, and what their charts hold."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,6 +181,16 @@ def test_a_line_tells_when_a_run_was_evaluated_and_by_what(runs: RunsBeside) -> 
 @pytest.mark.parametrize(("said", "at"), [("<b>", "<b>"), ("2026-01-02T03:04:05", 1_767_323_045.0), ("", "")])
 def test_a_time_that_is_none_stays_as_it_was_written(said: str, at: float | str) -> None:
     assert moment(said) == at
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_server_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert moment("1970-01-01T00:01:00") == 60.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_settings_part_into_those_that_differ_and_those_that_do_not(runs: RunsBeside) -> None:

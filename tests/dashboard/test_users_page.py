@@ -8,6 +8,7 @@ from pathlib import Path
 from re import findall
 from urllib.parse import parse_qs, quote, urlsplit
 
+import polars as pl
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -18,6 +19,7 @@ from penchant.dashboard.rendering import Renderer
 from penchant.dashboard.users_page import Users
 from penchant.dashboard.words import short
 from penchant.dashboards import add_dashboard
+from penchant.features.vocabulary import Vocabulary
 from penchant.files import remove
 from penchant.serving.http_routes import Routes
 from penchant.serving.keys import Keys
@@ -245,6 +247,26 @@ def test_links_lead_to_whatever_somebody_is_called(desk: Desk) -> None:
         assert "Clicks 1 to 8 of 8" in said
         why = [parse_qs(urlsplit(unescape(url)).query) for url in findall('href="([^"]*)"', said) if "why=" in url]
         assert {one["user"][0] for one in why} == {user}
+
+
+def test_hostile_tags_stay_text_in_profile_reasons_and_clicks(desk: Desk, served: Served) -> None:
+    assert served.tags
+    known = served.tags.names[served.tags.label]
+    called = Vocabulary(pl.Series([*HOSTILE, *known.values[len(HOSTILE) :]]), pl.Series(known.counts))
+    model = replace(served.tags, names={**served.tags.names, served.tags.label: called})
+    service = Service(
+        MemoryStore(),
+        replace(served, tags=model, item_tags=dict.fromkeys(served.item_tags, list(HOSTILE))),
+        lambda: MADE,
+    )
+    said = on(desk, Background(None), service).page(user=USER, why=SCRIPT)
+    assert SCRIPT not in said
+    assert "Why <bdi>&lt;script&gt;" in said
+    urls = [urlsplit(unescape(url)) for url in findall('href="([^"]*)"', said)]
+    why = {one for url in urls for one in parse_qs(url.query).get("why", [])}
+    tags = {one for url in urls if url.path == "/dashboard/tags" for one in parse_qs(url.query).get("tag", [])}
+    assert why >= set(HOSTILE)
+    assert tags >= set(HOSTILE)
 
 
 def test_to_begin_with_there_are_users_and_the_tags_that_most_hold(desk: Desk) -> None:

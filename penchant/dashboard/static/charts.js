@@ -87,6 +87,9 @@ function seriesOf(chart, theme) {
       itemStyle: { opacity: chart.kind === "scatter" ? 0.7 : 1 },
       stack: chart.stacked ? "all" : undefined,
       barMaxWidth: 28,
+      // where differences are shown, none is what they are compared with
+      markLine: dots && found.length === 0 ? { silent: true, symbol: "none", animation: false, label: { show: false },
+        lineStyle: { color: theme.ink, type: "solid", width: 1 }, data: [{ xAxis: 0 }] } : undefined,
       large: chart.kind === "scatter" && one.points.length > 2000,
     });
     one.spread.forEach(([low, high], which) => {
@@ -128,7 +131,8 @@ function optionOf(chart) {
   return {
     animation: false,
     textStyle: { color: theme.ink, fontFamily: "system-ui, sans-serif" },
-    legend: { show: many, type: "scroll", top: 0, left: 0, textStyle: { color: theme.ink }, data: chart.series.map((one) => one.name),
+    legend: { show: many, type: "scroll", top: 0, left: 0, itemWidth: 16, textStyle: { color: theme.ink },
+      data: chart.series.filter((one) => one.points.length).map((one) => one.name),
       pageIconColor: theme.ink, pageTextStyle: { color: theme.muted }, formatter: (name) => cut(name, 28) },
     grid: { top: (many ? 32 : 8) + (lies ? 0 : 22), left: 4, right: 28, bottom: 26, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: axisOf(across, chart, theme),
