@@ -256,7 +256,7 @@ def test_hostile_tags_stay_text_in_profile_reasons_and_clicks(desk: Desk, served
     model = replace(served.tags, names={**served.tags.names, served.tags.label: called})
     service = Service(
         MemoryStore(),
-        replace(served, tags=model, item_tags=dict.fromkeys(served.item_tags, list(HOSTILE))),
+        replace(served, tags=model, item_tags={item: list(HOSTILE) for item in served.item_tags}),
         lambda: MADE,
     )
     said = on(desk, Background(None), service).page(user=USER, why=SCRIPT)
