@@ -1,17 +1,16 @@
 """The dashboard of one run folder: what its pages read, beside what a running service knows."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
 from penchant.atlases import AtlasInBackground
 from penchant.dashboard.http import Dashboard
+from penchant.dashboard.kept import Kept
 from penchant.dashboard.readings import Readings
 from penchant.dashboard.site import site
 from penchant.dashboard.sources import Sources
@@ -84,8 +83,7 @@ class RunsBeside:
     """A run folder and those in the same folder; what was compared is kept, and also why it could not be."""
 
     folder: Path
-    _kept: OrderedDict[object, Numbers | str] = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
+    _kept: Kept[Numbers | str] = field(default_factory=lambda: Kept(MOST_KEPT))
 
     @property
     def place(self) -> Path:
@@ -104,13 +102,7 @@ class RunsBeside:
         there = set(self.names())
         folders = [self.place.parent / name for name in names if name in there]
         state = tuple((str(folder), *(_changed(folder / name) for name in READ)) for folder in folders)
-        with self._lock:
-            if state not in self._kept:
-                self._kept[state] = _numbers(folders)
-                if len(self._kept) > MOST_KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(state)
-            found = self._kept[state]
+        found = self._kept.of(state, lambda: _numbers(folders))
         if isinstance(found, str):
             raise ReportError(found)
         return found

@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
+from penchant.dashboard.kept import Kept
 from penchant.dashboard.lookalike_groups import BaseRate, Group, Telling, base_rate, groups_of, numbers_of
 from penchant.dashboard.lookalike_items import Catalogue
-from penchant.dashboard.lookalike_kept import Kept
 from penchant.dashboard.lookalike_map import Picture, key_path, picture_of
 from penchant.dashboard.lookalike_scores import Scores, scores_of
 from penchant.dashboard.lookalike_seeds import SeedSample, sample_of

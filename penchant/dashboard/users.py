@@ -116,7 +116,7 @@ def sizes(preferences: Sequence[float]) -> list[int]:
     """How large each is written, by where it lies between the lowest and the highest.
 
     >>> sizes([3.0, 2.0, 1.0]), sizes([0.5])
-    ([6, 4, 1], [6])
+    ([6, 3, 1], [6])
     """
     low, high = min(preferences, default=0.0), max(preferences, default=0.0)
     if low == high:

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 from penchant.dashboard import lookalike_one, lookalike_scores, lookalike_seeds
+from penchant.dashboard.kept import Kept
 from penchant.dashboard.lookalike import PER_PAGE, Order, listed
 from penchant.dashboard.lookalike_charts import scores_chart
 from penchant.dashboard.lookalike_file import csv, file_name, parquet
 from penchant.dashboard.lookalike_groups import BaseRate, base_rate, groups_of, numbers_of, traits_of
 from penchant.dashboard.lookalike_items import Catalogue, was_seen
-from penchant.dashboard.lookalike_kept import Kept
 from penchant.dashboard.lookalike_map import HEIGHT, WIDTH, picture_of, plane_of
 from penchant.dashboard.lookalike_one import Insights
 from penchant.dashboard.lookalike_scores import Scores, histogram, outlook
