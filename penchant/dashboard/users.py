@@ -1,7 +1,7 @@
 """One user as pages show him: what is known of him, what he clicked, what may be shown to him."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,10 +9,8 @@ import numpy as np
 from penchant.dashboard.users_attention import Attended, attended
 from penchant.dashboard.users_items import Clicked, Suggested, listed, suggested, times_of
 from penchant.dashboard.users_time import Changed, changed
-from penchant.logs.forgotten import digest_of
 from penchant.serving.profiles import Insight, LivePreference
 from penchant.serving.service import Service
-from penchant.serving.users import People
 from penchant.serving.view import View
 
 Standing = Literal["never", "shown", "clicked"]
@@ -78,7 +76,7 @@ def person(service: Service, user: str, *, tag: str | None, newer: int, position
     """A user as he is now. tag: to be explained, the best one if not given; position: the log has places in a history
     for times. UnknownTagError."""
     view = service.view
-    people = _now(view, user)
+    people = view.users.now([user])
     (clicks,), known = people.clicks, people.row_B[0] >= 0 or people.events[0] > 0
     times = times_of(view, clicks, position)
     interests = insight = None
@@ -89,7 +87,7 @@ def person(service: Service, user: str, *, tag: str | None, newer: int, position
             insight,
             *_sized(insight),
             attended(insight, rules, own),
-            changed(view, people.users[0], clicks, clock=not position),
+            changed(view, people.own[0], clicks, clock=not position),
         )
     return Person(
         user,
@@ -122,13 +120,6 @@ def sizes(preferences: Sequence[float]) -> list[int]:
     if low == high:
         return [SIZES] * len(preferences)
     return [1 + round((SIZES - 1) * (value - low) / (high - low)) for value in preferences]
-
-
-def _now(view: View, user: str) -> People:
-    """Who was forgotten is read under nobody's name: what the table of users said of him is in memory until the next
-    start."""
-    people = view.users.now([user])
-    return replace(people, users=[""]) if digest_of(user) in view.users.told.forgotten else people
 
 
 def _sized(insight: Insight) -> tuple[list[Sized], list[Sized]]:

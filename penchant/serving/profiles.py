@@ -86,7 +86,7 @@ class LiveProfiles:
     @torch.inference_mode()
     def of(self, people: People) -> list[LiveProfile]:
         """Of some users as they are now."""
-        batch = self.model.features.batch(people.users, people.clicks)
+        batch = self.model.features.batch(people.own, people.clicks)
         history, counts = self._history(people.clicks)
         user_BU = self.model.model.users(batch)
         return self._profiles(people, rank(self.model.model.preferences(user_BU), history, self.model.config), counts)
@@ -106,7 +106,7 @@ class LiveProfiles:
         """One user, read once, and why he has a preference for a tag, his best one if none is given. It takes as long
         with many tags as with few, but for the products with their vectors. Raises UnknownTagError."""
         model, names, label = self.model.model, self.model.names, self.model.label
-        batch = self.model.features.batch(people.users, people.clicks)
+        batch = self.model.features.batch(people.own, people.clicks)
         history, counts = self._history(people.clicks)
         user_BU, attention = model.read(batch)
         score_BV = model.preferences(user_BU)
@@ -133,7 +133,7 @@ class LiveProfiles:
         return self.model.names[self.model.label].id(tag) != UNKNOWN
 
     def _described(self, people: People) -> tuple[Batch, Profile]:
-        batch = self.model.features.batch(people.users, people.clicks)
+        batch = self.model.features.batch(people.own, people.clicks)
         history, (counts,) = self._history(people.clicks)
         counted = torch.tensor([counts[value] for value in history.values.tolist()])
         described = describe(

@@ -27,12 +27,14 @@ Clicks = list[tuple[float, str]]
 @dataclass(frozen=True)
 class People:
     """Some users as they are now. clicks: of each; events: how many each has since the snapshot; row_B: of the
-    snapshot, -1 for those who are not in it."""
+    snapshot, -1 for those who are not in it; own: under whose name their own fields are read, "" for who was forgotten:
+    what the table of users said of him is in memory until the next start."""
 
     users: Sequence[str]
     clicks: list[Clicks]
     events: list[int]
     row_B: np.ndarray
+    own: list[str]
 
 
 class Users:
@@ -59,7 +61,8 @@ class Users:
         histories = self.store.histories(users)
         row_B = np.array([self.row(user) for user in users], np.int64)
         clicks = [_merged(self.served.snapshot, int(row), events) for row, events in zip(row_B, histories, strict=True)]
-        return People(users, clicks, [len(events) for events in histories], row_B)
+        own = ["" if self.told.forgotten and self._was_forgotten(user) else user for user in users]
+        return People(users, clicks, [len(events) for events in histories], row_B, own)
 
     def row(self, user: str) -> int:
         """Of the snapshot; -1 for a user who is not in it, or was forgotten since it was written."""
@@ -93,7 +96,7 @@ class Users:
         missing = []
         for place in np.flatnonzero(live_B).tolist():
             found = self._kept.get(people.users[place])
-            if found is None or found[0] != hash(tuple(people.clicks[place])):
+            if found is None or found[0] != _state(people, place):
                 missing.append(place)
             else:
                 vectors_BX[place], known_B[place] = found[1], found[2]
@@ -136,14 +139,15 @@ class Users:
     def _work_out(self, people: People, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
         alike = self.served.alike
         assert alike is not None
-        users, clicks = [people.users[place] for place in places], [people.clicks[place] for place in places]
-        batch = alike.features.batch(users, clicks)
+        batch = alike.features.batch(
+            [people.own[place] for place in places], [people.clicks[place] for place in places]
+        )
         known_B = known(batch, alike.users.sizes.numbers)
         vectors_BX = alike.users.users(batch).numpy()
         vectors_BX[~known_B] = self.served.snapshot.prior
         with self._lock:
-            for user, one, vector_X, is_known in zip(users, clicks, vectors_BX, known_B.tolist(), strict=True):
-                self._kept[user] = (hash(tuple(one)), vector_X.copy(), is_known)
+            for place, vector_X, is_known in zip(places, vectors_BX, known_B.tolist(), strict=True):
+                self._kept[people.users[place]] = (_state(people, place), vector_X.copy(), is_known)
             while len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
         return vectors_BX, known_B
@@ -151,6 +155,11 @@ class Users:
     def _was_forgotten(self, user: str) -> bool:
         at = self.told.forgotten.get(digest_of(user))
         return at is not None and at >= self.served.snapshot.manifest["made"]
+
+
+def _state(people: People, place: int) -> int:
+    """Of all that a vector is made of."""
+    return hash((people.own[place], *people.clicks[place]))
 
 
 def _merged(snapshot: Snapshot, row: int, events: list[Event]) -> Clicks:

@@ -104,7 +104,7 @@ def test_what_is_known_of_a_user_may_be_his_own(service: Service) -> None:
     click(service, "anna", POPULAR)
     assert known("anna")
     people = service.view.users.now([USER, "nobody"])
-    own, none = (replace(people, users=[user], clicks=[[]]) for user in people.users)
+    own, none = (replace(people, users=[user], own=[user], clicks=[[]]) for user in people.users)
     assert service.view.insight(own, None).known
     assert not service.view.insight(none, None).known
 

@@ -195,6 +195,18 @@ def test_who_was_forgotten_since_the_snapshot_is_not_in_it(store: MemoryStore, u
     assert users.now([USER]).clicks == [[(MADE + 5, LIKED)]]
 
 
+def test_what_the_users_table_said_of_who_was_forgotten_is_read_no_more(store: MemoryStore, users: Users) -> None:
+    click(store, USER, LIKED, MADE + 5)
+    click(store, STRANGER, LIKED, MADE + 5)
+    with_own_fields = vector(users, USER)
+    store.forget(USER, digest_of(USER), MADE + 6)
+    users.told.refresh()
+    click(store, USER, LIKED, MADE + 5)
+    assert users.now([USER, STRANGER]).own == ["", STRANGER]
+    np.testing.assert_array_equal(vector(users, USER), vector(users, STRANGER))
+    assert not np.array_equal(vector(users, USER), with_own_fields)
+
+
 def test_who_was_forgotten_before_the_snapshot_and_came_back_is_in_it(store: MemoryStore, users: Users) -> None:
     store.forget(USER, digest_of(USER), MADE - 1)
     users.told.refresh()
