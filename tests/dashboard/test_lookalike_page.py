@@ -37,7 +37,7 @@ CROWDED = "nearly everybody has clicked it"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
-    return worlds.served(tmp_path_factory)
+    return worlds.served_anew(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
