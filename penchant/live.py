@@ -22,7 +22,7 @@ from penchant.serving.snapshot import Snapshot, is_written, refuse_broken, write
 _WEIGHTS = (
     "prepared/plan.json",
     "model/weights.safetensors",
-    "model/linear.safetensors",
+    "model/blend.safetensors",
     "lookalike/prepared/plan.json",
     "lookalike/users-*/weights.safetensors",
     "lookalike/ralm/weights.safetensors",
@@ -74,7 +74,7 @@ def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def _tags(run: RunFolder, log: Log) -> TagModel | None:
-    if not (run.folder / "model" / "weights.safetensors").exists():
+    if not (run.folder / "model" / run.last_weights).exists():
         return None
     features = _features(run.config.plan, run.prepared, log)
     return TagModel(run.model, features, run.config.labels.field, run.shown, run.config.profiles)
@@ -101,7 +101,7 @@ def _features(plan: Plan, prepared: Prepared, log: Log) -> LiveFeatures:
     others = {source: vocabulary for source, vocabulary in vocabularies.items() if source not in of_users}
     spans = {source: prepared.span(source) for source in plan.numbers}
     items = ItemValues(_items(log, list(others)), others)
-    return LiveFeatures(plan.features.fields, items, UserValues.of_table(users, own, spans))
+    return LiveFeatures(plan.features, plan.labels.field, items, UserValues.of_table(users, own, spans))
 
 
 def _items(log: Log, sources: Sequence[str]) -> pl.DataFrame:

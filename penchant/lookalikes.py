@@ -23,7 +23,7 @@ from penchant.features.plan import Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.ragged import Ragged
 from penchant.features.rounds import Round, make_rounds
-from penchant.features.shards import Shard, batch_of, open_shards
+from penchant.features.shards import Shard, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.features.windows import Split
 from penchant.files import read_json, write_json
@@ -297,7 +297,7 @@ _RALM: dict[Pool, str] = {"attention": "ralm", "average": "average"}
 @torch.inference_mode()
 def _read(model: Interests, shard: Shard, start: int) -> torch.Tensor:
     rows = slice(start, min(start + AT_ONCE, len(shard)))
-    return model.users(batch_of(shard, list(model.sizes.fields), rows))
+    return model.users(model.batch(shard, rows))
 
 
 def _as_json(value: Any) -> str:

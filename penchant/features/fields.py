@@ -4,7 +4,7 @@ A field lists the values of a user's clicks before some moment, each with a weig
 `columns` (batch) and `read` (live) must agree to the last value; a property test replays logs through both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
@@ -108,6 +108,14 @@ class History:
     """
 
     clicks: tuple[Click, ...] = ()
+
+    def aged(self) -> Iterator[tuple[Click, int]]:
+        """Every click with its age, the number of clicks that are strictly later; latest first."""
+        age, instant = 0, None
+        for place, click in enumerate(reversed(self.clicks)):
+            if click.time != instant:
+                age, instant = place, click.time
+            yield click, age
 
 
 def replay(clicks: Iterable[Click]) -> History:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from penchant.config import Config
 from penchant.features.ragged import Ragged, offsets_of
-from penchant.features.shards import Batch, Shard, batch_of
+from penchant.features.shards import Batch, Shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
 from penchant.models.base import Attention, Interests
@@ -82,9 +82,9 @@ def _profiles(
     blocks = []
     for start in range(0, len(shard), size):
         rows = slice(start, min(start + size, len(shard)))
-        batch = batch_of(shard, list(model.sizes.fields), rows)
+        batch = model.batch(shard, rows)
         user_BU, attention = model.read(batch)
-        ranked = rank(model.preferences(user_BU), shard.history.part(rows), config)
+        ranked = rank(model.preferences(batch, user_BU), shard.history.part(rows), config)
         columns = [column for kind, chosen in ranked.items() for column in _lists(kind, chosen, names[tags])]
         columns += _evidence(attention, batch, names, config.evidence)
         blocks.append(pl.DataFrame([users[rows].alias(USER), *columns]))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import torch
-from torch import Tensor
 
 from penchant.errors import UnknownTagError
-from penchant.features.ragged import Ragged
+from penchant.features.own import Own
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Attention, Interests
@@ -60,34 +59,30 @@ class Effect:
 class Explanation:
     """Why a user has a preference for a tag. `without` is the preference if nothing were known of the user.
 
-    alone: what each value adds, the others being known; together: what a pair adds beyond the two; largest first.
+    paths: what each path of the model adds, together the preference; empty for a model of one path. alone: what each
+    value adds, the others being known; together: what a pair adds beyond the two; largest first.
     """
 
     user: str
     preference: TagPreference
     without: float
+    paths: list[Effect]
     alone: list[Effect]
     together: list[Effect]
 
 
 @torch.inference_mode()
 def describe(
-    model: Interests,
-    batch: Batch,
-    history: Ragged,
-    counts: Tensor,
-    names: Mapping[str, Vocabulary],
-    tags: str,
-    user: str,
+    model: Interests, batch: Batch, own: Own, names: Mapping[str, Vocabulary], tags: str, user: str
 ) -> Profile:
-    """The profile of a single user: `batch`, `history` and `counts` hold one row."""
+    """The profile of a single user: `batch` and `own`, the tags clicked before, hold one row."""
     model.eval()
     user_BU, attention = model.read(batch)
-    scores_V = model.preferences(user_BU)[0]
+    scores_V = model.preferences(batch, user_BU)[0]
     order = scores_V.argsort(descending=True)
     rank_V = torch.empty_like(order)
     rank_V[order] = torch.arange(1, len(order) + 1)
-    clicks = dict(zip(history.values.tolist(), counts.int().tolist(), strict=True))
+    clicks = dict(zip(own.ids_BH[0].tolist(), own.fact("counts")[0].int().tolist(), strict=True))
 
     def preference(number: int) -> TagPreference:
         rank = int(rank_V[number])
@@ -138,7 +133,7 @@ def explain(
     def preferences(groups: list[tuple[_Place, ...]]) -> list[float]:
         if not groups:
             return []
-        scores: list[float] = (model.users(_without(batch, groups)) @ model.tags()[number]).tolist()
+        scores: list[float] = model.preference(_without(batch, groups), number).tolist()
         return scores
 
     places = [
@@ -147,6 +142,12 @@ def explain(
         for slot, value in enumerate(ids[0].tolist())
         if value != PAD
     ]
+    if batch.own:
+        places += [
+            _Place(None, slot, f"clicked: {names[tags].name(value)}")
+            for slot, value in enumerate(batch.own.ids_BH[0].tolist())
+            if value != PAD
+        ]
     full, without, *single = preferences([(), tuple(places), *((place,) for place in places)])
     effect = {place: full - score for place, score in zip(places, single, strict=True)}
     strongest = sorted(places, key=lambda place: -abs(effect[place]))
@@ -157,14 +158,16 @@ def explain(
     ]
     known = next(one for one in (*profile.clicked, *profile.unseen) if one.tag == tag)
     alone = [Effect((place.label,), effect[place]) for place in strongest]
-    return Explanation(profile.user, known, without, alone, sorted(together, key=lambda pair: -abs(pair.effect)))
+    paths = [Effect((name,), float(adds_B[0])) for name, adds_B in model.paths(batch, number).items()]
+    together = sorted(together, key=lambda pair: -abs(pair.effect))
+    return Explanation(profile.user, known, without, paths, alone, together)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value stands: its field, its slot in it, and how people know it."""
+    """Where a value stands: its field, None for the user's own tags, its slot in it, and how people know it."""
 
-    field: str
+    field: str | None
     slot: int
     label: str
 
@@ -172,7 +175,11 @@ class _Place:
 def _without(batch: Batch, groups: Sequence[tuple[_Place, ...]]) -> Batch:
     """A row per group: the one user of `batch` without the group's values."""
     ids = {name: ids_1H.repeat(len(groups), 1) for name, ids_1H in batch.ids.items()}
+    own = batch.own and Own(batch.own.ids_BH.repeat(len(groups), 1), batch.own.facts_BHF.repeat(len(groups), 1, 1))
     for row, group in enumerate(groups):
         for place in group:
-            ids[place.field][row, place.slot] = PAD
-    return Batch(ids, {name: weights.expand(len(groups), -1) for name, weights in batch.weights.items()})
+            if place.field is not None:
+                ids[place.field][row, place.slot] = PAD
+            elif own:
+                own.ids_BH[row, place.slot], own.facts_BHF[row, place.slot] = PAD, 0
+    return Batch(ids, {name: weights.expand(len(groups), -1) for name, weights in batch.weights.items()}, own)

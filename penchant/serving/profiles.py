@@ -20,7 +20,7 @@ from penchant.profiles.explain import (
     describe,
     explain,
 )
-from penchant.schema import RESERVED, UNKNOWN
+from penchant.schema import PAD, RESERVED, UNKNOWN
 from penchant.serving.model import TagModel
 from penchant.serving.users import Clicks, People
 
@@ -87,9 +87,9 @@ class LiveProfiles:
     def of(self, people: People) -> list[LiveProfile]:
         """Of some users as they are now."""
         batch = self.model.features.batch(people.own, people.clicks)
-        history, counts = self._history(people.clicks)
-        user_BU = self.model.model.users(batch)
-        return self._profiles(people, rank(self.model.model.preferences(user_BU), history, self.model.config), counts)
+        history, counts = _history(batch)
+        preferences_BV = self.model.model.preferences(batch, self.model.model.users(batch))
+        return self._profiles(people, rank(preferences_BV, history, self.model.config), counts)
 
     def explain(self, people: People, tag: str | None) -> Explanation:
         """Why one user has a preference for a tag, his best one if none is given. Raises UnknownTagError."""
@@ -107,9 +107,9 @@ class LiveProfiles:
         with many tags as with few, but for the products with their vectors. Raises UnknownTagError."""
         model, names, label = self.model.model, self.model.names, self.model.label
         batch = self.model.features.batch(people.own, people.clicks)
-        history, counts = self._history(people.clicks)
+        history, counts = _history(batch)
         user_BU, attention = model.read(batch)
-        score_BV = model.preferences(user_BU)
+        score_BV = model.preferences(batch, user_BU)
         score_V = score_BV[0].clone()
         (profile,) = self._profiles(people, rank(score_BV, history, self.model.config), counts)
         tag = self._texts[int(score_V.argmax())] if tag is None else tag
@@ -125,7 +125,7 @@ class LiveProfiles:
     def course(self, user: str, pasts: Sequence[Clicks]) -> Course:
         """How a user's preferences became what they are: at each of some moments, by the clicks that he had then."""
         batch = self.model.features.batch([user] * len(pasts), pasts)
-        preference_TV = self.model.model.preferences(self.model.model.users(batch))
+        preference_TV = self.model.model.preferences(batch, self.model.model.users(batch))
         return Course(self._texts[RESERVED:], preference_TV[:, RESERVED:].numpy())
 
     def knows(self, tag: str) -> bool:
@@ -133,26 +133,9 @@ class LiveProfiles:
         return self.model.names[self.model.label].id(tag) != UNKNOWN
 
     def _described(self, people: People) -> tuple[Batch, Profile]:
-        batch = self.model.features.batch(people.own, people.clicks)
-        history, (counts,) = self._history(people.clicks)
-        counted = torch.tensor([counts[value] for value in history.values.tolist()])
-        described = describe(
-            self.model.model, batch, history, counted, self.model.names, self.model.label, people.users[0]
-        )
-        return batch, described
-
-    def _history(self, clicked: Sequence[Clicks]) -> tuple[Ragged, list[dict[int, int]]]:
-        """The distinct known tags of each user's clicks, ascending, and how often each was clicked."""
-        counts = []
-        for clicks in clicked:
-            one: dict[int, int] = {}
-            for _, item in clicks:
-                for value in self.model.features.items.of(item).get(self.model.label, ()):
-                    if value >= RESERVED:
-                        one[value] = one.get(value, 0) + 1
-            counts.append(dict(sorted(one.items())))
-        values = np.array([value for one in counts for value in one], np.int32)
-        return Ragged(offsets_of(np.array([len(one) for one in counts], np.int64)), values), counts
+        batch, names = self.model.features.batch(people.own, people.clicks), self.model.names
+        assert batch.own
+        return batch, describe(self.model.model, batch, batch.own, names, self.model.label, people.users[0])
 
     def _profiles(
         self, people: People, ranked: dict[str, tuple[np.ndarray, np.ndarray]], counts: list[dict[int, int]]
@@ -180,3 +163,15 @@ class LiveProfiles:
 
 
 KINDS = ("clicked", "unseen")
+
+
+def _history(batch: Batch) -> tuple[Ragged, list[dict[int, int]]]:
+    """The distinct known tags of each user's clicks, ascending, and how often each was clicked."""
+    assert batch.own
+    there_BH = batch.own.ids_BH != PAD
+    values = batch.own.ids_BH[there_BH].numpy()
+    counts = [
+        dict(zip(ids_H[there_H].tolist(), clicks_H[there_H].int().tolist(), strict=True))
+        for ids_H, clicks_H, there_H in zip(batch.own.ids_BH, batch.own.fact("counts"), there_BH, strict=True)
+    ]
+    return Ragged(offsets_of(there_BH.sum(1).numpy()), values), counts
