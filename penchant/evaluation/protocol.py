@@ -118,7 +118,7 @@ def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> A
     true_BV = mark(truth, vocabulary)
     if candidates == "new":
         barred_BV = mark(shard.history.part(rows), vocabulary)
-        true_BV, size = true_BV & ~barred_BV, size - (true_BV & barred_BV).sum(1)
+        true_BV, size = true_BV & ~barred_BV, shard.arrays["truth.new"][rows].numpy()
     else:
         barred_BV = ~true_BV
         tags_BP = shard.arrays["label.tags"][rows].flatten(1).numpy()
