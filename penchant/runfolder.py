@@ -86,7 +86,7 @@ class RunFolder:
     def explain(self, user: str | int, tag: str | None = None) -> Explanation:
         """Why the user has a preference for a tag, their best one if none is given."""
         batch, profile = self._of_user(str(user))
-        best = max([*profile.clicked, *profile.unseen], key=lambda preference: preference.preference)
+        best = min([*profile.clicked, *profile.unseen], key=lambda preference: preference.rank)
         label = self.config.labels.field
         return explain(self.model, batch, profile, self.shown, label, tag or best.tag)
 

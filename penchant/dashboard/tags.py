@@ -6,9 +6,11 @@ from threading import Lock
 
 import numpy as np
 import orjson
+import torch
 
 from penchant.dashboard.atlas import Atlas, Interested
 from penchant.dashboard.charts import Axis, Chart, Series
+from penchant.ranking import best
 from penchant.schema import RESERVED
 from penchant.serving.model import Served, TagModel
 
@@ -93,16 +95,17 @@ class Directions:
         return tag in self and bool(self._direction_VU[self._number[tag]].any())
 
     def nearest(self, tag: str, most: int) -> list[tuple[str, float]]:
-        """Other tags with the cosine, the nearest first; nothing is near what has no vector."""
+        """Other tags with the cosine, the nearest first, of equally near ones the more clicked; nothing is near what
+        has no vector."""
         if not self.learned(tag):
             return []
         number = self._number[tag]
         likeness_V = self._direction_VU @ self._direction_VU[number]
         likeness_V[number] = -np.inf
-        most = min(most, len(likeness_V) - 1)
-        found = np.argpartition(-likeness_V, most)[:most]
-        best = found[np.argsort(-likeness_V[found], kind="stable")]
-        return [(self.tags[place], float(likeness_V[place])) for place in best.tolist()]
+        top = best(torch.from_numpy(likeness_V[None]), min(most, len(likeness_V) - 1))
+        return [
+            (self.tags[place], score) for place, score in zip(top.ids[0].tolist(), top.scores[0].tolist(), strict=True)
+        ]
 
 
 class DirectionsOfServed:

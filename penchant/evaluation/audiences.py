@@ -11,7 +11,7 @@ from penchant.evaluation.metrics import Estimate, evenness, hits, precision
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.rounds import Round
 from penchant.models.base import Candidate, Crowd, LookAlike
-from penchant.schema import PAD
+from penchant.ranking import best
 
 RANK_SHARES = (0.0, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """The shares of a ranking at which curves are kept."""
@@ -29,7 +29,7 @@ class Asked:
     """Candidates of a round whose audiences are asked for, in an order that was drawn.
 
     number_I: which candidates of the round; class_I: positions in CLASSES; later: rows of the users who clicked each
-    later; users_B: rows of all these users, ascending; truth: per user of users_B which of number_I, counted from 1.
+    later; users_B: rows of all these users, ascending; truth: per user of users_B which of number_I, by position.
     """
 
     round: Round
@@ -53,7 +53,7 @@ class Asked:
         position_L = position_C[whole.candidate_L]
         position, user = position_L[position_L >= 0], whole.user_L[position_L >= 0]
         users_B, row = np.unique(user, return_inverse=True)
-        later, truth = lists_of(position, user, len(chosen)), lists_of(row, position + 1, len(users_B))
+        later, truth = lists_of(position, user, len(chosen)), lists_of(row, position, len(users_B))
         return cls(whole, drawn[chosen], kind[chosen], later, users_B, truth)
 
     def candidates(self) -> Iterator[Candidate]:
@@ -104,8 +104,8 @@ def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: Asked, kinds: Mappi
     """The audiences of all candidates among all users, and the lists of best candidates of users who clicked later.
 
     kinds: by name ("tags", "categories") what each candidate of the round is about. Who clicked a candidate before is
-    in no audience of it, nor is it in his list. Memory is 4 bytes per candidate and user of `asked.users_B`, and a
-    block.
+    in no audience of it, nor is it in a list of theirs. Equal scores count as if they stood in any order; variety and
+    evenness take them as they were drawn. Memory is 4 bytes per candidate and user of `asked.users_B`, and a block.
     """
     scores_IB = np.empty((len(asked.number_I), len(asked.users_B)), np.float32)
     reached_IR, area_I = np.empty((len(scores_IB), len(RANK_SHARES))), np.empty(len(scores_IB))
@@ -159,24 +159,19 @@ def _measure_lists(
     parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(size_B), LISTS_AT_ONCE):
         rows = slice(start, min(start + LISTS_AT_ONCE, len(size_B)))
-        top_BK = _best(scores_IB[:, rows])
-        hit_BK, short_BK = hits(top_BK, asked.truth.part(rows)), top_BK[:, :SHORT]
-        shown_I += np.bincount(short_BK.ravel(), minlength=len(shown_I) + 1)[1:]
+        scores_BI = torch.from_numpy(np.ascontiguousarray(scores_IB[:, rows].T))
+        top = best(scores_BI, LONG)
+        hit_BK = hits(scores_BI, top, asked.truth.part(rows))
         measured = {f"prec@{k}": precision(hit_BK, size_B[rows], k) for k in (SHORT, LONG)}
-        number_BK = np.where(short_BK == PAD, -1, asked.number_I[short_BK - 1])
+        short_BK, listed_BK = top.ids[:, :SHORT].numpy(), ~top.scores[:, :SHORT].isneginf().numpy()
+        shown_I += np.bincount(short_BK[listed_BK], minlength=len(shown_I))
+        number_BK = np.where(listed_BK, asked.number_I[short_BK], -1)
         measured |= {f"{name}@{SHORT}": _distinct(number_BK, lists) for name, lists in kinds.items()}
-        tail_BK = (short_BK != PAD) & (asked.class_I[short_BK - 1] == CLASSES.index("tail"))
-        measured[f"tail share@{SHORT}"] = tail_BK.sum(1) / np.maximum((short_BK != PAD).sum(1), 1)
+        tail_BK = listed_BK & (asked.class_I[short_BK] == CLASSES.index("tail"))
+        measured[f"tail share@{SHORT}"] = tail_BK.sum(1) / np.maximum(listed_BK.sum(1), 1)
         for name, values in measured.items():
             parts.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in parts.items()}, shown_I
-
-
-def _best(scores_IB: np.ndarray) -> np.ndarray:
-    """[B, K]: candidates of highest score, counted from 1; PAD where none is left that can be scored."""
-    scores_BI = torch.from_numpy(np.ascontiguousarray(scores_IB.T))
-    best = scores_BI.topk(min(LONG, len(scores_IB)))
-    return (best.indices + 1).masked_fill(best.values.isneginf(), PAD).numpy()
 
 
 def _distinct(number_BK: np.ndarray, lists: Ragged) -> np.ndarray:

@@ -11,6 +11,7 @@ from penchant.evaluation.protocol import ModelScorer, evaluate
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.models.base import Interests
+from penchant.ranking import best
 from penchant.schema import RESERVED
 
 K = 10
@@ -25,8 +26,8 @@ class Ndcg:
 
     def rankings(self, scores_BV: Tensor, truth: Ragged, size_B: np.ndarray) -> np.ndarray:
         """Of each row; see `models.base.Judge`."""
-        top_BK = scores_BV.topk(min(K, scores_BV.shape[1] - RESERVED)).indices.numpy()
-        return ndcg(hits(top_BK, truth), size_B, K)
+        top = best(scores_BV, min(K, scores_BV.shape[1] - RESERVED))
+        return ndcg(hits(scores_BV, top, truth), size_B, K)
 
     def model(self, model: Interests) -> np.ndarray:
         """Of each validation user."""

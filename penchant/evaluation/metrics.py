@@ -1,7 +1,7 @@
 """Metrics of rankings, and what a mean of them is worth.
 
-top_BK are the best K tags (or items) of each user, best first; truth holds the distinct known ones that each user
-clicked; size is how many distinct ones that were in all, with those outside the vocabulary, which nobody can hit.
+hit_BK are the hits of the best K tags (or items) of each user, best first, as `hits` counts them; size is how many
+distinct ones the user clicked, with those outside the vocabulary, which nobody can hit. All metrics are linear in hits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from penchant.features.ragged import Ragged
+from penchant.ranking import Top
 from penchant.schema import PAD
 
 STUDENT_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -20,18 +23,37 @@ NORMAL = 1.959964
 """The 97.5 % point of the normal distribution."""
 
 
-def hits(top_BK: np.ndarray, truth: Ragged) -> np.ndarray:
-    """[B, K] bool: whether each ranked tag is true.
+def hits(scores_BV: Tensor, top: Top, truth: Ragged) -> np.ndarray:
+    """[B, K]: the chance that each place of `top` holds a true one, were equal scores put in any order.
 
-    >>> hits(np.array([[5, 3], [4, 2]]), Ragged(np.array([0, 2, 3]), np.array([3, 9, 4]))).tolist()
-    [[False, True], [True, False]]
+    A place among m equal scores of which h are true is h / m of a hit, m and h counted over the whole row: so a metric
+    is its expectation over all orders of equal scores, and a scorer without an opinion gets what chance gives. A place
+    with a score of -inf is empty, and no hit. truth: the true columns of each row.
+
+    >>> from penchant.ranking import best
+    >>> scores_BV = torch.tensor([[0.1, 0.9, 0.9, 0.5], [0.3, 0.3, 0.3, 0.3]])
+    >>> hits(scores_BV, best(scores_BV, 3), Ragged(np.array([0, 2, 3]), np.array([2, 0, 3]))).tolist()
+    [[0.5, 0.5, 0.0], [0.25, 0.25, 0.25]]
     """
-    span = int(max(top_BK.max(initial=0), truth.values.max(initial=0))) + 1
-    owner = np.repeat(np.arange(len(truth)), truth.lengths)
-    true = np.sort(owner * span + truth.values)
-    asked = np.arange(len(top_BK))[:, None] * span + top_BK
-    place = np.searchsorted(true, asked).clip(max=max(0, len(true) - 1))
-    return true[place] == asked if len(true) else np.zeros(top_BK.shape, bool)
+    users, places = top.ids.shape
+    true_BV = torch.from_numpy(mark(truth, scores_BV.shape[1]))
+    true_BK, scores_BK = true_BV.gather(1, top.ids).numpy(), top.scores.numpy()
+    first_BK = np.ones(scores_BK.shape, bool)
+    first_BK[:, 1:] = scores_BK[:, 1:] != scores_BK[:, :-1]
+    group_BK = np.cumsum(first_BK.ravel()).reshape(users, places) - 1
+    level_G = np.bincount(group_BK.ravel())
+    true_G = np.bincount(group_BK.ravel(), weights=true_BK.ravel())
+    # The last of the equal scores may stand behind the list.
+    last_BV, last_B = scores_BV == top.scores[:, -1:], group_BK[:, -1]
+    level_G[last_B], true_G[last_B] = last_BV.sum(1).numpy(), (last_BV & true_BV).sum(1).numpy()
+    return np.where(np.isneginf(scores_BK), 0.0, (true_G / level_G)[group_BK])
+
+
+def mark(lists: Ragged, width: int) -> np.ndarray:
+    """Ragged lists as a dense matrix [n, width], true where a value is in the list."""
+    dense = np.zeros((len(lists), width), bool)
+    dense[np.repeat(np.arange(len(lists)), lists.lengths), lists.values] = True
+    return dense
 
 
 def precision(hit_BK: np.ndarray, size_B: np.ndarray, k: int) -> np.ndarray:

@@ -12,11 +12,12 @@ from pydantic import Field as Limits
 from torch import Tensor
 
 from penchant.config import Config
-from penchant.evaluation.metrics import coverage, hits, interval, ndcg, precision, recall
+from penchant.evaluation.metrics import coverage, hits, interval, mark, ndcg, precision, recall
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
 from penchant.files import aside, read_json, write_json
 from penchant.models.base import Interests
+from penchant.ranking import best
 from penchant.schema import PAD, RESERVED, USER
 
 SCORES_AT_ONCE = 8_000_000
@@ -75,17 +76,17 @@ def evaluate(
 ) -> Result:
     """Every user of the shards who has clicked a candidate (EvaluationConfig says which tags those are).
 
-    vocabulary: rows of the table of tags, PAD and UNKNOWN included.
+    vocabulary: rows of the table of tags, PAD and UNKNOWN included. Equal scores count as if they stood in any order;
+    coverage, which asks what is listed, takes them in the order of `ranking`.
     """
     most = min(max(at), vocabulary - RESERVED)
     frames, seen = [], []
     for shard, rows in blocks(shards, vocabulary):
         asked = ask(shard, rows, vocabulary, candidates)
-        best = asked.narrow(scorer.scores(shard, rows)).topk(most)
-        # A place for which no candidate is left holds PAD, which nobody clicks.
-        top_BK = best.indices.masked_fill(best.values.isneginf(), PAD).numpy()[asked.counts]
-        seen.append(top_BK)
-        frames.append(_measure(top_BK, asked, at))
+        scores_BV = asked.narrow(scorer.scores(shard, rows))
+        top = best(scores_BV, most)
+        seen.append(top.ids.masked_fill(top.scores.isneginf(), PAD).numpy())
+        frames.append(_measure(hits(scores_BV, top, asked.truth), asked, at))
     listed = np.concatenate(seen)
     covered = {f"coverage@{k}": coverage(listed[:, :k], vocabulary - RESERVED) for k in at}
     return Result(pl.concat(frames), covered)
@@ -103,7 +104,10 @@ class Asked:
     users: pl.Series
 
     def narrow(self, scores_BV: Tensor) -> Tensor:
-        return scores_BV if self.barred_BV is None else scores_BV.masked_fill(self.barred_BV, -torch.inf)
+        """The scores of the rows that count, -inf for what is no candidate."""
+        if self.barred_BV is None:
+            return scores_BV
+        return scores_BV.masked_fill(self.barred_BV, -torch.inf)[torch.from_numpy(self.counts)]
 
 
 def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> Asked:
@@ -114,7 +118,7 @@ def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> A
     true_BV = mark(truth, vocabulary)
     if candidates == "new":
         barred_BV = mark(shard.history.part(rows), vocabulary)
-        true_BV, size = true_BV & ~barred_BV, size - (true_BV & barred_BV).sum(1)
+        true_BV, size = true_BV & ~barred_BV, shard.arrays["truth.new"][rows].numpy()
     else:
         barred_BV = ~true_BV
         tags_BP = shard.arrays["label.tags"][rows].flatten(1).numpy()
@@ -122,13 +126,6 @@ def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> A
     counts = size > 0
     left = Ragged(offsets_of(true_BV[counts].sum(1)), np.nonzero(true_BV[counts])[1])
     return Asked(torch.from_numpy(barred_BV), counts, left, size[counts], users.filter(pl.Series(counts)))
-
-
-def mark(lists: Ragged, width: int) -> np.ndarray:
-    """Ragged lists as a dense matrix [n, width], true where a value is in the list."""
-    dense = np.zeros((len(lists), width), bool)
-    dense[np.repeat(np.arange(len(lists)), lists.lengths), lists.values] = True
-    return dense
 
 
 def blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
@@ -139,8 +136,7 @@ def blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, sl
             yield shard, slice(start, min(start + size, len(shard)))
 
 
-def _measure(top_BK: np.ndarray, asked: Asked, at: list[int]) -> pl.DataFrame:
-    hit_BK = hits(top_BK, asked.truth)
+def _measure(hit_BK: np.ndarray, asked: Asked, at: list[int]) -> pl.DataFrame:
     measured = {USER: asked.users}
     for name, metric in [("prec", precision), ("recall", recall), ("ndcg", ndcg)]:
         measured |= {f"{name}@{k}": pl.Series(metric(hit_BK, asked.size, k)) for k in at}

@@ -17,6 +17,7 @@ from penchant.evaluation.protocol import Scorer, blocks
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
+from penchant.ranking import best
 from penchant.schema import ITEM, PAD, RESERVED, TIME, USER
 from penchant.simulation.world import TAG
 
@@ -135,8 +136,8 @@ def _interests(scores_BV: Tensor, interests: pl.DataFrame, at: list[int]) -> pl.
     preference_BJ = np.take_along_axis(scores_BV.numpy(), tags_BJ, 1)
     tau_B = kendall(np.where(valid_BJ, preference_BJ, 0), weight_BJ, valid_BJ)
     size_B = np.bincount(interests["row"].to_numpy().astype(np.int64), minlength=len(scores_BV))
-    top_BK = scores_BV.topk(min(max(at), scores_BV.shape[1] - RESERVED)).indices.numpy()
-    hit_BK = hits(top_BK, Ragged(offsets_of(count_B), known["tag"].to_numpy()))
+    top = best(scores_BV, min(max(at), scores_BV.shape[1] - RESERVED))
+    hit_BK = hits(scores_BV, top, Ragged(offsets_of(count_B), known["tag"].to_numpy()))
     found = {
         "interest/auc": np.where(count_B > 0, _auc(scores_BV, preference_BJ, valid_BJ), np.nan),
         "interest/tau": np.where(count_B > 1, tau_B, np.nan),

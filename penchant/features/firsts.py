@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from penchant.features.periods import Period, PeriodsConfig, count_before, place_of
+from penchant.features.periods import NEXT, Period, PeriodsConfig, count_before, place_of
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, ITEM, TIME, USER
@@ -14,8 +14,6 @@ from penchant.schema import CLICKED, ITEM, TIME, USER
 ROW = "row"
 ENTRY = "entry"
 ROUND = "round"
-NEXT = {"learn": "test", "test": "end"}
-"""What begins where a period ends."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import polars as pl
 from penchant.features.fields import SAMPLE
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.windows import LabelsConfig
-from penchant.schema import CLICKED, RESERVED
+from penchant.schema import CLICKED, RESERVED, UNKNOWN
 
+TAG = "tag"
 ENTRY = "entry"
 """The row number of an item among all items of the log."""
 
@@ -18,26 +19,47 @@ ENTRY = "entry"
 class Labels:
     """tags: [n, K, N] ids, PAD where there is none; clicked: [n, K] bool.
 
-    truth: the distinct known tags of all clicked items of the window; truth_size: [n] how many there are with the
-    unknown ones, which count against every model because no model can name them.
+    truth: the distinct known tags of all clicked items of the window; truth_size: [n] how many distinct ones there are
+    with those outside the vocabulary, which count against every model because no model can name them; truth_new: [n]
+    how many of these, known or not, are not in the history.
     """
 
     tags: np.ndarray
     clicked: np.ndarray
     truth: Ragged
     truth_size: np.ndarray
+    truth_new: np.ndarray
 
 
 def make_labels(
-    shown: pl.DataFrame, samples: int, tags: Ragged, config: LabelsConfig, rng: np.random.Generator
+    shown: pl.DataFrame,
+    samples: int,
+    tags: Ragged,
+    config: LabelsConfig,
+    rng: np.random.Generator,
+    *,
+    before: pl.DataFrame | None = None,
 ) -> Labels:
     """Labels of `samples` samples.
 
     shown: SAMPLE, ENTRY, CLICKED, a row per item in a sample's label window, sampled un-clicked ones included.
-    tags: the tag ids of each item, by ENTRY. Where a window has more than K items, K are drawn, at least one of them
-    clicked and one not if there are such.
+    tags: the tags of each item, by ENTRY: ids, and for those outside the vocabulary negative numbers that tell them
+    apart; UNKNOWN stands for a tag that nothing else has. before: SAMPLE and TAG of the histories, numbered alike;
+    empty ones if not given. Where a window has more than K items, K are drawn, at least one of them clicked and one not
+    if there are such.
     """
-    truth, truth_size = _truth(shown, samples, tags)
+    truth = _truth(shown, _told_apart(tags))
+    new = truth if before is None else truth.join(before, on=[SAMPLE, TAG], how="anti")
+    known = truth.filter(pl.col(TAG) >= RESERVED)
+    known_tags = Ragged(offsets_of(_count(known, samples)), known[TAG].to_numpy())
+    labelled, clicked = _drawn(shown, samples, tags, config, rng)
+    return Labels(labelled, clicked, known_tags, _count(truth, samples), _count(new, samples))
+
+
+def _drawn(
+    shown: pl.DataFrame, samples: int, tags: Ragged, config: LabelsConfig, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """`tags` and `clicked` of Labels."""
     values, owner = tags.take(shown[ENTRY].to_numpy())
     known = np.bincount(owner, weights=values >= RESERVED, minlength=len(shown)) > 0
     drawn = _draw(shown.filter(pl.Series(known)), config.items, rng)
@@ -51,7 +73,7 @@ def make_labels(
     fits = place < config.tags
     tags_NKN = np.zeros((samples, config.items, config.tags), np.int32)
     tags_NKN[sample[owner[fits]], slot[owner[fits]], place[fits]] = values[fits]
-    return Labels(tags_NKN, clicked_NK, truth, truth_size)
+    return tags_NKN, clicked_NK
 
 
 def sample_unclicked(
@@ -91,14 +113,21 @@ def invent_unclicked(
     return unclicked, Ragged(offsets, np.concatenate([tags.values, invented]))
 
 
-def _truth(shown: pl.DataFrame, samples: int, tags: Ragged) -> tuple[Ragged, np.ndarray]:
+def _told_apart(tags: Ragged) -> Ragged:
+    """With a negative number of its own for every UNKNOWN."""
+    own = tags.values.min(initial=0) - 1 - np.arange(len(tags.values), dtype=np.int64)
+    return Ragged(tags.offsets, np.where(tags.values == UNKNOWN, own, tags.values))
+
+
+def _truth(shown: pl.DataFrame, tags: Ragged) -> pl.DataFrame:
+    """SAMPLE and TAG: each clicked tag of each window once, in order."""
     clicked = shown.filter(CLICKED)
     values, owner = tags.take(clicked[ENTRY].to_numpy())
-    pairs = pl.DataFrame({SAMPLE: clicked[SAMPLE].to_numpy()[owner], "tag": values}).unique().sort(SAMPLE, "tag")
-    size = np.bincount(pairs[SAMPLE].to_numpy(), minlength=samples)
-    known = pairs.filter(pl.col("tag") >= RESERVED)
-    lengths = np.bincount(known[SAMPLE].to_numpy(), minlength=samples)
-    return Ragged(offsets_of(lengths), known["tag"].to_numpy()), size.astype(np.int32)
+    return pl.DataFrame({SAMPLE: clicked[SAMPLE].gather(owner), TAG: values}).unique().sort(SAMPLE, TAG)
+
+
+def _count(pairs: pl.DataFrame, samples: int) -> np.ndarray:
+    return np.bincount(pairs[SAMPLE].to_numpy(), minlength=samples).astype(np.int32)
 
 
 def _draw(shown: pl.DataFrame, most: int, rng: np.random.Generator) -> pl.DataFrame:

@@ -1,16 +1,19 @@
 """The three periods of look-alike: users are represented, then likeness is learned, then both are tested."""
 
 import datetime
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
+import numpy as np
 import polars as pl
 from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError
+from penchant.features.instants import Instants
 from penchant.features.ragged import place_in_run
-from penchant.features.windows import DAY_S, end_of, histories, number_samples, windows_between
+from penchant.features.windows import DAY_S, end_of, histories, number_samples, part_of, windows_between
 from penchant.logs.ingest import Log
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER
@@ -20,6 +23,9 @@ PERIOD_SPLITS = ("train", "valid", "learn", "test", "latest")
 the learn period begins, when the test period begins, and now."""
 
 Period = Literal["learn", "test"]
+NEXT: dict[Period, str] = {"learn": "test", "test": "end"}
+"""What begins where a period ends."""
+
 HOUR_S = 3_600.0
 
 
@@ -27,8 +33,9 @@ class PeriodsConfig(Config):
     """Which events represent users, which teach likeness, and which test it, one period after the other.
 
     by = "share": the last `test` of each user's own events test, the `learn` before them teach; for sets without a
-        common clock. by = "days": periods of so many days on the common clock, the last ending at `until` (the end of
-        the log if not given). All that is earlier represents.
+        common clock. Events at one time stay together: a border that would part them moves behind the last of them.
+        by = "days": periods of so many days on the common clock, the last ending at `until` (the end of the log if not
+        given). All that is earlier represents.
     every_hours: audiences are asked for again every so many hours of a period; only with by = "days".
     windows, window: the label windows of the users' vectors, one before the other at the end of the represent period,
         each a share of the user's events in it, or days.
@@ -86,21 +93,18 @@ def count_before(events: pl.DataFrame, periods: PeriodsConfig, last: float) -> p
     """How many events of each user of a bucket are before each moment: USER, "count" (all), "learn", "test", "end".
 
     And "window 0", "window 1" …: before the end of each label window, the last one first; one more for the beginning
-    of the earliest. events: one bucket in order.
+    of the earliest. events: one bucket in order. No moment parts events at one time.
     """
     people = events.group_by(USER, maintain_order=True)
-    borders = [f"window {number}" for number in range(periods.windows + 1)]
-    if periods.by == "share":
-        shares = moments_share(periods)
-        counts = people.agg(count=pl.len()).with_columns(
-            _part("count", share).alias(at) for at, share in shares.items()
-        )
-        ends = (_part("learn", 1 - periods.window * number).alias(name) for number, name in enumerate(borders))
-        return counts.with_columns(ends)
-    times = moments_s(periods, last)
-    step_s = periods.window * DAY_S
-    times |= {name: times["learn"] - step_s * number for number, name in enumerate(borders)}
-    return people.agg(pl.len().alias("count"), *((pl.col(TIME) < at).sum().alias(name) for name, at in times.items()))
+    if periods.by == "days":
+        borders = _borders_s(periods, last)
+        return people.agg(count=pl.len(), **{name: (pl.col(TIME) < at).sum() for name, at in borders.items()})
+    counts, instants = people.agg(count=pl.len()), Instants(events)
+    count = counts["count"].to_numpy()
+    found = {at: instants.whole(part_of(count, share)) for at, share in moments_share(periods).items()}
+    for number, name in enumerate(_names_of_borders(periods)):
+        found[name] = instants.whole(part_of(found["learn"], 1 - periods.window * number))
+    return counts.with_columns(pl.Series(name, values) for name, values in found.items())
 
 
 def cut_periods(events: pl.DataFrame, periods: PeriodsConfig, last: float) -> pl.DataFrame:
@@ -109,14 +113,16 @@ def cut_periods(events: pl.DataFrame, periods: PeriodsConfig, last: float) -> pl
     A user without any event before a moment has no sample for it.
     """
     people = count_before(events, periods, last)
+    at = _moments(events, people, periods, last)
     people = people.with_columns(
         split=pl.when(trains(people[USER], periods)).then(pl.lit("train")).otherwise(pl.lit("valid"))
     )
-    parts = [_window(people, number) for number in range(periods.windows)]
+    parts = [_window(people, at, number) for number in range(periods.windows)]
     windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
     windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
-    moments = [histories(people, "learn", "learn"), histories(people, "test", "test")]
-    known = pl.concat([*moments, histories(people, "latest", "count")]).filter(pl.col("stop") > 0)
+    moments = [histories(people, split, people[split].to_numpy(), at[split]) for split in NEXT]
+    latest = histories(people, "latest", people["count"].to_numpy(), np.inf)
+    known = pl.concat([*moments, latest]).filter(pl.col("stop") > 0)
     return number_samples([windows, known], PERIOD_SPLITS)
 
 
@@ -158,12 +164,29 @@ def _day(time: float) -> str:
     return f"{datetime.datetime.fromtimestamp(time, datetime.UTC):%Y-%m-%d %H:%M}"
 
 
-def _part(count: str, share: float) -> pl.Expr:
-    return (pl.col(count) * share).round(6).floor().cast(pl.Int64)
+def _names_of_borders(periods: PeriodsConfig) -> list[str]:
+    return [f"window {number}" for number in range(periods.windows + 1)]
 
 
-def _window(people: pl.DataFrame, number: int) -> pl.DataFrame:
+def _borders_s(periods: PeriodsConfig, last: float) -> dict[str, float]:
+    """UTC seconds of all that `count_before` counts to."""
+    times, step_s = moments_s(periods, last), periods.window * DAY_S
+    return times | {name: times["learn"] - step_s * number for number, name in enumerate(_names_of_borders(periods))}
+
+
+def _moments(
+    events: pl.DataFrame, people: pl.DataFrame, periods: PeriodsConfig, last: float
+) -> Mapping[str, np.ndarray | float]:
+    """When histories up to each border are looked at; without a clock, at each user's first event from there on."""
+    if periods.by == "days":
+        return _borders_s(periods, last)
+    instants = Instants(events)
+    return {name: instants.after(people[name].to_numpy()) for name in [*NEXT, *_names_of_borders(periods)]}
+
+
+def _window(people: pl.DataFrame, at: Mapping[str, np.ndarray | float], number: int) -> pl.DataFrame:
     """Label window 0 is the last; only training users have earlier ones."""
-    start, stop = people[f"window {number + 1}"].to_numpy(), people[f"window {number}"].to_numpy()
+    begin = f"window {number + 1}"
+    start, stop = people[begin].to_numpy(), people[f"window {number}"].to_numpy()
     kept = pl.lit(True) if number == 0 else pl.col("split") == "train"
-    return windows_between(people, number, start, stop).filter(kept)
+    return windows_between(people, number, start, stop, at[begin]).filter(kept)

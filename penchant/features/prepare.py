@@ -18,6 +18,9 @@ from penchant.logs.ingest import Log
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
+FORM = 2
+"""Of the shards; those of another one are written again."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -133,11 +136,12 @@ def _refuse_too_few(totals: dict[str, int], plan: Plan) -> None:
     )
 
 
-def _fingerprint(log: Log, plan: Plan) -> dict[str, str]:
+def _fingerprint(log: Log, plan: Plan) -> dict[str, object]:
     parts = [plan.features.model_dump_json(), plan.labels.model_dump_json(), plan.users.model_dump_json()]
     parts += [plan.periods.model_dump_json()] if plan.periods else []
     source = (log.folder / "source.json").read_text(encoding="utf-8")
-    return {"plan": sha256("\n".join(parts).encode()).hexdigest(), "log": sha256(source.encode()).hexdigest()}
+    told = {"plan": sha256("\n".join(parts).encode()).hexdigest(), "log": sha256(source.encode()).hexdigest()}
+    return {"form": FORM, **told}
 
 
 def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError, DataError, UnknownItemError
-from penchant.features.firsts import NEXT, Firsts, read_firsts
-from penchant.features.periods import HOUR_S, Period, PeriodsConfig, moments_s, moments_share
+from penchant.features.firsts import Firsts, read_firsts
+from penchant.features.periods import HOUR_S, NEXT, Period, PeriodsConfig, moments_s, moments_share
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.vocabulary import Vocabulary

@@ -1,12 +1,13 @@
 """From the events of one bucket to its shards: histories become fields, windows become labels."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from penchant.features.fields import AGE, SAMPLE, columns, pack
-from penchant.features.labels import ENTRY, Labels, invent_unclicked, make_labels, sample_unclicked
+from penchant.features.labels import ENTRY, TAG, Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.numbers import Span, number_columns
 from penchant.features.own import FACTS, own_columns
 from penchant.features.plan import Plan
@@ -15,7 +16,7 @@ from penchant.features.shards import write_shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.features.windows import LabelsConfig
 from penchant.logs.ingest import Log
-from penchant.schema import CLICKED, COUNT, ITEM, TIME, USER, VALUE
+from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE
 
 
 class ShardBuilder:
@@ -40,8 +41,8 @@ class ShardBuilder:
         items = self.entries.join(log.items(), on=ITEM, how="left", maintain_order="left")
         self.user_fields = [source for source in plan.sources if source in log.users().columns[1:]]
         self.vocabularies = vocabularies
-        self.ids = {
-            source: ids_of(items, source, vocabularies[source])
+        self.numbers = {
+            source: texts_of(items, source, vocabularies[source].told_apart)
             for source in plan.sources
             if source not in self.user_fields
         }
@@ -53,16 +54,18 @@ class ShardBuilder:
         samples = self.plan.cut(events, self.last)
         rng = np.random.default_rng([self.plan.seed, bucket])
         rows = _rows_of_samples(events, samples)
-        labels = self._labels(rows, len(samples), rng)
         clicks = _clicks_before(rows)
+        labels = self._labels(rows, clicks, len(samples), rng)
         arrays = {**self._fields(clicks, samples), **self._history(clicks, len(samples))}
         arrays["window"] = samples["window"].to_numpy().astype(np.int32)
         made = {}
         for split in self.plan.splits:
             keep = samples.filter(pl.col("split") == split)[SAMPLE].to_numpy()
             if split in self.plan.labelled:
-                # A window in which nothing known was clicked asks nothing, so only samples with a truth are kept.
-                keep = keep[labels.truth_size[keep] > 0]
+                # A window in which nothing was clicked asks nothing. From one with unknown tags alone nothing can be
+                # learned, but a model is wrong about it, and its numbers have to say so.
+                asking = labels.truth.lengths if split == "train" else labels.truth_size
+                keep = keep[asking[keep] > 0]
                 parts = {**_take(arrays, keep), **_label_arrays(labels, keep)}
             else:
                 parts = _take(arrays, keep)
@@ -85,7 +88,7 @@ class ShardBuilder:
 
     def _history(self, clicks: pl.DataFrame, samples: int) -> dict[str, np.ndarray]:
         """All known tags of the histories, and what counting knows of them."""
-        tags = own_columns(self._values(clicks, self.plan.labels.field), self.plan.features.fade_half_life)
+        tags = own_columns(self._numbers(clicks, self.plan.labels.field), self.plan.features.fade_half_life)
         lengths = np.bincount(tags[SAMPLE].to_numpy(), minlength=samples)
         facts = {f"history.{fact}": tags[fact].to_numpy() for fact in FACTS}
         return {
@@ -95,7 +98,12 @@ class ShardBuilder:
         }
 
     def _values(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
-        values, owner = self.ids[source].take(clicks[ENTRY].to_numpy())
+        """A row per click and value that it brings, whatever is outside the vocabulary as UNKNOWN."""
+        return self._numbers(clicks, source).with_columns(pl.col(VALUE).clip(lower_bound=UNKNOWN))
+
+    def _numbers(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
+        """The same with what is outside the vocabulary told apart."""
+        values, owner = self.numbers[source].take(clicks[ENTRY].to_numpy())
         return clicks.select(SAMPLE, TIME, AGE)[owner].with_columns(pl.Series(VALUE, values))
 
     def _user_values(self, samples: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -110,21 +118,27 @@ class ShardBuilder:
         texts = people.select(SAMPLE, pl.col(source).alias(VALUE))
         return texts.explode(VALUE, keep_nulls=False, empty_as_null=False)
 
-    def _labels(self, rows: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
-        tags = self.ids[self.plan.labels.field]
-        shown = rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
+    def _labels(self, rows: pl.DataFrame, clicks: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
+        before = self._numbers(clicks, self.plan.labels.field).select(SAMPLE, pl.col(VALUE).alias(TAG))
+        shown, tags = self._shown(rows, rng)
+        return make_labels(shown, samples, tags, self.plan.labels, rng, before=before)
+
+    def _shown(self, rows: pl.DataFrame, rng: np.random.Generator) -> tuple[pl.DataFrame, Ragged]:
+        """What `make_labels` reads: the items of each window, un-clicked ones that were not logged among them, and the
+        tags of all items."""
+        tags, shown = self.numbers[self.plan.labels.field], rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
         if self.negatives == "logged":
-            return make_labels(shown, samples, tags, self.plan.labels, rng)
+            return shown, tags
         shown = shown.filter(CLICKED)
         asked, per_click = shown.select(SAMPLE, ENTRY), self.plan.labels.negatives_per_click
         if self.negatives == "none":
-            return make_labels(shown, samples, tags, self.plan.labels, rng)
+            return shown, tags
         if self.negatives == "invented":
             size = len(self.vocabularies[self.plan.labels.field])
             drawn, tags = invent_unclicked(asked, tags, size, per_click, rng)
         else:
             drawn = sample_unclicked(rows.filter(CLICKED).select(SAMPLE, ENTRY), asked, self.lots, per_click, rng)
-        return make_labels(pl.concat([shown, drawn]), samples, tags, self.plan.labels, rng)
+        return pl.concat([shown, drawn]), tags
 
 
 def _negatives(labels: LabelsConfig, *, logged: bool) -> str:
@@ -137,12 +151,12 @@ def _negatives(labels: LabelsConfig, *, logged: bool) -> str:
     return words.get(labels.negatives, "sampled by popularity")
 
 
-def ids_of(items: pl.DataFrame, source: str, vocabulary: Vocabulary) -> Ragged:
-    """The ids that each item brings to one vocabulary."""
+def texts_of(items: pl.DataFrame, source: str, numbered: Callable[[pl.Series], np.ndarray]) -> Ragged:
+    """What each item brings to one vocabulary, as `numbered` numbers texts."""
     if source == ITEM:
-        return Ragged(np.arange(len(items) + 1), vocabulary.ids(items[ITEM]))
+        return Ragged(np.arange(len(items) + 1), numbered(items[ITEM]))
     texts = Ragged.of(items[source])
-    return Ragged(texts.offsets, vocabulary.ids(pl.Series(texts.values, dtype=pl.String)))
+    return Ragged(texts.offsets, numbered(pl.Series(texts.values, dtype=pl.String)))
 
 
 def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
@@ -179,4 +193,5 @@ def _label_arrays(labels: Labels, keep: np.ndarray) -> dict[str, np.ndarray]:
         "truth.offsets": offsets_of(np.bincount(owner, minlength=len(keep))),
         "truth.tags": values,
         "truth.size": labels.truth_size[keep],
+        "truth.new": labels.truth_new[keep],
     }

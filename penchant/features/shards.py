@@ -25,7 +25,8 @@ class Shard:
     FIELD.ids [n, H] int32, FIELD.weights [n, H] float32 for each field;
     label.tags [n, K, N] int32, label.clicked [n, K] bool (in splits with labels);
     window [n] int32, 0 for the last of its user;
-    truth.* and history.*: lists of different lengths, see `truth`, `history` and `own`.
+    truth.*, history.*: lists of different lengths, see `truth`, `history`, `own`; truth.size, truth.new [n] int32: see
+    `labels.Labels`.
     """
 
     arrays: dict[str, Tensor]

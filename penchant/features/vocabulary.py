@@ -63,6 +63,17 @@ class Vocabulary:
         found = values.cast(pl.String).to_frame(VALUE).join(table, on=VALUE, how="left", maintain_order="left")
         return found["id"].fill_null(UNKNOWN).cast(pl.Int32).to_numpy()
 
+    def told_apart(self, values: pl.Series) -> np.ndarray:
+        """As `ids`, but every text outside the vocabulary has a negative number of its own instead of UNKNOWN.
+
+        >>> Vocabulary(pl.Series(["rock"]), pl.Series([8])).told_apart(pl.Series(["polka", "rock", "folk", "polka"]))
+        array([-2,  2, -1, -2], dtype=int32)
+        """
+        ids = self.ids(values).copy()
+        unknown = np.flatnonzero(ids == UNKNOWN)
+        ids[unknown] = -values.gather(unknown).cast(pl.String).rank("dense").cast(pl.Int32).to_numpy()
+        return ids
+
     def id(self, value: str) -> int:
         """The id of one text; UNKNOWN outside the vocabulary."""
         if self._id_of is None:

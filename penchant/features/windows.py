@@ -11,11 +11,14 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.features.fields import SAMPLE
+from penchant.features.instants import Instants
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER
 
 SPLITS = ("train", "valid", "test", "latest")
 """Test users are held out; validation users are taken from the rest; "latest" is every user, all history, no label."""
+
+MOMENT = "moment"
 
 Split = Literal["train", "valid", "learn", "test", "latest"]
 DAY_S = 86_400.0
@@ -39,10 +42,11 @@ class UsersConfig(Config):
 class LabelsConfig(Config):
     """Which events are labels.
 
-    by = "share": the last `share` of each user's events; for sets without a common clock. Training users give
-        `windows` of them, each `stride` (a share too; `share` if not given) before the one after it. by = "days":
-        windows of `days` on the common clock, the last ending at `until` (the end of the log if not given) for test
-        users; the `windows` before it train.
+    by = "share": the last `share` of each user's events; for sets without a common clock. Events at one time stay
+        together: a border that would part them moves behind the last of them, and a window that is left with none asks
+        nothing. Training users give `windows` of them, each `stride` (a share too; `share` if not given) before the
+        one after it. by = "days": windows of `days` on the common clock, the last ending at `until` (the end of the log
+        if not given) for test users; the `windows` before it train.
     items: K, the most items per window; tags: N, the most tags per item; field: the item field that is predicted.
     negatives: the un-clicked items. "logged": those of the log; where it has none, they are drawn by popularity.
         "popularity", "uniform": drawn so in any case, from items that training users clicked; logged ones are left out.
@@ -86,23 +90,29 @@ def training_end(labels: LabelsConfig, last: float) -> float:
 
 
 def cut_windows(events: pl.DataFrame, users: UsersConfig, labels: LabelsConfig, last: float) -> pl.DataFrame:
-    """The samples of one bucket: SAMPLE (numbered from 0), USER, "split", "window", "start", "stop".
+    """The samples of one bucket: SAMPLE (numbered from 0), USER, "split", "window", "start", "stop", MOMENT.
 
     events: one bucket in order; last: the latest time of the whole log. A sample's history are its user's events
-    0 … start - 1, its labels start … stop - 1; samples with neither are left out. "latest" has all events before it.
+    0 … start - 1, all earlier than its labels, which are start … stop - 1; samples with neither are left out. "latest"
+    has all events before it. MOMENT: when the history is looked at, infinite for "latest": no event of it, and nothing
+    else that a model may know, is as late.
     """
     counts = events.group_by(USER, maintain_order=True).agg(count=pl.len())
     people = counts.join(split_users(counts[USER], users), on=USER, maintain_order="left")
     if labels.by == "share":
-        parts = [_by_share(people, labels, window) for window in range(labels.windows)]
+        instants = Instants(events)
+        parts = [_by_share(people, instants, labels, window) for window in range(labels.windows)]
     else:
         parts = [_by_days(people, events, labels, window, last) for window in range(labels.windows + 1)]
     windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
     windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
-    return number_samples([windows, histories(people, "latest", "count")], SPLITS)
+    latest = histories(people, "latest", counts["count"].to_numpy(), np.inf)
+    return number_samples([windows, latest], SPLITS)
 
 
-def windows_between(people: pl.DataFrame, window: int, start: np.ndarray, stop: np.ndarray) -> pl.DataFrame:
+def windows_between(
+    people: pl.DataFrame, window: int, start: np.ndarray, stop: np.ndarray, moment: np.ndarray | float
+) -> pl.DataFrame:
     """A row per user of `people` (USER, "split"): the events that are labels of this window."""
     return people.select(
         USER,
@@ -110,13 +120,22 @@ def windows_between(people: pl.DataFrame, window: int, start: np.ndarray, stop: 
         window=pl.lit(window, pl.Int64),
         start=pl.Series("start", start, pl.Int64),
         stop=pl.Series("stop", stop, pl.Int64),
+        moment=pl.Series(MOMENT, np.broadcast_to(moment, start.shape), pl.Float64),
     )
 
 
-def histories(people: pl.DataFrame, split: Split, count: str) -> pl.DataFrame:
-    """A row per user of `people`: the first `count` (a column) of his events, and no label."""
-    ends = people[count].to_numpy()
-    return windows_between(people.with_columns(split=pl.lit(split)), 0, ends, ends)
+def histories(people: pl.DataFrame, split: Split, count_U: np.ndarray, moment: np.ndarray | float) -> pl.DataFrame:
+    """A row per user of `people`: the first `count_U` of their events, and no label."""
+    return windows_between(people.with_columns(split=pl.lit(split)), 0, count_U, count_U, moment)
+
+
+def part_of(count: np.ndarray, share: float) -> np.ndarray:
+    """So many of so many events, rounded down.
+
+    >>> part_of(np.array([7, 10]), 0.8)
+    array([5, 8])
+    """
+    return np.floor(np.round(count * share, 6)).astype(np.int64)
 
 
 def number_samples(parts: Sequence[pl.DataFrame], splits: Sequence[str]) -> pl.DataFrame:
@@ -132,14 +151,13 @@ def end_of(until: datetime.date | None, last: float) -> float:
     return datetime.datetime.combine(until, datetime.time(), datetime.UTC).timestamp()
 
 
-def _by_share(people: pl.DataFrame, labels: LabelsConfig, window: int) -> pl.DataFrame:
+def _by_share(people: pl.DataFrame, instants: Instants, labels: LabelsConfig, window: int) -> pl.DataFrame:
     """Window 0 is the last; only training users have earlier ones."""
     count = people["count"].to_numpy()
     end = 1 - (labels.stride or labels.share) * window
-    start = np.floor(np.round(count * (end - labels.share), 6)).astype(np.int64)
-    stop = np.floor(np.round(count * end, 6)).astype(np.int64)
+    start, stop = (instants.whole(part_of(count, share)) for share in (end - labels.share, end))
     chosen = pl.lit(True) if window == 0 else pl.col("split") == "train"
-    return windows_between(people, window, start, stop).filter(chosen)
+    return windows_between(people, window, start, stop, instants.after(start)).filter(chosen)
 
 
 def _by_days(
@@ -147,9 +165,10 @@ def _by_days(
 ) -> pl.DataFrame:
     """Window 0 is for test users; the one before it for validation users; training users have all but window 0."""
     stop_s = end_of(labels.until, last) - window * labels.days * DAY_S
+    start_s = stop_s - labels.days * DAY_S
     before = events.group_by(USER, maintain_order=True).agg(
-        start=(pl.col(TIME) < stop_s - labels.days * DAY_S).sum(), stop=(pl.col(TIME) < stop_s).sum()
+        start=(pl.col(TIME) < start_s).sum(), stop=(pl.col(TIME) < stop_s).sum()
     )
     splits = {0: ["test"], 1: ["train", "valid"]}.get(window, ["train"])
-    windows = windows_between(people, window, before["start"].to_numpy(), before["stop"].to_numpy())
+    windows = windows_between(people, window, before["start"].to_numpy(), before["stop"].to_numpy(), start_s)
     return windows.filter(pl.col("split").is_in(splits))

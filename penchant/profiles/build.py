@@ -22,6 +22,7 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
 from penchant.models.base import Attention, Interests
 from penchant.progress import Progress, Report, quiet
+from penchant.ranking import best
 from penchant.schema import RESERVED, USER
 
 SCORES_AT_ONCE = 4_000_000
@@ -92,22 +93,22 @@ def _profiles(
 
 
 def rank(scores_BV: Tensor, history: Ragged, config: ProfilesConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """ids [B, k] and preferences, best first; -inf behind the last."""
+    """ids [B, k] and preferences, best first, in the order of `ranking`; -inf behind the last."""
     owner = torch.from_numpy(np.repeat(np.arange(len(history)), history.lengths))
     clicked = torch.from_numpy(history.values).long()
     preferences = scores_BV[owner, clicked]
     scores_BV[owner, clicked] = -torch.inf
-    unseen = scores_BV.topk(min(config.unseen, scores_BV.shape[1] - RESERVED))
+    unseen = best(scores_BV, min(config.unseen, scores_BV.shape[1] - RESERVED))
     longest = max(1, int(history.lengths.max(initial=0)))
     place = torch.from_numpy(np.arange(len(history.values)) - np.repeat(history.offsets[:-1], history.lengths))
     own_BH = torch.full((len(history), longest), -torch.inf)
     own_BH[owner, place] = preferences
     ids_BH = torch.zeros(len(history), longest, dtype=torch.long)
     ids_BH[owner, place] = clicked
-    best = own_BH.topk(min(config.clicked, longest))
+    own = best(own_BH, config.clicked)
     return {
-        "clicked": (ids_BH.gather(1, best.indices).numpy(), best.values.numpy()),
-        "unseen": (unseen.indices.numpy(), unseen.values.numpy()),
+        "clicked": (ids_BH.gather(1, own.ids).numpy(), own.scores.numpy()),
+        "unseen": (unseen.ids.numpy(), unseen.scores.numpy()),
     }
 
 
@@ -135,15 +136,15 @@ def _evidence(attention: Attention, batch: Batch, names: Mapping[str, Names], mo
     ]
     ids_BX = torch.cat([batch.ids[name] for name in fields], 1)
     field_BX = torch.cat([torch.full_like(batch.ids[name], number) for number, name in enumerate(fields)], 1)
-    best = torch.cat(shares, 1).topk(min(most, ids_BX.shape[1]))
-    keep = (best.values > 0).numpy()
+    top = best(torch.cat(shares, 1), most)
+    keep = (top.scores > 0).numpy()
     lengths = keep.sum(1)
-    ids, field = ids_BX.gather(1, best.indices).numpy()[keep], field_BX.gather(1, best.indices).numpy()[keep]
+    ids, field = ids_BX.gather(1, top.ids).numpy()[keep], field_BX.gather(1, top.ids).numpy()[keep]
     texts = _texts(ids, field, [names[name] for name in fields])
     return [
         in_lists(pl.Series(fields, dtype=pl.String).gather(field), lengths).alias("evidence.fields"),
         in_lists(texts, lengths).alias("evidence.values"),
-        in_lists(pl.Series(best.values.numpy()[keep]), lengths).alias("evidence.weights"),
+        in_lists(pl.Series(top.scores.numpy()[keep]), lengths).alias("evidence.weights"),
     ]
 
 

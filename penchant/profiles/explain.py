@@ -11,6 +11,7 @@ from penchant.features.own import Own
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Attention, Interests
+from penchant.ranking import order
 from penchant.schema import PAD, UNKNOWN
 
 MOST_PAIRED = 16
@@ -79,16 +80,16 @@ def describe(
     model.eval()
     user_BU, attention = model.read(batch)
     scores_V = model.preferences(batch, user_BU)[0]
-    order = scores_V.argsort(descending=True)
-    rank_V = torch.empty_like(order)
-    rank_V[order] = torch.arange(1, len(order) + 1)
+    ordered_V = order(scores_V)
+    rank_V = torch.empty_like(ordered_V)
+    rank_V[ordered_V] = torch.arange(1, len(ordered_V) + 1)
     clicks = dict(zip(own.ids_BH[0].tolist(), own.fact("counts")[0].int().tolist(), strict=True))
 
     def preference(number: int) -> TagPreference:
         rank = int(rank_V[number])
         return TagPreference(names[tags].name(number), float(scores_V[number]), rank, clicks.get(number, 0))
 
-    ranked = [number for number in order.tolist() if number > UNKNOWN]
+    ranked = [number for number in ordered_V.tolist() if number > UNKNOWN]
     return Profile(
         user,
         [preference(number) for number in ranked if number in clicks],

@@ -20,6 +20,7 @@ from penchant.profiles.explain import (
     describe,
     explain,
 )
+from penchant.ranking import best, place_of
 from penchant.schema import PAD, RESERVED, UNKNOWN
 from penchant.serving.model import TagModel
 from penchant.serving.users import Clicks, People
@@ -96,7 +97,7 @@ class LiveProfiles:
         batch, profile = self._described(people)
         preferences = [*profile.clicked, *profile.unseen]
         if tag is None:
-            tag = max(preferences, key=lambda one: one.preference).tag
+            tag = min(preferences, key=lambda one: one.rank).tag
         elif all(one.tag != tag for one in preferences):
             raise UnknownTagError(f"{tag!r} is no tag of this model; ask for one that a profile names")
         return explain(self.model.model, batch, profile, self.model.names, self.model.label, tag)
@@ -112,10 +113,9 @@ class LiveProfiles:
         score_BV = model.preferences(batch, user_BU)
         score_V = score_BV[0].clone()
         (profile,) = self._profiles(people, rank(score_BV, history, self.model.config), counts)
-        tag = self._texts[int(score_V.argmax())] if tag is None else tag
+        tag = self._texts[int(best(score_V[None], 1).ids)] if tag is None else tag
         number = names[label].id(tag)
-        place = int((score_V > score_V[number]).sum()) + 1
-        asked = TagPreference(tag, float(score_V[number]), place, counts[0].get(number, 0))
+        asked = TagPreference(tag, float(score_V[number]), place_of(score_V, number), counts[0].get(number, 0))
         bare = Profile(people.users[0], [asked], [], *attended(attention, batch, names))
         known = any(bool((ids_1H > UNKNOWN).any()) for ids_1H in batch.ids.values())
         why = explain(model, batch, bare, names, label, tag)

@@ -60,7 +60,7 @@ class TagIndex:
 def by_tags(preferences: Sequence[LivePreference], index: TagIndex, skip: Collection[str], most: int) -> list[Recalled]:
     """Items of the user's best tags: one of each tag, the best tag first, then the next of each.
 
-    skip: items that are left out.
+    preferences: of equal ones, the first counts as better. skip: items that are left out.
     """
     best = sorted(preferences, key=lambda one: -one.preference)[:MOST_TAGS]
     queues = [(one, iter(index.of(one.tag))) for one in best]
@@ -79,7 +79,8 @@ def by_tags(preferences: Sequence[LivePreference], index: TagIndex, skip: Collec
 def merge(lists: Sequence[Sequence[Recalled]], most: int) -> list[Recalled]:
     """One list of several, each best first, by reciprocal rank fusion.
 
-    Source: Cormack, Clarke and Buettcher, SIGIR 2009. An item of several lists keeps the reasons of all.
+    Source: Cormack, Clarke and Buettcher, SIGIR 2009. An item of several lists keeps the reasons of all; of equally
+    good items, the one of the first list stands first.
 
     >>> one, two, three = (Recalled(name, [Reason("tag", 1.0, name)]) for name in "abc")
     >>> [found.item for found in merge([[one, two], [three, two]], most=2)]

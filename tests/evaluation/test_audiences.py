@@ -169,7 +169,7 @@ def test_what_is_asked_knows_seeds_and_truth_by_candidate_and_by_user() -> None:
     ]
     later = {0: {1, 3}, 1: {2}, 2: {1}}
     assert [set(one) for one in lists(asked.later)] == [later[number] for number in asked.number_I]
-    true = [{asked.number_I[place - 1] for place in places} for places in lists(asked.truth)]
+    true = [{asked.number_I[place] for place in places} for places in lists(asked.truth)]
     assert true == [{0, 2}, {1}, {0}]
 
 

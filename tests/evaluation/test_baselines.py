@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from penchant.evaluation.baselines import OwnCounts, Popularity, fit_ridge, make_baselines, popularity
-from penchant.evaluation.protocol import ModelScorer, compare, evaluate, summarize
+from penchant.evaluation.protocol import Candidates, ModelScorer, compare, evaluate, summarize
 from penchant.features.shards import Shard
 from penchant.pipeline import Run
 from penchant.training.closed_form import PENALTIES
@@ -137,6 +137,23 @@ class Fixed:
 def fixed(run: Run) -> Fixed:
     scores_V = torch.randperm(len(run.tags), generator=torch.Generator().manual_seed(3)).float()
     return Fixed(scores_V.index_fill(0, torch.tensor([0, 1]), -torch.inf))
+
+
+@pytest.mark.parametrize("candidates", ["all", "new"])
+def test_without_an_opinion_every_user_has_what_a_draw_gives(run: Run, candidates: Candidates) -> None:
+    tags, test = len(run.tags), run.shards("test")
+    level = Fixed(torch.zeros(tags).index_fill(0, torch.tensor([0, 1]), -torch.inf))
+    found = {row["user"]: row for row in evaluate(level, test, [1, 4], tags, candidates).users.rows(named=True)}
+    for shard in test:
+        seen = dense(shard, "history.counts", tags) > 0 if candidates == "new" else np.zeros((len(shard), tags), bool)
+        true = dense(shard, "truth", tags) > 0
+        for user, barred, asked in zip(shard.users, seen, true & ~seen, strict=True):
+            share = asked.sum() / (~barred[2:]).sum()
+            if asked.any():
+                assert found[user]["prec@1"] == pytest.approx(share, abs=1e-12)
+                assert found[user]["recall@4"] == pytest.approx(
+                    min(4, (~barred[2:]).sum()) * share / asked.sum(), abs=1e-12
+                )
 
 
 def test_new_candidates_leave_the_history_out(run: Run, fixed: Fixed, tmp_path: Path) -> None:

@@ -7,8 +7,11 @@ Three users, top 3 of each:
     8 9 2       8, 9, 2, and one unknown   yes yes yes
 """
 
+from itertools import pairwise, permutations
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -27,15 +30,70 @@ from penchant.evaluation.metrics import (
     resamples,
 )
 from penchant.features.ragged import Ragged
+from penchant.ranking import best
 
 TOP_BK = np.array([[5, 3, 7], [4, 2, 6], [8, 9, 2]])
+SCORES_BV = torch.zeros(3, 10).scatter(1, torch.tensor(TOP_BK), torch.tensor([3.0, 2.0, 1.0]).expand(3, -1))
 TRUTH = Ragged(np.array([0, 2, 3, 6]), np.array([3, 9, 4, 2, 8, 9]))
 SIZE_B = np.array([2, 1, 4])
-HIT_BK = hits(TOP_BK, TRUTH)
+HIT_BK = hits(SCORES_BV, best(SCORES_BV, 3), TRUTH)
 
 
 def test_hits() -> None:
-    assert HIT_BK.tolist() == [[False, True, False], [True, False, False], [True, True, True]]
+    assert HIT_BK.tolist() == [[0, 1, 0], [1, 0, 0], [1, 1, 1]]
+
+
+def test_a_place_among_equal_scores_is_a_part_of_a_hit_by_all_of_them() -> None:
+    """Tags 1, 2 and 4 are level behind tag 0; of these 2 and 4 were clicked, and the list ends after the first two."""
+    scores_BV = torch.tensor([[0.9, 0.5, 0.5, 0.1, 0.5]])
+    assert hits(scores_BV, best(scores_BV, 3), Ragged(np.array([0, 2]), np.array([2, 4]))).tolist() == [
+        [0, 2 / 3, 2 / 3]
+    ]
+
+
+def test_an_empty_place_is_no_hit() -> None:
+    scores_BV = torch.tensor([[0.9, -torch.inf, -torch.inf]])
+    assert hits(scores_BV, best(scores_BV, 3), Ragged(np.array([0, 2]), np.array([0, 1]))).tolist() == [[1, 0, 0]]
+
+
+LEVELS = st.lists(st.sampled_from([-np.inf, 0.0, 0.5, 1.0]), min_size=1, max_size=6)
+
+
+@given(LEVELS, st.sets(st.integers(0, 5)), st.integers(1, 7), st.integers(0, 3))
+def test_every_metric_is_the_mean_over_all_orders_of_equal_scores(
+    scores: list[float], clicked: set[int], k: int, unknown: int
+) -> None:
+    true = sorted(tag for tag in clicked if tag < len(scores) and scores[tag] > -np.inf)
+    size_B = np.array([max(1, len(true) + unknown)])
+    scores_BV, truth = torch.tensor([scores]), Ragged(np.array([0, len(true)]), np.array(true, int))
+    hit_BK = hits(scores_BV, best(scores_BV, k), truth)
+    orders = [
+        [tag for tag in ordered if scores[tag] > -np.inf]
+        for ordered in permutations(range(len(scores)))
+        if all(scores[one] >= scores[other] for one, other in pairwise(ordered))
+    ]
+    for metric in (precision, recall, ndcg):
+        every = [
+            metric(np.array([[tag in true for tag in ordered[:k]] or [False]]), size_B, k)[0] for ordered in orders
+        ]
+        assert metric(hit_BK, size_B, k)[0] == pytest.approx(np.mean(every), abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [20, 100, 1000, 5000])
+def test_without_an_opinion_a_metric_is_what_chance_gives_however_many_candidates(count: int) -> None:
+    """A tenth of all tags is true: so is a tenth of every place, wherever the true ones stand."""
+    true = np.random.default_rng(count).permutation(count)[: count // 10]
+    scores_BV, truth = torch.full((1, count), 0.25), Ragged(np.array([0, len(true)]), np.sort(true))
+    hit_BK = hits(scores_BV, best(scores_BV, 10), truth)
+    np.testing.assert_allclose(hit_BK, 0.1, rtol=1e-12)
+    assert recall(hit_BK, np.array([len(true)]), 10)[0] == pytest.approx(10 / count)
+
+
+@given(hnp.arrays(np.float32, (3, 9), elements=st.sampled_from([-2.0, 0.0, 0.5, 1.0])), st.integers(1, 9))
+def test_scores_on_another_scale_have_the_same_hits(scores_BV: np.ndarray, k: int) -> None:
+    truth = Ragged(np.array([0, 2, 3, 6]), np.array([0, 4, 8, 1, 2, 3]))
+    one, other = torch.from_numpy(scores_BV), torch.from_numpy(np.exp(3 * scores_BV))
+    assert hits(one, best(one, k), truth).tolist() == hits(other, best(other, k), truth).tolist()
 
 
 @pytest.mark.parametrize(
@@ -86,14 +144,15 @@ def test_interval_of_known_spread() -> None:
 
 
 @given(
-    hnp.arrays(np.int64, (4, 5), elements=st.integers(2, 30), unique=True),
-    st.lists(st.sets(st.integers(2, 40)), min_size=4, max_size=4),
+    hnp.arrays(np.float32, (4, 12), elements=st.floats(-4, 4, width=32), unique=True),
+    st.lists(st.sets(st.integers(0, 11)), min_size=4, max_size=4),
 )
-def test_hits_are_set_membership(top_BK: np.ndarray, clicked: list[set[int]]) -> None:
+def test_where_no_scores_are_equal_hits_are_set_membership(scores_BV: np.ndarray, clicked: list[set[int]]) -> None:
     offsets = np.cumsum([0, *(len(tags) for tags in clicked)])
     values = np.array([tag for tags in clicked for tag in sorted(tags)], dtype=np.int64)
-    expected = [[int(tag) in tags for tag in row] for row, tags in zip(top_BK, clicked, strict=True)]
-    assert hits(top_BK, Ragged(offsets, values)).tolist() == expected
+    top = best(torch.from_numpy(scores_BV), 5)
+    expected = [[tag in tags for tag in row] for row, tags in zip(top.ids.tolist(), clicked, strict=True)]
+    assert hits(torch.from_numpy(scores_BV), top, Ragged(offsets, values)).tolist() == expected
 
 
 SCORE = st.sampled_from([-1.5, 0.0, 0.25, 0.5, 3.0, np.nan])

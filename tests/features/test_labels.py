@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from penchant.features.labels import Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.ragged import Ragged, offsets_of
+from penchant.features.samples import texts_of
+from penchant.features.vocabulary import Vocabulary
 from penchant.features.windows import LabelsConfig
 from penchant.schema import PAD, UNKNOWN
 
@@ -47,11 +49,34 @@ def test_only_the_first_tags_of_an_item_are_kept() -> None:
     assert items_of(labels_of(shown((0, 0, True)), 1, tags=1), 0) == [([7], True)]
 
 
-def test_the_truth_holds_every_clicked_tag_once_and_its_size_counts_the_unknown() -> None:
-    frame = shown((0, 0, True), (0, 2, True), (0, 3, True), (0, 1, False), (2, 3, True))
+def test_the_truth_holds_every_clicked_tag_once_and_its_size_counts_each_unknown_one() -> None:
+    frame = shown((0, 0, True), (0, 2, True), (0, 3, True), (0, 1, False), (2, 3, True), (2, 3, True))
     labels = labels_of(frame, 3, items=1)
     assert [labels.truth.part(slice(row, row + 1)).values.tolist() for row in range(3)] == [[7, 8], [], []]
-    assert labels.truth_size.tolist() == [3, 0, 1]
+    assert labels.truth_size.tolist() == [4, 0, 1]
+
+
+TEXTS = st.lists(st.sampled_from("abcdefgh"), max_size=4, unique=True)
+ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4), st.booleans()), max_size=20)
+
+
+@given(st.lists(TEXTS, min_size=5, max_size=5), st.sets(st.sampled_from("abcdefgh")), ROWS, ROWS)
+def test_the_truth_is_the_set_of_clicked_texts_whatever_the_vocabulary(
+    texts: list[list[str]], known: set[str], window: list[tuple[int, int, bool]], past: list[tuple[int, int, bool]]
+) -> None:
+    vocabulary = Vocabulary(pl.Series(sorted(known), dtype=pl.String), pl.Series([1] * len(known), dtype=pl.Int64))
+    items = pl.DataFrame({"tags": texts}, schema={"tags": pl.List(pl.String)})
+    tags = texts_of(items, "tags", vocabulary.told_apart)
+    values, owner = tags.take(shown(*past)["entry"].to_numpy())
+    before = pl.DataFrame({"sample": shown(*past)["sample"].gather(owner), "tag": values})
+    labels = make_labels(shown(*window), 3, tags, LabelsConfig(), np.random.default_rng(0), before=before)
+    for sample in range(3):
+        clicked = {text for row, item, is_click in window if row == sample and is_click for text in texts[item]}
+        seen = {text for row, item, _ in past if row == sample for text in texts[item]}
+        assert labels.truth_size[sample] == len(clicked)
+        assert labels.truth_new[sample] == len(clicked - seen)
+        truth = labels.truth.part(slice(sample, sample + 1)).values
+        assert {vocabulary.name(int(number)) for number in truth} == clicked & known
 
 
 @given(

@@ -118,6 +118,30 @@ def test_validation_users_are_a_share_and_another_seed_draws_others() -> None:
     assert trains(names[7:9], PeriodsConfig(validation_share=0.2)).to_list() == first[7:9].to_list()
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_border_that_would_part_events_at_one_time_moves_behind_them(training: bool) -> None:
+    times = [1.0, 2, 3, 3, 4, 5, 6, 6, 7, 7]
+    # 7 of 10 represent, and 6 comes twice; 8 until the test period; the last 3 of the 8 are labels, from 5 on.
+    found = samples_of(times, PeriodsConfig(learn=0.1, test=0.2, window=0.3), training=training)
+    assert found == [(SAID[training], 0, 5, 8), ("learn", 0, 8, 8), ("test", 0, 8, 8), ("latest", 0, 10, 10)]
+
+
+@given(
+    st.lists(st.integers(0, 192), min_size=1, max_size=30),
+    st.sampled_from([PeriodsConfig(**BY_DAYS), PeriodsConfig(windows=3, learn=0.3, test=0.3)]),
+)
+def test_what_is_known_at_a_moment_is_earlier_and_what_is_asked_is_not(
+    hours: list[int], periods: PeriodsConfig
+) -> None:
+    times = sorted(MIDNIGHT + 3600.0 * hour for hour in hours)
+    samples = cut_periods(events_of(times, one_who(True, periods)), periods, times[-1])
+    for split, start, stop, moment in samples.select("split", "start", "stop", "moment").rows():
+        assert times[start - 1] < moment
+        assert all(moment <= time for time in times[start:stop])
+        if split in ("learn", "test") and start < len(times):
+            assert moment <= times[start]
+
+
 @given(
     st.lists(st.floats(0, 8 * DAY_S), min_size=1, max_size=30),
     st.sampled_from([PeriodsConfig(**BY_DAYS), PeriodsConfig(windows=3, learn=0.3, test=0.3)]),

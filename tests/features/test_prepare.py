@@ -281,7 +281,7 @@ def test_another_log_prepares_anew(tmp_path: Path) -> None:
 
 
 def test_a_min_count_belongs_to_one_vocabulary(tmp_path: Path) -> None:
-    prepared = prepare(toy_log(tmp_path), toy_plan(min_count={"tags": 2}), tmp_path / "prepared")
+    prepared = prepare(toy_log(tmp_path), toy_plan({"share": 0.75}, min_count={"tags": 2}), tmp_path / "prepared")
     assert prepared.vocabulary("tags").values == ["a"]
     assert prepared.vocabulary("item").values == ["i1", "i2", "i3"]
 
@@ -313,6 +313,25 @@ def test_too_few_users_are_counted(tmp_path: Path) -> None:
     said = r"too few users with a history and labels: \{'train': 1, 'valid': 1, 'test': 0, 'latest': 2\}"
     with pytest.raises(DataError, match=said):
         prepare(toy_log(tmp_path, only), toy_plan(), tmp_path / "prepared")
+
+
+def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path: Path) -> None:
+    """In the end berta and dora clicked i4 alone, whose tag no training user ever clicked."""
+    past = [("i1", True), ("i2", True)]
+    events = {user: [*past, ("i4", True), ("i4", True)] for user in ("berta", "dora")}
+    events["anna"] = [*past, ("i2", True), ("i3", True)]
+    prepared = prepare(toy_log(tmp_path, events), toy_plan(), tmp_path / "prepared")
+    for split in ("valid", "test"):
+        found = arrays_of(prepared, split)
+        assert (found["truth.tags"], found["truth.size"], found["truth.new"]) == ([], [1], [1])
+    with pytest.raises(DataError, match=r"too few .*'train': 0, 'valid': 1, 'test': 1"):
+        prepare(toy_log(tmp_path, events), toy_plan({"share": 0.25}, min_count={"tags": 2}), tmp_path / "prepared")
+
+
+def test_what_is_new_in_a_window_is_counted_whether_it_is_known_or_not(toy: Prepared) -> None:
+    """dora clicked i2 (a) and i4 (d, unknown) before i1 (a b) and i4: only b is new to her."""
+    found = arrays_of(toy, "test")
+    assert (found["truth.size"], found["truth.new"]) == ([3], [1])
 
 
 @pytest.mark.parametrize("names", [["tags", "tags"], ["label"], ["truth"], ["history"]])

@@ -253,8 +253,10 @@ def firsts_of(log: Log, by: str) -> Firsts:
     rows = all_events(log).rows()
     for user in CROWD:
         events = [row for row in rows if row[0] == user]
-        for place, (_, item, time, clicked) in enumerate(events):
-            part = max(share for share in (0.0, 0.5, 0.75) if place >= np.floor(share * len(events)))
+        # The last time before each border: events at that time, too, are before it.
+        before = {share: ([-1.0] + [row[2] for row in events])[int(share * len(events))] for share in (0.0, 0.5, 0.75)}
+        for _, item, time, clicked in events:
+            part = max(share for share, last in before.items() if time > last)
             if clicked:
                 found.setdefault((item, CROWD.index(user)), (time, time if by == "days" else part))
     return found

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 import pytest
@@ -105,6 +106,60 @@ def test_features_end_where_labels_begin(count: int, share: float, windows: int)
         assert 0 < start < stop <= count
     stops = [stop for *_, stop in found]
     assert stops == sorted(stops, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7, 8, 8, 9], [(0, 9, 10)]),  # 8 of 10 would part the two at 8
+        ([1, 2, 3, 4, 5, 6, 7, 8, 8, 8], []),  # and here nothing is left
+        ([1, 2, 3, 4, 5, 6, 6, 7, 8, 9], [(0, 8, 10)]),
+        ([5, 5, 5], []),
+    ],
+)
+def test_a_border_that_would_part_events_at_one_time_moves_behind_them(times: list[float], expected: list[Any]) -> None:
+    assert windows_of(one_of("test", UsersConfig()), times, LabelsConfig(share=0.2)) == expected
+
+
+def test_both_ends_of_an_earlier_window_keep_events_at_one_time_together() -> None:
+    times = [1.0, 2, 2, 3, 4, 4, 5, 6, 7, 8]
+    labels = LabelsConfig(share=0.3, stride=0.5, windows=2)  # 7 to 10, and 2 to 5, which parts 2 2 and 4 4
+    assert windows_of(one_of("train", UsersConfig()), times, labels) == [(0, 7, 10), (1, 3, 6)]
+
+
+TIMES = st.dictionaries(
+    st.sampled_from([*USERS[:12]]), st.lists(st.integers(0, 20), min_size=1, max_size=15), min_size=1, max_size=5
+)
+PLANS = st.sampled_from(
+    [
+        LabelsConfig(share=0.3, windows=2),
+        LabelsConfig(share=0.2, windows=3, stride=0.1),
+        LabelsConfig(by="days", days=3 / DAY_S, windows=2),
+    ]
+)
+
+
+@given(TIMES, PLANS, st.permutations(range(15)))
+def test_no_label_is_as_early_as_its_history_and_other_names_of_items_change_no_window(
+    times: dict[str, list[int]], labels: LabelsConfig, names: list[int]
+) -> None:
+    rows = [
+        (user, f"item {place:02}", float(at), names[place])
+        for user, own in times.items()
+        for place, at in enumerate(own)
+    ]
+    frame = pl.DataFrame(rows, schema=["user", "item", "time", "other"], orient="row")
+    events = frame.sort("user", "time", "item")
+    last = float(str(frame["time"].max()))
+    samples = cut_windows(events, UsersConfig(), labels, last)
+    renamed = cut_windows(frame.sort("user", "time", "other"), UsersConfig(), labels, last)
+    assert samples.equals(renamed)
+    for user, split, start, stop, moment in samples.select("user", "split", "start", "stop", "moment").rows():
+        own = events.filter(pl.col("user") == user)["time"].to_list()
+        if split != "latest":
+            assert max(own[:start]) < moment <= min(own[start:stop])
+        else:
+            assert moment == float("inf")
 
 
 def test_by_days_test_users_have_the_last_day_and_training_ends_before_it() -> None:
