@@ -23,6 +23,7 @@ _WEIGHTS = (
     "prepared/plan.json",
     "model/weights.safetensors",
     "model/blend.safetensors",
+    "model/average.safetensors",
     "lookalike/prepared/plan.json",
     "lookalike/users-*/weights.safetensors",
     "lookalike/ralm/weights.safetensors",
@@ -77,7 +78,7 @@ def _tags(run: RunFolder, log: Log) -> TagModel | None:
     if not (run.folder / "model" / run.last_weights).exists():
         return None
     features = _features(run.config.plan, run.prepared, log)
-    return TagModel(run.model, features, run.config.labels.field, run.shown, run.config.profiles)
+    return TagModel(run.model, run.average, features, run.config.labels.field, run.shown, run.config.profiles)
 
 
 def _alike(run: RunFolder, log: Log) -> AlikeModel | None:

@@ -34,6 +34,7 @@ from penchant.logs.tables import expand
 from penchant.models.base import Interests
 from penchant.models.blend import BlendConfig
 from penchant.models.catalog import TrainedConfig, build_model
+from penchant.profiles.average import average_of, save_average
 from penchant.profiles.build import Names, build_profiles
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
@@ -42,7 +43,7 @@ from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
 from penchant.runfolder import RunFolder
-from penchant.training.blend import BLEND_WEIGHTS, add_deep, fit_blend, save_blend
+from penchant.training.blend import BLEND, BLEND_WEIGHTS, Chosen, add_deep, fit_blend, save_blend
 from penchant.training.loop import read_metrics, train
 
 
@@ -106,9 +107,13 @@ class Run(RunFolder):
         _refuse_missing(self.config.device)
         if self.trained is not None:
             self._train(self.trained, report)
-        if isinstance(self.config.model, BlendConfig) and not (self.folder / "model" / BLEND_WEIGHTS).exists():
+        folder = self.folder / "model"
+        if isinstance(self.config.model, BlendConfig) and not (folder / BLEND_WEIGHTS).exists():
             self._blend(self.config.model, report)
-        return self.load_model()
+        model = self.load_model()
+        if not (folder / self.last_weights).exists():
+            save_average(folder, average_of(model, self.shards("latest")), self.identity)
+        return model
 
     def evaluate(self, report: Report = quiet) -> dict[str, Any]:
         """Metrics of the model and of every baseline on test users, written to metrics.json."""
@@ -118,7 +123,11 @@ class Run(RunFolder):
         results = {"model": own, **baselines}
         self._keep_users(results)
         metrics = {
-            "model": {"name": self.config.model.name, "chosen": self.chosen and self.chosen.as_json()},
+            "model": {
+                "name": self.config.model.name,
+                "title": title_of(self.config.model.name, self.chosen),
+                "chosen": self.chosen and self.chosen.as_json(),
+            },
             "made": {**_made(), "negatives": self.prepared.manifest["negatives"]},
             "samples": self.prepared.manifest["samples"],
             "scores": {name: summarize(result) for name, result in results.items()},
@@ -133,9 +142,9 @@ class Run(RunFolder):
         """Profiles of all users; the folder of Parquet files."""
         folder = self.folder / "profiles"
         vocabularies = {name: Names(vocabulary) for name, vocabulary in self.shown.items()}
-        shards, label, model = self.shards("latest"), self.config.labels.field, self.model
+        shards, label, model, average = self.shards("latest"), self.config.labels.field, self.model, self.average
         self._drop_stale_profiles(folder)
-        build_profiles(model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
+        build_profiles(model, average, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
         return folder
 
     def liken(self, report: Report = quiet) -> dict[str, Any]:
@@ -215,6 +224,11 @@ class Run(RunFolder):
         if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != weights:
             remove(folder)
             write_json(folder / "weights.json", weights)
+
+
+def title_of(name: str, chosen: Chosen | None) -> str:
+    """What people call the model of a run: where a baseline is served in the place of a blend, its name."""
+    return name if chosen is None or chosen.served == BLEND else f"{chosen.served} (served)"
 
 
 def _refuse_other(folder: Path, said: dict[str, Any]) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from penchant.audience import ItemAudience, audience_of
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
 from penchant.features.prepare import Prepared
-from penchant.features.shards import Batch, Shard, open_shards
+from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
 from penchant.logs.ingest import Log
@@ -24,11 +25,12 @@ from penchant.lookalikes import LookalikeRun
 from penchant.models.base import Interests, Sizes
 from penchant.models.blend import BlendConfig
 from penchant.models.catalog import TrainedConfig, build_model
+from penchant.profiles.average import AVERAGE, load_average
 from penchant.profiles.explain import Explanation, Profile, describe, explain
 from penchant.report.build import Examples
 from penchant.runfile import RunConfig
 from penchant.schema import CLICKED, ITEM, TIME, USER
-from penchant.training.blend import BLEND_WEIGHTS, Chosen, load_blend, read_chosen
+from penchant.training.blend import Chosen, load_blend, read_chosen
 from penchant.training.checkpoint import Identity
 from penchant.training.loop import load_weights
 
@@ -63,6 +65,11 @@ class RunFolder:
         if not (self.folder / "model" / self.last_weights).exists():
             raise MissingStepError(f"{self.folder} has no trained model yet; run `penchant train {self.folder}` first")
         return self.load_model()
+
+    @cached_property
+    def average(self) -> Tensor:
+        """[V]: what users prefer on average."""
+        return load_average(self.folder / "model", self.identity)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -134,9 +141,8 @@ class RunFolder:
                 f"user {user!r} is not in the log of {self.folder}; its ids look like {shard.users[0]!r}"
             )
         rows = slice(found, found + 1)
-        batch = self.model.batch(shard, rows)
-        own = shard.own(rows)
-        return batch, describe(self.model, batch, own, self.shown, self.config.labels.field, user)
+        batch = batch_of(shard, list(self.model.sizes.fields), rows, own=True)
+        return batch, describe(self.model, self.average, batch, self.shown, self.config.labels.field, user)
 
     @property
     def config_fields(self) -> list[str]:
@@ -179,7 +185,7 @@ class RunFolder:
     @property
     def last_weights(self) -> str:
         """The file of the model's folder that is written last."""
-        return BLEND_WEIGHTS if isinstance(self.config.model, BlendConfig) else "weights.safetensors"
+        return AVERAGE
 
     @cached_property
     def model_sizes(self) -> Sizes:

@@ -147,6 +147,7 @@ class Blend(Interests):
         super().__init__()
         self.linear, self.copy, self.deep, self.gain, self.sizes = linear, copy, deep, gain, sizes
         self.tag = deep.tag if deep else nn.Embedding(sizes.tags, 0)
+        self.requires_grad_(False)
 
     reads_own = True
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import torch
+from torch import Tensor
 
 from penchant.errors import UnknownTagError
 from penchant.features.own import Own
@@ -19,12 +20,14 @@ MOST_PAIRED = 16
 
 @dataclass(frozen=True)
 class TagPreference:
-    """A tag, its preference (inner product), its rank among all tags (1 is best), the user's clicks on it."""
+    """A tag; its preference; its rank among all tags by preference (1 is best); the user's clicks on it; its lift, how
+    far the preference is above that of the average user."""
 
     tag: str
     preference: float
     rank: int
     clicks: int
+    lift: float
 
 
 @dataclass(frozen=True)
@@ -74,20 +77,22 @@ class Explanation:
 
 @torch.inference_mode()
 def describe(
-    model: Interests, batch: Batch, own: Own, names: Mapping[str, Vocabulary], tags: str, user: str
+    model: Interests, average_V: Tensor, batch: Batch, names: Mapping[str, Vocabulary], tags: str, user: str
 ) -> Profile:
-    """The profile of a single user: `batch` and `own`, the tags clicked before, hold one row."""
+    """The profile of a single user: `batch`, with own tags, holds one row; average_V: what users prefer on average."""
     model.eval()
+    assert batch.own
     user_BU, attention = model.read(batch)
     scores_V = model.preferences(batch, user_BU)[0]
     ordered_V = order(scores_V)
     rank_V = torch.empty_like(ordered_V)
     rank_V[ordered_V] = torch.arange(1, len(ordered_V) + 1)
-    clicks = dict(zip(own.ids_BH[0].tolist(), own.fact("counts")[0].int().tolist(), strict=True))
+    clicks = dict(zip(batch.own.ids_BH[0].tolist(), batch.own.fact("counts")[0].int().tolist(), strict=True))
 
     def preference(number: int) -> TagPreference:
         rank = int(rank_V[number])
-        return TagPreference(names[tags].name(number), float(scores_V[number]), rank, clicks.get(number, 0))
+        preference, lift = float(scores_V[number]), float(scores_V[number] - average_V[number])
+        return TagPreference(names[tags].name(number), preference, rank, clicks.get(number, 0), lift)
 
     ranked = [number for number in ordered_V.tolist() if number > UNKNOWN]
     return Profile(
@@ -143,7 +148,7 @@ def explain(
         for slot, value in enumerate(ids[0].tolist())
         if value != PAD
     ]
-    if batch.own:
+    if model.reads_own and batch.own:
         places += [
             _Place(None, slot, f"clicked: {names[tags].name(value)}")
             for slot, value in enumerate(batch.own.ids_BH[0].tolist())

@@ -106,9 +106,12 @@ class RefusedAnswer(EventsAnswer, ErrorAnswer):
 
 
 class PreferenceModel(BaseModel):
+    """lift: how far the preference is above that of the average user."""
+
     tag: str
     preference: float
     clicks: int
+    lift: float
 
 
 class ProfileAnswer(BaseModel):
@@ -132,11 +135,13 @@ class EffectModel(BaseModel):
 
 
 class ExplainAnswer(BaseModel):
-    """without: the preference if nothing were known; alone: what each value adds; together: what pairs add beyond."""
+    """without: the preference if nothing were known; paths: what each path of the model adds, together the preference
+    (empty for a model of one path); alone: what each value adds; together: what pairs add beyond."""
 
     user: str
     preference: RankedPreference
     without: float
+    paths: list[EffectModel]
     alone: list[EffectModel]
     together: list[EffectModel]
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from penchant.features.live import LiveFeatures
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Interests
@@ -13,10 +15,11 @@ from penchant.serving.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class TagModel:
-    """Clicks → preferences for tags. label: the field that is predicted; names: per field, and of the label, what ids
-    are called; config: how many tags a profile has."""
+    """Clicks → preferences for tags. average_V: what users prefer on average; label: the field that is predicted;
+    names: per field, and of the label, what ids are called; config: how many tags a profile has, in which order."""
 
     model: Interests
+    average_V: Tensor
     features: LiveFeatures
     label: str
     names: Mapping[str, Vocabulary]

@@ -10,7 +10,7 @@ import torch
 from penchant.errors import UnknownTagError
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Batch
-from penchant.profiles.build import rank
+from penchant.profiles.build import Ranked, rank
 from penchant.profiles.explain import (
     Explanation,
     Profile,
@@ -28,11 +28,12 @@ from penchant.serving.users import Clicks, People
 
 @dataclass(frozen=True)
 class LivePreference:
-    """A tag, the user's preference for it (inner product), and his clicks on it."""
+    """A tag, the user's preference for it, their clicks on it, and how far the preference is above the average one."""
 
     tag: str
     preference: float
     clicks: int
+    lift: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class LiveProfiles:
         batch = self.model.features.batch(people.own, people.clicks)
         history, counts = _history(batch)
         preferences_BV = self.model.model.preferences(batch, self.model.model.users(batch))
-        return self._profiles(people, rank(preferences_BV, history, self.model.config), counts)
+        return self._profiles(people, rank(preferences_BV, history, self.model.average_V, self.model.config), counts)
 
     def explain(self, people: People, tag: str | None) -> Explanation:
         """Why one user has a preference for a tag, his best one if none is given. Raises UnknownTagError."""
@@ -112,10 +113,11 @@ class LiveProfiles:
         user_BU, attention = model.read(batch)
         score_BV = model.preferences(batch, user_BU)
         score_V = score_BV[0].clone()
-        (profile,) = self._profiles(people, rank(score_BV, history, self.model.config), counts)
+        (profile,) = self._profiles(people, rank(score_BV, history, self.model.average_V, self.model.config), counts)
         tag = self._texts[int(best(score_V[None], 1).ids)] if tag is None else tag
         number = names[label].id(tag)
-        asked = TagPreference(tag, float(score_V[number]), place_of(score_V, number), counts[0].get(number, 0))
+        lift = float(score_V[number] - self.model.average_V[number])
+        asked = TagPreference(tag, float(score_V[number]), place_of(score_V, number), counts[0].get(number, 0), lift)
         bare = Profile(people.users[0], [asked], [], *attended(attention, batch, names))
         known = any(bool((ids_1H > UNKNOWN).any()) for ids_1H in batch.ids.values())
         why = explain(model, batch, bare, names, label, tag)
@@ -134,30 +136,26 @@ class LiveProfiles:
 
     def _described(self, people: People) -> tuple[Batch, Profile]:
         batch, names = self.model.features.batch(people.own, people.clicks), self.model.names
-        assert batch.own
-        return batch, describe(self.model.model, batch, batch.own, names, self.model.label, people.users[0])
+        model, average_V = self.model.model, self.model.average_V
+        return batch, describe(model, average_V, batch, names, self.model.label, people.users[0])
 
-    def _profiles(
-        self, people: People, ranked: dict[str, tuple[np.ndarray, np.ndarray]], counts: list[dict[int, int]]
-    ) -> list[LiveProfile]:
+    def _profiles(self, people: People, ranked: dict[str, Ranked], counts: list[dict[int, int]]) -> list[LiveProfile]:
         return [
             LiveProfile(
                 user,
                 not clicks,
                 len(clicks),
                 clicks[-1][0] if clicks else None,
-                *(
-                    self._preferences(ids[row], found[row], counts[row])
-                    for ids, found in (ranked[kind] for kind in KINDS)
-                ),
+                *(self._preferences(ranked[kind], row, counts[row]) for kind in KINDS),
             )
             for row, (user, clicks) in enumerate(zip(people.users, people.clicks, strict=True))
         ]
 
-    def _preferences(self, ids: np.ndarray, preferences: np.ndarray, counts: dict[int, int]) -> list[LivePreference]:
+    def _preferences(self, ranked: Ranked, row: int, counts: dict[int, int]) -> list[LivePreference]:
+        found = zip(ranked.ids[row].tolist(), ranked.preferences[row].tolist(), ranked.lifts[row].tolist(), strict=True)
         return [
-            LivePreference(self._texts[value], preference, counts.get(value, 0))
-            for value, preference in zip(ids.tolist(), preferences.tolist(), strict=True)
+            LivePreference(self._texts[value], preference, counts.get(value, 0), lift)
+            for value, preference, lift in found
             if preference > -np.inf
         ]
 
