@@ -95,7 +95,7 @@ class Batch:
     own: Own | None = None
 
     def __len__(self) -> int:
-        return len(next(iter(self.ids.values())))
+        return len(self.own.ids_BH if self.own else next(iter(self.ids.values())))
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""

@@ -8,7 +8,7 @@ Stone, "Classification and Regression Trees", 1984, section 3.4.3.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ BLEND_WEIGHTS, CHOSEN = "blend.safetensors", "chosen.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """blocks of the linear path, its ridge penalty, and the share of the copy path."""
+    """blocks of the linear path, none for an intercept alone; its ridge penalty; and the share of the copy path."""
 
     blocks: tuple[str, ...]
     penalty: float
@@ -61,13 +61,15 @@ class Choice:
 class Chosen:
     """How a blend was chosen. served: "blend", or the name of the baseline that is served in its place; choice: of the
     blend; judged: the mean of each, for training users left out of its fit; ahead: of each baseline, how far the blend
-    is ahead of it, and the standard error of that; users: how many were judged; gain, deep: the deep model's share (a
-    ratio of spreads), and how much validation users gained by it, with its standard error."""
+    is ahead of it, and the standard error of that; without: what the blend would lose without each of its paths, the
+    rest being chosen anew, with its standard error; users: how many were judged; gain, deep: the deep model's share
+    (a ratio of spreads), and how much validation users gained by it, with its standard error."""
 
     served: str
     choice: Choice
     judged: Mapping[str, float]
     ahead: Mapping[str, tuple[float, float]]
+    without: Mapping[str, tuple[float, float]]
     users: int
     gain: float = 0.0
     deep: tuple[float, float] | None = None
@@ -134,15 +136,14 @@ def fit_blend(
     held = _Held(sample.judged(), fits.blocks, copy)
     report(Progress("blend", 2, 4, "how much of each"))
     found = _crossed(fits, held, judge)
-    best = _best(found)
     report(Progress("blend", 3, 4, "beside the baselines"))
     ridges = fit_ridges(shards, sizes.tags, judge)
     others = {name: judge.rankings(scores, held.truth, held.size) for name, scores in _countings(held, counts_V)}
     others |= {name: ridge.judged for name, ridge in ridges.items()}
-    chosen = _choose(best, found[best], others)
+    chosen = _choose(found, others)
     report(Progress("blend", 4, 4, f"{chosen.served}: {chosen.judged[chosen.served]:.4f} NDCG@10 out of fold"))
     if chosen.served == BLEND:
-        return fits.whole(best, copy, sizes, rank), chosen
+        return fits.whole(chosen.choice, copy, sizes, rank), chosen
     return baseline_as_blend(chosen.served, counts_V, ridges.get(chosen.served)), chosen
 
 
@@ -178,12 +179,22 @@ def baseline_as_blend(name: str, counts_V: np.ndarray, ridge: Ridge | None) -> B
     return Blend(linear, copy, None, 0.0, Sizes({}, tags))
 
 
-def _choose(best: Choice, blend: np.ndarray, others: Mapping[str, np.ndarray]) -> Chosen:
+def _choose(found: Mapping[Choice, np.ndarray], others: Mapping[str, np.ndarray]) -> Chosen:
+    best = _best(found)
+    blend, rest = (
+        found[best],
+        {
+            "own tags": [one for one in found if one.copied == 0],
+            "ridge regression": [one for one in found if not one.blocks],
+            "other fields": [one for one in found if set(one.blocks) <= set(OWN_BLOCKS)],
+        },
+    )
+    without = {path: _mean_and_error(blend - found[_best(found, left)]) for path, left in rest.items()}
     ahead = {name: _mean_and_error(blend - other) for name, other in others.items()}
     judged = {BLEND: float(blend.mean()), **{name: float(other.mean()) for name, other in others.items()}}
     better = [name for name, (mean, error) in ahead.items() if -mean > error]
     served = max(better, key=lambda name: judged[name]) if better else BLEND
-    return Chosen(served, best, judged, ahead, len(blend))
+    return Chosen(served, best, judged, ahead, without, len(blend))
 
 
 def _mean_and_error(differences: np.ndarray) -> tuple[float, float]:
@@ -229,17 +240,17 @@ class _Fits:
     def columns(self, names: Sequence[str]) -> np.ndarray:
         """Where some blocks stand in x."""
         starts = dict(zip(self.blocks, np.cumsum([0, *self.blocks.values()]), strict=False))
-        return np.concatenate([starts[name] + np.arange(self.blocks[name]) for name in names])
+        return np.concatenate([np.zeros(0, int), *(starts[name] + np.arange(self.blocks[name]) for name in names)])
 
     def whole(self, choice: Choice, copy: CopyPath, sizes: Sizes, rank: int) -> Blend:
         """The choice, fitted to all rows."""
         moments = Moments.summed(self.folds).only(self.columns(choice.blocks))
+        copy.weight *= choice.copied
         moments.t_T = moments.t_T[: self.tags] - choice.copied * moments.t_T[self.tags :]
         moments.xt_PT = moments.xt_PT[:, : self.tags] - choice.copied * moments.xt_PT[:, self.tags :]
         into_PR, out_VR, bias_V = moments.reduce(moments.solve(choice.penalty)[0], rank)
         blocks = {name: self.blocks[name] for name in choice.blocks}
         linear = _linear(blocks, sizes.tags, into_PR, out_VR, bias_V, unit=True)
-        copy.weight *= choice.copied
         return Blend(linear, copy, None, 0.0, sizes.only([name for name in blocks if name not in OWN_BLOCKS]))
 
 
@@ -271,20 +282,35 @@ def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Choice, np.ndarray]
     """What choices are worth for users who were left out: blocks first, then the penalty, from the middle one on as
     long as its neighbour is better; each with every share of the copy path."""
     at = len(PENALTIES) // 2
-    found = _shares(fits, held, judge, OWN_BLOCKS, PENALTIES[at])
+    found = {Choice((), 0.0, 1.0): judge.rankings(_copied_alone(fits, held), held.truth, held.size)}
+    found |= _shares(fits, held, judge, OWN_BLOCKS, PENALTIES[at])
     if len(fits.blocks) > len(OWN_BLOCKS):
         found |= _shares(fits, held, judge, tuple(fits.blocks), PENALTIES[at])
-    blocks = _best(found).blocks
+    blocks = _best(found, [one for one in found if one.blocks]).blocks
     for step in (1, -1):
         place = at + step
-        while 0 <= place < len(PENALTIES) and _best(found).penalty == PENALTIES[place - step]:
+        while (
+            0 <= place < len(PENALTIES)
+            and _best(found, [one for one in found if one.blocks]).penalty == PENALTIES[place - step]
+        ):
             found |= _shares(fits, held, judge, blocks, PENALTIES[place])
             place += step
     return found
 
 
-def _best(found: Mapping[Choice, np.ndarray]) -> Choice:
-    return max(found, key=lambda choice: float(found[choice].mean()))
+def _best(found: Mapping[Choice, np.ndarray], among: Collection[Choice] | None = None) -> Choice:
+    return max(found if among is None else among, key=lambda choice: float(found[choice].mean()))
+
+
+def _copied_alone(fits: _Fits, held: _Held) -> Tensor:
+    """Scores of the copy path with an intercept per tag and nothing else."""
+    total = Moments.summed(fits.folds)
+    scores_BV = held.copied_BV.clone()
+    scores_BV[:, : fits.tags] += torch.from_numpy(
+        (total.t_T[: fits.tags] - total.t_T[fits.tags :]) / total.count
+    ).float()
+    scores_BV[:, :RESERVED] = -torch.inf
+    return scores_BV
 
 
 def _shares(fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...], penalty: float) -> dict[Choice, np.ndarray]:
