@@ -27,10 +27,11 @@ class Field(Config):
     """One field of the model's input.
 
     name: how the run calls it; of: the vocabulary it draws from ("item", a field of the items or of the users),
-    by default `name`; limit: H, the most values kept; last: only the latest so many clicks count, all if not given.
+    by default `name`; limit: H, the most values kept; last: only the latest so many clicks count, all if not given;
+    those of one moment count together, so that a basket is never cut, and a few more may count.
     order: which values come first: "frequent" (most clicks, then latest) or "recent" (latest, then most clicks).
-    half_life: a click weighs half as much for every so many later clicks; needs `last`. Without it, a value's weight
-    is its number of clicks.
+    half_life: a click weighs half as much for every so many clicks at a later time; needs `last`. Without it, a value's
+    weight is its number of clicks.
     number: a field of the users that holds one number each, such as an age. It becomes one value that everyone with a
     number has, weighed from 0 for the smallest number of training users to 1 for their largest.
     """
@@ -66,8 +67,9 @@ class Field(Config):
 def columns(clicks: pl.DataFrame, rule: Field) -> pl.DataFrame:
     """The field for many samples at once.
 
-    clicks: SAMPLE, VALUE (id), "time" and AGE (later clicks of the sample's history: 0 for the latest); a click with
-    several values has a row for each. Returns SAMPLE, SLOT (0 first), VALUE, WEIGHT.
+    clicks: SAMPLE, VALUE (id), "time" and AGE (how many clicks of the sample's history are strictly later: 0 for the
+    latest and those of the same time); a click with several values has a row for each. Returns SAMPLE, SLOT (0 first),
+    VALUE, WEIGHT.
     """
     if rule.last is not None:
         clicks = clicks.filter(pl.col(AGE) < rule.last)
@@ -129,8 +131,12 @@ def read(history: History, rule: Field) -> list[tuple[int, float]]:
     counts: dict[int, int] = {}
     latest: dict[int, float] = {}
     weights: dict[int, float] = {}
-    kept = history.clicks if rule.last is None else history.clicks[-rule.last :]
-    for age, click in enumerate(reversed(kept)):
+    age, later_than = 0, float("inf")
+    for number, click in enumerate(reversed(history.clicks)):
+        if click.time < later_than:
+            age, later_than = number, click.time
+        if rule.last is not None and age >= rule.last:
+            break
         worth = 1.0 if fades is None else 0.5 ** (age / fades)
         for value in click.values.get(source, ()):
             if value in counts:

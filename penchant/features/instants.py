@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from penchant.features.ragged import offsets_of
+from penchant.features.ragged import offsets_of, run_lengths
 from penchant.schema import TIME, USER
 
 
@@ -13,8 +13,9 @@ class Instants:
     def __init__(self, events: pl.DataFrame) -> None:
         """events: one bucket in order (USER, TIME)."""
         self.time_N = events[TIME].to_numpy()
-        self.first_U = offsets_of(events[USER].rle().struct.field("len").to_numpy())
-        lengths = events.select(pl.struct(USER, TIME).rle().struct.field("len")).to_series().to_numpy()
+        user_N = events[USER].rle_id().to_numpy()
+        self.first_U = offsets_of(run_lengths(user_N))
+        lengths = run_lengths(user_N, self.time_N)
         self._end_N = np.repeat(np.cumsum(lengths, dtype=np.int64), lengths)
 
     def whole(self, count_U: np.ndarray) -> np.ndarray:

@@ -59,3 +59,14 @@ def place_in_run(keys: np.ndarray) -> np.ndarray:
     """
     first = np.flatnonzero(np.diff(keys, prepend=np.nan)) if len(keys) else np.zeros(0, int)
     return np.arange(len(keys)) - np.repeat(first, np.diff(first, append=len(keys)))
+
+
+def run_lengths(*keys: np.ndarray) -> np.ndarray:
+    """How many rows follow one another with equal keys, run after run.
+
+    >>> run_lengths(np.array([4, 4, 4, 7]), np.array([1, 1, 2, 2]))
+    array([2, 1, 1])
+    """
+    changes = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    first = np.flatnonzero(np.concatenate([[True], changes])) if len(keys[0]) else np.zeros(0, int)
+    return np.diff(first, append=len(keys[0]))

@@ -11,7 +11,7 @@ from penchant.features.labels import ENTRY, TAG, Labels, invent_unclicked, make_
 from penchant.features.numbers import Span, number_columns
 from penchant.features.own import FACTS, own_columns
 from penchant.features.plan import Plan
-from penchant.features.ragged import Ragged, offsets_of, place_in_run
+from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengths
 from penchant.features.shards import write_shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.features.windows import LabelsConfig
@@ -169,10 +169,11 @@ def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFram
 
 
 def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
-    """The clicks of each history with their AGE, the number of later clicks in it."""
+    """The clicks of each history with their AGE, the number of clicks in it that are strictly later."""
     clicks = rows.filter(pl.col(CLICKED) & ~pl.col("asked")).select(SAMPLE, ENTRY, TIME)
-    age = place_in_run(clicks[SAMPLE].to_numpy()[::-1])[::-1]
-    return clicks.with_columns(pl.Series(AGE, age))
+    behind = place_in_run(clicks[SAMPLE].to_numpy()[::-1])[::-1]
+    at_once = run_lengths(clicks[SAMPLE].to_numpy(), clicks[TIME].to_numpy())
+    return clicks.with_columns(pl.Series(AGE, np.repeat(behind[np.cumsum(at_once) - 1], at_once)))
 
 
 def _take(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:

@@ -42,9 +42,9 @@ ANSWERS: list[tuple[dict[str, Any], list[tuple[int, float]]]] = [
 def batch_rows(histories: list[list[Click]], source: str) -> pl.DataFrame:
     """What `columns` reads: a row per sample, click and value; each click of a history stands once, in order."""
     rows = [
-        (sample, click.time, age, value)
+        (sample, click.time, sum(other.time > click.time for other in set(clicks)), value)
         for sample, clicks in enumerate(histories)
-        for age, click in enumerate(sorted(set(clicks), reverse=True))
+        for click in sorted(set(clicks))
         for value in click.values.get(source, ())
     ]
     schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
@@ -81,6 +81,27 @@ def test_values_that_tie_in_everything_go_by_id() -> None:
     clicks = [Click(10, "a", {"tags": (9, 4, 7)})]
     rule = Field(name="tags")
     assert read(replay(clicks), rule) == [(4, 1.0), (7, 1.0), (9, 1.0)] == in_batch([clicks], rule)[0]
+
+
+BASKET = [Click(10, "a", {"tags": (2,)}), Click(20, "b", {"tags": (3,)}), Click(20, "c", {"tags": (4,)})]
+
+
+def test_clicks_of_one_moment_are_equally_old_and_count_together() -> None:
+    """Both later clicks are 0 old, so the latest one click is both; the earlier one is 2 old."""
+    for last, answer in [(1, [(3, 1.0), (4, 1.0)]), (2, [(3, 1.0), (4, 1.0)]), (3, [(3, 1.0), (4, 1.0), (2, 0.25)])]:
+        rule = Field(name="tags", last=last, half_life=1.0)
+        assert_same(read(replay(BASKET), rule), answer)
+        assert_same(in_batch([BASKET], rule)[0], answer)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=10), st.permutations(range(10)), st.integers(1, 5))
+def test_other_names_of_items_change_no_field(times: list[int], names: list[int], last: int) -> None:
+    rule = Field(name="tags", last=last, half_life=2.0, limit=20)
+    one, other = (
+        [Click(float(time), f"item {name}", {"tags": (place + 2,)}) for place, (time, name) in enumerate(named)]
+        for named in (list(zip(times, range(10), strict=False)), list(zip(times, names, strict=False)))
+    )
+    assert read(replay(one), rule) == read(replay(other), rule)
 
 
 def test_samples_do_not_mix_and_an_empty_history_is_all_padding() -> None:

@@ -159,7 +159,8 @@ def in_batch(
             rows += [(sample, 0.0, 0, GROUPS.id(text)) for text in texts_of.get(user) or ()]
             continue
         own = dict(TABLE.iter_rows())
-        for age, (time, item) in enumerate(reversed(clicks)):
+        for time, item in clicks:
+            age = sum(other > time for other, _ in clicks)
             ids = [ITEMS.id(item)] if rule.source == ITEM else [TAGS.id(text) for text in own.get(item) or ()]
             rows += [(sample, time, age, value) for value in ids]
     schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
