@@ -170,9 +170,15 @@ class Run(RunFolder):
     def _blend(self, config: BlendConfig, report: Report) -> None:
         """The closed form, and beside it the deep model if there is one."""
         fields = [name for name in self.sizes.fields if name not in (*self.sizes.tag_fields, *self.sizes.numbers)]
-        counts_V, train_shards = self.tags.counts_by_id, self.shards("train")
         model, chosen = fit_blend(
-            train_shards, fields, self.sizes, counts_V, self._judge, rank=config.rank, report=report
+            self.shards("train"),
+            fields,
+            self.sizes,
+            self.tags.counts_by_id,
+            self._judge,
+            rank=config.rank,
+            forward=self.config.labels.by == "days",
+            report=report,
         )
         if config.deep:
             model, chosen = add_deep(model, chosen, self.load_trained(config.deep), self.shards("valid"), self._judge)
@@ -206,7 +212,9 @@ class Run(RunFolder):
         kept = load_results(path, asked)
         if kept is not None:
             return kept
-        scorers = make_baselines(self.tags, self.shards("train"), self._judge, report)
+        scorers = make_baselines(
+            self.tags, self.shards("train"), self._judge, forward=self.config.labels.by == "days", report=report
+        )
         test, size = self.shards("test"), self.sizes.tags
         results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in scorers.items()}
         save_results(path, results, asked)

@@ -107,6 +107,16 @@ class RunConfig(Config):
     profiles: ProfilesConfig = ProfilesConfig()
     lookalike: LookalikeConfig | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_linear_section(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "linear" in values:
+            raise ValueError(
+                "[linear] is gone: ridge regression and the user's own counts are parts of the default model. Remove "
+                'the section, and write the model beside it, if any, as [model] name = "blend" and deep = { … }'
+            )
+        return values
+
     @model_validator(mode="after")
     def _fields_exist(self) -> Self:
         names = [rule.name for rule in self.features.fields]

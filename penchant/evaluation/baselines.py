@@ -14,8 +14,10 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Judge
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
-from penchant.training.blend import POPULAR_LAST
 from penchant.training.ridge import Ridge, fit_ridges
+
+POPULAR_LAST = 1e-9
+"""What popularity counts beside a user's own clicks: it only orders tags that are level."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,12 @@ class Linear:
         return self.ridge.scores(spread(shard.history, counts, rows, len(self.ridge.bias_V)))
 
 
-def make_baselines(tags: Vocabulary, train: Sequence[Shard], judge: Judge, report: Report = quiet) -> dict[str, Scorer]:
+def make_baselines(
+    tags: Vocabulary, train: Sequence[Shard], judge: Judge, *, forward: bool, report: Report = quiet
+) -> dict[str, Scorer]:
     """All baselines by name. "ridge" is fitted to the last window of each training user, "ridge, all windows" to all of
     them, where there are several; both are left out for vocabularies whose square is too large. Their penalties are
-    chosen by cross-fitting, as those of the model are.
+    chosen by cross-fitting, as those of the model are. forward: see `training.rows.Folded`.
     """
     popularity_V = popularity(tags)
     report(Progress("baselines", 0, 1, "ridge regression"))
@@ -63,7 +67,7 @@ def make_baselines(tags: Vocabulary, train: Sequence[Shard], judge: Judge, repor
         "popularity": Popularity(popularity_V),
         "own counts": OwnCounts(popularity_V),
         "own counts, faded": OwnCounts(popularity_V, faded=True),
-        **{name: Linear(ridge) for name, ridge in fit_ridges(train, len(tags), judge).items()},
+        **{name: Linear(ridge) for name, ridge in fit_ridges(train, len(tags), judge, forward=forward).items()},
     }
     report(Progress("baselines", 1, 1))
     return made

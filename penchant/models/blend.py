@@ -29,9 +29,6 @@ OWN_BLOCKS = (CLICKS, FADED)
 CROSSED = ("clicked", "log clicks", "share", "newness", *(f"log {name}" for name in FADES))
 """What the copy path knows of an own tag: each alone, times the tag's popularity, times the length of the history."""
 
-PLAIN = ("counts", "faded")
-"""Facts that stand beside these as they are, for a user's own counts as the whole model."""
-
 
 class BlendConfig(Config):
     """Own tags, ridge regression, and a deep model beside them, joined by what training users show.
@@ -53,7 +50,7 @@ class BlendConfig(Config):
 class CopyPath(nn.Module):
     """What a user's own tags add to their own preference: a weighted sum of what counting knows of each.
 
-    weight: [3 · CROSSED + PLAIN]; rarity: [V], the standardised log popularity of tags; length: mean and spread of the
+    weight: [3 · CROSSED]; rarity: [V], the standardised log popularity of tags; length: mean and spread of the
     log of a history's clicks. Buffers: gradients leave them alone.
     """
 
@@ -63,12 +60,12 @@ class CopyPath(nn.Module):
 
     def __init__(self, tags: int) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(3 * len(CROSSED) + len(PLAIN)))
+        self.register_buffer("weight", torch.zeros(3 * len(CROSSED)))
         self.register_buffer("rarity", torch.zeros(tags))
         self.register_buffer("length", torch.tensor([0.0, 1.0]))
 
     def features(self, own: Own) -> Tensor:
-        """[B, H, 3 · CROSSED + PLAIN], zero on PAD."""
+        """[B, H, 3 · CROSSED], zero on PAD."""
         there_BH = (own.ids_BH != PAD).float()
         clicks_BH = own.fact("counts")
         total_B1 = clicks_BH.sum(1, keepdim=True)
@@ -82,8 +79,7 @@ class CopyPath(nn.Module):
         alone_BHK = torch.stack(alone, 2)
         long_B11 = ((total_B1.log1p() - self.length[0]) / self.length[1])[..., None]
         popular_BH1 = nn.functional.embedding(own.ids_BH, self.rarity[:, None])
-        plain_BHK = torch.stack([own.fact(name) for name in PLAIN], 2)
-        return torch.cat([alone_BHK, alone_BHK * popular_BH1, alone_BHK * long_B11, plain_BHK], 2)
+        return torch.cat([alone_BHK, alone_BHK * popular_BH1, alone_BHK * long_B11], 2)
 
     def forward(self, own: Own) -> Tensor:
         """[B, H]: what is added to each own tag."""

@@ -21,14 +21,13 @@ from torch import Tensor
 from penchant.features.shards import Shard
 from penchant.files import read_json, write_json
 from penchant.models.base import Interests, Judge, Sizes
-from penchant.models.blend import CLICKS, CROSSED, OWN_BLOCKS, PLAIN, Blend, CopyPath, LinearPath
+from penchant.models.blend import CLICKS, CROSSED, OWN_BLOCKS, Blend, CopyPath, LinearPath
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity, load_tensors, refuse_other, save_tensors
-from penchant.training.closed_form import Moments
 from penchant.training.copy_path import fit_copy
 from penchant.training.ridge import Ridge, fit_ridges, joined
-from penchant.training.rows import FOLDS, Rows, Sample, matrix_of, own_matrix, truth_matrix
+from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, own_matrix, truth_matrix
 
 BLEND = "blend"
 WIDEST = 3_000
@@ -40,8 +39,9 @@ COPIED = (0.0, 0.5, 1.0)
 """Shares of the copy path: with 0 the linear path explains everything, with 1 what the copy path leaves."""
 GAINS = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 5.0)
 """Shares of the deep model, as ratios of spreads: with 1, its scores vary as much as those of the closed form."""
-POPULAR_LAST = 1e-9
-"""What popularity counts beside a user's own clicks: it only orders tags that are level."""
+POPULAR_LAST = 1e-3
+"""What popularity counts beside the log of a user's own clicks: it only orders tags that are level, up to a thousand
+clicks."""
 BASELINE_RANK = 256
 
 
@@ -121,23 +121,24 @@ def fit_blend(
     judge: Judge,
     *,
     rank: int,
+    forward: bool,
     report: Report = quiet,
 ) -> tuple[Blend, Chosen]:
     """The closed form of a blend, or the baseline that is served in its place; no deep model yet.
 
     fields: of values, each a block beside the user's own tags; sizes: of all fields; counts_V: clicks of each tag by
-    training users, 0 for PAD and UNKNOWN.
+    training users, 0 for PAD and UNKNOWN; forward: windows are days on a common clock, see `rows.Folded`.
     """
     sample = Sample(shards, [*OWN_BLOCKS, *fields])
     report(Progress("blend", 0, 4, "the user's own tags"))
     copy = fit_copy(sample, counts_V)
     report(Progress("blend", 1, 4, "ridge regression on what these leave"))
-    fits = _Fits(sample, _blocks(fields, sizes), copy, min(sizes.tags, RESERVED + MOST_TAGS))
+    fits = _Fits(sample, _blocks(fields, sizes), copy, min(sizes.tags, RESERVED + MOST_TAGS), forward)
     held = _Held(sample.judged(), fits.blocks, copy)
     report(Progress("blend", 2, 4, "how much of each"))
     found = _crossed(fits, held, judge)
     report(Progress("blend", 3, 4, "beside the baselines"))
-    ridges = fit_ridges(shards, sizes.tags, judge)
+    ridges = fit_ridges(shards, sizes.tags, judge, forward=forward)
     others = {name: judge.rankings(scores, held.truth, held.size) for name, scores in _countings(held, counts_V)}
     others |= {name: ridge.judged for name, ridge in ridges.items()}
     chosen = _choose(found, others)
@@ -172,7 +173,7 @@ def baseline_as_blend(name: str, counts_V: np.ndarray, ridge: Ridge | None) -> B
         linear = LinearPath({}, tags, 0)
         linear.bias.copy_(popular_V if name == "popularity" else POPULAR_LAST * popular_V)
         if name != "popularity":
-            copy.weight[3 * len(CROSSED) + PLAIN.index("counts" if name == "own counts" else "faded")] = 1.0
+            copy.weight[CROSSED.index("log clicks" if name == "own counts" else "log faded")] = 1.0
     else:
         into_VR, out_VR, bias_V = ridge.moments.reduce(ridge.weight_VV, BASELINE_RANK)
         linear = _linear({CLICKS: tags}, tags, into_VR, out_VR, bias_V, unit=False)
@@ -221,10 +222,11 @@ class _Fits:
     blocks: dict[str, int]
     copy: CopyPath
     tags: int
-    folds: list[Moments] = field(init=False)
+    forward: bool
+    folded: Folded = field(init=False)
 
     def __post_init__(self) -> None:
-        self.folds = [Moments(sum(self.blocks.values()), 2 * self.tags) for _ in range(FOLDS)]
+        self.folded = Folded(sum(self.blocks.values()), 2 * self.tags, forward=self.forward)
         for rows in self.sample:
             x = matrix_of(rows.batch, self.blocks, unit=True)
             assert rows.batch.own
@@ -232,10 +234,7 @@ class _Fits:
                 truth_matrix(rows.truth, self.tags),
                 own_matrix(rows.batch, self.copy(rows.batch.own), self.tags),
             ]
-            targets = sparse.csr_matrix(sparse.hstack(both))
-            for fold, moments in enumerate(self.folds):
-                kept = np.flatnonzero(rows.fold == fold)
-                moments.add(x[kept], targets[kept])
+            self.folded.add(rows, x, sparse.csr_matrix(sparse.hstack(both)))
 
     def columns(self, names: Sequence[str]) -> np.ndarray:
         """Where some blocks stand in x."""
@@ -244,7 +243,7 @@ class _Fits:
 
     def whole(self, choice: Choice, copy: CopyPath, sizes: Sizes, rank: int) -> Blend:
         """The choice, fitted to all rows."""
-        moments = Moments.summed(self.folds).only(self.columns(choice.blocks))
+        moments = self.folded.total().only(self.columns(choice.blocks))
         copy.weight *= choice.copied
         moments.t_T = moments.t_T[: self.tags] - choice.copied * moments.t_T[self.tags :]
         moments.xt_PT = moments.xt_PT[:, : self.tags] - choice.copied * moments.xt_PT[:, self.tags :]
@@ -259,8 +258,9 @@ def _linear(
 ) -> LinearPath:
     """A linear path with these weights; tags beyond T have none."""
     linear = LinearPath(blocks, tags, into_PR.shape[1], unit=unit)
-    for number, into in enumerate(np.split(into_PR, np.cumsum(list(blocks.values()))[:-1])):
-        linear.get_buffer(f"into_{number}").copy_(torch.from_numpy(into))
+    ends = np.cumsum(list(blocks.values()))
+    for number, (end, rows) in enumerate(zip(ends, blocks.values(), strict=True)):
+        linear.get_buffer(f"into_{number}").copy_(torch.from_numpy(into_PR[end - rows : end]))
     linear.tag[: len(out_TR)] = torch.from_numpy(out_TR).float()
     linear.bias[: len(bias_T)] = torch.from_numpy(bias_T).float()
     return linear
@@ -304,11 +304,11 @@ def _best(found: Mapping[Choice, np.ndarray], among: Collection[Choice] | None =
 
 def _copied_alone(fits: _Fits, held: _Held) -> Tensor:
     """Scores of the copy path with an intercept per tag and nothing else."""
-    total = Moments.summed(fits.folds)
     scores_BV = held.copied_BV.clone()
-    scores_BV[:, : fits.tags] += torch.from_numpy(
-        (total.t_T[: fits.tags] - total.t_T[fits.tags :]) / total.count
-    ).float()
+    for fold in range(FOLDS):
+        known = fits.folded.without(fold)
+        mean_T = torch.from_numpy(known.t_T / max(1, known.count)).float()
+        scores_BV[held.fold == fold, : fits.tags] += mean_T[: fits.tags] - mean_T[fits.tags :]
     scores_BV[:, :RESERVED] = -torch.inf
     return scores_BV
 
@@ -319,7 +319,7 @@ def _shares(fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...], pena
     for fold in range(FOLDS):
         rows = np.flatnonzero(held.fold == fold)
         if len(rows):
-            moments = Moments.summed(fits.folds, without=fold).only(columns)
+            moments = fits.folded.without(fold).only(columns)
             predicted = torch.from_numpy(moments.predict(held.x[rows][:, columns], penalty))
             truth_BV[rows, :tags], copy_BV[rows, :tags] = predicted[:, :tags], predicted[:, tags:]
     judged = {}

@@ -25,11 +25,10 @@ class Moments:
         self.xt_PT += (x.T @ target).toarray()
 
     @classmethod
-    def summed(cls, parts: Sequence["Moments"], without: int | None = None) -> "Moments":
-        """Of all rows, but for those of one part."""
-        kept = [part for number, part in enumerate(parts) if number != without]
-        total = cls(*parts[0].xt_PT.shape)
-        for part in kept:
+    def summed(cls, parts: Sequence["Moments"], width: int, targets: int) -> "Moments":
+        """Of the rows of all parts."""
+        total = cls(width, targets)
+        for part in parts:
             total.count += part.count
             for sums in ("x_P", "t_T", "xx_PP", "xt_PT"):
                 getattr(total, sums).__iadd__(getattr(part, sums))

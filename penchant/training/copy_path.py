@@ -36,7 +36,7 @@ def fit_copy(sample: Sample, counts_V: np.ndarray) -> CopyPath:
         ids_BH = rows.batch.own.ids_BH.numpy()
         owner_N, place_N = np.nonzero(ids_BH != PAD)
         tag_N = ids_BH[owner_N, place_N]
-        known_NF = copy.features(rows.batch.own)[..., :width].numpy()[owner_N, place_N].astype(np.float64)
+        known_NF = copy.features(rows.batch.own).numpy()[owner_N, place_N].astype(np.float64)
         products_FF += known_NF.T @ known_NF
         answers_F += known_NF.T @ _in_truth(rows.truth, owner_N, tag_N, tags)
         by_tag = sparse.csr_matrix((np.ones(len(tag_N)), (tag_N, np.arange(len(tag_N)))), (tags, len(tag_N)))
@@ -46,7 +46,7 @@ def fit_copy(sample: Sample, counts_V: np.ndarray) -> CopyPath:
     products_FF -= sums_VF.T @ sums_VF / count
     answers_F -= sums_VF.T @ true_V / count
     products_FF[np.diag_indices(width)] += _DAMPING * np.trace(products_FF) / width + np.finfo(float).tiny
-    copy.weight[:width] = torch.from_numpy(np.linalg.lstsq(products_FF, answers_F)[0])
+    copy.weight.copy_(torch.from_numpy(np.linalg.lstsq(products_FF, answers_F)[0]))
     return copy
 
 

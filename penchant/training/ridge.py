@@ -14,10 +14,10 @@ from penchant.models.base import Judge
 from penchant.models.blend import CLICKS
 from penchant.schema import RESERVED
 from penchant.training.closed_form import Moments
-from penchant.training.rows import FOLDS, Rows, Sample, matrix_of, truth_matrix
+from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, truth_matrix
 
 PENALTIES = (30.0, 100.0, 300.0, 1_000.0, 3_000.0)
-MOST_TAGS = 5_000
+MOST_TAGS = 4_000
 """More tags have no ridge regression: the square of their number would not fit in memory."""
 
 
@@ -38,41 +38,37 @@ class Ridge:
         return scores_BV
 
 
-def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge) -> dict[str, Ridge]:
+def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge, *, forward: bool) -> dict[str, Ridge]:
     """ "ridge", fitted to the last window of each training user, and "ridge, all windows" where there are several; none
-    for more than MOST_TAGS tags."""
+    for more than MOST_TAGS tags. forward: see `Folded`."""
     if tags > MOST_TAGS:
         return {}
     sample, blocks = Sample(shards, [CLICKS]), {CLICKS: tags}
-    last, every = ([Moments(tags, tags) for _ in range(FOLDS)] for _ in range(2))
+    folded = Folded(tags, tags, forward=forward)
     for rows in sample:
-        x, y = matrix_of(rows.batch, blocks, unit=False), truth_matrix(rows.truth, tags)
-        for fold in range(FOLDS):
-            for moments, chosen in ((last, rows.last), (every, np.ones(len(rows), bool))):
-                kept = np.flatnonzero((rows.fold == fold) & chosen)
-                moments[fold].add(x[kept], y[kept])
+        folded.add(rows, matrix_of(rows.batch, blocks, unit=False), truth_matrix(rows.truth, tags))
     held = sample.judged()
     x = sparse.csr_matrix(sparse.vstack([matrix_of(rows.batch, blocks, unit=False) for rows in held]))
-    made = {"ridge": _fit(last, x, held, judge)}
-    if sum(part.count for part in every) > sum(part.count for part in last):
-        made["ridge, all windows"] = _fit(every, x, held, judge)
+    made = {"ridge": _fit(folded, x, held, judge, last_only=True)}
+    if folded.several:
+        made["ridge, all windows"] = _fit(folded, x, held, judge, last_only=False)
     return made
 
 
-def _fit(parts: list[Moments], x: sparse.csr_matrix, held: list[Rows], judge: Judge) -> Ridge:
+def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *, last_only: bool) -> Ridge:
     truth, size, fold = joined(held)
+    total = folded.total(last_only=last_only)
     found = {}
     for penalty in PENALTIES:
-        scores_BV = torch.zeros(x.shape[0], len(parts[0].t_T))
+        scores_BV = torch.zeros(x.shape[0], len(total.t_T))
         for number in range(FOLDS):
             rows = np.flatnonzero(fold == number)
             if len(rows):
-                predicted = Moments.summed(parts, without=number).predict(x[rows], penalty)
+                predicted = folded.without(number, last_only=last_only).predict(x[rows], penalty)
                 scores_BV[rows] = torch.from_numpy(predicted)
         scores_BV[:, :RESERVED] = -torch.inf
         found[penalty] = judge.rankings(scores_BV, truth, size)
     best = max(found, key=lambda penalty: float(found[penalty].mean()))
-    total = Moments.summed(parts)
     return Ridge(*total.solve(best), total, found[best])
 
 

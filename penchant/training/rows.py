@@ -1,6 +1,6 @@
 """Windows of training users as the closed form reads them: sparse rows, folds of users, and windows that are judged."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from penchant.features.shards import Batch, Shard, batch_of
 from penchant.logs.users import uniform
 from penchant.models.blend import OWN_BLOCKS, values_of
 from penchant.schema import PAD
+from penchant.training.closed_form import Moments
 
 FOLDS = 3
 MOST_ROWS = 300_000
@@ -26,13 +27,13 @@ _ROWS_AT_ONCE = 4_096
 @dataclass(frozen=True)
 class Rows:
     """Some windows: what is read of their histories, the known tags clicked in them, how many distinct ones were
-    clicked in all, the fold of their user, and which of them are the last window of their user."""
+    clicked in all, the fold of their user, and their number, 0 for the last that trains."""
 
     batch: Batch
     truth: Ragged
     size: np.ndarray
     fold: np.ndarray
-    last: np.ndarray
+    window: np.ndarray
 
     def __len__(self) -> int:
         return len(self.size)
@@ -41,7 +42,7 @@ class Rows:
         """Only some, by their places."""
         values, owner = self.truth.take(keep)
         truth = Ragged(offsets_of(np.bincount(owner, minlength=len(keep))), values)
-        return Rows(_taken(self.batch, keep), truth, self.size[keep], self.fold[keep], self.last[keep])
+        return Rows(_taken(self.batch, keep), truth, self.size[keep], self.fold[keep], self.window[keep])
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,58 @@ class Sample:
                 arrays = (shard.arrays[name][rows].numpy() for name in ("truth.size", "window"))
                 size, window = arrays
                 batch = batch_of(shard, fields, rows, own=True)
-                whole = Rows(batch, shard.truth.part(rows), size, folds[rows], window == first)
+                whole = Rows(batch, shard.truth.part(rows), size, folds[rows], window - first)
                 yield whole if drawn[rows].all() else whole.take(np.flatnonzero(drawn[rows]))
 
     def judged(self) -> list[Rows]:
         """Last windows of at most MOST_JUDGED users."""
         found, left = [], MOST_JUDGED
         for rows in self:
-            keep = np.flatnonzero(rows.last)[:left]
+            keep = np.flatnonzero(rows.window == 0)[:left]
             if len(keep):
                 found.append(rows.take(keep))
                 left -= len(keep)
         return found
+
+
+class Folded:
+    """Moments by fold of users, and apart for the last window, the one before it, and all earlier ones.
+
+    forward: windows are days on a common clock. What is judged on the last one must then not be fitted to it, though to
+    other users: the day itself would be known.
+    """
+
+    def __init__(self, width: int, targets: int, *, forward: bool) -> None:
+        self._shape, self._forward = (width, targets), forward
+        self._parts: dict[tuple[int, int], Moments] = {}
+
+    def add(self, rows: Rows, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
+        """x and target of some windows."""
+        age = np.minimum(rows.window, 2)
+        for key in sorted(set(zip(rows.fold.tolist(), age.tolist(), strict=True))):
+            kept = np.flatnonzero((rows.fold == key[0]) & (age == key[1]))
+            if key not in self._parts:
+                self._parts[key] = Moments(*self._shape)
+            self._parts[key].add(x[kept], target[kept])
+
+    def without(self, fold: int, *, last_only: bool = False) -> Moments:
+        """Of all that may be known where users of a fold are judged on their last window; or of the last of these."""
+        first = int(self._forward and self.several)
+        return self._summed(
+            lambda of, age: of != fold and (age == first if last_only else age >= first),
+        )
+
+    def total(self, *, last_only: bool = False) -> Moments:
+        """Of all windows, or of the last ones."""
+        return self._summed(lambda _, age: age == 0 or not last_only)
+
+    @property
+    def several(self) -> bool:
+        """Whether users have more than one window."""
+        return any(age > 0 for _, age in self._parts)
+
+    def _summed(self, wanted: Callable[[int, int], bool]) -> Moments:
+        return Moments.summed([part for key, part in self._parts.items() if wanted(*key)], *self._shape)
 
 
 def matrix_of(batch: Batch, blocks: Mapping[str, int], *, unit: bool) -> sparse.csr_matrix:

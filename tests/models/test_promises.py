@@ -101,7 +101,8 @@ def test_attention_sums_to_one_and_is_zero_on_padding(make: Callable[[], Interes
 
 def test_pad_and_unknown_are_no_tags(make: Callable[[], Interests]) -> None:
     model = make()
-    preferences = model.preferences(model.users(batch([[7, 3]], [[2]])))
+    given = batch([[7, 3]], [[2]])
+    preferences = model.preferences(given, model.users(given))
     assert preferences.shape == (1, SIZES.tags)
     assert preferences[0, :2].tolist() == [-torch.inf] * 2
     assert preferences[0, 2:].isfinite().all()
@@ -109,7 +110,9 @@ def test_pad_and_unknown_are_no_tags(make: Callable[[], Interests]) -> None:
 
 def test_preference_is_the_inner_product(make: Callable[[], Interests]) -> None:
     model, given = make(), batch([[7, 3]], [[2]])
-    torch.testing.assert_close(model.preferences(model.users(given))[0, 5], model.users(given)[0] @ model.tag.weight[5])
+    user_BU = model.users(given)
+    torch.testing.assert_close(model.preferences(given, user_BU)[0, 5], user_BU[0] @ model.tag.weight[5])
+    torch.testing.assert_close(model.preference(given, 5), model.preferences(given, user_BU)[:, 5])
 
 
 def test_the_row_of_padding_stays_zero(make: Callable[[], Interests]) -> None:
@@ -126,7 +129,7 @@ def test_planted_interests_are_learned(make: Callable[[], Interests]) -> None:
     past = [[tag] for tag in range(2, 6)]
     given = batch(past, [[2]] * 4)
     _learn(model, lambda: given, tensor([[[tag + 4]] for tag in range(2, 6)]), steps=150)
-    assert model.eval().preferences(model.users(given)).argmax(1).tolist() == [6, 7, 8, 9]
+    assert model.eval().preferences(given, model.users(given)).argmax(1).tolist() == [6, 7, 8, 9]
 
 
 def test_unshared_queries_that_are_equal_are_a_shared_one() -> None:
