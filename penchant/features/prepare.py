@@ -15,6 +15,7 @@ from penchant.features.samples import ShardBuilder
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json, remove, write_json
 from penchant.logs.ingest import Log
+from penchant.logs.names import fit_name
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
@@ -85,6 +86,12 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
         if source not in there:
             raise ConfigError(
                 f"the run file uses field {source!r}, which no table fills; there are: {', '.join(there)}"
+            )
+    for rule in plan.features.fields:
+        if rule.name == plan.labels.field != rule.source:
+            raise ConfigError(
+                f"features.fields: {rule.name!r} draws from {rule.source!r}, but {rule.name!r} is what is predicted; "
+                f"call it {fit_name(rule.source, [rule.name, ITEM])!r}"
             )
     _refuse_no_numbers(log, plan)
     predictable = [*log.items().columns[1:], *([ITEM] if plan.periods else [])]

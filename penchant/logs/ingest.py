@@ -152,7 +152,7 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
             rows_before = counts["rows"]
             for batch in read_batches(path, table.columns):
                 unit = unit or settle_unit(batch.frame, table)
-                checked = check_rows(batch.frame, table, unit)
+                checked = check_rows(batch.frame, batch.rows, table, unit)
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
                     events = events.with_columns(pl.col(TIME) + float(rows_before))
