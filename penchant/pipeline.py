@@ -93,11 +93,13 @@ class Run(RunFolder):
         """Read and check the tables, and that they hold what the run file asks for."""
         log = self._log(report)
         refuse_unfit(log, self.config.plan)
+        if self.config.lookalike:
+            refuse_unfit(log, self.lookalikes.plan)
         return log
 
     def prepare(self, report: Report = quiet) -> Prepared:
         """Vocabularies, features and labels, as shards."""
-        prepared = prepare(self._log(report), self.config.plan, self.folder / "prepared", report=report)
+        prepared = prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
         if self.config.linear:
             refuse_too_wide(self.config.linear, self.sizes)
         return prepared
