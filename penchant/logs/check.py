@@ -6,11 +6,11 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.logs.read import ROW, column
-from penchant.logs.tables import EventsTable, TimeUnit
+from penchant.logs.tables import EventsTable
+from penchant.logs.times import TimeUnit, seconds
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 REASON = "reason"
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 OLDEST_S, NEWEST_S = 631_152_000, 4_102_444_800
 """1990 and 2100: a clock outside them is a mistake of units."""
 
@@ -78,16 +78,20 @@ def _time(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: Tim
     if isinstance(table.time, list):
         year, month, day = (column(name).cast(pl.Int64, strict=False) for name in table.time)
         text = pl.format("{}-{}-{}", year, month, day)
-        return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+        return seconds(text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).to_physical(), "us")
     said, dtype = column(table.time), frame.schema[table.time]
-    if isinstance(dtype, pl.Datetime | pl.Date):
-        return said.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
-    number = said.cast(pl.Float64, strict=False) / PER_SECOND.get(unit, 1)
+    if isinstance(dtype, pl.Datetime):
+        return seconds(said.to_physical(), dtype.time_unit)
+    if dtype == pl.Date:
+        return seconds(said.cast(pl.Datetime("us")).to_physical(), "us")
+    number = seconds(said.cast(pl.Float64, strict=False), unit)
+    if unit == "ns" and not dtype.is_float():
+        number = pl.coalesce(seconds(said.cast(pl.Int64, strict=False), unit), number)
     if dtype != pl.String:
         return number
     plain = said.str.to_datetime(time_unit="us", strict=False)
     with_offset = said.str.to_datetime("%+", time_unit="us", strict=False)
-    return pl.coalesce(number, plain.dt.epoch("us") / 1e6, with_offset.dt.epoch("us") / 1e6)
+    return pl.coalesce(number, *(seconds(times.to_physical(), "us") for times in (plain, with_offset)))
 
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:

@@ -23,7 +23,8 @@ from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.forgotten import Forgotten, without_forgotten
 from penchant.logs.items import LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
-from penchant.logs.tables import EventsTable, Tables, TimeUnit, file_format, find_files
+from penchant.logs.tables import EventsTable, Tables, file_format, find_files
+from penchant.logs.times import TimeUnit
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, TIME, USER

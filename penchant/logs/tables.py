@@ -3,17 +3,17 @@
 import glob
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError, DataError
 from penchant.logs.names import RESERVED_NAMES, problem_of
+from penchant.logs.times import TimeUnit
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
-TimeUnit = Literal["auto", "s", "ms", "us", "ns", "position"]
 Files = str | list[str]
 
 
