@@ -96,11 +96,13 @@ class Run(RunFolder):
         """Read and check the tables, and that they hold what the run file asks for."""
         log = self._log(report)
         refuse_unfit(log, self.config.plan)
+        if self.config.lookalike:
+            refuse_unfit(log, self.lookalikes.plan)
         return log
 
     def prepare(self, report: Report = quiet) -> Prepared:
         """Vocabularies, features and labels, as shards."""
-        return prepare(self._log(report), self.config.plan, self.folder / "prepared", report=report)
+        return prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
 
     def train(self, report: Report = quiet) -> Interests:
         """The trained model; training that was stopped goes on."""

@@ -71,6 +71,8 @@ def show_found(found: dict[str, Any]) -> None:
         per_item = f"{said['per_item']:.2f}"
         fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", per_item, share)
     console.print(fields)
+    for warning in _few(found):
+        console.print(warning, style="yellow", highlight=False)
     if found["rows_beside_left_out"]:
         beside = new_table("Rows of the other tables that say nothing", right=[0])
         for reason, count in found["rows_beside_left_out"].items():
@@ -85,6 +87,17 @@ def show_found(found: dict[str, Any]) -> None:
         console.print(rejected)
 
 
+def _few(found: dict[str, Any]) -> Iterator[str]:
+    """What little the tables have in common, in words."""
+    for name, said in found["fields"].items():
+        if 2 * said["events_with"] < found["events"]:
+            share = f"{said['events_with'] / found['events']:.1%}"
+            yield f"Only {share} of the events are of an item with any {escape(name)}: are ids written alike in both?"
+    if found["users_in_table"] and 2 * found["users_with_row"] < found["users"]:
+        share = f"{found['users_with_row'] / found['users']:.1%}"
+        yield f"Only {share} of the users have a row in the table of users: are ids written alike in both?"
+
+
 def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows read", f"{found['rows']:,}"
     if found["left_out"]:
@@ -95,6 +108,8 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["clicked"] == found["events"]:
         yield "un-clicked items", "none logged; sampled by popularity where a loss needs them"
     yield "users", f"{found['users']:,} ({found['users_with_one_event']:,} with one event only: profiles, no training)"
+    if found["users_in_table"]:
+        yield "users with a row in their table", f"{found['users_with_row']:,}"
     yield "items in their tables", f"{found['items_in_table']:,}"
     yield "rows out of order", f"{found['backwards']:,} (sorted now)"
     if found["time_unit"] == "position":

@@ -4,17 +4,19 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
-from itertools import chain, count
 from pathlib import Path
 
 import polars as pl
 
 from penchant.errors import DataError
+from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
 from penchant.logs.read import count_rows, read_sample
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import FORMATS, find_files
 
 UNSURE = "?"
+LIST, RECENT = "item", "recent"
+"""Fields of every proposal: the latest items, and the latest tags."""
 
 _ROLES = {
     "user": r"user|uid|visitor|customer|member|reader|viewer|account_id|device_id|cookie",
@@ -235,8 +237,8 @@ def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: P
         if _is_categorical(table.sample[name]):
             chosen[_add_field(kind, name, proposal)] = name
         elif kind == "items" and re.fullmatch(r"(\w+_)?(title|name|headline)", name.lower()) and not proposal.title:
-            chosen["title"] = name
-            proposal.title = "title"
+            proposal.title = _free_name("title", proposal)
+            chosen[proposal.title] = name
         else:
             left_out.append(name)
     if left_out:
@@ -266,17 +268,22 @@ def _propose_label(proposal: Proposal) -> None:
 
 
 def _add_field(kind: str, column: str, proposal: Proposal) -> str:
-    """Tags are called tags, whatever the column; other fields by their column, with a number where that is taken."""
-    name = re.sub(r"\W", "_", column)
+    """Tags are called tags, whatever the column; other fields by their column, as far as a field may be called so."""
+    name = column
     words = "tag|tags|keyword|keywords|attr|attribute|attributes|topic|topics"
     if kind == "items" and "tags" not in proposal.fields and re.fullmatch(rf"({words}){_ID}", column.lower()):
         name = "tags"
-    taken = {"item", "label", "truth", "history", *proposal.fields}
-    name = next(free for free in chain([name], (f"{name}_{number}" for number in count(2))) if free not in taken)
+    name = _free_name(name, proposal)
     proposal.fields[name] = 30 if kind == "items" else 1
     if kind == "items":
         proposal.item_fields.append(name)
     return name
+
+
+def _free_name(text: str, proposal: Proposal) -> str:
+    """A name for a field of a table, and for one of the model."""
+    taken = RESERVED_NAMES | OF_SHARDS | {LIST, RECENT, *proposal.fields}
+    return fit_name(text, taken | {proposal.title} if proposal.title else taken)
 
 
 def _is_categorical(values: pl.Series) -> bool:
@@ -296,13 +303,18 @@ def _separator(values: pl.Series) -> str | None:
 
 
 def _quoted(text: str | Path) -> str:
-    """A TOML string; what JSON escapes, TOML does too."""
-    return json.dumps(str(text), ensure_ascii=False)
+    """A TOML string; what JSON escapes, TOML does too, and more."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(name: str) -> str:
     """A TOML key, bare where it may be."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
+def _plain(text: str) -> str:
+    """For a comment, where a line break would end it and control characters are not allowed."""
+    return "".join(mark if mark.isprintable() else f"\\u{ord(mark):04x}" for mark in text)
 
 
 def _path(table: Table, proposal: Proposal) -> str:
@@ -315,15 +327,15 @@ def _listed(table: Table) -> str:
 
 def as_toml(proposal: Proposal) -> str:
     """The run file, with what a person has to look at on top."""
-    notes = "".join(f"# - {note}\n" for note in proposal.notes)
+    notes = "".join(f"# - {_plain(note)}\n" for note in proposal.notes)
     head = f"# Look at these before you run:\n{notes}\n" if notes else ""
     parts = []
     for name, lines in proposal.sections.items():
         title = "[[logs.tables.item_values]]" if name.startswith("[") else f"[{name}]"
         parts.append("\n".join([title, *lines]))
-    item_field = '{ name = "item", limit = 30, last = 30, order = "recent" }'
+    item_field = f'{{ name = "{LIST}", limit = 30, last = 30, order = "recent" }}'
     limits = [f"{{ name = {_quoted(name)}, limit = {limit} }}" for name, limit in proposal.fields.items()]
-    recent = f'{{ name = "recent", of = {_quoted(proposal.label)}, last = 20, half_life = 7.0, limit = 30 }}'
+    recent = f'{{ name = "{RECENT}", of = {_quoted(proposal.label)}, last = 20, half_life = 7.0, limit = 30 }}'
     fields = ",\n".join(f"  {line}" for line in [*limits, recent, item_field])
     parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ item = 5 }}")
     parts.append(_learning(f"field = {_quoted(proposal.label)}\n", proposal.rows))

@@ -138,8 +138,10 @@ def fit_blend(
     report(Progress("blend", 2, 4, "how much of each"))
     found = _crossed(fits, held, judge)
     report(Progress("blend", 3, 4, "beside the baselines"))
+    # What was clicked on the judged day is not known on the day before.
+    known_V = fits.earlier_V if forward and fits.folded.several else counts_V
     ridges = fit_ridges(shards, sizes.tags, judge, forward=forward)
-    others = {name: judge.rankings(scores, held.truth, held.size) for name, scores in _countings(held, counts_V)}
+    others = {name: judge.rankings(scores, held.truth, held.size) for name, scores in _countings(held, known_V)}
     others |= {name: ridge.judged for name, ridge in ridges.items()}
     chosen = _choose(found, others)
     report(Progress("blend", 4, 4, f"{chosen.served}: {chosen.judged[chosen.served]:.4f} NDCG@10 out of fold"))
@@ -224,9 +226,12 @@ class _Fits:
     tags: int
     forward: bool
     folded: Folded = field(init=False)
+    earlier_V: np.ndarray = field(init=False)
+    """In how many windows before the last each tag was clicked."""
 
     def __post_init__(self) -> None:
         self.folded = Folded(sum(self.blocks.values()), 2 * self.tags, forward=self.forward)
+        self.earlier_V = np.zeros(len(self.copy.rarity))
         for rows in self.sample:
             x = matrix_of(rows.batch, self.blocks, unit=True)
             assert rows.batch.own
@@ -235,6 +240,8 @@ class _Fits:
                 own_matrix(rows.batch, self.copy(rows.batch.own), self.tags),
             ]
             self.folded.add(rows, x, sparse.csr_matrix(sparse.hstack(both)))
+            values, _ = rows.truth.take(np.flatnonzero(rows.window > 0))
+            self.earlier_V += np.bincount(values, minlength=len(self.earlier_V))
 
     def columns(self, names: Sequence[str]) -> np.ndarray:
         """Where some blocks stand in x."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn, tensor
 
 from penchant.features.shards import Batch
 from penchant.models.base import Interests, Sizes
-from penchant.models.catalog import build_model
+from penchant.models.catalog import AnyConfig, build_model
 from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import Utpm, UtpmConfig
 from penchant.models.youtube import YouTubeConfig
@@ -48,6 +48,26 @@ def batch(tags: list[list[int]], genres: list[list[int]], weights: list[list[flo
     ids = {"tags": tensor(tags), "genres": tensor(genres)}
     given = tensor(weights) if weights else (ids["tags"] != PAD).float()
     return Batch(ids, {"tags": given, "genres": (ids["genres"] != PAD).float()})
+
+
+NAMES_OF_PYTHON = sorted(
+    {*dir(nn.ModuleDict), *dir(nn.Module), *dir(Utpm), *dir(dict), *dir(Batch), "a.b", "", "0", "ß ✓"}
+)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_fields_may_be_called_anything(config: AnyConfig) -> None:
+    """As many fields as there are names: what they are called changes neither vectors nor attention."""
+    vectors = []
+    for names in (NAMES_OF_PYTHON, [f"f{number}" for number in range(len(NAMES_OF_PYTHON))]):
+        torch.manual_seed(0)
+        model = build_model(config, Sizes(dict.fromkeys(names, 5), tags=9)).eval()
+        ids = {name: tensor([[number % 5, 2]]) for number, name in enumerate(names)}
+        user_BU, attention = model.read(Batch(ids, {name: ids_BH.float() for name, ids_BH in ids.items()}))
+        assert list(attention.values) == names
+        vectors.append(user_BU)
+        model.load_state_dict(model.state_dict())
+    assert torch.equal(*vectors)
 
 
 def test_padding_changes_nothing(make: Callable[[], Interests]) -> None:
