@@ -1,4 +1,4 @@
-"""Profiles per CPU-second: top 50 of 1,000 tags at E=16, made-up users, one thread.
+"""Profiles per CPU-second: top 50 of 1,000 tags by lift, of made-up users, one thread: UTPM at E=16 and a blend.
 
 python -m benchmarks.profiles [--users 200000]
 """
@@ -6,6 +6,7 @@ python -m benchmarks.profiles [--users 200000]
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,14 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.features.own import FACTS
 from penchant.features.shards import Shard, write_shard
 from penchant.features.vocabulary import Vocabulary
-from penchant.models.base import Sizes
+from penchant.models.base import Interests, Sizes
+from penchant.models.blend import OWN_BLOCKS, Blend, BlendConfig, CopyPath, LinearPath
 from penchant.models.catalog import build_model
 from penchant.models.utpm import UtpmConfig
+from penchant.profiles.average import average_of
 from penchant.profiles.build import Names, ProfilesConfig, build_profiles
 from penchant.schema import RESERVED
 from penchant.terminal import console
@@ -37,9 +41,20 @@ def made_up_shard(path: Path, users: int) -> Shard:
     first = rng.integers(RESERVED, TAGS + RESERVED - VALUES, users)
     arrays["history.offsets"] = np.arange(users + 1) * VALUES
     arrays["history.tags"] = (first[:, None] + np.arange(VALUES)).astype(np.int32).ravel()
-    arrays["history.counts"] = arrays["history.faded"] = np.ones(users * VALUES, np.float32)
+    arrays |= {f"history.{fact}": rng.integers(1, 9, users * VALUES).astype(np.float32) for fact in FACTS}
     write_shard(path, arrays, pl.Series([f"user-{number}" for number in range(users)]))
     return Shard.open(path)
+
+
+def made_up_models(sizes: Sizes) -> Iterator[tuple[str, Interests]]:
+    """By name. The blend reads both fields and the user's own tags."""
+    yield "AF-2head", build_model(UtpmConfig(embedding=16, user=16, cross="none"), sizes)
+    yield "AF-2head+CF", build_model(UtpmConfig(embedding=16, user=16, cross="cf"), sizes)
+    linear = LinearPath(dict.fromkeys((*OWN_BLOCKS, *sizes.fields), sizes.tags), sizes.tags, BlendConfig().rank)
+    copy, draw = CopyPath(sizes.tags), torch.Generator().manual_seed(0)
+    for buffer in (*linear.buffers(), copy.weight, copy.rarity):
+        buffer.copy_(torch.rand(buffer.shape, generator=draw))
+    yield "blend", Blend(linear, copy, None, 0.0, sizes)
 
 
 def main() -> None:
@@ -54,13 +69,12 @@ def main() -> None:
     console.print(describe_machine())
     with tempfile.TemporaryDirectory() as folder:
         shard = made_up_shard(Path(folder) / "00000.safetensors", said.users)
-        for cross in ("none", "cf"):
-            model = build_model(UtpmConfig(embedding=16, user=16, cross=cross), sizes)
+        for label, model in made_up_models(sizes):
+            average = average_of(model, [shard])
             began, began_cpu = time.perf_counter(), time.process_time()
             config = ProfilesConfig(clicked=10, unseen=50, evidence=5)
-            build_profiles(model, [shard], names, Path(folder) / cross, config, tags="tags")
+            build_profiles(model, average, [shard], names, Path(folder) / label, config, tags="tags")
             seconds, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
-            label = "AF-2head+CF" if cross == "cf" else "AF-2head"
             table.add_row(label, f"{said.users:,}", f"{seconds:.1f}", f"{cpu_s:.1f}", f"{said.users / cpu_s:,.0f}")
     console.print(table)
 
