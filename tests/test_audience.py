@@ -110,7 +110,7 @@ def test_seeds_and_those_they_pulled_in_add_up(run: Run) -> None:
         audience = run.audience(item, SIZE)
         assert audience.seeds == len(seeds_of(run, item))
         assert sum(group.seeds for group in audience.groups) == audience.seeds
-        assert sum(group.pulled for group in audience.groups) == SIZE
+        assert sum(group.pulled or 0 for group in audience.groups) == SIZE
         told = [(one.seeds, one.users) for group in audience.groups for one in group.common]
         assert all(0 < users < seeds <= 1 for seeds, users in told)
     assert {one.value[:2] for group in run.audience("i2-7", SIZE).groups for one in group.common} == {"t2"}
