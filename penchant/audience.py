@@ -76,9 +76,10 @@ class Neighbour:
 @dataclass(frozen=True)
 class ItemAudience:
     """by: the scorer that made it; chosen: why that one, in a sentence; silent: better ones by their validation that
-    can say nothing of this item; spread: of the scores. members: rank, user, score, and where `by` knows clusters of
-    seeds, cluster (the number of the one that gave most); reachable: users of whom something is known and who are not
-    reached yet; left_out: seeds of whom nothing is known; expected: None where the run measured no audience."""
+    have a score for too few users of this item; spread: of the scores. members: rank, user, score, and where `by` knows
+    clusters of seeds, cluster (the number of the one that gave most); reachable: users of whom something is known and
+    who are not reached yet; left_out: seeds of whom nothing is known; expected: None where the run measured no
+    audience."""
 
     item: str
     name: str
@@ -100,9 +101,9 @@ def audience_of(
 ) -> ItemAudience:
     """The `size` users most like those who clicked the item, of all who have no event with it yet, and why.
 
-    by: the scorer that makes it; where none is given, the one that won on validation candidates, or where that can say
-    nothing of this item, the next that can. Users of whom nothing is known are neither seeds nor members: nothing can
-    be said of whom they are like.
+    by: the scorer that makes it; where none is given, the one that won on validation candidates, or where that has a
+    score for too few users of this item, the next that has. Users of whom nothing is known are neither seeds nor
+    members: nothing can be said of whom they are like.
 
     Raises UnknownItemError, ConfigError for a scorer that the run does not measure, or AudienceError where nobody is to
     be alike to, where fewer than `size` users are left, or where `size` is below `minimum`.
@@ -121,7 +122,7 @@ def audience_of(
     for name in [by] if by else choice.order:
         maker = _maker(run, name)
         likeness = maker.lookalike.liken(candidate, maker.crowd)
-        if by or _says_something(likeness, open_N):
+        if by or _scores_as_many(likeness, open_N, size):
             break
         silent.append(name)
     row_B, score_B = best(likeness, len(crowd), size, closed, minimum=minimum)
@@ -168,10 +169,14 @@ def _maker(run: LookalikeRun, name: Scorer) -> Contestant:
     return Contestant(run.scorer(name), crowd)
 
 
-def _says_something(likeness: Likeness, open_N: np.ndarray) -> bool:
-    """Of any of these users; where there are none it is not its fault."""
-    starts = range(0, len(open_N), BLOCK)
-    return not len(open_N) or any(np.isfinite(likeness.scores(open_N[at : at + BLOCK])).any() for at in starts)
+def _scores_as_many(likeness: Likeness, open_N: np.ndarray, size: int) -> bool:
+    """Whether so many of these users have a score, or all of them, where they are fewer."""
+    wanted, found = min(size, len(open_N)), 0
+    for start in range(0, len(open_N), BLOCK):
+        if found >= wanted:
+            break
+        found += int(np.isfinite(likeness.scores(open_N[start : start + BLOCK])).sum())
+    return found >= wanted
 
 
 def _closed(crowd: Crowd, reached: np.ndarray) -> np.ndarray:

@@ -64,10 +64,10 @@ def show_audience(audience: ItemAudience, written: Path | None = None) -> None:
         f"[bold]{len(audience.members):,}[/bold] of {audience.reachable:,} users who have no event with it yet, "
         f"most like its [bold]{audience.seeds:,}[/bold] seeds{left_out}, by [bold]{title(audience.by)}[/bold]"
     )
-    parts: list[RenderableType] = [head]
+    parts: list[RenderableType] = [head, f"[dim]{audience.chosen}[/dim]"]
     if audience.silent:
         names = ", ".join(map(title, audience.silent))
-        parts.append(f"[yellow]{names} did better on validation candidates, but can say nothing of this item.[/yellow]")
+        parts.append(f"[yellow]{names} did better on validation candidates, but can score too few users here.[/yellow]")
     if audience.spread and audience.spread.collapsed:
         parts.append(f"[yellow]{audience.spread.words}[/yellow]")
     parts.append(_groups(audience.groups, len(audience.members)))

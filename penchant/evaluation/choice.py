@@ -247,19 +247,20 @@ class Choice:
 
     @property
     def served(self) -> str:
-        """What is live, and how far that is behind, in a sentence.
+        """What is live, and how far that is behind the winner, in a sentence or two.
 
         >>> ahead: dict[Scorer, Measured] = {"ralm": Measured(0.105, 0.02)}
-        >>> print(Choice("lr", "ralm", 150, False, {}, ahead).served)
-        Live, it is RALM, because logistic regression cannot follow new clicks: 0.105 ± 0.020 behind it, clearly.
+        >>> print(Choice("lr", "ralm", 150, False, {}, ahead).served.split(". ")[1])
+        On 150 validation candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly
         """
-        behind = self.behind
+        start, behind = f"Live scores and audiences are made by {title(self.live)}", self.behind
         if behind is None:
-            return f"{title(self.live)} is live too."
+            return f"{start}, which won on validation candidates." if self.scores else f"{start}."
         clear = "clearly" if behind.mean > behind.half else "not clearly"
         return (
-            f"Live, it is {title(self.live)}, because {title(self.name)} cannot follow new clicks: {behind} behind it, "
-            f"{clear}."
+            f"{start}, the best of those that can follow new clicks. On {self.candidates:,} validation candidates "
+            f"{title(self.name)} is ahead of it by {behind} in AUC within items, {clear}. Audiences by "
+            f"{title(self.name)} are made offline, by `penchant audience RUN ITEM`."
         )
 
 

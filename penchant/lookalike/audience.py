@@ -70,11 +70,11 @@ def best(
     score_N = np.concatenate([np.zeros(0, np.float32), *parts])
     row_N, score_N = row_N[~np.isnan(score_N)], score_N[~np.isnan(score_N)]
     if size > len(row_N):
-        silent = len(open_N) - len(row_N)
-        more = f", and have a score ({silent:,} others have none)" if silent else ""
+        silent, most = len(open_N) - len(row_N), f"at most {len(row_N):,}"
+        who = f"are not reached yet and have a score, {silent:,} have none" if silent else "are not reached yet"
+        what = f"{most}, or ask another scorer" if silent else most
         raise AudienceError(
-            f"an audience of {size:,} was asked for, but only {len(row_N):,} users are not reached yet{more}; "
-            f"ask for at most {len(row_N):,}"
+            f"an audience of {size:,} was asked for, but only {len(row_N):,} users {who}; ask for {what}"
         )
     level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
     row_N, score_N = row_N[score_N >= level], score_N[score_N >= level]

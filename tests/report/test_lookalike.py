@@ -106,7 +106,7 @@ def test_what_decides_is_what_ralm_has(tmp_path: Path) -> None:
 
 def test_the_papers_order_is_said_to_be_found(tmp_path: Path) -> None:
     found = seeds(tmp_path, [0.70, 0.72])
-    order = "LR < Yahoo < RALM-average < YouTube DNN < RALM"
+    order = "logistic regression < Yahoo < RALM-average < YouTube DNN < RALM"
     assert f"The paper's order is found, {order}, in 2 of 2 seeds." in found.verdict
     assert found.order == ["popularity", "lr", "yahoo", "average", "youtube", "merge", "ralm"]
 
@@ -114,23 +114,28 @@ def test_the_papers_order_is_said_to_be_found(tmp_path: Path) -> None:
 def test_what_turns_the_papers_order_round_is_named(tmp_path: Path) -> None:
     found = set_of(evaluated(tmp_path / "a", {**AUCS, "ralm": 0.675, "lr": 0.65}))
     words = next(sentence for sentence in found.verdict if "paper's order" in sentence)
-    assert "is not found; here it is Yahoo < LR < RALM-average < RALM < YouTube DNN." in words
-    assert words.endswith("The other way round: Yahoo below LR; RALM below YouTube DNN (not clearly).")
+    assert "is not found; here it is Yahoo < logistic regression < RALM-average < RALM < YouTube DNN." in words
+    assert words.endswith("The other way round: Yahoo below logistic regression; RALM below YouTube DNN (not clearly).")
     assert found.verdict[0].endswith("place 3 of 7; the best is attention merge, with 0.690.")
     near = set_of(evaluated(tmp_path / "c", {"ralm": 0.675, "youtube": 0.68}))
     assert near.verdict[0].endswith("place 2 of 2; not clearly behind the best, YouTube DNN, with 0.680.")
     far = set_of(evaluated(tmp_path / "b", {**AUCS, "ralm": 0.60}))
     words = next(sentence for sentence in far.verdict if "paper's order" in sentence)
-    assert "RALM below LR (clearly), Yahoo (clearly), RALM-average (clearly), YouTube DNN (clearly)." in words
+    assert (
+        "RALM below logistic regression (clearly), Yahoo (clearly), RALM-average (clearly), YouTube DNN (clearly)."
+        in words
+    )
 
 
 def test_the_verdict_tells_clear_from_unclear(tmp_path: Path) -> None:
     found = set_of(evaluated(tmp_path / "a", {"ralm": 0.70, "average": 0.66, "youtube": 0.705, "lr": 0.75}))
     first, paired, *_ = found.verdict
-    assert first == "At AUC, RALM has 0.700\u00a0±\u00a00.010, place 3 of 4; the best is LR, with 0.750."
+    assert (
+        first == "At AUC, RALM has 0.700\u00a0±\u00a00.010, place 3 of 4; the best is logistic regression, with 0.750."
+    )
     assert paired == (
         "Paired, RALM is clearly better than RALM-average (+0.040\u00a0±\u00a00.010); not to be told apart from "
-        "YouTube DNN (−0.005\u00a0±\u00a00.010); clearly worse than LR (−0.050\u00a0±\u00a00.010)."
+        "YouTube DNN (−0.005\u00a0±\u00a00.010); clearly worse than logistic regression (−0.050\u00a0±\u00a00.010)."
     )
     tail = next(sentence for sentence in found.verdict if "tail" in sentence)
     assert tail.startswith(
