@@ -17,14 +17,14 @@ _SIGNS = {1: "clearly better than", 0: "not to be told apart from", -1: "clearly
 def verdict(
     runs: Alike, group: LookalikeGroup, metric: str, *, bounds: Mapping[str, int], clusters: Sequence[Study]
 ) -> Iterator[str]:
-    """Who makes audiences, how RALM does against each competitor, over all candidates and in the tail, and whether the paper is borne out.
+    """Who makes audiences, how RALM does against each competitor, over all candidates and in the tail, and whether the
+    paper is borne out.
 
     runs, group: the reference, as runs and as numbers; clusters: the studies of the number of clusters.
     """
     yield from _chosen(runs)
-    if collapsed := collapse_in_words(
-        {name: its["collapsed"].mean for name, its in _scores(group).items() if "collapsed" in its}
-    ):
+    shares = {name: its["collapsed"].mean for name, its in _scores(group).items() if "collapsed" in its}
+    if collapsed := collapse_in_words(shares):
         yield collapsed
     yield _place(group, metric)
     yield from _against(group, metric, "Paired, RALM is")
@@ -48,17 +48,16 @@ def _chosen(runs: Alike) -> Iterator[str]:
         yield chosen[0].made
         yield chosen[0].served
     elif chosen:
-        made, live = (
-            _counted(Counter(names)) for names in ([one.name for one in chosen], [one.live for one in chosen])
-        )
+        made, live = _counted([one.name for one in chosen]), _counted([one.live for one in chosen])
         yield f"Audiences are made by {made}, as each run's own validation candidates decide; live by {live}."
 
 
-def _counted(names: Mapping[str, int]) -> str:
-    """The most frequent first."""
-    if len(names) == 1:
-        return title(next(iter(names)))
-    return ", ".join(f"{title(name)} in {names[name]} runs" for name in sorted(names, key=lambda one: -names[one]))
+def _counted(names: Sequence[str]) -> str:
+    """The most frequent first, with in how many runs; just the name where it is the same in all."""
+    counts = Counter(names).most_common()
+    if len(counts) == 1:
+        return title(names[0])
+    return ", ".join(f"{title(name)} in {count} of {len(names)} runs" for name, count in counts)
 
 
 def _scores(group: LookalikeGroup) -> dict[str, dict[str, Measured]]:

@@ -8,7 +8,7 @@ import pytest
 from penchant.errors import ReportError
 from penchant.evaluation.metrics import over_seeds
 from penchant.report.build import gather
-from penchant.report.facts import read_facts
+from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers
 from penchant.report.published import RALM_ORDER, RALM_ROWS
 from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, section_of, set_of, write_lookalike
@@ -92,6 +92,51 @@ def test_ralm_without_any_main_metric_is_refused(tmp_path: Path) -> None:
     write_lookalike(tmp_path / "a", {"made": {}, "scores": {"ralm": {"area": {"mean": 0.6}}}})
     with pytest.raises(ReportError, match=r"RALM has none of auc, .* in every run of RALM, such as .*a; run `penchant"):
         gather([read_facts(tmp_path / "a", config_with(section_of()))])
+
+
+def chosen(folder: Path, name: str, *, seed: int = 0) -> Evaluated:
+    """A run in which a scorer won on validation candidates, and RALM's scores have collapsed for some."""
+    said = metrics_of(AUCS)
+    measured = {one: {"mean": auc, "half": 0.01} for one, auc in AUCS.items()}
+    ahead = {one: {"mean": 0.1, "half": 0.02} for one in AUCS if one != name}
+    said["chosen"] = {
+        "name": name,
+        "live": "ralm",
+        "candidates": 90,
+        "crossed": True,
+        "scores": measured,
+        "ahead": ahead,
+    }
+    for one, its in said["scores"].items():
+        its["collapsed"] = {"mean": 0.25 if one == "ralm" else 0.0}
+    write_lookalike(folder, said)
+    return read_facts(folder, config_with(section_of(seed)))
+
+
+def test_the_verdict_begins_with_who_makes_audiences_and_says_what_is_live(tmp_path: Path) -> None:
+    found = set_of(chosen(tmp_path / "a", "lr"))
+    made, served, collapsed, place, *_ = found.verdict
+    assert made.startswith("Audiences are made by logistic regression: on 90 validation candidates it has AUC within")
+    assert "logistic regression is ahead of it by 0.100 ± 0.020 in AUC within items, clearly." in served
+    assert collapsed == "Scores have collapsed, so that they tell nobody apart, for 25 % of the candidates: RALM."
+    assert place.startswith("At AUC, RALM has ")
+    assert found.groups[0].chosen == {"lr": 1}
+
+
+def test_of_several_seeds_it_is_counted_who_makes_audiences(tmp_path: Path) -> None:
+    names = ["lr", "ralm", "lr"]
+    found = set_of(*(chosen(tmp_path / str(seed), name, seed=seed) for seed, name in enumerate(names)))
+    assert found.verdict[0] == (
+        "Audiences are made by logistic regression in 2 of 3 runs, RALM in 1 of 3 runs, as each run's own validation "
+        "candidates decide; live by RALM."
+    )
+    assert found.groups[0].chosen == {"lr": 2, "ralm": 1}
+
+
+def test_of_runs_that_an_earlier_version_measured_nobody_is_said_to_be_chosen(tmp_path: Path) -> None:
+    found = set_of(evaluated(tmp_path / "a"))
+    assert found.groups[0].chosen == {}
+    assert not [sentence for sentence in found.verdict if "made by" in sentence or "collapsed" in sentence]
 
 
 def test_what_decides_is_what_ralm_has(tmp_path: Path) -> None:
