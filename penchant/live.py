@@ -1,5 +1,6 @@
 """A run folder as it is served: its models, and the snapshot of what its log knows of every user."""
 
+import json
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -9,9 +10,11 @@ import polars as pl
 from filelock import FileLock
 
 from penchant.errors import MissingStepError
+from penchant.evaluation.choice import Choice
 from penchant.features.live import ItemValues, LiveFeatures, UserValues
 from penchant.features.plan import Plan
 from penchant.features.prepare import Prepared
+from penchant.files import read_json
 from penchant.logs.ingest import Log
 from penchant.progress import Report, quiet
 from penchant.runfolder import RunFolder
@@ -30,6 +33,9 @@ _WEIGHTS = (
     "lookalike/average/weights.safetensors",
 )
 """What decides which model a run folder holds."""
+
+_CHOSEN = "lookalike/metrics.json"
+"""Says which of them is live."""
 
 
 def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Report = quiet) -> Served:
@@ -53,7 +59,7 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
 
 
 def version_of(folder: Path) -> str:
-    """Changes whenever weights or prepared data of a run folder do; the same for a copy of it."""
+    """Changes whenever weights or prepared data of a run folder do, or what is live of them; the same for a copy."""
     told = sha256()
     for pattern in _WEIGHTS:
         for path in sorted(folder.glob(pattern)):
@@ -61,13 +67,15 @@ def version_of(folder: Path) -> str:
             with path.open("rb") as file:
                 while block := file.read(1 << 20):
                     told.update(block)
+    if (folder / _CHOSEN).exists():
+        told.update(json.dumps(read_json(folder / _CHOSEN).get("chosen"), sort_keys=True).encode())
     return told.hexdigest()[:16]
 
 
 def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Changes whenever a file that decides the version is written; cheap."""
     found = []
-    for pattern in _WEIGHTS:
+    for pattern in (*_WEIGHTS, _CHOSEN):
         for path in sorted(folder.glob(pattern)):
             state = path.stat()
             found.append((str(path.relative_to(folder)), state.st_mtime_ns, state.st_ino))
@@ -85,12 +93,14 @@ def _alike(run: RunFolder, log: Log) -> AlikeModel | None:
     if run.config.lookalike is None or not (run.folder / "lookalike" / "prepared" / "manifest.json").exists():
         return None
     lookalike = run.lookalikes
+    choice = lookalike.choice if (run.folder / _CHOSEN).exists() else Choice.unmeasured(0)
     return AlikeModel(
         lookalike.load_users(lookalike.merge),
-        lookalike.load_ralm(lookalike.config.model.pool),
+        lookalike.load_ralm(lookalike.live_pool(choice.live)),
         _features(lookalike.plan, lookalike.prepared, log),
         lookalike.config.training.seed,
         lookalike.config.rounds.most_seeds,
+        choice,
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from penchant.audience import ItemAudience, audience_of
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
+from penchant.evaluation.choice import Scorer
 from penchant.features.prepare import Prepared
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
@@ -111,9 +112,12 @@ class RunFolder:
         """The look-alike part of the run. ConfigError where its run file asks for none."""
         return LookalikeRun(self.folder / "lookalike", self.config, self.folder / "log")
 
-    def audience(self, item: str | int, size: int, *, minimum: int = MIN_AUDIENCE) -> ItemAudience:
-        """The `size` users most like those who clicked an item, and why; see `audience_of` for errors."""
-        return audience_of(self.lookalikes, str(item), size, minimum=minimum)
+    def audience(
+        self, item: str | int, size: int, *, by: Scorer | None = None, minimum: int = MIN_AUDIENCE
+    ) -> ItemAudience:
+        """The `size` users most like those who clicked an item, and why. by: the scorer, the one that won on validation
+        candidates if not given; see `audience_of` for errors."""
+        return audience_of(self.lookalikes, str(item), size, by=by, minimum=minimum)
 
     def some_user(self) -> str:
         """A user to show: the first test user with a middling number of tags."""

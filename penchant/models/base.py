@@ -174,6 +174,9 @@ class LookAlike(ABC):
     enough; scores are finite or NaN; the same call gives the same scores; planted look-alikes are found.
     """
 
+    top: float | None = None
+    """The highest score that there can be; None where there is no highest."""
+
     @abstractmethod
     def liken(self, candidate: Candidate, crowd: Crowd) -> Likeness:
         """What the seeds have to say about the crowd; all that does not depend on the user is worked out here."""
