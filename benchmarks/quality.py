@@ -132,7 +132,7 @@ def repeats_table(repeated: dict[str, list[Path]]) -> Iterator[str]:
         mixes = [one["mix"] for one in chosen]
         cells = [
             _counted([one["served"] for one in chosen]),
-            _counted([str(len(choice["blocks"])) for mix in mixes]),
+            _counted([str(len(mix["blocks"])) for mix in mixes]),
             _counted([f"{mix['penalty']:g}" for mix in mixes]),
             _counted([f"{mix['copied']:g}" for mix in mixes]),
             f"{min(scores):.4f} to {max(scores):.4f}",

@@ -2,7 +2,7 @@
 
 Training users are parted into folds; a mix is judged on users who were left out of its fit, so that every training
 user is asked once and a small log is no coin toss. Baselines are judged for the same users in the same way; one that is
-better by more than one standard error is served in the place of the blend. Sources: Stone, "Cross-validatory mix and
+better by more than one standard error is served in the place of the blend. Sources: Stone, "Cross-validatory choice and
 assessment of statistical predictions", JRSS B 36, 1974; the rule of one standard error: Breiman, Friedman, Olshen and
 Stone, "Classification and Regression Trees", 1984, section 3.4.3.
 """
