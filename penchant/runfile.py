@@ -91,7 +91,8 @@ class LookalikeConfig(Config):
 class RunConfig(Config):
     """A run file: what to read, what to learn from it, how to judge it.
 
-    threads: how many PyTorch may use; with 1, small models train fastest and weights are the same on every machine.
+    threads: how many PyTorch and linear algebra may use; with 1, small models train fastest and weights are the same on
+    every machine.
     device: where the model is trained; all else runs on the processor.
     """
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from penchant.audience import ItemAudience, audience_of
@@ -46,6 +47,8 @@ class RunFolder:
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.config.threads)
+        # Threads of linear algebra that wait for each other on a busy machine take ten times as long as one.
+        threadpool_limits(self.config.threads, user_api="blas")
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
