@@ -68,9 +68,10 @@ class LookalikeConfig(Config):
     """Look-alike audiences, by RALM (docs/look-alike.md).
 
     fields: those of the run that tell who a user is, all if not given; category: an item field whose variety in users'
-    lists is measured beside that of the tags; competitors: what RALM is measured beside: "average" (RALM with the plain
-    mean of all seeds), "youtube" (YouTube DNN: phase 1 with fields side by side, by the item's vector), "merge" (the
-    same with attention over the fields), "yahoo", "lr", "popularity". users, users_training: phase 1, as [training];
+    lists is measured beside that of the tags; competitors: what RALM is measured beside, where the one that wins on
+    validation candidates makes audiences: "average" (RALM with the plain mean of all seeds), "youtube" (YouTube DNN:
+    phase 1 with fields side by side, by the item's vector), "merge" (the same with attention over the fields),
+    "yahoo", "lr", "popularity". users, users_training: phase 1, as [training];
     model, training: phase 2.
     """
 
