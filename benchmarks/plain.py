@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from penchant.features.shards import Shard
 from penchant.models.base import Sizes
+from penchant.models.layers import ByField
 from penchant.models.utpm import UtpmConfig
 from penchant.schema import PAD
 
@@ -91,8 +92,8 @@ class PlainUtpm(nn.Module):
         super().__init__()
         self.heads = config.heads
         embedding, shape = config.embedding, (config.embedding, config.query, config.heads)
-        self.value = nn.ModuleDict({name: nn.Embedding(rows, embedding, PAD) for name, rows in sizes.fields.items()})
-        self.within = nn.ModuleDict({name: Attend(*shape) for name in sizes.fields})
+        self.value = ByField({name: nn.Embedding(rows, embedding, PAD) for name, rows in sizes.fields.items()})
+        self.within = ByField({name: Attend(*shape) for name in sizes.fields})
         self.across = Attend(*shape)
         self.query = nn.Parameter(torch.empty(1, config.heads, config.query))
         width = config.heads * embedding
@@ -104,8 +105,8 @@ class PlainUtpm(nn.Module):
     def forward(self, ids: list[Tensor]) -> Tensor:
         """user_BU."""
         query_AT, fields, filled = self.query[0], [], []
-        for (name, table), ids_BH in zip(self.value.items(), ids, strict=True):
-            unit, mask_BH, values_BHE = self.within[name], ids_BH != PAD, table(ids_BH)
+        for table, unit, ids_BH in zip(self.value, self.within, ids, strict=True):
+            mask_BH, values_BHE = ids_BH != PAD, table(ids_BH)
             keys_BHAT = unit.get_submodule("project")(values_BHE).unflatten(-1, (self.heads, -1))
             fields.append(unit(keys_BHAT, values_BHE[:, :, None], mask_BH, query_AT))
             filled.append(mask_BH.any(1))

@@ -1,176 +1,172 @@
-"""Quality over five folds, so that every user is a test user once: variants beside baselines, paired by user.
+"""What a new user gets, beside the best baseline, over five folds, so that every user is a test user once.
 
-    python -m benchmarks.quality ml-1m s3rec-beauty [--folds 5] [--seeds 1] [--only best,af-2head] [--out runs/quality]
+    python -m benchmarks.quality ml-latest-small ml-1m … [--folds 5] [--seeds 1] [--out runs/quality] [--write PAGE]
 
-Reads configs/SET.toml (its data from $PENCHANT_DATA) and changes what a variant says. Everything that is finished is
-kept in --out, so the command can be stopped and called again; the table is drawn from what is there.
+A set is a folder of $PENCHANT_DATA whose layout is known, with the run file that `penchant init` writes for it, or one
+of configs/quality, whose mapping is by hand and the rest as `penchant init` writes it. Everything that is finished is
+kept in --out, so that the command can be stopped and called again. --seeds: how often users are parted anew into those
+who train, validate and test, to see whether the same is chosen; --write: puts the tables into a page, between its
+marks.
 """
 
 import argparse
-import json
-import time
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from rich.box import MARKDOWN
-from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from penchant.evaluation.baselines import make_baselines
-from penchant.evaluation.metrics import interval, over_seeds
-from penchant.evaluation.protocol import ModelScorer, evaluate
-from penchant.files import aside
-from penchant.models.base import Interests
-from penchant.models.linear import WithLinearPath
+from penchant.evaluation.metrics import interval
+from penchant.files import read_json, remove
+from penchant.logs.propose import known_source, source_toml
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
 from penchant.terminal import console
-from penchant.training.loop import read_metrics
 
-METRICS = ["prec@1", "prec@2", "prec@3", "prec@5", "prec@10"]
-
-# What each variant changes in the run file. "best" is the run file as it is, and its two halves are measured with it;
-# the others have no linear path and change one thing at a time from "af-2head".
-UTPM: dict[str, Any] = {"heads": 2, "cross": "none"}
-SAMPLED: dict[str, Any] = {"negatives_per_click": 1, "items": 200}
-"""The paper's losses need un-clicked items, which neither set has: one is drawn by popularity for each click."""
-
-VARIANTS: dict[str, dict[str, Any]] = {
-    "best": {},
-    "af-2head+cf": {"linear": None, "model": {"cross": "cf"}},
-    "af-2head": {"linear": None, "model": UTPM},
-    "af-1head": {"linear": None, "model": {**UTPM, "heads": 1}},
-    "af-1head-unshared": {"linear": None, "model": {**UTPM, "heads": 1, "shared_query": False}},
-    "af-2head+weights": {"linear": None, "model": {**UTPM, "weights": True}},
-    "youtube (average)": {"linear": None, "model": {"name": "youtube"}},
-    "af-2head separate": {"linear": None, "model": UTPM, "training": {"loss": "separate"}, "labels": SAMPLED},
-    "af-2head joint": {"linear": None, "model": UTPM, "training": {"loss": "joint"}, "labels": SAMPLED},
-    "af-2head joint+softmax": {"linear": None, "model": UTPM, "training": {"loss": "joint+softmax"}, "labels": SAMPLED},
-}
-
-# What each part is worth: the first less the second.
-PARTS = [
-    ("attention over average", "af-1head", "youtube (average)"),
-    ("one query for all units over one each", "af-1head", "af-1head-unshared"),
-    ("2 heads over 1", "af-2head", "af-1head"),
-    ("the cross layer", "best, model alone", "af-2head"),
-    ("attention that sees weights", "af-2head+weights", "af-2head"),
-    ("joint over separate", "af-2head joint", "af-2head separate"),
-    ("softmax over separate", "af-2head", "af-2head separate"),
-    ("joint+softmax over softmax", "af-2head joint+softmax", "af-2head"),
-    ("the linear path beside the model", "best", "best, model alone"),
-    ("the model beside the linear path", "best", "best, linear path alone"),
-    ("two heads and the cross layer over the average", "best, model alone", "youtube (average)"),
-    ("all of it over the average", "best", "youtube (average)"),
-]
+METRICS = ["ndcg@10", "prec@1", "prec@3", "prec@10"]
+BY_HAND = Path("configs/quality")
+MODEL = "model"
+NAMED = {"globo": "globo-news-clicks"}
+"""Sets whose folder is called otherwise."""
 
 
-def changed(config: RunConfig, variant: dict[str, Any], seed: int) -> RunConfig:
-    """The run file with a variant's changes."""
-    values = config.model_dump(exclude_none=True)
-    values["training"]["seed"] = seed
-    for section, keys in variant.items():
-        if keys is None:
-            values.pop(section, None)
-        elif keys.get("name") == "youtube":
-            shared = {"fields", "embedding", "user", "dropout"}
-            values[section] = {name: value for name, value in values[section].items() if name in shared} | keys
-        else:
-            values[section] = {**values[section], **keys}
-    return RunConfig.parse(values, origin="variant")
+def config_of(name: str, out: Path) -> RunConfig:
+    """The run file of a set, with the metrics of the tables."""
+    path = BY_HAND / f"{name}.toml"
+    if not path.exists():
+        folder = Path(os.environ["PENCHANT_DATA"]) / NAMED.get(name, name)
+        source = known_source([folder])
+        assert source, f"{folder} has no known layout, and configs/quality no {name}.toml"
+        path = out / f"{name}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source_toml(source, folder, path.parent), encoding="utf-8")
+    values = load_config(path).model_dump(exclude_none=True)
+    if "folder" in values["logs"]:
+        values["logs"]["folder"] = str((path.parent / values["logs"]["folder"]).resolve())
+    return RunConfig.parse({**values, "evaluation": {"at": [1, 3, 10]}}, origin=str(path))
 
 
-def measure(config: RunConfig, base: Path, folder: Path, wanted: list[str], seeds: int) -> None:
-    """One fold: baselines once, then every variant and seed that is not there yet, all on the same prepared data."""
-    prepared = Run.start(config, folder / "base", base=base)
-    prepared.prepare()
-    at, tags, test = config.evaluation.at, len(prepared.tags), prepared.shards("test")
-    if not (folder / "ridge.parquet").exists():
-        baselines = make_baselines(prepared.tags, prepared.shards("train"), prepared.shards("valid"))
-        for name, scorer in baselines.items():
-            _keep(folder / f"{name}.parquet", evaluate(scorer, test, at, tags).users)
-    for variant in wanted:
-        for seed in range(seeds):
-            name = variant if seed == 0 else f"{variant} (seed {seed})"
-            if not (folder / f"{name}.parquet").exists():
-                _train(changed(config, VARIANTS[variant], seed), base, folder, name)
+def measure(config: RunConfig, folder: Path) -> dict[str, Any]:
+    """One fold or seed; its metrics. What is large and can be made again is removed."""
+    if not (folder / "metrics.json").exists():
+        run = Run.start(config, folder, base=Path())
+        run.prepare()
+        run.train()
+        run.evaluate()
+        for part in ("prepared", "log"):
+            remove(folder / part)
+    return dict(read_json(folder / "metrics.json"))
 
 
-def _train(config: RunConfig, base: Path, folder: Path, name: str) -> None:
-    """One variant with one seed, on the data that the fold has prepared unless it wants other labels."""
-    run, prepared = Run.start(config, folder / name, base=base), Run.open(folder / "base")
-    for part in ("log", "prepared"):
-        own = part == "prepared" and config.labels != prepared.config.labels
-        if not own and not (run.folder / part).exists():
-            (run.folder / part).symlink_to((prepared.folder / part).resolve())
-    run.prepare()
-    began = time.monotonic()
-    model = run.train()
-    curve = [round(line["validation"], 4) for line in read_metrics(run.folder / "model")]
-    said = {"seconds": round(time.monotonic() - began), "curve": curve, "gain": getattr(model, "gain", None)}
-    (folder / f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
-    console.print(f"{folder}: {name} {said}", highlight=False)
-    for part, scored in _halves(name, model).items():
-        users = evaluate(ModelScorer(scored), run.shards("test"), config.evaluation.at, len(run.tags)).users
-        _keep(folder / f"{part}.parquet", users)
+def users_of(folders: Sequence[Path]) -> dict[str, pl.DataFrame]:
+    """By scorer: USER and every metric, a row per test user of all folds."""
+    frames = pl.concat([pl.read_parquet(folder / "metrics.parquet") for folder in folders])
+    parts = frames.partition_by("scorer", as_dict=True, include_key=False)
+    return {str(name): frame.sort(USER) for (name,), frame in parts.items()}
 
 
-def _halves(name: str, model: Interests) -> dict[str, Interests]:
-    """A model with a linear path as a whole and by its halves."""
-    if not isinstance(model, WithLinearPath):
-        return {name: model}
-    alone = WithLinearPath(model.model, model.path, 0.0)
-    return {f"{name}, linear path alone": alone, f"{name}, model alone": model.model, name: model}
+def best_of(users: dict[str, pl.DataFrame], metric: str) -> str:
+    """The baseline with the highest mean: picked on the same test users, which is in its favour."""
+    return max((name for name in users if name != MODEL), key=lambda name: float(users[name][metric].to_numpy().mean()))
 
 
-def _keep(path: Path, users: pl.DataFrame) -> None:
-    with aside(path) as temporary:
-        users.write_parquet(temporary)
+def difference(users: dict[str, pl.DataFrame], baseline: str, metric: str) -> tuple[float, float]:
+    """The model less a baseline, paired by user, and half the 95 % interval."""
+    assert users[MODEL][USER].equals(users[baseline][USER])
+    return interval((users[MODEL][metric] - users[baseline][metric]).to_numpy())
 
 
-def draw(folders: list[Path], title: str) -> None:
-    """Means over all users of the folds, and the differences to both ridge baselines, with 95 % intervals."""
-    names = [path.stem for path in sorted(folders[0].glob("*.parquet"))]
-    users = {}
-    for name in names:
-        frames = [
-            pl.read_parquet(folder / f"{name}.parquet") for folder in folders if (folder / f"{name}.parquet").exists()
+def main_table(measured: dict[str, list[Path]]) -> Iterator[str]:
+    """A row per set: the model, and how far it is ahead of the best baseline at each metric."""
+    yield "| | test users | NDCG@10 | Prec@1 | " + " | ".join(f"{_nice(metric)} ahead of" for metric in METRICS) + " |"
+    yield "|---|---:|---:|---:|" + "---|" * len(METRICS)
+    for name, folders in measured.items():
+        users = users_of(folders)
+        cells = [f"{float(users[MODEL][metric].to_numpy().mean()):.4f}" for metric in ("ndcg@10", "prec@1")]
+        for metric in METRICS:
+            baseline = best_of(users, metric)
+            mean, half = difference(users, baseline, metric)
+            clear = "**" if abs(mean) > half else ""
+            cells.append(f"{clear}{mean:+.4f}{clear} ±{half:.4f} {baseline}")
+        yield f"| {name} | {len(users[MODEL]):,} | " + " | ".join(cells) + " |"
+
+
+def baselines_table(measured: dict[str, list[Path]]) -> Iterator[str]:
+    """A row per set: NDCG@10 of everything."""
+    names = [MODEL, "popularity", "own counts", "own counts, faded", "ridge", "ridge, all windows"]
+    yield "| NDCG@10 | the default | " + " | ".join(names[1:]) + " |"
+    yield "|---|" + "---:|" * len(names)
+    for set_name, folders in measured.items():
+        users = users_of(folders)
+        cells = [f"{float(users[name]['ndcg@10'].to_numpy().mean()):.4f}" if name in users else "" for name in names]
+        yield f"| {set_name} | " + " | ".join(cells) + " |"
+
+
+def paths_table(measured: dict[str, list[Path]]) -> Iterator[str]:
+    """A row per set: what was chosen in each fold, and what the blend loses without each path, out of fold."""
+    paths = ["own tags", "ridge regression", "other fields"]
+    yield "| | served | share of own tags | without own tags | without ridge regression | without other fields | deep |"
+    yield "|---|---|---|---:|---:|---:|---:|"
+    for name, folders in measured.items():
+        chosen = [read_json(folder / "metrics.json")["model"]["chosen"] for folder in folders]
+        served = _counted([one["served"] for one in chosen])
+        shares = _counted([f"{one['mix']['copied']:g}" for one in chosen])
+        lost = [_mean([one["without"][path] for one in chosen]) for path in paths]
+        deep = _mean([one["deep"] for one in chosen if one["deep"]])
+        yield f"| {name} | {served} | {shares} | " + " | ".join([*lost, deep]) + " |"
+
+
+def repeats_table(repeated: dict[str, list[Path]]) -> Iterator[str]:
+    """A row per set: what was chosen, over seeds of who validates and who trains."""
+    yield "| | served | blocks of the ridge regression | penalty | share of own tags | NDCG@10 of test users |"
+    yield "|---|---|---|---|---|---|"
+    for name, folders in repeated.items():
+        metrics = [read_json(folder / "metrics.json") for folder in folders]
+        chosen = [one["model"]["chosen"] for one in metrics]
+        scores = [one["scores"][MODEL]["ndcg@10"]["mean"] for one in metrics]
+        mixes = [one["mix"] for one in chosen]
+        cells = [
+            _counted([one["served"] for one in chosen]),
+            _counted([str(len(mix["blocks"])) for mix in mixes]),
+            _counted([f"{mix['penalty']:g}" for mix in mixes]),
+            _counted([f"{mix['copied']:g}" for mix in mixes]),
+            f"{min(scores):.4f} to {max(scores):.4f}",
         ]
-        users[name] = pl.concat(frames)
-    table = Table(title=f"{title}, {len(folders)} folds", title_justify="left", box=MARKDOWN)
-    for column in ["", "users", *METRICS]:
-        table.add_column(column, justify="left" if not column else "right")
-    names = [name for name in names if "(seed" not in name]
-    for name in sorted(names, key=lambda name: users[name]["prec@1"].mean() or 0):
-        cells = ["{:.4f} ±{:.4f}".format(*interval(users[name][metric].to_numpy())) for metric in METRICS]
-        table.add_row(name, f"{len(users[name]):,}", *cells)
-    for baseline in ("ridge", "ridge, all windows"):
-        for name in names:
-            if name.split(",")[0] in VARIANTS and (name == "best" or baseline == "ridge"):
-                pairs = users[name].join(users[baseline], on=USER, how="inner", suffix="/base", maintain_order="left")
-                cells = [_difference(pairs, metric) for metric in METRICS]
-                table.add_row(f"{name} - {baseline}", f"{len(pairs):,}", *cells, style="dim")
-    for part, one, other in PARTS:
-        if one in users and other in users:
-            pairs = users[one].join(users[other], on=USER, how="inner", suffix="/base", maintain_order="left")
-            cells = [_difference(pairs, metric) for metric in METRICS]
-            table.add_row(part, f"{len(pairs):,}", *cells, style="bold")
-    for variant in VARIANTS:
-        seeds = [name for name in users if name == variant or (name.startswith(f"{variant} (seed") and "," not in name)]
-        if len(seeds) > 1:
-            common = set.intersection(*(set(users[name][USER]) for name in seeds))
-            alike = [users[name].filter(pl.col(USER).is_in(common)) for name in seeds]
-            means = {metric: [float(frame[metric].to_numpy().mean()) for frame in alike] for metric in METRICS}
-            cells = ["{:.4f} ±{:.4f}".format(*over_seeds(means[metric])) for metric in METRICS]
-            table.add_row(f"{variant}, over {len(seeds)} seeds", f"{len(common):,}", *cells)
-    console.print(table)
+        yield f"| {name} | " + " | ".join(cells) + " |"
 
 
-def _difference(pairs: pl.DataFrame, metric: str) -> str:
-    mean, half = interval((pairs[metric] - pairs[f"{metric}/base"]).to_numpy())
-    return f"{mean:+.4f} ±{half:.4f}"
+def _mean(pairs: Sequence[Sequence[float]]) -> str:
+    """The mean over folds of a loss, and of half its interval."""
+    if not pairs:
+        return ""
+    mean, error = (sum(part) / len(pairs) for part in zip(*pairs, strict=True))
+    return f"{mean:+.4f} ±{1.96 * error:.4f}"
+
+
+def _counted(names: Sequence[str]) -> str:
+    """Each with how often, where there are several."""
+    counts = Counter(names)
+    return ", ".join(name if len(counts) == 1 else f"{name} ({count})" for name, count in counts.most_common())
+
+
+def _nice(metric: str) -> str:
+    return metric.replace("ndcg", "NDCG").replace("prec", "Prec")
+
+
+def write(page: Path, tables: dict[str, list[str]]) -> None:
+    """Put each table between its marks, <!-- NAME --> and <!-- /NAME -->."""
+    text = page.read_text(encoding="utf-8")
+    for name, lines in tables.items():
+        found = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
+        assert found.search(text), f"{page} has no marks for {name}"
+        body = "\n".join(lines)
+        text = found.sub(lambda marks, body=body: f"{marks[1]}{body}\n{marks[2]}", text)  # type: ignore[misc]
+    page.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
@@ -178,20 +174,33 @@ def main() -> None:
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--only", default=",".join(VARIANTS), help="variants, separated by commas")
     parser.add_argument("--out", type=Path, default=Path("runs/quality"))
+    parser.add_argument("--write", type=Path)
     said = parser.parse_args()
-    wanted = [name for name in VARIANTS if name in said.only.split(",")]
     console.print(describe_machine())
+    measured: dict[str, list[Path]] = {}
+    repeated: dict[str, list[Path]] = {}
     for name in said.sets:
-        path = Path("configs") / f"{name}.toml"
-        config = load_config(path)
-        folders = []
+        config = config_of(name, said.out)
         for fold in range(said.folds):
-            folders.append(said.out / name / f"fold-{fold}")
-            users = config.users.model_copy(update={"fold": fold})
-            measure(config.model_copy(update={"users": users}), path.parent.resolve(), folders[-1], wanted, said.seeds)
-        draw(folders, name)
+            folder = said.out / name / f"fold-{fold}"
+            measure(config.model_copy(update={"users": config.users.model_copy(update={"fold": fold})}), folder)
+            measured.setdefault(name, []).append(folder)
+        for seed in range(said.seeds if said.seeds > 1 else 0):
+            folder = said.out / name / f"seed-{seed}"
+            measure(config.model_copy(update={"users": config.users.model_copy(update={"seed": seed})}), folder)
+            repeated.setdefault(name, []).append(folder)
+        console.print("\n".join([*main_table({name: measured[name]})]), soft_wrap=True, highlight=False)
+    tables = {
+        "ahead": list(main_table(measured)),
+        "scores": list(baselines_table(measured)),
+        "paths": list(paths_table(measured)),
+        **({"repeats": list(repeats_table(repeated))} if repeated else {}),
+    }
+    for lines in tables.values():
+        console.print("\n" + "\n".join(lines), soft_wrap=True, highlight=False)
+    if said.write:
+        write(said.write, tables)
 
 
 if __name__ == "__main__":

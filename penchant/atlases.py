@@ -31,7 +31,7 @@ SETTLING_S = 600.0
 """So long it may take, once a user is on the list of those who were forgotten, until no file names him."""
 
 _WEIGHTS = "model/weights.safetensors"
-_MADE_OF = (_WEIGHTS, "model/linear.safetensors", "profiles/weights.json", "profiles/done.json")
+_MADE_OF = (_WEIGHTS, "model/blend.safetensors", "profiles/weights.json", "profiles/done.json")
 """What decides which atlas a run folder has: its tag model, and which profiles are finished."""
 
 _FAULTS = (PenchantError, OSError, ValueError, KeyError, PolarsError, SafetensorError)
@@ -45,7 +45,7 @@ def open_atlas(folder: Path, *, clock: Callable[[], float] = time, report: Repor
     Raises what opening the run and loading its weights raise.
     """
     run = RunFolder.open(folder)
-    if not (folder / "model" / ("linear.safetensors" if run.config.linear else "weights.safetensors")).exists():
+    if not (folder / "model" / run.last_weights).exists():
         return None
     said = {VERSION: version_of(folder)}
     with FileLock(folder / "atlas.lock"):

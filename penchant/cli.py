@@ -13,6 +13,7 @@ import penchant
 from penchant import cli_live, terminal
 from penchant.audience import some_item, write_audience
 from penchant.errors import AudienceError, ConfigError, PenchantError
+from penchant.evaluation.choice import Scorer
 from penchant.files import aside
 from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
@@ -177,7 +178,7 @@ def lookalike(folder: Folder) -> None:
     opened = Run.open(folder)
     with bars() as report:
         metrics = opened.liken(report)
-    show_lookalikes(metrics)
+    show_lookalikes(metrics, opened.lookalikes.choice)
 
 
 @app.command()
@@ -185,13 +186,17 @@ def audience(
     folder: Folder,
     item: Annotated[str, typer.Argument(help="The item's id, as in the log.", metavar="ITEM")],
     size: Annotated[int, typer.Option(help="How many users.")] = 1_000,
+    by: Annotated[
+        Scorer | None,
+        typer.Option(help="The scorer that makes it; the one that won on validation candidates if not given."),
+    ] = None,
     minimum: Annotated[
         int, typer.Option(help="Smaller audiences are refused, because they would single people out.", min=1)
     ] = MIN_AUDIENCE,
 ) -> None:
     """The users most like those who clicked an item, of all who have not met it yet; written as Parquet, and why."""
     opened = Run.open(folder)
-    found = opened.audience(item, size, minimum=minimum)
+    found = opened.audience(item, size, by=by, minimum=minimum)
     show_audience(found, write_audience(found, folder / "audiences"))
 
 
@@ -255,7 +260,7 @@ def _show_run(finished: Run) -> None:
     show_profile(finished.profile(user), finished.clicks(user), most=6)
     item = None
     if finished.config.lookalike:
-        show_lookalikes(finished.lookalikes.metrics)
+        show_lookalikes(finished.lookalikes.metrics, finished.lookalikes.choice)
         item = _show_some_audience(finished)
     show_next(finished.folder, user, item)
 

@@ -14,7 +14,7 @@ from penchant.errors import ConfigError
 from penchant.logs.forgotten import digest_of
 from penchant.replay import replay as replay_log
 from penchant.replay import speed_of
-from penchant.server import Role, ServerConfig, default_store, refuse_secrets, start
+from penchant.server import Role, Server, ServerConfig, default_store, refuse_secrets, start
 from penchant.serving.keys import create_key
 from penchant.serving.requests_log import start_logging
 from penchant.store.base import Scope, Store
@@ -59,6 +59,7 @@ def serve_run(
     config = ServerConfig(folder, _url(folder, store), role or tuple(Role), host, port, no_keys, recluster)
     with bars() as report:
         server = start(config, report)
+    _say_who_scores(server)
     if not server.run(_listening):
         raise typer.Exit(1)
 
@@ -76,6 +77,7 @@ def dashboard(
     config = ServerConfig(folder, "memory:", roles, host, port, open_to_all=True, live=False)
     with bars() as report:
         server = start(config, report)
+    _say_who_scores(server)
     if not server.run(_shown):
         raise typer.Exit(1)
 
@@ -178,6 +180,13 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ConfigError(f"--listen is {text!r}; write HOST:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def _say_who_scores(server: Server) -> None:
+    """Which look-alike is live, and how far it is behind the best one."""
+    alike = server.models.all[0].served.alike
+    if alike is not None:
+        aside.print(alike.choice.served, highlight=False)
 
 
 def _listening(where: str) -> None:

@@ -1,5 +1,6 @@
 """A run folder as it is served: its models, and the snapshot of what its log knows of every user."""
 
+import json
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -9,9 +10,11 @@ import polars as pl
 from filelock import FileLock
 
 from penchant.errors import MissingStepError
+from penchant.evaluation.choice import Choice
 from penchant.features.live import ItemValues, LiveFeatures, UserValues
 from penchant.features.plan import Plan
 from penchant.features.prepare import Prepared
+from penchant.files import read_json
 from penchant.logs.ingest import Log
 from penchant.progress import Report, quiet
 from penchant.runfolder import RunFolder
@@ -22,13 +25,17 @@ from penchant.serving.snapshot import Snapshot, is_written, refuse_broken, write
 _WEIGHTS = (
     "prepared/plan.json",
     "model/weights.safetensors",
-    "model/linear.safetensors",
+    "model/blend.safetensors",
+    "model/average.safetensors",
     "lookalike/prepared/plan.json",
     "lookalike/users-*/weights.safetensors",
     "lookalike/ralm/weights.safetensors",
     "lookalike/average/weights.safetensors",
 )
 """What decides which model a run folder holds."""
+
+_CHOSEN = "lookalike/metrics.json"
+"""Says which of them is live."""
 
 
 def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Report = quiet) -> Served:
@@ -52,7 +59,7 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
 
 
 def version_of(folder: Path) -> str:
-    """Changes whenever weights or prepared data of a run folder do; the same for a copy of it."""
+    """Changes whenever weights or prepared data of a run folder do, or what is live of them; the same for a copy."""
     told = sha256()
     for pattern in _WEIGHTS:
         for path in sorted(folder.glob(pattern)):
@@ -60,13 +67,15 @@ def version_of(folder: Path) -> str:
             with path.open("rb") as file:
                 while block := file.read(1 << 20):
                     told.update(block)
+    if (folder / _CHOSEN).exists():
+        told.update(json.dumps(read_json(folder / _CHOSEN).get("chosen"), sort_keys=True).encode())
     return told.hexdigest()[:16]
 
 
 def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Changes whenever a file that decides the version is written; cheap."""
     found = []
-    for pattern in _WEIGHTS:
+    for pattern in (*_WEIGHTS, _CHOSEN):
         for path in sorted(folder.glob(pattern)):
             state = path.stat()
             found.append((str(path.relative_to(folder)), state.st_mtime_ns, state.st_ino))
@@ -74,22 +83,24 @@ def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def _tags(run: RunFolder, log: Log) -> TagModel | None:
-    if not (run.folder / "model" / "weights.safetensors").exists():
+    if not (run.folder / "model" / run.last_weights).exists():
         return None
     features = _features(run.config.plan, run.prepared, log)
-    return TagModel(run.model, features, run.config.labels.field, run.shown, run.config.profiles)
+    return TagModel(run.model, run.average, features, run.config.labels.field, run.shown, run.config.profiles)
 
 
 def _alike(run: RunFolder, log: Log) -> AlikeModel | None:
     if run.config.lookalike is None or not (run.folder / "lookalike" / "prepared" / "manifest.json").exists():
         return None
     lookalike = run.lookalikes
+    choice = lookalike.choice if (run.folder / _CHOSEN).exists() else Choice.unmeasured(0)
     return AlikeModel(
         lookalike.load_users(lookalike.merge),
-        lookalike.load_ralm(lookalike.config.model.pool),
+        lookalike.load_ralm(lookalike.live_pool(choice.live)),
         _features(lookalike.plan, lookalike.prepared, log),
         lookalike.config.training.seed,
         lookalike.config.rounds.most_seeds,
+        choice,
     )
 
 
@@ -101,7 +112,7 @@ def _features(plan: Plan, prepared: Prepared, log: Log) -> LiveFeatures:
     others = {source: vocabulary for source, vocabulary in vocabularies.items() if source not in of_users}
     spans = {source: prepared.span(source) for source in plan.numbers}
     items = ItemValues(_items(log, list(others)), others)
-    return LiveFeatures(plan.features.fields, items, UserValues.of_table(users, own, spans))
+    return LiveFeatures(plan.features, plan.labels.field, items, UserValues.of_table(users, own, spans))
 
 
 def _items(log: Log, sources: Sequence[str]) -> pl.DataFrame:

@@ -16,6 +16,7 @@ import penchant
 from penchant.errors import ConfigError
 from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.calibration import calibrate
+from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocol import (
     ModelScorer,
     Result,
@@ -31,7 +32,9 @@ from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import expand
 from penchant.models.base import Interests
-from penchant.models.catalog import build_model
+from penchant.models.blend import BlendConfig
+from penchant.models.catalog import TrainedConfig, build_model
+from penchant.profiles.average import average_of, save_average
 from penchant.profiles.build import Names, build_profiles
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
@@ -40,7 +43,7 @@ from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
 from penchant.runfolder import RunFolder
-from penchant.training.closed_form import fit_linear_path, refuse_too_wide, save_linear_path
+from penchant.training.blend import BLEND, BLEND_WEIGHTS, Chosen, add_deep, fit_blend, save_blend
 from penchant.training.loop import read_metrics, train
 
 
@@ -93,34 +96,26 @@ class Run(RunFolder):
         """Read and check the tables, and that they hold what the run file asks for."""
         log = self._log(report)
         refuse_unfit(log, self.config.plan)
+        if self.config.lookalike:
+            refuse_unfit(log, self.lookalikes.plan)
         return log
 
     def prepare(self, report: Report = quiet) -> Prepared:
         """Vocabularies, features and labels, as shards."""
-        prepared = prepare(self._log(report), self.config.plan, self.folder / "prepared", report=report)
-        if self.config.linear:
-            refuse_too_wide(self.config.linear, self.sizes)
-        return prepared
+        return prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
 
     def train(self, report: Report = quiet) -> Interests:
         """The trained model; training that was stopped goes on."""
         _refuse_missing(self.config.device)
-        torch.manual_seed(self.config.training.seed)
-        model = build_model(self.config.model, self.model_sizes).to(self.config.device)
-        valid, tags = self.shards("valid"), self.sizes.tags
-
-        def validate(model: Interests) -> float:
-            return evaluate(ModelScorer(model), valid, [10], tags).mean("ndcg@10")
-
-        shards, folder, identity = self.shards("train"), self.folder / "model", self.identity
-        train(model, shards, self.config.training, folder, identity=identity, validate=validate, report=report)
-        model.cpu()
-        if self.config.linear and not (folder / "linear.safetensors").exists():
-            report(Progress("linear", 0, 1, "ridge regression in closed form"))
-            both = fit_linear_path(model, shards, self.config.linear, self.sizes, validate)
-            save_linear_path(folder, both, identity)
-            report(Progress("linear", 1, 1, f"the model's share is {both.gain:g}"))
-        return self.load_model()
+        if self.trained is not None:
+            self._train(self.trained, report)
+        folder = self.folder / "model"
+        if isinstance(self.config.model, BlendConfig) and not (folder / BLEND_WEIGHTS).exists():
+            self._blend(self.config.model, report)
+        model = self.load_model()
+        if not (folder / self.last_weights).exists():
+            save_average(folder, average_of(model, self.shards("latest")), self.identity)
+        return model
 
     def evaluate(self, report: Report = quiet) -> dict[str, Any]:
         """Metrics of the model and of every baseline on test users, written to metrics.json."""
@@ -130,13 +125,17 @@ class Run(RunFolder):
         results = {"model": own, **baselines}
         self._keep_users(results)
         metrics = {
-            "model": {"name": self.config.model.name, "share": getattr(self.model, "gain", None)},
+            "model": {
+                "name": self.config.model.name,
+                "title": title_of(self.config.model.name, self.chosen),
+                "chosen": self.chosen and self.chosen.as_json(),
+            },
             "made": {**_made(), "negatives": self.prepared.manifest["negatives"]},
             "samples": self.prepared.manifest["samples"],
             "scores": {name: summarize(result) for name, result in results.items()},
             "model_minus": {name: compare(own, result) for name, result in baselines.items()},
-            "learning_curve": read_metrics(self.folder / "model"),
-            "calibration": calibrate(self.model, test, self.config.training.loss, log_odds=self.config.linear is None),
+            "learning_curve": read_metrics(self.folder / "model") if self.trained else [],
+            "calibration": calibrate(self.model, test, self.config.training.loss, log_odds=self.chosen is None),
         }
         write_json(self.folder / "metrics.json", metrics)
         return metrics
@@ -145,15 +144,51 @@ class Run(RunFolder):
         """Profiles of all users; the folder of Parquet files."""
         folder = self.folder / "profiles"
         vocabularies = {name: Names(vocabulary) for name, vocabulary in self.shown.items()}
-        shards, label, model = self.shards("latest"), self.config.labels.field, self.model
+        shards, label, model, average = self.shards("latest"), self.config.labels.field, self.model, self.average
         self._drop_stale_profiles(folder)
-        build_profiles(model, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
+        build_profiles(model, average, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
         return folder
 
     def liken(self, report: Report = quiet) -> dict[str, Any]:
         """Look-alike: its own features, both phases, its metrics beside its competitors' (lookalikes.py)."""
         self.check(report)
         return self.lookalikes.all(_made(), report)
+
+    def _train(self, config: TrainedConfig, report: Report) -> None:
+        """What training moves: the model itself, or the deep one of a blend."""
+        torch.manual_seed(self.config.training.seed)
+        model = build_model(config, self.model_sizes).to(self.config.device)
+        shards, folder = self.shards("train"), self.folder / "model"
+        train(
+            model,
+            shards,
+            self.config.training,
+            folder,
+            identity=self.identity,
+            validate=self._judge.mean,
+            report=report,
+        )
+
+    def _blend(self, config: BlendConfig, report: Report) -> None:
+        """The closed form, and beside it the deep model if there is one."""
+        fields = [name for name in self.sizes.fields if name not in (*self.sizes.tag_fields, *self.sizes.numbers)]
+        model, chosen = fit_blend(
+            self.shards("train"),
+            fields,
+            self.sizes,
+            self.tags.counts_by_id,
+            self._judge,
+            rank=config.rank,
+            forward=self.config.labels.by == "days",
+            report=report,
+        )
+        if config.deep:
+            model, chosen = add_deep(model, chosen, self.load_trained(config.deep), self.shards("valid"), self._judge)
+        save_blend(self.folder / "model", model, chosen, self.identity)
+
+    @property
+    def _judge(self) -> Ndcg:
+        return Ndcg(self.shards("valid"), self.sizes.tags)
 
     def _log(self, report: Report) -> Log:
         tables = self.config.logs.resolve(self.base)
@@ -179,7 +214,9 @@ class Run(RunFolder):
         kept = load_results(path, asked)
         if kept is not None:
             return kept
-        scorers = make_baselines(self.tags, self.shards("train"), self.shards("valid"), report)
+        scorers = make_baselines(
+            self.tags, self.shards("train"), self._judge, forward=self.config.labels.by == "days", report=report
+        )
         test, size = self.shards("test"), self.sizes.tags
         results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in scorers.items()}
         save_results(path, results, asked)
@@ -193,10 +230,15 @@ class Run(RunFolder):
 
     def _drop_stale_profiles(self, folder: Path) -> None:
         """Profiles of earlier weights must not stand beside those of new ones."""
-        weights = (self.folder / "model" / "weights.safetensors").stat().st_mtime_ns
+        weights = (self.folder / "model" / self.last_weights).stat().st_mtime_ns
         if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != weights:
             remove(folder)
             write_json(folder / "weights.json", weights)
+
+
+def title_of(name: str, chosen: Chosen | None) -> str:
+    """What people call the model of a run: where a baseline is served in the place of a blend, its name."""
+    return name if chosen is None or chosen.served == BLEND else f"{chosen.served} (served)"
 
 
 def _refuse_other(folder: Path, said: dict[str, Any]) -> None:

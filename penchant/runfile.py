@@ -15,14 +15,13 @@ from penchant.features.rounds import RoundsConfig
 from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
+from penchant.models.blend import BlendConfig
 from penchant.models.catalog import ModelConfig
 from penchant.models.logistic import LogisticConfig
 from penchant.models.ralm import RalmConfig
 from penchant.models.ralm_users import RalmUsersConfig
-from penchant.models.utpm import UtpmConfig
 from penchant.models.yahoo import YahooConfig
 from penchant.profiles.build import ProfilesConfig
-from penchant.training.closed_form import LinearConfig
 from penchant.training.lookalike import LookalikeTraining
 from penchant.training.loop import TrainingConfig
 
@@ -102,29 +101,31 @@ class RunConfig(Config):
     features: FeaturesConfig
     labels: LabelsConfig = LabelsConfig()
     users: UsersConfig = UsersConfig()
-    model: ModelConfig = UtpmConfig()
-    linear: LinearConfig | None = None
+    model: ModelConfig = BlendConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     profiles: ProfilesConfig = ProfilesConfig()
     lookalike: LookalikeConfig | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_linear_section(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "linear" in values:
+            raise ValueError(
+                "[linear] is gone: ridge regression and the user's own counts are parts of the default model. Remove "
+                'the section, and write the model beside it, if any, as [model] name = "blend" and deep = { … }'
+            )
+        return values
+
     @model_validator(mode="after")
     def _fields_exist(self) -> Self:
         names = [rule.name for rule in self.features.fields]
-        of_tags = [rule.name for rule in self.features.fields if rule.source == self.labels.field]
         for name in self.model.fields or []:
             if name not in names:
                 raise ValueError(f"model.fields: {name!r} is not a field; there are {', '.join(names)}")
         for name in (self.lookalike.fields if self.lookalike else None) or []:
             if name not in names:
                 raise ValueError(f"lookalike.fields: {name!r} is not a field; there are {', '.join(names)}")
-        for name in self.linear.fields if self.linear else []:
-            if name not in of_tags:
-                raise ValueError(
-                    f"linear.fields: {name!r} is not a field of {self.labels.field!r}, which is predicted; those are "
-                    f"{', '.join(of_tags) or 'none'}"
-                )
         return self
 
     @property

@@ -10,9 +10,11 @@ import numpy as np
 import polars as pl
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from penchant.audience import ItemAudience, audience_of
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
+from penchant.evaluation.choice import Scorer
 from penchant.features.prepare import Prepared
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
@@ -22,13 +24,15 @@ from penchant.logs.users import bucket_of
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.lookalikes import LookalikeRun
 from penchant.models.base import Interests, Sizes
-from penchant.models.catalog import build_model
+from penchant.models.blend import BlendConfig
+from penchant.models.catalog import TrainedConfig, build_model
+from penchant.profiles.average import AVERAGE, load_average
 from penchant.profiles.explain import Explanation, Profile, describe, explain
 from penchant.report.build import Examples
 from penchant.runfile import RunConfig
 from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.training.blend import Chosen, load_blend, read_chosen
 from penchant.training.checkpoint import Identity
-from penchant.training.closed_form import load_linear_path
 from penchant.training.loop import load_weights
 
 
@@ -59,10 +63,14 @@ class RunFolder:
     @cached_property
     def model(self) -> Interests:
         """The trained model, ready to score."""
-        last = "linear.safetensors" if self.config.linear else "weights.safetensors"
-        if not (self.folder / "model" / last).exists():
+        if not (self.folder / "model" / self.last_weights).exists():
             raise MissingStepError(f"{self.folder} has no trained model yet; run `penchant train {self.folder}` first")
         return self.load_model()
+
+    @cached_property
+    def average(self) -> Tensor:
+        """[V]: what users prefer on average."""
+        return load_average(self.folder / "model", self.identity)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -104,9 +112,12 @@ class RunFolder:
         """The look-alike part of the run. ConfigError where its run file asks for none."""
         return LookalikeRun(self.folder / "lookalike", self.config, self.folder / "log")
 
-    def audience(self, item: str | int, size: int, *, minimum: int = MIN_AUDIENCE) -> ItemAudience:
-        """The `size` users most like those who clicked an item, and why; see `audience_of` for errors."""
-        return audience_of(self.lookalikes, str(item), size, minimum=minimum)
+    def audience(
+        self, item: str | int, size: int, *, by: Scorer | None = None, minimum: int = MIN_AUDIENCE
+    ) -> ItemAudience:
+        """The `size` users most like those who clicked an item, and why. by: the scorer, the one that won on validation
+        candidates if not given; see `audience_of` for errors."""
+        return audience_of(self.lookalikes, str(item), size, by=by, minimum=minimum)
 
     def some_user(self) -> str:
         """A user to show: the first test user with a middling number of tags."""
@@ -134,12 +145,8 @@ class RunFolder:
                 f"user {user!r} is not in the log of {self.folder}; its ids look like {shard.users[0]!r}"
             )
         rows = slice(found, found + 1)
-        batch = batch_of(shard, list(self.model.sizes.fields), rows)
-        history = shard.history.part(rows)
-        start = int(shard.history.offsets[found])
-        counts = shard.arrays["history.counts"][start : start + len(history.values)]
-        label = self.config.labels.field
-        return batch, describe(self.model, batch, history, counts, self.shown, label, user)
+        batch = batch_of(shard, list(self.model.sizes.fields), rows, own=True)
+        return batch, describe(self.model, self.average, batch, self.shown, self.config.labels.field, user)
 
     @property
     def config_fields(self) -> list[str]:
@@ -173,31 +180,49 @@ class RunFolder:
         of_tags = tuple(rule.name for rule in rules if rule.source == self.config.labels.field)
         return Sizes(rows, len(self.tags), of_tags, tuple(rule.name for rule in rules if rule.number))
 
+    @property
+    def trained(self) -> TrainedConfig | None:
+        """What training moves: the model, or the deep one of a blend; None for a blend in closed form alone."""
+        model = self.config.model
+        return model.deep if isinstance(model, BlendConfig) else model
+
+    @property
+    def last_weights(self) -> str:
+        """The file of the model's folder that is written last."""
+        return AVERAGE
+
     @cached_property
     def model_sizes(self) -> Sizes:
-        """What the model itself reads: the fields its config names, or all that it can."""
+        """What the trained model reads: the fields its config names, or all that it can."""
+        assert self.trained
         lists = [name for name in self.config_fields if name not in self.sizes.numbers]
-        readable = self.config_fields if self.config.model.name == "ralm-users" else lists
-        fields = {name: self.sizes.fields[name] for name in self.config.model.fields or readable}
-        of_tags, numbers = self.sizes.tag_fields, self.sizes.numbers
-        kept = [tuple(name for name in names if name in fields) for names in (of_tags, numbers)]
-        return Sizes(fields, self.sizes.tags, *kept)
+        readable = self.config_fields if self.trained.name == "ralm-users" else lists
+        return self.sizes.only(self.trained.fields or readable)
+
+    def load_trained(self, config: TrainedConfig) -> Interests:
+        """What training moved, with its weights. Raises where they belong to another vocabulary, data or config."""
+        model = build_model(config, self.model_sizes)
+        load_weights(self.folder / "model", model, self.identity)
+        return model.eval()
 
     def load_model(self) -> Interests:
-        """The model with its trained weights. Raises where they belong to another vocabulary, data or config."""
-        model = build_model(self.config.model, self.model_sizes)
-        load_weights(self.folder / "model", model, self.identity)
-        if self.config.linear:
-            model = load_linear_path(self.folder / "model", model, self.config.linear, self.identity)
-        return model.eval()
+        """The model with its weights; errors as in `load_trained`."""
+        if not isinstance(self.config.model, BlendConfig):
+            return self.load_trained(self.config.model)
+        deep = self.load_trained(self.config.model.deep) if self.config.model.deep else None
+        return load_blend(self.folder / "model", deep, self.sizes, self.identity).eval()
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """How a blend was chosen; None for other models."""
+        return read_chosen(self.folder / "model") if isinstance(self.config.model, BlendConfig) else None
 
     @property
     def identity(self) -> Identity:
         """What the weights of this run belong to."""
         fingerprints = {name: vocabulary.fingerprint for name, vocabulary in self._vocabularies.items()}
         plan = read_json(self.prepared.folder / "plan.json")
-        linear = self.config.linear.model_dump(mode="json") if self.config.linear else None
-        training = {"data": plan, "linear": linear, **self.config.training.model_dump(mode="json")}
+        training = {"data": plan, **self.config.training.model_dump(mode="json")}
         return Identity(self.config.model.model_dump_json(), _as_json(fingerprints), _as_json(training))
 
 

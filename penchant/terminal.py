@@ -71,6 +71,8 @@ def show_found(found: dict[str, Any]) -> None:
         per_item = f"{said['per_item']:.2f}"
         fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", per_item, share)
     console.print(fields)
+    for warning in _few(found):
+        console.print(warning, style="yellow", highlight=False)
     if found["rows_beside_left_out"]:
         beside = new_table("Rows of the other tables that say nothing", right=[0])
         for reason, count in found["rows_beside_left_out"].items():
@@ -85,6 +87,17 @@ def show_found(found: dict[str, Any]) -> None:
         console.print(rejected)
 
 
+def _few(found: dict[str, Any]) -> Iterator[str]:
+    """What little the tables have in common, in words."""
+    for name, said in found["fields"].items():
+        if 2 * said["events_with"] < found["events"]:
+            share = f"{said['events_with'] / found['events']:.1%}"
+            yield f"Only {share} of the events are of an item with any {escape(name)}: are ids written alike in both?"
+    if found["users_in_table"] and 2 * found["users_with_row"] < found["users"]:
+        share = f"{found['users_with_row'] / found['users']:.1%}"
+        yield f"Only {share} of the users have a row in the table of users: are ids written alike in both?"
+
+
 def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows read", f"{found['rows']:,}"
     if found["left_out"]:
@@ -95,6 +108,8 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["clicked"] == found["events"]:
         yield "un-clicked items", "none logged; sampled by popularity where a loss needs them"
     yield "users", f"{found['users']:,} ({found['users_with_one_event']:,} with one event only: profiles, no training)"
+    if found["users_in_table"]:
+        yield "users with a row in their table", f"{found['users_with_row']:,}"
     yield "items in their tables", f"{found['items_in_table']:,}"
     yield "rows out of order", f"{found['backwards']:,} (sorted now)"
     if found["time_unit"] == "position":
@@ -106,8 +121,7 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def show_metrics(metrics: dict[str, Any]) -> None:
     """The model beside every baseline, with 95 % intervals, then the paired differences; as many metrics as fit."""
-    model, share = metrics["model"]["name"], metrics["model"]["share"]
-    model = model if share is None else f"{model} + linear path" if share else "linear path alone"
+    model = metrics["model"]["title"]
     precisions = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
     last = precisions[-1].removeprefix("prec@")
     wanted = [f"ndcg@{last}", precisions[0], precisions[-1], precisions[len(precisions) // 2], f"recall@{last}"]
@@ -139,20 +153,39 @@ def _verdict(metrics: dict[str, Any], model: str, metric: str) -> Iterator[str]:
     worse = [scorer for scorer, said in minus.items() if said["mean"] < -said["half"]]
     level = [scorer for scorer, said in minus.items() if abs(said["mean"]) <= said["half"]]
     if worse:
-        yield f"At {name}, {model} is [bold]worse[/bold] than: {'; '.join(worse)}. Take the best of these instead."
+        yield f"At {name}, {model} is [bold]worse[/bold] than: {'; '.join(worse)}."
     if level:
         yield f"At {name}, {model} is [bold]not clearly better[/bold] than: {'; '.join(level)}."
-    if worse or level:
-        yield "More users, fields, windows or a linear path may change that."
-    else:
+    if not worse and not level:
         yield f"At {name}, {model} is [bold]better than every baseline[/bold], intervals above zero."
     if "ridge" not in metrics["model_minus"]:
         yield "Ridge regression was left out: there are too many tags for its closed form."
-    if metrics["model"]["share"] == 0:
-        yield "The model added nothing to the linear path on validation users, so its share is 0."
+    yield from _chosen(metrics["model"]["chosen"])
     curve = [line["validation"] for line in metrics["learning_curve"]]
     if len(curve) > 1 and curve[-1] == max(curve):
         yield "The validation score was still rising at the last epoch: give training more epochs, or a smaller batch."
+
+
+def _chosen(chosen: dict[str, Any] | None) -> Iterator[str]:
+    """What was chosen for a blend, on which evidence."""
+    if chosen is None:
+        return
+    served, users = chosen["served"], chosen["users"]
+    judged = f"by {users:,} training users, each left out of the fit that was asked about them"
+    if served == "blend":
+        best = max((name for name in chosen["judged"] if name != "blend"), key=lambda name: chosen["judged"][name])
+        ahead, error = chosen["ahead"][best]
+        yield f"Chosen {judged}: the blend, {ahead:+.4f} ±{1.96 * error:.4f} NDCG@10 against {best}, the best baseline."
+    else:
+        ahead, error = chosen["ahead"][served]
+        yield (
+            f"Chosen {judged}: [bold]{served}[/bold] is the model that is served, because the blend was behind it by "
+            f"{-ahead:.4f} ±{1.96 * error:.4f} NDCG@10."
+        )
+    if chosen["deep"] is not None:
+        gained, error = chosen["deep"]
+        share = f"has a share of {chosen['gain']:g}" if chosen["gain"] else "has no share"
+        yield f"The deep model {share}: {gained:+.4f} ±{1.96 * error:.4f} NDCG@10 for validation users."
 
 
 def cell_of(score: dict[str, float]) -> str:

@@ -1,5 +1,6 @@
 """Bad input through the front door: each kind has one clear answer, an error that names the value or a stated rule."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -155,8 +156,53 @@ def test_tags_missing_for_every_item(file: Path) -> None:
 
 def test_items_and_events_that_write_their_ids_differently(file: Path) -> None:
     edit_table(file.parent, "items.parquet", lambda frame: frame.with_columns(pl.col("item").str.to_uppercase()))
-    with pytest.raises(DataError, match=r"no tags was clicked 1 times by training users, .* ids .* are written alike"):
+    said = r"none of 1,200 events is of an item that has any tags: the log has items such as 'i0-0', .* table 'I0-0', "
+    with pytest.raises(DataError, match=said):
         prepare(file)
+
+
+def test_a_users_table_that_writes_its_ids_differently(file: Path) -> None:
+    edit_table(file.parent, "users.parquet", lambda frame: frame.with_columns(pl.col("user") + ".0"))
+    said = r"none of 60 users of the log has a row in the table of users: .* users such as 'u000', .* table 'u000\.0', "
+    with pytest.raises(DataError, match=said):
+        prepare(file)
+
+
+def test_nothing_was_clicked(file: Path) -> None:
+    edit_table(file.parent, "events.parquet", lambda frame: frame.with_columns(clicked=False))
+    with pytest.raises(DataError, match=r"none of 1,200 events is a click, .* check `clicked` in the run file"):
+        prepare(file)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_two_users_leave_nobody_to_test(command: str, file: Path) -> None:
+    """As `penchant check` and `penchant run` say it, and by their exit status."""
+    edit_table(file.parent, "events.parquet", lambda frame: frame.filter(pl.col("user").is_in(["u000", "u001"])))
+    out = ["--out", str(file.parent / "run")] if command == "run" else []
+    asked = [sys.executable, "-m", "penchant", command, str(file), *out]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Good to go" not in done.stdout
+    assert re.search(r"error: too few users with a history and labels: \{.*'valid': 0", done.stderr)
+
+
+def test_look_alike_without_anybody_to_validate_is_refused_before_anything_is_trained(file: Path) -> None:
+    changed = file.read_text() + "[lookalike.periods]\nvalidation_share = 0.001\n"
+    file.write_text(changed)
+    with pytest.raises(
+        DataError, match=r"too few users with a history: \{'train': \d+, 'valid': 0, .*`validation_share`"
+    ):
+        prepare(file)
+
+
+def test_shares_below_half_are_told_in_words(file: Path) -> None:
+    """Of events whose items have tags, and of users who have a row."""
+    edit_table(file.parent, "items.parquet", lambda frame: frame.filter(pl.col("item").str.starts_with("i0")))
+    edit_table(file.parent, "users.parquet", lambda frame: frame[:15])
+    asked = [sys.executable, "-m", "penchant", "check", str(file)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert re.search(r"Only 3\d\.\d% of the events are of an item with any tags: are ids", done.stdout)
+    assert "Only 25.0% of the users have a row in the table of users" in done.stdout
 
 
 def test_an_item_without_tags_is_no_obstacle(file: Path) -> None:

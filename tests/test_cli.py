@@ -12,6 +12,7 @@ import penchant
 from penchant import terminal
 from penchant.cli import app, main
 from penchant.errors import ConfigError
+from penchant.models.utpm import UtpmConfig
 from penchant.pipeline import Run
 from tests.planted import write_planted_log, write_planted_run
 
@@ -133,6 +134,7 @@ def test_later_files_change_keys_of_the_run_file(tmp_path: Path) -> None:
     assert f"penchant run {path} {over / 'wide.toml'}" in " ".join(said.split())
     call("prepare", path, over / "wide.toml", over / "joint.toml", "--out", tmp_path / "run")
     config = Run.open(tmp_path / "run").config
+    assert isinstance(config.model, UtpmConfig)
     assert (config.model.user, config.model.embedding) == (12, 8)
     assert (config.training.loss, config.training.batch) == ("joint", 8)
     (over / "wide.toml").write_text("[model]\nwidth = 12\n", encoding="utf-8")

@@ -82,7 +82,7 @@ def person(service: Service, user: str, *, tag: str | None, newer: int, position
     interests = insight = None
     if view.served.tags is not None:
         insight = view.insight(people, tag)
-        rules, own = view.served.tags.features.rules, view.served.tags.features.people.ids
+        rules, own = view.served.tags.features.features.fields, view.served.tags.features.people.ids
         interests = Interests(
             insight,
             *_sized(insight),

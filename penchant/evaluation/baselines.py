@@ -7,14 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penchant.evaluation.protocol import Scorer, evaluate
+from penchant.evaluation.protocol import Scorer
+from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
+from penchant.models.base import Judge
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
-from penchant.training.closed_form import PENALTIES, ROWS_AT_ONCE, Moments, Ridge, spread, truth_of
+from penchant.training.ridge import Ridge, fit_ridges
 
-RIDGE_MOST_TAGS = 5_000
+POPULAR_LAST = 1e-9
+"""What popularity counts beside a user's own clicks: it only orders tags that are level."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class OwnCounts:
     def scores(self, shard: Shard, rows: slice) -> Tensor:
         weights = shard.arrays["history.faded" if self.faded else "history.counts"].numpy()
         counts_BV = spread(shard.history, weights, rows, len(self.popularity_V))
-        return self.popularity_V * 1e-4 + torch.from_numpy(counts_BV)
+        return self.popularity_V * POPULAR_LAST + torch.from_numpy(counts_BV)
 
 
 @dataclass(frozen=True)
@@ -47,32 +50,25 @@ class Linear:
     ridge: Ridge
 
     def scores(self, shard: Shard, rows: slice) -> Tensor:
-        input_BV = _log_counts(shard, rows, len(self.ridge.bias_V))
-        scores_BV = torch.from_numpy((input_BV @ self.ridge.weight_XV + self.ridge.bias_V).astype(np.float32))
-        scores_BV[:, :RESERVED] = -torch.inf
-        return scores_BV
+        counts = shard.arrays["history.counts"].numpy()
+        return self.ridge.scores(spread(shard.history, counts, rows, len(self.ridge.bias_V)))
 
 
 def make_baselines(
-    tags: Vocabulary, train: Sequence[Shard], valid: Sequence[Shard], report: Report = quiet
+    tags: Vocabulary, train: Sequence[Shard], judge: Judge, *, forward: bool, report: Report = quiet
 ) -> dict[str, Scorer]:
     """All baselines by name. "ridge" is fitted to the last window of each training user, "ridge, all windows" to all of
-    them, where there are several; both are left out for vocabularies over RIDGE_MOST_TAGS, whose square is too large.
+    them, where there are several; both are left out for vocabularies whose square is too large. Their penalties are
+    chosen by cross-fitting, as those of the model are. forward: see `training.rows.Folded`.
     """
     popularity_V = popularity(tags)
+    report(Progress("baselines", 0, 1, "ridge regression"))
     made: dict[str, Scorer] = {
         "popularity": Popularity(popularity_V),
         "own counts": OwnCounts(popularity_V),
         "own counts, faded": OwnCounts(popularity_V, faded=True),
+        **{name: Linear(ridge) for name, ridge in fit_ridges(train, len(tags), judge, forward=forward).items()},
     }
-    if len(tags) <= RIDGE_MOST_TAGS:
-        first = min(int(shard.arrays["window"].min()) for shard in train if len(shard))
-        several = any(bool((shard.arrays["window"] > first).any()) for shard in train)
-        report(Progress("baselines", 0, 1 + several, "ridge regression, last window"))
-        made["ridge"] = fit_ridge(train, valid, len(tags), window=first)
-        if several:
-            report(Progress("baselines", 1, 2, "ridge regression, all windows"))
-            made["ridge, all windows"] = fit_ridge(train, valid, len(tags))
     report(Progress("baselines", 1, 1))
     return made
 
@@ -83,18 +79,10 @@ def popularity(tags: Vocabulary) -> Tensor:
     return torch.cat([torch.full((RESERVED,), -torch.inf), counts / counts.max()])
 
 
-def fit_ridge(train: Sequence[Shard], valid: Sequence[Shard], tags: int, *, window: int | None = None) -> Linear:
-    """Closed form, to one window or to all; the penalty has the best NDCG@10 of validation users, as for the model."""
-    moments = Moments(tags, tags)
-    for shard in train:
-        for start in range(0, len(shard), ROWS_AT_ONCE):
-            rows = slice(start, min(start + ROWS_AT_ONCE, len(shard)))
-            asked = shard.arrays["window"][rows].numpy()
-            chosen = np.ones(len(asked), bool) if window is None else asked == window
-            moments.add(_log_counts(shard, rows, tags)[chosen], truth_of(shard, rows, tags)[chosen])
-    fits = [Linear(ridge) for ridge in moments.solve(PENALTIES)]
-    return max(fits, key=lambda linear: evaluate(linear, valid, [10], tags).mean("ndcg@10"))
-
-
-def _log_counts(shard: Shard, rows: slice, tags: int) -> np.ndarray:
-    return np.log1p(spread(shard.history, shard.arrays["history.counts"].numpy(), rows, tags))
+def spread(lists: Ragged, weights: np.ndarray, rows: slice, width: int) -> np.ndarray:
+    """Some rows of ragged lists as a dense matrix [n, width] of their weights."""
+    part = lists.part(rows)
+    dense = np.zeros((len(part), width))
+    owner = np.repeat(np.arange(len(part)), part.lengths)
+    dense[owner, part.values] = weights[lists.offsets[rows.start] : lists.offsets[rows.stop]]
+    return dense

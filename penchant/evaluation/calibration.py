@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from penchant.evaluation.protocol import blocks
-from penchant.features.shards import Shard, batch_of
+from penchant.features.shards import Batch, Shard
 from penchant.models.base import Interests
 from penchant.schema import PAD, RESERVED
 from penchant.training.losses import Loss
@@ -90,20 +90,21 @@ def calibrate(model: Interests, shards: Sequence[Shard], loss: Loss, *, log_odds
     """
     of = "item" if "joint" in loss else "tag" if loss == "separate" else None
     clicks, tags = Histogram(), Histogram()
-    for shard, rows, user_BU in _users(model, shards):
+    for shard, rows, batch, user_BU in _users(model, shards):
         if of and log_odds:
             clicks.add(*_shown(user_BU, model.tags(), shard, rows, whole=of == "item"))
-        _add_tags(tags, model.preferences(user_BU)[:, RESERVED:].numpy(), shard, rows)
+        _add_tags(tags, model.preferences(batch, user_BU)[:, RESERVED:].numpy(), shard, rows)
     bins = clicks.bins()
     about_clicks = {"of": of, "error": expected_error(bins), "bins": [asdict(one) for one in bins]} if bins else None
     return {"clicks": about_clicks, "tags": {"bins": [asdict(one) for one in tags.bins()]}}
 
 
-def _users(model: Interests, shards: Sequence[Shard]) -> Iterator[tuple[Shard, slice, Tensor]]:
-    """user_BU of as many rows at once as keep the scores in a bounded piece of memory."""
+def _users(model: Interests, shards: Sequence[Shard]) -> Iterator[tuple[Shard, slice, Batch, Tensor]]:
+    """What is read, and user_BU, of as many rows at once as keep the scores in a bounded piece of memory."""
     model.eval()
     for shard, rows in blocks(shards, model.sizes.tags):
-        yield shard, rows, model.users(batch_of(shard, list(model.sizes.fields), rows))
+        batch = model.batch(shard, rows)
+        yield shard, rows, batch, model.users(batch)
 
 
 def _shown(user_BU: Tensor, tag_VU: Tensor, shard: Shard, rows: slice, *, whole: bool) -> tuple[np.ndarray, np.ndarray]:

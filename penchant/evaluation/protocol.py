@@ -14,7 +14,7 @@ from torch import Tensor
 from penchant.config import Config
 from penchant.evaluation.metrics import coverage, hits, interval, mark, ndcg, precision, recall
 from penchant.features.ragged import Ragged, offsets_of
-from penchant.features.shards import Shard, batch_of
+from penchant.features.shards import Shard
 from penchant.files import aside, read_json, write_json
 from penchant.models.base import Interests
 from penchant.ranking import best
@@ -56,8 +56,8 @@ class ModelScorer:
     @torch.inference_mode()
     def scores(self, shard: Shard, rows: slice) -> Tensor:
         self.model.eval()
-        batch = batch_of(shard, list(self.model.sizes.fields), rows).to(self.model.tag.weight.device)
-        return self.model.preferences(self.model.users(batch)).cpu()
+        batch = self.model.batch(shard, rows).to(self.model.tag.weight.device)
+        return self.model.preferences(batch, self.model.users(batch)).cpu()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A field lists the values of a user's clicks before some moment, each with a weig
 `columns` (batch) and `read` (live) must agree to the last value; a property test replays logs through both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
@@ -111,6 +111,14 @@ class History:
 
     clicks: tuple[Click, ...] = ()
 
+    def aged(self) -> Iterator[tuple[Click, int]]:
+        """Every click with its age, the number of clicks that are strictly later; latest first."""
+        age, instant = 0, None
+        for place, click in enumerate(reversed(self.clicks)):
+            if click.time != instant:
+                age, instant = place, click.time
+            yield click, age
+
 
 def replay(clicks: Iterable[Click]) -> History:
     """The history after all clicks, in whatever order they come."""
@@ -123,10 +131,7 @@ def read(history: History, rule: Field) -> list[tuple[int, float]]:
     counts: dict[int, int] = {}
     latest: dict[int, float] = {}
     weights: dict[int, float] = {}
-    age, later_than = 0, float("inf")
-    for number, click in enumerate(reversed(history.clicks)):
-        if click.time < later_than:
-            age, later_than = number, click.time
+    for click, age in history.aged():
         if rule.last is not None and age >= rule.last:
             break
         worth = 1.0 if fades is None else 0.5 ** (age / fades)

@@ -9,6 +9,8 @@ import torch
 
 from penchant.features.fields import SAMPLE, WEIGHT, Click, Field, History, read
 from penchant.features.numbers import Span, number_columns
+from penchant.features.own import own_read, pack_live
+from penchant.features.plan import FeaturesConfig
 from penchant.features.ragged import Ragged
 from penchant.features.seen import Seen
 from penchant.features.shards import Batch
@@ -91,18 +93,20 @@ class UserValues:
 
 
 class LiveFeatures:
-    """Clicks of some users → what a model reads of them."""
+    """Clicks of some users → what a model reads of them. features: the fields, and how own tags fade; label: the field
+    of the items that own tags are of."""
 
-    def __init__(self, rules: Sequence[Field], items: ItemValues, people: UserValues) -> None:
-        self.rules, self.items, self.people = rules, items, people
+    def __init__(self, features: FeaturesConfig, label: str, items: ItemValues, people: UserValues) -> None:
+        self.features, self.label, self.items, self.people = features, label, items, people
 
     def batch(self, users: Sequence[str], clicked: Sequence[Iterable[tuple[float, str]]]) -> Batch:
         """clicked: the time (UTC seconds, or positions) and item of each user's clicks, in order, each once."""
         values = self.items.of
         histories = [History(tuple([Click(time, item, values(item)) for time, item in one])) for one in clicked]
-        packed = {rule.name: self._field(rule, users, histories) for rule in self.rules}
+        packed = {rule.name: self._field(rule, users, histories) for rule in self.features.fields}
         ids = {name: torch.from_numpy(ids).long() for name, (ids, _) in packed.items()}
-        return Batch(ids, {name: torch.from_numpy(weights) for name, (_, weights) in packed.items()})
+        own = pack_live([own_read(history, self.label, self.features.fade_half_life) for history in histories])
+        return Batch(ids, {name: torch.from_numpy(weights) for name, (_, weights) in packed.items()}, own)
 
     def _field(self, rule: Field, users: Sequence[str], histories: Sequence[History]) -> tuple[np.ndarray, np.ndarray]:
         """ids_BH and weights_BH, as `fields.pack` gives them."""

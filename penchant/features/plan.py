@@ -11,6 +11,7 @@ from penchant.config import Config
 from penchant.features.fields import Field
 from penchant.features.periods import PERIOD_SPLITS, PeriodsConfig, cut_periods, moments_s, represents, trains
 from penchant.features.windows import SPLITS, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
+from penchant.logs.names import OF_SHARDS, problem_of
 from penchant.schema import ITEM, TIME, USER
 
 
@@ -28,9 +29,10 @@ class FeaturesConfig(Config):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = [rule.name for rule in self.fields]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice or "label" in names or "truth" in names or "history" in names:
-            raise ValueError(f"field names must differ, and none may be label, truth or history; they are {names}")
+        for place, rule in enumerate(self.fields):
+            problem = problem_of(rule.name, OF_SHARDS.union(names[:place]))
+            if problem:
+                raise ValueError(f"{problem}, of = {rule.source!r}")
         return self
 
 

@@ -15,6 +15,7 @@ from penchant.features.samples import ShardBuilder
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json, remove, write_json
 from penchant.logs.ingest import Log
+from penchant.logs.names import fit_name
 from penchant.logs.said import seen_at
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
@@ -90,6 +91,12 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
             raise ConfigError(
                 f"the run file uses field {source!r}, which no table fills; there are: {', '.join(there)}"
             )
+    for rule in plan.features.fields:
+        if rule.name == plan.labels.field != rule.source:
+            raise ConfigError(
+                f"features.fields: {rule.name!r} draws from {rule.source!r}, but {rule.name!r} is what is predicted; "
+                f"call it {fit_name(rule.source, [rule.name, ITEM])!r}"
+            )
     _refuse_no_numbers(log, plan)
     predictable = [*log.items().columns[1:], *([ITEM] if plan.periods else [])]
     if plan.labels.field not in predictable:
@@ -105,6 +112,53 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
         raise ConfigError('labels.by = "days" needs a clock, but times are positions; use by = "share"')
     if plan.periods:
         refuse_unfit_periods(log, plan.periods)
+    _refuse_strangers(log, plan)
+    _refuse_nobody(log, plan)
+
+
+def _refuse_strangers(log: Log, plan: Plan) -> None:
+    """Raise DataError where events and the tables beside them have nothing in common."""
+    found, items, users = log.found, log.items(), log.users()
+    fields: dict[str, dict[str, int]] = found["fields"]  # type: ignore[assignment]
+    if not found["clicked"]:
+        raise DataError(
+            f"none of {found['events']:,} events is a click, so there is nothing to learn; check `clicked` in the run "
+            f"file, and its thresholds"
+        )
+    for source in plan.sources:
+        if source in fields and fields[source]["items_with"] and not fields[source]["events_with"]:
+            tagged = items.filter(pl.col(source).list.len() > 0)[ITEM]
+            raise DataError(
+                f"none of {found['events']:,} events is of an item that has any {source}: "
+                f"{_side_by_side(log, ITEM, tagged)}"
+            )
+    if users.width > 1 and not found["users_with_row"]:
+        raise DataError(
+            f"none of {found['users']:,} users of the log has a row in the table of users: "
+            f"{_side_by_side(log, USER, users[USER])}"
+        )
+
+
+def _side_by_side(log: Log, column: str, table: pl.Series) -> str:
+    """Ids of the log and of a table, and what to do where none of them is the same."""
+    bucket = next(events for bucket in range(log.buckets) if len(events := log.events(bucket)))
+    ids = [", ".join(map(repr, some.unique().sort().head(3))) for some in (bucket[column], table)]
+    return (
+        f"the log has {column}s such as {ids[0]}, the table {ids[1] or 'none'}; write ids alike in both, or mend the "
+        f"mapping of {column} in the run file"
+    )
+
+
+def _refuse_nobody(log: Log, plan: Plan) -> None:
+    """Raise DataError where a split has no sample; buckets are looked at until each has one."""
+    last, totals = float(str(log.found["last"])), dict.fromkeys(plan.splits, 0)
+    for bucket in range(log.buckets):
+        splits = plan.cut(log.events(bucket), last)["split"]
+        for split in totals:
+            totals[split] += int((splits == split).sum())
+        if all(totals.values()):
+            return
+    _refuse_too_few(totals, plan)
 
 
 def _refuse_no_numbers(log: Log, plan: Plan) -> None:
@@ -129,11 +183,12 @@ def _refuse_too_few(totals: dict[str, int], plan: Plan) -> None:
     if plan.periods:
         raise DataError(
             f"too few users with a history: {totals}; training and validation users need at least two events in the "
-            f"represent period, so give a longer log, or change `learn`, `test`, `window` or `validation_share`"
+            f"represent period, so give more users or a longer log, or change `learn`, `test`, `window` or "
+            f"`validation_share`"
         )
     raise DataError(
         f"too few users with a history and labels: {totals}; a user needs at least two events on both sides of "
-        f"the window, so give a longer log, or change `share`, `days` or `validation_share`"
+        f"the window, so give more users or a longer log, or change `share`, `days` or `validation_share`"
     )
 
 
@@ -176,8 +231,8 @@ def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocab
         found[source] = Vocabulary.count(values.drop_nulls(), min_count=max(1, plan.features.min_count.get(source, 1)))
     if len(found[plan.labels.field]) == RESERVED:
         raise DataError(
-            f"no {plan.labels.field} was clicked {plan.features.min_count.get(plan.labels.field, 1)} times by training "
-            f"users, so there is nothing to learn; check that the item ids of events and items are written alike"
+            f"no {plan.labels.field} was clicked {max(1, plan.features.min_count.get(plan.labels.field, 1))} times by "
+            f"training users, so there is nothing to learn; give a lower features.min_count, or a longer log"
         )
     return found
 

@@ -8,6 +8,7 @@ import polars as pl
 from penchant.features.fields import AGE, SAMPLE, columns, pack
 from penchant.features.labels import ENTRY, TAG, Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.numbers import Span, number_columns
+from penchant.features.own import FACTS, own_columns
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengths
 from penchant.features.seen import Seen
@@ -15,7 +16,7 @@ from penchant.features.shards import write_shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.features.windows import MOMENT, LabelsConfig
 from penchant.logs.ingest import Log
-from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, TIME, UNKNOWN, USER, VALUE
+from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE
 
 
 class ShardBuilder:
@@ -86,16 +87,14 @@ class ShardBuilder:
         return arrays
 
     def _history(self, clicks: pl.DataFrame, samples: int) -> dict[str, np.ndarray]:
-        """All tags of the histories, with clicks and faded clicks: what the baselines know."""
-        values = self._numbers(clicks, self.plan.labels.field).filter(pl.col(VALUE) >= RESERVED)
-        faded = (0.5 ** (pl.col(AGE) / self.plan.features.fade_half_life)).sum()
-        tags = values.group_by(SAMPLE, VALUE).agg(count=pl.len(), faded=faded).sort(SAMPLE, VALUE)
+        """All known tags of the histories, and what counting knows of them."""
+        tags = own_columns(self._numbers(clicks, self.plan.labels.field), self.plan.features.fade_half_life)
         lengths = np.bincount(tags[SAMPLE].to_numpy(), minlength=samples)
+        facts = {f"history.{fact}": tags[fact].to_numpy() for fact in FACTS}
         return {
             "history.offsets": offsets_of(lengths),
             "history.tags": tags[VALUE].to_numpy().astype(np.int32),
-            "history.counts": tags["count"].to_numpy().astype(np.float32),
-            "history.faded": tags["faded"].to_numpy().astype(np.float32),
+            **facts,
         }
 
     def _values(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -173,7 +172,7 @@ def _take(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarr
     """The rows of some samples, ragged arrays included."""
     taken = {name: array[keep] for name, array in arrays.items() if not name.startswith("history.")}
     history = {}
-    for name in ("tags", "counts", "faded"):
+    for name in ("tags", *FACTS):
         values, owner = Ragged(arrays["history.offsets"], arrays[f"history.{name}"]).take(keep)
         history[f"history.{name}"] = values
     return {**taken, **history, "history.offsets": offsets_of(np.bincount(owner, minlength=len(keep)))}

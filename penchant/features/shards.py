@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.errors import MissingStepError
+from penchant.features.own import FACTS, Own, pack_own
 from penchant.features.ragged import Ragged
 from penchant.features.windows import Split
 from penchant.files import aside
@@ -24,7 +25,7 @@ class Shard:
     FIELD.ids [n, H] int32, FIELD.weights [n, H] float32 for each field;
     label.tags [n, K, N] int32, label.clicked [n, K] bool (in splits with labels);
     window [n] int32, 0 for the last of its user;
-    truth.* and history.*: lists of different lengths, see `truth` and `history`; truth.size, truth.new [n] int32: see
+    truth.*, history.*: lists of different lengths, see `truth`, `history`, `own`; truth.size, truth.new [n] int32: see
     `labels.Labels`.
     """
 
@@ -50,8 +51,15 @@ class Shard:
 
     @property
     def history(self) -> Ragged:
-        """The distinct tags of each sample's history (UNKNOWN left out); beside it history.counts, history.faded."""
+        """The distinct tags of each sample's history, UNKNOWN left out."""
         return Ragged(self.arrays["history.offsets"].numpy(), self.arrays["history.tags"].numpy())
+
+    def own(self, rows: slice) -> Own:
+        """The tags of some histories, and what counting knows of each (history.FACT, features/own.py)."""
+        history = self.history
+        kept = slice(int(history.offsets[rows.start]), int(history.offsets[rows.stop]))
+        facts_NF = np.stack([self.arrays[f"history.{fact}"][kept].numpy() for fact in FACTS], 1)
+        return pack_own(history.part(rows), facts_NF)
 
 
 def write_shard(path: Path, arrays: dict[str, np.ndarray], users: pl.Series) -> None:
@@ -79,26 +87,32 @@ def open_shards(prepared: Path, split: Split) -> list[Shard]:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a model reads: ids_BH and weights_BH of every field. Equal to zero (PAD) where there is no value."""
+    """What a model reads: ids_BH and weights_BH of every field, zero (PAD) where there is no value; and the user's own
+    tags, for models that read these."""
 
     ids: dict[str, Tensor]
     weights: dict[str, Tensor]
+    own: Own | None = None
 
     def __len__(self) -> int:
-        return len(next(iter(self.ids.values())))
+        return len(self.own.ids_BH if self.own else next(iter(self.ids.values())))
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
         ids = {name: ids_BH.to(device) for name, ids_BH in self.ids.items()}
-        return Batch(ids, {name: weights_BH.to(device) for name, weights_BH in self.weights.items()})
+        weights = {name: weights_BH.to(device) for name, weights_BH in self.weights.items()}
+        return Batch(ids, weights, self.own.to(device) if self.own else None)
 
 
-def batch_of(shard: Shard, fields: Sequence[str], rows: Tensor | slice) -> Batch:
-    """The fields of some samples, cut to the longest list among them."""
+def batch_of(shard: Shard, fields: Sequence[str], rows: Tensor | slice, *, own: bool = False) -> Batch:
+    """The fields of some samples, cut to the longest list among them; with `own`, rows are a slice."""
     ids, weights = {}, {}
     for name in fields:
         chosen = shard.arrays[f"{name}.ids"][rows]
         used = max(1, int((chosen != 0).sum(1).max())) if len(chosen) else 1
         ids[name] = chosen[:, :used].long()
         weights[name] = shard.arrays[f"{name}.weights"][rows][:, :used]
-    return Batch(ids, weights)
+    if not own:
+        return Batch(ids, weights)
+    assert isinstance(rows, slice)
+    return Batch(ids, weights, shard.own(rows))

@@ -52,6 +52,11 @@ class Vocabulary:
         """Clicks of each value among training users, most frequent first, without PAD and UNKNOWN."""
         return self._frame[COUNT].to_numpy()
 
+    @property
+    def counts_by_id(self) -> np.ndarray:
+        """The same by id, 0 for PAD and UNKNOWN, float64."""
+        return np.concatenate([np.zeros(RESERVED), self.counts])
+
     def ids(self, values: pl.Series) -> np.ndarray:
         """One id per text, int32; UNKNOWN for a value outside the vocabulary."""
         table = self._frame.select(VALUE).with_row_index("id", offset=RESERVED)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from penchant.errors import DataError
-from penchant.logs.read import ROW
-from penchant.logs.tables import EventsTable, ItemValuesTable, TimeUnit
+from penchant.logs.read import ROW, column
+from penchant.logs.tables import EventsTable, ItemValuesTable
+from penchant.logs.times import TimeUnit, seconds
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 REASON = "reason"
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 OLDEST_S, NEWEST_S = 631_152_000, 4_102_444_800
 """1990 and 2100: a clock outside them is a mistake of units."""
 
@@ -28,13 +28,13 @@ class Checked:
     left_out: int
 
 
-def check_rows(frame: pl.DataFrame, table: EventsTable, unit: TimeUnit) -> Checked:
-    """Sort the rows of one batch; `unit` is settled, never "auto"."""
+def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: TimeUnit) -> Checked:
+    """Sort the rows of one batch by their numbers, called ROW; `unit` is settled, never "auto"."""
     rows = frame.select(
-        ROW,
+        numbers,
         as_id(frame, table.user).alias(USER),
         as_id(frame, table.item).alias(ITEM),
-        _time(frame, table, unit).alias(TIME),
+        _time(frame, numbers, table, unit).alias(TIME),
         _clicked(frame, table).alias(CLICKED),
         _neutral(table).alias("neutral"),
     )
@@ -64,34 +64,38 @@ def settle_unit(frame: pl.DataFrame, table: EventsTable | ItemValuesTable) -> Ti
     return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
 
 
-def as_id(frame: pl.DataFrame, column: str) -> pl.Expr:
+def as_id(frame: pl.DataFrame, name: str) -> pl.Expr:
     """The column as text ids, null where empty. Raises DataError for a float column: such ids are not exact."""
-    if frame.schema[column].is_float():
-        raise DataError(f"column {column!r} holds floats, which cannot hold every id; store integers or text")
-    text = pl.col(column).cast(pl.String)
+    if frame.schema[name].is_float():
+        raise DataError(f"column {name!r} holds floats, which cannot hold every id; store integers or text")
+    text = column(name).cast(pl.String)
     return pl.when(text.str.len_bytes() > 0).then(text)
 
 
-def _time(frame: pl.DataFrame, table: EventsTable, unit: TimeUnit) -> pl.Expr:
-    return pl.col(ROW).cast(pl.Float64) if table.time is None else clock(frame, table, unit)
+def _time(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: TimeUnit) -> pl.Expr:
+    return pl.lit(numbers).cast(pl.Float64) if table.time is None else clock(frame, table, unit)
 
 
 def clock(frame: pl.DataFrame, table: EventsTable | ItemValuesTable, unit: TimeUnit) -> pl.Expr:
     """The times of a table that has a column of them: UTC seconds, or positions, null where none is understood."""
     assert table.time is not None
     if isinstance(table.time, list):
-        year, month, day = (pl.col(name).cast(pl.Int64, strict=False) for name in table.time)
+        year, month, day = (column(name).cast(pl.Int64, strict=False) for name in table.time)
         text = pl.format("{}-{}-{}", year, month, day)
-        return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.epoch("us") / 1e6
-    column, dtype = pl.col(table.time), frame.schema[table.time]
-    if isinstance(dtype, pl.Datetime | pl.Date):
-        return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
-    number = column.cast(pl.Float64, strict=False) / PER_SECOND.get(unit, 1)
+        return seconds(text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).to_physical(), "us")
+    said, dtype = column(table.time), frame.schema[table.time]
+    if isinstance(dtype, pl.Datetime):
+        return seconds(said.to_physical(), dtype.time_unit)
+    if dtype == pl.Date:
+        return seconds(said.cast(pl.Datetime("us")).to_physical(), "us")
+    number = seconds(said.cast(pl.Float64, strict=False), unit)
+    if unit == "ns" and not dtype.is_float():
+        number = pl.coalesce(seconds(said.cast(pl.Int64, strict=False), unit), number)
     if dtype != pl.String:
         return number
-    plain = column.str.to_datetime(time_unit="us", strict=False)
-    with_offset = column.str.to_datetime("%+", time_unit="us", strict=False)
-    return pl.coalesce(number, plain.dt.epoch("us") / 1e6, with_offset.dt.epoch("us") / 1e6)
+    plain = said.str.to_datetime(time_unit="us", strict=False)
+    with_offset = said.str.to_datetime("%+", time_unit="us", strict=False)
+    return pl.coalesce(number, *(seconds(times.to_physical(), "us") for times in (plain, with_offset)))
 
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
@@ -100,8 +104,8 @@ def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
     if table.clicked_at_least is not None:
         return _rating(table.clicked) >= table.clicked_at_least
     if frame.schema[table.clicked] == pl.Boolean:
-        return pl.col(table.clicked)
-    text = pl.col(table.clicked).cast(pl.String).str.to_lowercase()
+        return column(table.clicked)
+    text = column(table.clicked).cast(pl.String).str.to_lowercase()
     return pl.when(text.is_in(_TRUE)).then(True).when(text.is_in(_FALSE)).then(False)
 
 
@@ -114,9 +118,9 @@ def _neutral(table: EventsTable) -> pl.Expr:
     return neutral.fill_null(False)
 
 
-def _rating(column: str) -> pl.Expr:
+def _rating(name: str) -> pl.Expr:
     """NaN is no rating; left as it is, it would count as greater than any."""
-    return pl.col(column).cast(pl.Float64, strict=False).fill_nan(None)
+    return column(name).cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def _reason(table: EventsTable, unit: TimeUnit) -> pl.Expr:

@@ -13,6 +13,9 @@ from penchant.schema import TIME, USER
 FORGOTTEN = "forgotten.json"
 """The list of a run folder."""
 
+_AT = "forgotten at"
+"""A column for a moment; the space keeps it apart from any field of the users."""
+
 Forgotten = Mapping[str, float]
 """Digests of users' ids, and when each was forgotten, UTC seconds."""
 
@@ -53,7 +56,7 @@ def without_forgotten(rows: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:
     users = rows[USER].unique()
     digests = pl.Series([f"{hashed:016x}" for hashed in user_hash(users)], dtype=pl.String)
     at = digests.replace_strict(dict(forgotten), default=None, return_dtype=pl.Float64)
-    gone = pl.DataFrame({USER: users, "forgotten": at}).drop_nulls()
+    gone = pl.DataFrame({USER: users, _AT: at}).drop_nulls()
     marked = rows.join(gone, on=USER, how="left", maintain_order="left")
-    late = pl.col(TIME) > pl.col("forgotten") if TIME in rows.columns else pl.lit(False)
-    return marked.filter(pl.col("forgotten").is_null() | late).drop("forgotten")
+    late = pl.col(TIME) > pl.col(_AT) if TIME in rows.columns else pl.lit(False)
+    return marked.filter(pl.col(_AT).is_null() | late).drop(_AT)

@@ -23,7 +23,8 @@ from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.forgotten import Forgotten, without_forgotten
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
-from penchant.logs.tables import EventsTable, Tables, TimeUnit, file_format, find_files
+from penchant.logs.tables import EventsTable, Tables, file_format, find_files
+from penchant.logs.times import TimeUnit
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, TIME, USER
@@ -33,6 +34,8 @@ SAID = "said.parquet"
 ROWS_PER_BUCKET = 250_000
 TEXT_BYTES_PER_ROW = 32
 MOST_BUCKETS = 500
+FORM = 2
+"""Of the files; a log of another one is read again."""
 REPEATED = "repeats an earlier row: same user, item and time"
 
 _EVENT_TYPES = {USER: pl.String, ITEM: pl.String, TIME: pl.Float64, CLICKED: pl.Boolean}
@@ -128,7 +131,7 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: F
     settled = []
     for bucket in range(tally["buckets"]):
         wanted = _Wanted(items, tables.events.items_with, forgotten)
-        settled.append(_settle(folder, bucket, tally["files"], wanted))
+        settled.append(_settle(folder, bucket, tally["files"], wanted, users))
         report(Progress("sort", bucket + 1, tally["buckets"]))
     _gather_rejected(folder)
     summary = _summary(tally, settled, items, users, tables)
@@ -145,7 +148,7 @@ def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, 
     files = [path for pattern in patterns for path in find_files(pattern, base)]
     states = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
     told = {"forgotten": sha256(json.dumps(sorted(forgotten.items())).encode()).hexdigest()} if forgotten else {}
-    return {"tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states, **told}
+    return {"form": FORM, "tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states, **told}
 
 
 def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> None:
@@ -166,7 +169,7 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
             rows_before = counts["rows"]
             for batch in read_batches(path, table.columns):
                 unit = unit or settle_unit(batch.frame, table)
-                checked = check_rows(batch.frame, table, unit)
+                checked = check_rows(batch.frame, batch.rows, table, unit)
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
                     events = events.with_columns(pl.col(TIME) + float(rows_before))
@@ -249,7 +252,7 @@ class _Wanted:
         return rows.join(with_value, on=ITEM, how="semi", maintain_order="left")
 
 
-def _settle(folder: Path, bucket: int, files: list[str], wanted: _Wanted) -> dict[str, object]:
+def _settle(folder: Path, bucket: int, files: list[str], wanted: _Wanted, users: pl.DataFrame) -> dict[str, object]:
     """Sort one bucket, leave out what is not wanted, set its repeats aside, write it and return what it holds."""
     done = folder / "events" / f"{bucket:05}.parquet"
     counted = folder / "events" / f"{bucket:05}.json"
@@ -268,7 +271,7 @@ def _settle(folder: Path, bucket: int, files: list[str], wanted: _Wanted) -> dic
             repeats = rows.filter("repeated").select(names, ROW, pl.lit(REPEATED).alias(REASON))
             repeats.write_parquet(path)
         more = {"repeated": len(repeats), "backwards": backwards, "unwanted": len(all_rows) - len(rows)}
-        write_json(counted, {**_count(events, wanted.items), **more})
+        write_json(counted, {**_count(events, wanted.items, users), **more})
     return dict(read_json(counted))
 
 
@@ -278,8 +281,9 @@ def _backwards(rows: pl.DataFrame) -> int:
     return int(in_file.select(((pl.col(TIME).diff() < 0) & (pl.col(USER) == pl.col(USER).shift())).sum()).item())
 
 
-def _count(events: pl.DataFrame, items: pl.DataFrame) -> dict[str, object]:
-    per_user = events.group_by(USER).len()["len"]
+def _count(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> dict[str, object]:
+    people = events.group_by(USER).len()
+    per_user = people["len"]
     filled = items.select(ITEM, (pl.exclude(ITEM).list.len() > 0))
     known = events.select(ITEM).join(filled, on=ITEM, how="inner").drop(ITEM)
     return {
@@ -287,6 +291,7 @@ def _count(events: pl.DataFrame, items: pl.DataFrame) -> dict[str, object]:
         "clicked": int(events[CLICKED].sum()),
         "users": len(per_user),
         "users_with_one_event": int((per_user == 1).sum()),
+        "users_with_row": len(people.join(users, on=USER, how="semi")),
         **{f"events_with.{name}": int(known[name].sum()) for name in known.columns},
         "first": events[TIME].min(),
         "last": events[TIME].max(),

@@ -9,7 +9,7 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.logs.check import NEWEST_S, OLDEST_S, as_id, clock, settle_unit
-from penchant.logs.read import read_whole
+from penchant.logs.read import column, read_whole
 from penchant.logs.said import SINCE, UNTIL, WEIGHT, spans
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, Tables, UsersTable, find_files
 from penchant.schema import ITEM, TIME, USER, VALUE
@@ -53,7 +53,7 @@ def read_items(tables: Tables, base: Path, left_out: LeftOut) -> Items:
 def read_users(table: UsersTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     """One row per user: USER and a list of texts per field (one value, or none)."""
     frame = _read_all(table.files, base, [table.user, *table.fields.values()])
-    lists = [_as_list(frame, column).alias(name) for name, column in table.fields.items()]
+    lists = [_as_list(frame, source).alias(name) for name, source in table.fields.items()]
     users = frame.select(as_id(frame, table.user).alias(USER), *lists)
     return _one_row_each(_whole_rows(users, [USER], "users: no id", left_out), USER)
 
@@ -61,7 +61,7 @@ def read_users(table: UsersTable, base: Path, left_out: LeftOut) -> pl.DataFrame
 def _items_table(table: ItemsTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     frame = _read_all(table.files, base, [table.item, *table.fields.values()])
     lists = [
-        _as_list(frame, column, table.separator, table.without).alias(name) for name, column in table.fields.items()
+        _as_list(frame, source, table.separator, table.without).alias(name) for name, source in table.fields.items()
     ]
     items = frame.select(as_id(frame, table.item).alias(ITEM), *lists)
     return _one_row_each(_whole_rows(items, [ITEM], "items: no id", left_out), ITEM)
@@ -71,7 +71,7 @@ def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_o
     """ITEM, VALUE, WEIGHT, and TIME where values have one."""
     timed = _timed(table, events, base)
     frame = _read_all(table.files, base, timed.columns)
-    weight = pl.col(table.weight).cast(pl.Float64, strict=False) if table.weight else pl.lit(1.0)
+    weight = column(table.weight).cast(pl.Float64, strict=False) if table.weight else pl.lit(1.0)
     rows = frame.select(
         as_id(frame, table.item).alias(ITEM),
         _clean(frame, table).alias(VALUE),
@@ -140,15 +140,15 @@ def _names(table: NamesTable, base: Path) -> pl.DataFrame:
     return names.drop_nulls().unique("value", keep="first", maintain_order=True)
 
 
-def _as_list(frame: pl.DataFrame, column: str, separator: str | None = None, without: Sequence[str] = ()) -> pl.Expr:
+def _as_list(frame: pl.DataFrame, source: str, separator: str | None = None, without: Sequence[str] = ()) -> pl.Expr:
     """The column as a list of texts without empty ones, those in `without` and repeats, order kept."""
-    dtype = frame.schema[column]
+    dtype = frame.schema[source]
     if isinstance(dtype, pl.List | pl.Array):
-        values = pl.col(column).cast(pl.List(pl.String))
+        values = column(source).cast(pl.List(pl.String))
     elif separator and dtype == pl.String:
-        values = pl.col(column).str.split(separator)
+        values = column(source).str.split(separator)
     else:
-        values = pl.concat_list(pl.col(column).cast(pl.String))
+        values = pl.concat_list(column(source).cast(pl.String))
     values = values.list.eval(pl.element().str.strip_chars())
     said = (pl.element().str.len_bytes() > 0) & ~pl.element().is_in(list(without))
     return values.list.eval(pl.element().filter(said)).list.unique(maintain_order=True)

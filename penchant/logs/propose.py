@@ -4,16 +4,19 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
-from itertools import chain, count
 from pathlib import Path
 
 import polars as pl
 
 from penchant.errors import DataError
-from penchant.logs.read import read_sample
-from penchant.logs.tables import FORMATS
+from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
+from penchant.logs.read import count_rows, read_sample
+from penchant.logs.sources import known_tables
+from penchant.logs.tables import FORMATS, find_files
 
 UNSURE = "?"
+LIST, RECENT = "item", "recent"
+"""Fields of every proposal: the latest items, and the latest tags."""
 
 _ROLES = {
     "user": r"user|uid|visitor|customer|member|reader|viewer|account_id|device_id|cookie",
@@ -39,13 +42,15 @@ _FILES = {
 @dataclass
 class Proposal:
     """Sections of a run file (a list of "key = value" lines each), the limit of every field, the fields of the items
-    among them, the field that names an item, and what a person has to look at. `beside`: the run file's folder."""
+    among them, the rows of the log, the field that names an item, and what a person has to look at. `beside`: the run
+    file's folder."""
 
     beside: Path
     sections: dict[str, list[str]] = field(default_factory=dict)
     fields: dict[str, int] = field(default_factory=dict)
     item_fields: list[str] = field(default_factory=list)
     label: str = "tags"
+    rows: int = 0
     title: str | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -93,6 +98,7 @@ def propose(files: list[Path], beside: Path) -> Proposal:
     tables = [_look(path) for path in files]
     proposal = Proposal(beside)
     events = _events_table(tables)
+    proposal.rows = count_rows(events.path)
     item_column = events.roles.get("item", UNSURE)
     _propose_events(events, proposal)
     others = [table for table in tables if table is not events]
@@ -231,8 +237,8 @@ def _propose_columns(kind: str, key: str, column: str, table: Table, proposal: P
         if _is_categorical(table.sample[name]):
             chosen[_add_field(kind, name, proposal)] = name
         elif kind == "items" and re.fullmatch(r"(\w+_)?(title|name|headline)", name.lower()) and not proposal.title:
-            chosen["title"] = name
-            proposal.title = "title"
+            proposal.title = _free_name("title", proposal)
+            chosen[proposal.title] = name
         else:
             left_out.append(name)
     if left_out:
@@ -262,17 +268,22 @@ def _propose_label(proposal: Proposal) -> None:
 
 
 def _add_field(kind: str, column: str, proposal: Proposal) -> str:
-    """Tags are called tags, whatever the column; other fields by their column, with a number where that is taken."""
-    name = re.sub(r"\W", "_", column)
+    """Tags are called tags, whatever the column; other fields by their column, as far as a field may be called so."""
+    name = column
     words = "tag|tags|keyword|keywords|attr|attribute|attributes|topic|topics"
     if kind == "items" and "tags" not in proposal.fields and re.fullmatch(rf"({words}){_ID}", column.lower()):
         name = "tags"
-    taken = {"item", "label", "truth", "history", *proposal.fields}
-    name = next(free for free in chain([name], (f"{name}_{number}" for number in count(2))) if free not in taken)
+    name = _free_name(name, proposal)
     proposal.fields[name] = 30 if kind == "items" else 1
     if kind == "items":
         proposal.item_fields.append(name)
     return name
+
+
+def _free_name(text: str, proposal: Proposal) -> str:
+    """A name for a field of a table, and for one of the model."""
+    taken = RESERVED_NAMES | OF_SHARDS | {LIST, RECENT, *proposal.fields}
+    return fit_name(text, taken | {proposal.title} if proposal.title else taken)
 
 
 def _is_categorical(values: pl.Series) -> bool:
@@ -292,13 +303,18 @@ def _separator(values: pl.Series) -> str | None:
 
 
 def _quoted(text: str | Path) -> str:
-    """A TOML string; what JSON escapes, TOML does too."""
-    return json.dumps(str(text), ensure_ascii=False)
+    """A TOML string; what JSON escapes, TOML does too, and more."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(name: str) -> str:
     """A TOML key, bare where it may be."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
+def _plain(text: str) -> str:
+    """For a comment, where a line break would end it and control characters are not allowed."""
+    return "".join(mark if mark.isprintable() else f"\\u{ord(mark):04x}" for mark in text)
 
 
 def _path(table: Table, proposal: Proposal) -> str:
@@ -311,30 +327,56 @@ def _listed(table: Table) -> str:
 
 def as_toml(proposal: Proposal) -> str:
     """The run file, with what a person has to look at on top."""
-    notes = "".join(f"# - {note}\n" for note in proposal.notes)
+    notes = "".join(f"# - {_plain(note)}\n" for note in proposal.notes)
     head = f"# Look at these before you run:\n{notes}\n" if notes else ""
     parts = []
     for name, lines in proposal.sections.items():
         title = "[[logs.tables.item_values]]" if name.startswith("[") else f"[{name}]"
         parts.append("\n".join([title, *lines]))
-    item_field = '{ name = "item", limit = 30, last = 30, order = "recent" }'
+    item_field = f'{{ name = "{LIST}", limit = 30, last = 30, order = "recent" }}'
     limits = [f"{{ name = {_quoted(name)}, limit = {limit} }}" for name, limit in proposal.fields.items()]
-    recent = f'{{ name = "recent", of = {_quoted(proposal.label)}, last = 20, half_life = 7.0, limit = 30 }}'
+    recent = f'{{ name = "{RECENT}", of = {_quoted(proposal.label)}, last = 20, half_life = 7.0, limit = 30 }}'
     fields = ",\n".join(f"  {line}" for line in [*limits, recent, item_field])
-    counts = f"item = 5, {_key(proposal.label)} = 5"
-    parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ {counts} }}")
-    parts.append(f"[labels]\nfield = {_quoted(proposal.label)}\n{_WINDOWS}")
-    parts += [_LINEAR.format(label=proposal.label), _TRAINING]
+    parts.append(f"[features]\nfields = [\n{fields},\n]\nmin_count = {{ item = 5 }}")
+    parts.append(_learning(f"field = {_quoted(proposal.label)}\n", proposal.rows))
     if proposal.title:
         parts.append(f'[profiles]\nitem_name = "{proposal.title}"')
     return head + "\n\n".join(parts) + "\n"
 
 
-_WINDOWS = "windows = 8      # training windows per user …\nstride = 0.05    # … each ending 5 % of the history earlier"
-_LINEAR = """# A linear path beside the model; it often helps where users are few; at most 6,000 fields times tags.
-# [linear]
-# fields = ["{label}", "recent"]"""
-_TRAINING = "[training]\nbatch = 64       # 256 and more where there are many users"
+LARGE = 2_000_000
+"""Rows from which on a deep model stands beside the closed form. Measured: it earned nothing on logs of up to a million
+clicks, whose users have few windows to learn from, and takes most of the time (EXPERIMENTS.md)."""
+
+_SMALL_LOG = """\
+# {rows:,} rows, a small log: own clicks and ridge regression in closed form, many windows per user, no deep model.
+[labels]
+{field}windows = 8      # training windows per user …
+stride = 0.05    # … each ending 5 % of the history earlier
+
+[model]
+name = "blend"
+"""
+_LARGE_LOG = """\
+# {rows:,} rows, a large log: few windows per user, and a deep model, which gets the share that it earns.
+[labels]
+{field}windows = 2      # training windows per user …
+stride = 0.1     # … each ending 10 % of the history earlier
+
+[model]
+name = "blend"
+deep = {{ name = "utpm", embedding = 32, user = 32, dropout = 0.2 }}
+
+[training]
+batch = 256
+epochs = 6
+patience = 1
+"""
+
+
+def _learning(field: str, rows: int) -> str:
+    """What is learned and how, by the size of the log."""
+    return (_SMALL_LOG if rows < LARGE else _LARGE_LOG).format(field=field, rows=rows).rstrip()
 
 
 def source_toml(source: str, folder: Path, beside: Path) -> str:
@@ -342,11 +384,13 @@ def source_toml(source: str, folder: Path, beside: Path) -> str:
     title = source in ("movielens", "hetrec-lastfm")
     name = '\n\n[profiles]\nitem_name = "title"' if title else ""
     where = os.path.relpath(folder.resolve(), beside.resolve())
+    events = known_tables(source, folder).events.files
+    rows = sum(count_rows(path) for path in find_files(events, folder))
     return (
         "# Recognised by its file names; the mapping is in penchant/logs/sources.py.\n"
         f'[logs]\nsource = "{source}"\nfolder = {_quoted(where)}\n\n'
         '[features]\nfields = [\n  { name = "tags", limit = 30 },\n'
         '  { name = "recent", of = "tags", last = 20, half_life = 7.0, limit = 30 },\n'
-        '  { name = "item", limit = 30, last = 30, order = "recent" },\n]\nmin_count = { item = 5, tags = 5 }\n\n'
-        f"[labels]\n{_WINDOWS}\n\n{_LINEAR.format(label='tags')}\n\n{_TRAINING}{name}\n"
+        '  { name = "item", limit = 30, last = 30, order = "recent" },\n]\nmin_count = { item = 5 }\n\n'
+        f"{_learning('', rows)}{name}\n"
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -28,9 +29,11 @@ ROW = "row"
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows of one file: the columns asked for and ROW; and the lines that could not be parsed."""
+    """Some rows of one file: the columns asked for; the number of each row, called ROW; and the lines that could not
+    be parsed."""
 
     frame: pl.DataFrame
+    rows: pl.Series
     malformed: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -60,6 +63,15 @@ def read_sample(path: Path, rows: int = 2000) -> pl.DataFrame:
                 return pl.read_ndjson(_first_objects(path, rows), infer_schema_length=None)
 
 
+def count_rows(path: Path) -> int:
+    """About how many rows a file has: exact for Parquet, the lines of other files."""
+    with readable(path):
+        if file_format(path) == "parquet":
+            return int(pyarrow.parquet.read_metadata(path).num_rows)
+        with path.open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
 def require_columns(path: Path, wanted: list[str]) -> None:
     """Raise a DataError that names the first missing column and those that are there."""
     there = read_columns(path)
@@ -82,15 +94,21 @@ def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
     require_columns(path, columns)
     with readable(path):
         if file_format(path) == "parquet":
-            return pl.read_parquet(path, columns=columns)
+            there = list(pl.read_parquet_schema(path))
+            return pl.read_parquet(path, columns=[there.index(name) for name in columns])
         if file_format(path) == "jsonl":
-            return pl.read_ndjson(path, infer_schema_length=None).select(columns)
+            return pl.read_ndjson(path, infer_schema_length=None).select(map(column, columns))
     frames = [pl.DataFrame(schema=dict.fromkeys(columns, pl.String))]
     for batch in read_batches(path, columns):
         for row, text in batch.malformed:
             raise DataError(f"{path}, row {row} cannot be parsed: {text[:80]!r}; mend or remove it")
-        frames.append(batch.frame.select(columns))
+        frames.append(batch.frame.select(map(column, columns)))
     return pl.concat(frames)
+
+
+def column(name: str) -> pl.Expr:
+    """The column of exactly this name: to `pl.col`, "*" and "^…$" are patterns."""
+    return cs.by_name(name).as_expr()
 
 
 @contextmanager
@@ -120,8 +138,8 @@ def _read_parquet(path: Path, columns: list[str]) -> Iterator[Batch]:
     first_row = 1
     with pyarrow.parquet.ParquetFile(path) as file:
         for part in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
-            frame = pl.DataFrame(pl.from_arrow(part))
-            yield Batch(_numbered(frame, np.arange(first_row, first_row + len(frame))))
+            frame = _frame(part)
+            yield Batch(frame, _numbers(np.arange(first_row, first_row + len(frame))))
             first_row += len(frame)
 
 
@@ -145,21 +163,23 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
     )
     good = told = 0
     for part in reader:
-        frame = pl.DataFrame(pl.from_arrow(part))
-        frame = _numbered(frame, _csv_rows(good, len(frame), list(dict.fromkeys(row for row, _ in malformed))))
-        _refuse_line_breaks(path, frame, columns)
-        yield Batch(frame, malformed[told:])
+        frame = _frame(part)
+        rows = _numbers(_csv_rows(good, len(frame), list(dict.fromkeys(row for row, _ in malformed))))
+        _refuse_line_breaks(path, frame, rows)
+        yield Batch(frame, rows, malformed[told:])
         good, told = good + len(frame), len(malformed)
     if told < len(malformed):
-        yield Batch(_numbered(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), np.arange(0)), malformed[told:])
+        yield Batch(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), _numbers(np.arange(0)), malformed[told:])
 
 
-def _refuse_line_breaks(path: Path, frame: pl.DataFrame, columns: list[str]) -> None:
+def _refuse_line_breaks(path: Path, frame: pl.DataFrame, rows: pl.Series) -> None:
     """A quote that is left open takes all lines that follow into one value, which is better said than believed."""
-    for name in columns:
-        for row, value in frame.filter(pl.col(name).str.contains("\n", literal=True)).select(ROW, name).rows():
+    for values in frame.get_columns():
+        broken = values.str.contains("\n", literal=True).arg_true()
+        if len(broken):
             raise DataError(
-                f"{path}, row {row}: {name!r} goes on over several lines, {value[:60]!r}; "
+                f"{path}, row {rows[broken[0]]}: {values.name!r} goes on over several lines, "
+                f"{values[broken[0]][:60]!r}; "
                 f"close the quote that was left open there, or take the line breaks out"
             )
 
@@ -197,7 +217,7 @@ def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Batc
         filled = good
         whole = [line for line, keep in zip(lines, good, strict=True) if keep]
         frame = pl.read_ndjson(b"".join(whole), schema=schema) if whole else pl.DataFrame(schema=schema)
-    return Batch(_numbered(frame, rows[filled]), malformed)
+    return Batch(frame, _numbers(rows[filled]), malformed)
 
 
 def _is_object(line: bytes) -> bool:
@@ -208,5 +228,12 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _numbered(frame: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
-    return frame.with_columns(pl.Series(ROW, rows, dtype=pl.Int64))
+def _frame(part: pa.RecordBatch) -> pl.DataFrame:
+    """Under the names it has; Polars calls a column without a name otherwise."""
+    frame = pl.DataFrame(pl.from_arrow(part))
+    frame.columns = part.schema.names
+    return frame
+
+
+def _numbers(rows: np.ndarray) -> pl.Series:
+    return pl.Series(ROW, rows, dtype=pl.Int64)

@@ -2,22 +2,19 @@
 
 import glob
 import os
-import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError, DataError
-from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.logs.names import RESERVED_NAMES, problem_of
+from penchant.logs.times import TimeUnit
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
-TimeUnit = Literal["auto", "s", "ms", "us", "ns", "position"]
 Files = str | list[str]
-RESERVED_NAMES = {ITEM, USER, TIME, CLICKED, "count", "value", "entry", "sample", "split", "window", "start", "stop"}
-"""Columns that Penchant itself adds to the items' and users' tables."""
 
 
 class EventsTable(Config):
@@ -58,7 +55,8 @@ class EventsTable(Config):
 
 
 class ItemsTable(Config):
-    """A row per item. `fields`: name of the field → its column, a value or a list of values.
+    """A row per item. `fields`: name of the field → its column, a value or a list of values. A column may be called
+    anything; a field has a name of letters, digits, _ and -.
 
     separator: where a list is written as one text, such as "Action|Comedy".
     without: values that stand for none, such as "(no genres listed)".
@@ -137,9 +135,10 @@ class Tables(Config):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"field {twice[0]!r} is filled by two tables; give each its own name")
-        for name in names:
-            if name in RESERVED_NAMES or not re.fullmatch(r"[\w-]+", name):
-                raise ValueError(f"a field cannot be called {name!r}; give it another name of letters, digits, _ and -")
+        for place, name in enumerate(names):
+            problem = problem_of(name, RESERVED_NAMES.union(names[:place]))
+            if problem:
+                raise ValueError(problem)
         wanted = self.events.items_with
         if wanted is not None and wanted not in self.item_fields:
             raise ValueError(f"items_with = {wanted!r} is no field of the items; those are {self.item_fields}")

@@ -1,9 +1,9 @@
 """What a kind of model promises. Each promise is tested once, for all models that make it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar, Protocol
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from penchant.config import Config
 from penchant.features.ragged import Ragged
-from penchant.features.shards import Batch
+from penchant.features.shards import Batch, Shard, batch_of
 from penchant.schema import RESERVED
 
 Positive = Annotated[int, Limits(ge=1)]
@@ -29,6 +29,11 @@ class Sizes:
     tags: int
     tag_fields: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+
+    def only(self, names: Sequence[str]) -> "Sizes":
+        """Of some fields."""
+        of_tags, numbers = (tuple(one for one in kind if one in names) for kind in (self.tag_fields, self.numbers))
+        return Sizes({name: self.fields[name] for name in names}, self.tags, of_tags, numbers)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class TowerConfig(Config):
 
 
 class Interests(nn.Module, ABC):
-    """Fields → one vector per user, in the space of the tags' vectors; their inner product is the preference.
+    """Fields → one vector per user, in the space of the tags' vectors; their inner product is the preference, to which
+    a model may add something for the tags that the user clicked before (`own`).
 
     Promises: padding changes nothing, nor does the order of a field's values; an empty history and unknown ids give
     finite vectors; the same seed gives the same vectors; weights save and load; planted interests are learned.
@@ -67,6 +73,9 @@ class Interests(nn.Module, ABC):
     sizes: Sizes
     tag: nn.Embedding
     """The tags' vectors that training moves, [V, U], row PAD zero."""
+
+    reads_own: ClassVar[bool] = False
+    """Whether it reads `Batch.own`."""
 
     @abstractmethod
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
@@ -80,11 +89,48 @@ class Interests(nn.Module, ABC):
         """tag_VU."""
         return self.tag.weight
 
-    def preferences(self, user_BU: Tensor) -> Tensor:
-        """[B, V]: the inner product of every user with every tag; PAD and UNKNOWN, which are no tags, have -inf."""
+    def own(self, batch: Batch) -> tuple[Tensor, Tensor] | None:  # noqa: ARG002
+        """ids_BH of the user's own tags, and what is added to the preference for each beside the inner product; None
+        for models whose preference is the inner product alone."""
+        return None
+
+    def preferences(self, batch: Batch, user_BU: Tensor) -> Tensor:
+        """[B, V]: the inner product of every user with every tag, and what own tags add. user_BU: `users` of `batch`.
+
+        PAD and UNKNOWN, which are no tags, have -inf.
+        """
         scores_BV = user_BU @ self.tags().T
+        own = self.own(batch)
+        if own is not None:
+            scores_BV.scatter_add_(1, *own)
         scores_BV[:, :RESERVED] = -torch.inf
         return scores_BV
+
+    def preference(self, batch: Batch, tag: int) -> Tensor:
+        """[B]: the preference of every user for one tag."""
+        score_B = self.users(batch) @ self.tags()[tag]
+        own = self.own(batch)
+        return score_B if own is None else score_B + (own[1] * (own[0] == tag)).sum(1)
+
+    def paths(self, batch: Batch, tag: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """[B] by the name of each path, what it adds to the preference for one tag; empty for models of one path."""
+        return {}
+
+    def batch(self, shard: Shard, rows: Tensor | slice) -> Batch:
+        """What the model reads of some samples."""
+        return batch_of(shard, list(self.sizes.fields), rows, own=self.reads_own)
+
+
+class Judge(Protocol):
+    """Says how good preferences are: one number per user, higher is better."""
+
+    def rankings(self, scores_BV: Tensor, truth: Ragged, size_B: np.ndarray) -> np.ndarray:
+        """Of scores for all tags; truth: the distinct known tags that were clicked; size_B: how many in all."""
+        ...
+
+    def model(self, model: Interests) -> np.ndarray:
+        """Of a model's preferences for validation users."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -127,6 +173,9 @@ class LookAlike(ABC):
     Promises: the order of the seeds changes nothing; a user's score does not depend on who else is asked; one seed is
     enough; scores are finite or NaN; the same call gives the same scores; planted look-alikes are found.
     """
+
+    top: float | None = None
+    """The highest score that there can be; None where there is no highest."""
 
     @abstractmethod
     def liken(self, candidate: Candidate, crowd: Crowd) -> Likeness:

@@ -6,15 +6,19 @@ from pydantic import Field as Limits
 
 from penchant.errors import ConfigError
 from penchant.models.base import Interests, Sizes
+from penchant.models.blend import BlendConfig
 from penchant.models.ralm_users import RalmUsers, RalmUsersConfig
 from penchant.models.utpm import Utpm, UtpmConfig
 from penchant.models.youtube import YouTubeConfig, YouTubeDnn
 
-AnyConfig = UtpmConfig | YouTubeConfig | RalmUsersConfig
+TrainedConfig = UtpmConfig | YouTubeConfig | RalmUsersConfig
+"""Models whose weights training moves; a blend may have one of them beside its closed form."""
+
+AnyConfig = BlendConfig | TrainedConfig
 ModelConfig = Annotated[AnyConfig, Limits(discriminator="name")]
 
 
-def build_model(config: AnyConfig, sizes: Sizes) -> Interests:
+def build_model(config: TrainedConfig, sizes: Sizes) -> Interests:
     """A fresh model; its initial weights come from torch's global generator.
 
     Raises ConfigError where it would have to read numbers and cannot.

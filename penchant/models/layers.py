@@ -1,6 +1,7 @@
 """Pieces that several models are made of."""
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Generic, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from penchant.schema import PAD
 
 Activation = Literal["relu", "tanh", "selu", "sigmoid"]
 Precision = Literal["float32", "bfloat16"]
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 def activate(values: Tensor, name: Activation) -> Tensor:
@@ -34,6 +37,23 @@ def table(rows: int, width: int, scale: float = 1.0) -> nn.Embedding:
     with torch.no_grad():
         vectors.weight[PAD] = 0.0
     return vectors
+
+
+class ByField(nn.Module, Generic[Part]):
+    """A module for each field, in order. They are numbered within, so a field may be called anything: a name of
+    PyTorch's own, such as "type", is no key of a ModuleDict."""
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        super().__init__()
+        self.names = tuple(parts)
+        self.parts = nn.ModuleList(parts.values())
+
+    def __getitem__(self, name: str) -> Part:
+        return cast(Part, self.parts[self.names.index(name)])
+
+    def __iter__(self) -> Iterator[Part]:
+        """The modules, in the order of `names`."""
+        return (cast(Part, part) for part in self.parts)
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

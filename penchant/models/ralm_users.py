@@ -5,14 +5,14 @@ Source: Liu et al., "Real-time Attention Based Look-alike Model for Recommender 
 silent: the layer of each field is linear; a field without a value is left out; missing numbers are told from zeros.
 """
 
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from penchant.features.shards import Batch
 from penchant.models.base import Attention, Interests, Positive, Sizes, TowerConfig
-from penchant.models.layers import Tower, hide_values, masked_softmax, table
+from penchant.models.layers import ByField, Tower, hide_values, masked_softmax, table
 from penchant.models.mentions import mentions, pool
 from penchant.schema import PAD, RESERVED
 
@@ -50,8 +50,8 @@ class RalmUsers(Interests):
         self.config, self.sizes = config, sizes
         width, scale = config.width or config.user, config.initial_scale
         lists = {name: rows for name, rows in sizes.fields.items() if name not in sizes.numbers}
-        self.value = nn.ModuleDict({name: table(rows, config.embedding, scale) for name, rows in lists.items()})
-        self.widen = nn.ModuleDict({name: nn.Linear(config.embedding, width) for name in lists})
+        self.value = ByField({name: table(rows, config.embedding, scale) for name, rows in lists.items()})
+        self.widen = ByField({name: nn.Linear(config.embedding, width) for name in lists})
         self.number = nn.Linear(2 * len(sizes.numbers), width) if sizes.numbers else None
         fields = len(lists) + (self.number is not None)
         self.merge = Merge(width, config.units or width) if config.merge == "attention" else None
@@ -62,7 +62,7 @@ class RalmUsers(Interests):
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
         """Every value of a field weighs the same, and so does every number of those that are known."""
         batch = hide_values(batch, self.config.dropout) if self.training else batch
-        parts = [self._list(name, batch) for name in self.value]
+        parts = [self._list(name, batch) for name in self.value.names]
         if self.number is not None:
             parts.append(self._numbers(batch))
         filled_BM = torch.stack([filled_B for _, filled_B in parts], 1)
@@ -77,7 +77,7 @@ class RalmUsers(Interests):
         """A field's vector, from the mean of its values, [B, m], and who has any."""
         ids_BH = batch.ids[name]
         count_B = (ids_BH != PAD).sum(1)
-        sum_BE = pool(mentions([cast(nn.Embedding, self.value[name])], ids_BH[:, None]))[0]
+        sum_BE = pool(mentions([self.value[name]], ids_BH[:, None]))[0]
         return self.widen[name](sum_BE / count_B.clamp(min=1)[:, None]), count_B > 0
 
     def _numbers(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -93,7 +93,7 @@ class RalmUsers(Interests):
         """The weight of the numbers' vector is shared out among those that are known."""
         least = {name: RESERVED if name in self.sizes.numbers else PAD + 1 for name in self.sizes.fields}
         values = {name: _even(batch.ids[name] >= lowest)[:, None] for name, lowest in least.items()}
-        shares = dict(zip(self.value, weights_BM.T, strict=False))
+        shares = dict(zip(self.value.names, weights_BM.T, strict=False))
         if self.number is not None:
             known_BM = torch.stack([values[name].sum((1, 2)) > 0 for name in self.sizes.numbers], 1)
             shares |= dict(zip(self.sizes.numbers, (_even(known_BM) * weights_BM[:, -1:]).T, strict=True))

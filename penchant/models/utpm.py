@@ -8,7 +8,7 @@ normalised; tags as input and as label have tables of their own. An addition of 
 """
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.nn import functional
 from penchant.features.shards import Batch
 from penchant.models.base import Attention, Interests, Positive, Sizes, TowerConfig
 from penchant.models.crosses import Afm, AutoInt, Cross, Dcn, Nfm
-from penchant.models.layers import Activation, Attend, Precision, Tower, attend, hide_values, table
+from penchant.models.layers import Activation, Attend, ByField, Precision, Tower, attend, hide_values, table
 from penchant.models.mentions import mentions
 from penchant.schema import PAD
 
@@ -48,10 +48,10 @@ class Utpm(Interests):
         self.config, self.sizes = config, sizes
         names = list(sizes.fields)
         scale = config.initial_scale
-        self.value = nn.ModuleDict({name: table(rows, config.embedding, scale) for name, rows in sizes.fields.items()})
+        self.value = ByField({name: table(rows, config.embedding, scale) for name, rows in sizes.fields.items()})
         shape = (config.embedding, config.query, config.heads, config.activation)
         units = [Attend(*shape) for _ in range(len(names) + 1)]
-        self.within = nn.ModuleDict(dict(zip(names, units[:-1], strict=True)))
+        self.within = ByField(dict(zip(names, units[:-1], strict=True)))
         self.across = units[-1]
         queries = 1 if config.shared_query else len(units)
         self.query = nn.Parameter(torch.randn(queries, config.heads, config.query) * config.query**-0.5)
@@ -66,7 +66,7 @@ class Utpm(Interests):
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
         batch = hide_values(batch, self.config.dropout) if self.training else batch
         fields_ABME, filled_BM, values = self._within(batch)
-        x_ABE, fields_ABM = self.across(fields_ABME, filled_BM, self._query(len(self.within)))
+        x_ABE, fields_ABM = self.across(fields_ABME, filled_BM, self._query(len(self.within.names)))
         x_BD, attention = x_ABE.transpose(0, 1).flatten(1), Attention(values, fields_ABM.transpose(0, 1))
         match self.cross:
             case None:
@@ -82,13 +82,13 @@ class Utpm(Interests):
 
         All fields go through the softmax and the sums together, because at small widths it is the calls that cost.
         """
-        names = list(self.within)
+        names = self.within.names
         ids_BMH = _side_by_side([batch.ids[name] for name in names])
         mask_BMH = ids_BMH != PAD
-        given = mentions([cast(nn.Embedding, self.value[name]) for name in names], ids_BMH)
+        given = mentions(list(self.value), ids_BMH)
         parts_RE = given.rows_RE.split([1, *given.counts])[1:]
-        units = enumerate(zip(self.within.values(), parts_RE, strict=True))
-        scores = [cast(Attend, one).scores(part_RE, self._query(unit)) for unit, (one, part_RE) in units]
+        units = enumerate(zip(self.within, parts_RE, strict=True))
+        scores = [one.scores(part_RE, self._query(unit)) for unit, (one, part_RE) in units]
         scores_AR = torch.cat([scores[0].new_zeros(len(scores[0]), 1), *scores], 1)
         pooled_ANE, weights_ANH = attend(given, scores_AR, self._prior(batch, names), mask_BMH.flatten(0, 1))
         weights_BAMH = weights_ANH.unflatten(1, mask_BMH.shape[:2]).transpose(0, 1)

@@ -5,8 +5,9 @@ that attention gave most weight.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
@@ -16,24 +17,29 @@ from pydantic import Field as Limits
 from torch import Tensor
 
 from penchant.config import Config
-from penchant.features.ragged import Ragged, offsets_of
-from penchant.features.shards import Batch, Shard, batch_of
+from penchant.features.ragged import Ragged, offsets_of, place_in_run
+from penchant.features.shards import Batch, Shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
 from penchant.models.base import Attention, Interests
 from penchant.progress import Progress, Report, quiet
 from penchant.ranking import best
-from penchant.schema import RESERVED, USER
+from penchant.schema import USER
 
 SCORES_AT_ONCE = 4_000_000
 
 
+Order = Literal["lift", "preference"]
+
+
 class ProfilesConfig(Config):
-    """clicked, unseen: the most tags of each kind per user; evidence: the most values; item_name: the item field that
+    """clicked, unseen: the most tags of each kind per user, those that come first by `order`: "preference", or "lift",
+    how far a preference is above that of the average user; evidence: the most values; item_name: the item field that
     people know an item by, its id if not given."""
 
     clicked: Annotated[int, Limits(ge=0)] = 20
     unseen: Annotated[int, Limits(ge=0)] = 30
+    order: Order = "lift"
     evidence: Annotated[int, Limits(ge=0)] = 5
     item_name: str | None = None
 
@@ -50,6 +56,7 @@ class Names:
 
 def build_profiles(
     model: Interests,
+    average_V: Tensor,
     shards: list[Shard],
     names: Mapping[str, Names],
     folder: Path,
@@ -60,66 +67,78 @@ def build_profiles(
 ) -> None:
     """Write `folder`/00000.parquet … for the shards, in order; those that are there are kept.
 
-    names: per field of the model, and for the labels under `tags`. Columns: USER; clicked.tags and
-    clicked.preferences; unseen.tags and unseen.preferences (best first); evidence.fields, evidence.values and
-    evidence.weights (share of all attention, the mean over the heads).
+    average_V: of `average_of`; names: per field of the model, and for the labels under `tags`. Columns: USER;
+    clicked.tags, clicked.preferences, clicked.lifts; the same of unseen (best first); evidence.fields, evidence.values
+    and evidence.weights (share of all attention, the mean over the heads).
     """
     model.eval()
     for number, shard in enumerate(shards):
         path = folder / f"{number:05}.parquet"
         if not path.exists():
             with aside(path) as temporary:
-                _profiles(model, shard, names, config, tags).write_parquet(temporary)
+                _profiles(model, average_V, shard, names, config, tags).write_parquet(temporary)
         report(Progress("profiles", number + 1, len(shards)))
     write_json(folder / "done.json", {"shards": len(shards), **config.model_dump()})
 
 
 @torch.inference_mode()
 def _profiles(
-    model: Interests, shard: Shard, names: Mapping[str, Names], config: ProfilesConfig, tags: str
+    model: Interests, average_V: Tensor, shard: Shard, names: Mapping[str, Names], config: ProfilesConfig, tags: str
 ) -> pl.DataFrame:
     size = max(1, SCORES_AT_ONCE // model.sizes.tags)
     users = shard.users
     blocks = []
     for start in range(0, len(shard), size):
         rows = slice(start, min(start + size, len(shard)))
-        batch = batch_of(shard, list(model.sizes.fields), rows)
+        batch = model.batch(shard, rows)
         user_BU, attention = model.read(batch)
-        ranked = rank(model.preferences(user_BU), shard.history.part(rows), config)
+        ranked = rank(model.preferences(batch, user_BU), shard.history.part(rows), average_V, config)
         columns = [column for kind, chosen in ranked.items() for column in _lists(kind, chosen, names[tags])]
         columns += _evidence(attention, batch, names, config.evidence)
         blocks.append(pl.DataFrame([users[rows].alias(USER), *columns]))
     return pl.concat(blocks) if blocks else pl.DataFrame(schema={USER: pl.String})
 
 
-def rank(scores_BV: Tensor, history: Ragged, config: ProfilesConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """ids [B, k] and preferences, best first, in the order of `ranking`; -inf behind the last."""
+@dataclass(frozen=True)
+class Ranked:
+    """Tags of some users, best first: ids_BK, preferences_BK, and lifts_BK, how far these are above the average user's;
+    all are -inf behind the last one."""
+
+    ids: np.ndarray
+    preferences: np.ndarray
+    lifts: np.ndarray
+
+
+def rank(scores_BV: Tensor, history: Ragged, average_V: Tensor, config: ProfilesConfig) -> dict[str, Ranked]:
+    """Tags that users have clicked ("clicked") and have not ("unseen"), in the order of the config, level ones in the
+    order of `ranking`. scores_BV is changed."""
     owner = torch.from_numpy(np.repeat(np.arange(len(history)), history.lengths))
     clicked = torch.from_numpy(history.values).long()
-    preferences = scores_BV[owner, clicked]
+    place = torch.from_numpy(place_in_run(owner.numpy()))
+    ids_BH = torch.zeros(len(history), max(1, int(history.lengths.max(initial=0))), dtype=torch.long)
+    own_BH = torch.full(ids_BH.shape, -torch.inf)
+    ids_BH[owner, place], own_BH[owner, place] = clicked, scores_BV[owner, clicked]
     scores_BV[owner, clicked] = -torch.inf
-    unseen = best(scores_BV, min(config.unseen, scores_BV.shape[1] - RESERVED))
-    longest = max(1, int(history.lengths.max(initial=0)))
-    place = torch.from_numpy(np.arange(len(history.values)) - np.repeat(history.offsets[:-1], history.lengths))
-    own_BH = torch.full((len(history), longest), -torch.inf)
-    own_BH[owner, place] = preferences
-    ids_BH = torch.zeros(len(history), longest, dtype=torch.long)
-    ids_BH[owner, place] = clicked
-    own = best(own_BH, config.clicked)
+    unseen = best(scores_BV - average_V if config.order == "lift" else scores_BV, config.unseen)
+    own = best(own_BH - average_V[ids_BH] if config.order == "lift" else own_BH, config.clicked)
     return {
-        "clicked": (ids_BH.gather(1, own.ids).numpy(), own.scores.numpy()),
-        "unseen": (unseen.ids.numpy(), unseen.scores.numpy()),
+        "clicked": _ranked(ids_BH.gather(1, own.ids), own_BH.gather(1, own.ids), average_V),
+        "unseen": _ranked(unseen.ids, scores_BV.gather(1, unseen.ids), average_V),
     }
 
 
-def _lists(kind: str, chosen: tuple[np.ndarray, np.ndarray], names: Names) -> list[pl.Series]:
-    """A column of tags and one of preferences, without the -inf."""
-    ids, preferences = chosen
-    keep = np.isfinite(preferences)
+def _ranked(ids_BK: Tensor, preferences_BK: Tensor, average_V: Tensor) -> Ranked:
+    return Ranked(ids_BK.numpy(), preferences_BK.numpy(), (preferences_BK - average_V[ids_BK]).numpy())
+
+
+def _lists(kind: str, chosen: Ranked, names: Names) -> list[pl.Series]:
+    """Columns of tags, preferences and lifts, without the -inf."""
+    keep = np.isfinite(chosen.preferences)
     lengths = keep.sum(1)
     return [
-        in_lists(names.of(ids[keep]), lengths).alias(f"{kind}.tags"),
-        in_lists(pl.Series(preferences[keep]), lengths).alias(f"{kind}.preferences"),
+        in_lists(names.of(chosen.ids[keep]), lengths).alias(f"{kind}.tags"),
+        in_lists(pl.Series(chosen.preferences[keep]), lengths).alias(f"{kind}.preferences"),
+        in_lists(pl.Series(chosen.lifts[keep]), lengths).alias(f"{kind}.lifts"),
     ]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from penchant.errors import UnknownTagError
-from penchant.features.ragged import Ragged
+from penchant.features.own import Own
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Attention, Interests
@@ -20,12 +20,14 @@ MOST_PAIRED = 16
 
 @dataclass(frozen=True)
 class TagPreference:
-    """A tag, its preference (inner product), its rank among all tags (1 is best), the user's clicks on it."""
+    """A tag; its preference; its rank among all tags by preference (1 is best); the user's clicks on it; its lift, how
+    far the preference is above that of the average user."""
 
     tag: str
     preference: float
     rank: int
     clicks: int
+    lift: float
 
 
 @dataclass(frozen=True)
@@ -61,38 +63,36 @@ class Effect:
 class Explanation:
     """Why a user has a preference for a tag. `without` is the preference if nothing were known of the user.
 
-    alone: what each value adds, the others being known; together: what a pair adds beyond the two; largest first.
+    paths: what each path of the model adds, together the preference; empty for a model of one path. alone: what each
+    value adds, the others being known; together: what a pair adds beyond the two; largest first.
     """
 
     user: str
     preference: TagPreference
     without: float
+    paths: list[Effect]
     alone: list[Effect]
     together: list[Effect]
 
 
 @torch.inference_mode()
 def describe(
-    model: Interests,
-    batch: Batch,
-    history: Ragged,
-    counts: Tensor,
-    names: Mapping[str, Vocabulary],
-    tags: str,
-    user: str,
+    model: Interests, average_V: Tensor, batch: Batch, names: Mapping[str, Vocabulary], tags: str, user: str
 ) -> Profile:
-    """The profile of a single user: `batch`, `history` and `counts` hold one row."""
+    """The profile of a single user: `batch`, with own tags, holds one row; average_V: what users prefer on average."""
     model.eval()
+    assert batch.own
     user_BU, attention = model.read(batch)
-    scores_V = model.preferences(user_BU)[0]
+    scores_V = model.preferences(batch, user_BU)[0]
     ordered_V = order(scores_V)
     rank_V = torch.empty_like(ordered_V)
     rank_V[ordered_V] = torch.arange(1, len(ordered_V) + 1)
-    clicks = dict(zip(history.values.tolist(), counts.int().tolist(), strict=True))
+    clicks = dict(zip(batch.own.ids_BH[0].tolist(), batch.own.fact("counts")[0].int().tolist(), strict=True))
 
     def preference(number: int) -> TagPreference:
         rank = int(rank_V[number])
-        return TagPreference(names[tags].name(number), float(scores_V[number]), rank, clicks.get(number, 0))
+        preference, lift = float(scores_V[number]), float(scores_V[number] - average_V[number])
+        return TagPreference(names[tags].name(number), preference, rank, clicks.get(number, 0), lift)
 
     ranked = [number for number in ordered_V.tolist() if number > UNKNOWN]
     return Profile(
@@ -139,7 +139,7 @@ def explain(
     def preferences(groups: list[tuple[_Place, ...]]) -> list[float]:
         if not groups:
             return []
-        scores: list[float] = (model.users(_without(batch, groups)) @ model.tags()[number]).tolist()
+        scores: list[float] = model.preference(_without(batch, groups), number).tolist()
         return scores
 
     places = [
@@ -148,6 +148,12 @@ def explain(
         for slot, value in enumerate(ids[0].tolist())
         if value != PAD
     ]
+    if model.reads_own and batch.own:
+        places += [
+            _Place(None, slot, f"clicked: {names[tags].name(value)}")
+            for slot, value in enumerate(batch.own.ids_BH[0].tolist())
+            if value != PAD
+        ]
     full, without, *single = preferences([(), tuple(places), *((place,) for place in places)])
     effect = {place: full - score for place, score in zip(places, single, strict=True)}
     strongest = sorted(places, key=lambda place: -abs(effect[place]))
@@ -158,14 +164,16 @@ def explain(
     ]
     known = next(one for one in (*profile.clicked, *profile.unseen) if one.tag == tag)
     alone = [Effect((place.label,), effect[place]) for place in strongest]
-    return Explanation(profile.user, known, without, alone, sorted(together, key=lambda pair: -abs(pair.effect)))
+    paths = [Effect((name,), float(adds_B[0])) for name, adds_B in model.paths(batch, number).items()]
+    together = sorted(together, key=lambda pair: -abs(pair.effect))
+    return Explanation(profile.user, known, without, paths, alone, together)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value stands: its field, its slot in it, and how people know it."""
+    """Where a value stands: its field, None for the user's own tags, its slot in it, and how people know it."""
 
-    field: str
+    field: str | None
     slot: int
     label: str
 
@@ -173,7 +181,11 @@ class _Place:
 def _without(batch: Batch, groups: Sequence[tuple[_Place, ...]]) -> Batch:
     """A row per group: the one user of `batch` without the group's values."""
     ids = {name: ids_1H.repeat(len(groups), 1) for name, ids_1H in batch.ids.items()}
+    own = batch.own and Own(batch.own.ids_BH.repeat(len(groups), 1), batch.own.facts_BHF.repeat(len(groups), 1, 1))
     for row, group in enumerate(groups):
         for place in group:
-            ids[place.field][row, place.slot] = PAD
-    return Batch(ids, {name: weights.expand(len(groups), -1) for name, weights in batch.weights.items()})
+            if place.field is not None:
+                ids[place.field][row, place.slot] = PAD
+            elif own:
+                own.ids_BH[row, place.slot], own.facts_BHF[row, place.slot] = PAD, 0
+    return Batch(ids, {name: weights.expand(len(groups), -1) for name, weights in batch.weights.items()}, own)

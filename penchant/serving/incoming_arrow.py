@@ -4,8 +4,10 @@ import struct
 from collections.abc import Iterator
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
+from penchant.logs.times import seconds
 from penchant.serving.incoming import BodyError, Incoming, LargeBodyError, read_values, refuse_many
 from penchant.store.base import Event
 
@@ -19,7 +21,8 @@ _HEADER, _COMPRESSION = 2, 3
 def read_arrow(content: bytes, now: float) -> Incoming:
     """An Arrow IPC stream with columns user, item and, as far as they are known, time, clicked and id.
 
-    Ids are texts or integers; times are timestamps, numbers of UTC seconds, or ISO 8601 texts. Compressed batches and
+    Ids are texts or integers; times are timestamps, dates, numbers of UTC seconds, or ISO 8601
+    texts. Compressed batches and
     dictionaries are refused: they may become any size in memory. Raises BodyError.
     """
     try:
@@ -60,23 +63,27 @@ def _refuse_columns(schema: pa.Schema) -> None:
 def _fits(name: str, kind: pa.DataType) -> bool:
     if name == "clicked":
         return pa.types.is_boolean(kind)
-    if name == "time" and (pa.types.is_timestamp(kind) or kind in (pa.float32(), pa.float64())):
+    if name == "time" and (
+        pa.types.is_timestamp(kind) or pa.types.is_date(kind) or kind in (pa.float32(), pa.float64())
+    ):
         return True
     return pa.types.is_integer(kind) or kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 _WANTED = {
     **dict.fromkeys(("user", "item", "id"), "it has to hold texts or integers"),
-    "time": "it has to hold timestamps, numbers of UTC seconds, or texts",
+    "time": "it has to hold timestamps, dates, numbers of UTC seconds, or texts",
     "clicked": "it has to hold booleans",
 }
 
 
 def _values(column: pa.Array, name: str) -> list[object]:
     """As JSON has them."""
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
     if pa.types.is_timestamp(column.type):
-        per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
-        return [None if count is None else count / per_second for count in column.cast(pa.int64()).to_pylist()]
+        counts = pl.Series(column.cast(pa.int64()).to_pylist(), dtype=pl.Int64)
+        return pl.select(seconds(pl.lit(counts), column.type.unit)).to_series().to_list()
     if column.type == pa.string_view() and _bytes_of_views(column) > MOST_TEXT:
         raise LargeBodyError(f"the texts of column {name} are longer than {MOST_TEXT:,} bytes; send fewer at once")
     return column.to_pylist()

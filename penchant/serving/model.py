@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from penchant.evaluation.choice import Choice
 from penchant.features.live import LiveFeatures
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Interests
@@ -13,10 +16,11 @@ from penchant.serving.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class TagModel:
-    """Clicks → preferences for tags. label: the field that is predicted; names: per field, and of the label, what ids
-    are called; config: how many tags a profile has."""
+    """Clicks → preferences for tags. average_V: what users prefer on average; label: the field that is predicted;
+    names: per field, and of the label, what ids are called; config: how many tags a profile has, in which order."""
 
     model: Interests
+    average_V: Tensor
     features: LiveFeatures
     label: str
     names: Mapping[str, Vocabulary]
@@ -25,13 +29,15 @@ class TagModel:
 
 @dataclass(frozen=True)
 class AlikeModel:
-    """Clicks → universal vectors → scores. seed: of k-means; most_seeds: of an item, the latest so many count."""
+    """Clicks → universal vectors → scores. seed: of k-means; most_seeds: of an item, the latest so many count; choice:
+    which scorer `ralm` is, and how it did beside those that cannot be live."""
 
     users: Interests
     ralm: Ralm
     features: LiveFeatures
     seed: int
     most_seeds: int
+    choice: Choice
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from penchant.errors import UnknownTagError
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Batch
-from penchant.profiles.build import rank
+from penchant.profiles.build import Ranked, rank
 from penchant.profiles.explain import (
     Explanation,
     Profile,
@@ -21,18 +21,19 @@ from penchant.profiles.explain import (
     explain,
 )
 from penchant.ranking import best, place_of
-from penchant.schema import RESERVED, UNKNOWN
+from penchant.schema import PAD, RESERVED, UNKNOWN
 from penchant.serving.model import TagModel
 from penchant.serving.users import Clicks, People
 
 
 @dataclass(frozen=True)
 class LivePreference:
-    """A tag, the user's preference for it (inner product), and his clicks on it."""
+    """A tag, the user's preference for it, their clicks on it, and how far the preference is above the average one."""
 
     tag: str
     preference: float
     clicks: int
+    lift: float
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ class LiveProfiles:
     def of(self, people: People) -> list[LiveProfile]:
         """Of some users as they are now."""
         batch = self.model.features.batch(people.own, people.clicks)
-        history, counts = self._history(people.clicks)
-        user_BU = self.model.model.users(batch)
-        return self._profiles(people, rank(self.model.model.preferences(user_BU), history, self.model.config), counts)
+        history, counts = _history(batch)
+        preferences_BV = self.model.model.preferences(batch, self.model.model.users(batch))
+        return self._profiles(people, rank(preferences_BV, history, self.model.average_V, self.model.config), counts)
 
     def explain(self, people: People, tag: str | None) -> Explanation:
         """Why one user has a preference for a tag, his best one if none is given. Raises UnknownTagError."""
@@ -108,14 +109,15 @@ class LiveProfiles:
         with many tags as with few, but for the products with their vectors. Raises UnknownTagError."""
         model, names, label = self.model.model, self.model.names, self.model.label
         batch = self.model.features.batch(people.own, people.clicks)
-        history, counts = self._history(people.clicks)
+        history, counts = _history(batch)
         user_BU, attention = model.read(batch)
-        score_BV = model.preferences(user_BU)
+        score_BV = model.preferences(batch, user_BU)
         score_V = score_BV[0].clone()
-        (profile,) = self._profiles(people, rank(score_BV, history, self.model.config), counts)
+        (profile,) = self._profiles(people, rank(score_BV, history, self.model.average_V, self.model.config), counts)
         tag = self._texts[int(best(score_V[None], 1).ids)] if tag is None else tag
         number = names[label].id(tag)
-        asked = TagPreference(tag, float(score_V[number]), place_of(score_V, number), counts[0].get(number, 0))
+        lift = float(score_V[number] - self.model.average_V[number])
+        asked = TagPreference(tag, float(score_V[number]), place_of(score_V, number), counts[0].get(number, 0), lift)
         bare = Profile(people.users[0], [asked], [], *attended(attention, batch, names))
         known = any(bool((ids_1H > UNKNOWN).any()) for ids_1H in batch.ids.values())
         why = explain(model, batch, bare, names, label, tag)
@@ -125,7 +127,7 @@ class LiveProfiles:
     def course(self, user: str, pasts: Sequence[Clicks]) -> Course:
         """How a user's preferences became what they are: at each of some moments, by the clicks that he had then."""
         batch = self.model.features.batch([user] * len(pasts), pasts)
-        preference_TV = self.model.model.preferences(self.model.model.users(batch))
+        preference_TV = self.model.model.preferences(batch, self.model.model.users(batch))
         return Course(self._texts[RESERVED:], preference_TV[:, RESERVED:].numpy())
 
     def knows(self, tag: str) -> bool:
@@ -133,50 +135,41 @@ class LiveProfiles:
         return self.model.names[self.model.label].id(tag) != UNKNOWN
 
     def _described(self, people: People) -> tuple[Batch, Profile]:
-        batch = self.model.features.batch(people.own, people.clicks)
-        history, (counts,) = self._history(people.clicks)
-        counted = torch.tensor([counts[value] for value in history.values.tolist()])
-        described = describe(
-            self.model.model, batch, history, counted, self.model.names, self.model.label, people.users[0]
-        )
-        return batch, described
+        batch, names = self.model.features.batch(people.own, people.clicks), self.model.names
+        model, average_V = self.model.model, self.model.average_V
+        return batch, describe(model, average_V, batch, names, self.model.label, people.users[0])
 
-    def _history(self, clicked: Sequence[Clicks]) -> tuple[Ragged, list[dict[int, int]]]:
-        """The distinct known tags of each user's clicks, ascending, and how often each was clicked."""
-        counts = []
-        for clicks in clicked:
-            one: dict[int, int] = {}
-            for _, item in clicks:
-                for value in self.model.features.items.of(item).get(self.model.label, ()):
-                    if value >= RESERVED:
-                        one[value] = one.get(value, 0) + 1
-            counts.append(dict(sorted(one.items())))
-        values = np.array([value for one in counts for value in one], np.int32)
-        return Ragged(offsets_of(np.array([len(one) for one in counts], np.int64)), values), counts
-
-    def _profiles(
-        self, people: People, ranked: dict[str, tuple[np.ndarray, np.ndarray]], counts: list[dict[int, int]]
-    ) -> list[LiveProfile]:
+    def _profiles(self, people: People, ranked: dict[str, Ranked], counts: list[dict[int, int]]) -> list[LiveProfile]:
         return [
             LiveProfile(
                 user,
                 not clicks,
                 len(clicks),
                 clicks[-1][0] if clicks else None,
-                *(
-                    self._preferences(ids[row], found[row], counts[row])
-                    for ids, found in (ranked[kind] for kind in KINDS)
-                ),
+                *(self._preferences(ranked[kind], row, counts[row]) for kind in KINDS),
             )
             for row, (user, clicks) in enumerate(zip(people.users, people.clicks, strict=True))
         ]
 
-    def _preferences(self, ids: np.ndarray, preferences: np.ndarray, counts: dict[int, int]) -> list[LivePreference]:
+    def _preferences(self, ranked: Ranked, row: int, counts: dict[int, int]) -> list[LivePreference]:
+        found = zip(ranked.ids[row].tolist(), ranked.preferences[row].tolist(), ranked.lifts[row].tolist(), strict=True)
         return [
-            LivePreference(self._texts[value], preference, counts.get(value, 0))
-            for value, preference in zip(ids.tolist(), preferences.tolist(), strict=True)
+            LivePreference(self._texts[value], preference, counts.get(value, 0), lift)
+            for value, preference, lift in found
             if preference > -np.inf
         ]
 
 
 KINDS = ("clicked", "unseen")
+
+
+def _history(batch: Batch) -> tuple[Ragged, list[dict[int, int]]]:
+    """The distinct known tags of each user's clicks, ascending, and how often each was clicked."""
+    assert batch.own
+    there_BH = batch.own.ids_BH != PAD
+    values = batch.own.ids_BH[there_BH].numpy()
+    counts = [
+        dict(zip(ids_H[there_H].tolist(), clicks_H[there_H].int().tolist(), strict=True))
+        for ids_H, clicks_H, there_H in zip(batch.own.ids_BH, batch.own.fact("counts"), there_BH, strict=True)
+    ]
+    return Ragged(offsets_of(there_BH.sum(1).numpy()), values), counts

@@ -6,6 +6,7 @@ from itertools import islice
 from threading import Lock
 
 from penchant.errors import AudienceError, BusyError, UnknownItemError
+from penchant.evaluation.choice import Choice
 from penchant.logs.forgotten import digest_of
 from penchant.lookalike.clusters import Drift
 from penchant.profiles.explain import Explanation
@@ -61,6 +62,16 @@ class CandidateState:
     drift: Drift | None
     clustered: float | None
     fresh: float | None
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What answers. model: its version; tags: whether it has profiles; lookalike: which scorer is live, and how it did
+    beside those that cannot be; None without look-alike."""
+
+    model: str
+    tags: bool
+    lookalike: Choice | None
 
 
 @dataclass(frozen=True)
@@ -244,6 +255,11 @@ class Service:
         if waiting and self.view.served.alike:
             missing["clusters"] = f"{waiting:,} of {len(self._candidates):,} candidates have none yet"
         return Health(missing, self.view.served.name, self._backlog, len(self._candidates), scored)
+
+    def model(self) -> ModelState:
+        """Of the model that answers now."""
+        served = self.view.served
+        return ModelState(served.name, served.tags is not None, served.alike.choice if served.alike else None)
 
     def _problem(self, event: Event, now: float) -> str | None:
         if (problem := problem_of(event)) is not None:

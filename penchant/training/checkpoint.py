@@ -52,7 +52,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer], i
     """
     tensors, said = load_tensors(path)
     refuse_other(path, said, identity)
-    model.load_state_dict(_part(tensors, "model."))
+    put_tensors(model, _part(tensors, "model."), path)
     restore(optimizers, _part(tensors, "optimizer."))
     return Position(**json.loads(said["position"]))
 
@@ -101,6 +101,17 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged ({error}); remove it and train again") from None
+
+
+def put_tensors(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Put tensors that were read from `path` into a model. Raises CheckpointError where names or shapes do not fit."""
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        said = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{path} does not fit this version of the model ({said[:300]}); remove {path.parent} and train again"
+        ) from None
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

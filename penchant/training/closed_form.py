@@ -1,152 +1,70 @@
-"""Ridge regression from log counts to tags, in closed form, over any number of samples in bounded memory."""
+"""Ridge regression in closed form, from sparse rows, in memory that depends on the width alone."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
 
 import numpy as np
-import torch
-from pydantic import Field as Limits
-
-from penchant.config import Config
-from penchant.errors import ConfigError
-from penchant.features.ragged import Ragged
-from penchant.features.shards import Shard
-from penchant.models.base import Interests, Positive, Sizes
-from penchant.models.linear import LinearPath, WithLinearPath
-from penchant.training.checkpoint import Identity, load_tensors, refuse_other, save_tensors
-
-LINEAR = "linear.safetensors"
-
-PENALTIES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
-GAINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-WIDEST = 6_000
-ROWS_AT_ONCE = 4_096
-
-
-class LinearConfig(Config):
-    """The linear path beside the model (models/linear.py). fields: which fields of tags it reads; rank: R."""
-
-    fields: Annotated[list[str], Limits(min_length=1)]
-    rank: Positive = 64
-
-
-@dataclass(frozen=True)
-class Ridge:
-    """y = x @ weight_XV + bias_V."""
-
-    weight_XV: np.ndarray
-    bias_V: np.ndarray
+from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve
 
 
 class Moments:
-    """Sums over samples that the closed form needs; memory is the square of the width, whatever the samples."""
+    """Sums over rows that the closed form needs: of x with itself, and of x with one or several targets."""
 
-    def __init__(self, width: int, tags: int) -> None:
+    def __init__(self, width: int, targets: int) -> None:
         self.count = 0
-        self.x_X, self.y_V = np.zeros(width), np.zeros(tags)
-        self.xx_XX, self.xy_XV = np.zeros((width, width)), np.zeros((width, tags))
+        self.x_P, self.t_T = np.zeros(width), np.zeros(targets)
+        self.xx_PP, self.xt_PT = np.zeros((width, width)), np.zeros((width, targets))
 
-    def add(self, x_BX: np.ndarray, y_BV: np.ndarray) -> None:
-        self.count += len(x_BX)
-        self.x_X += x_BX.sum(0)
-        self.y_V += y_BV.sum(0)
-        self.xx_XX += x_BX.T @ x_BX
-        self.xy_XV += x_BX.T @ y_BV
+    def add(self, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
+        """Some more rows: x [n, P], target [n, T]."""
+        x, target = x.astype(np.float64), target.astype(np.float64)
+        self.count += x.shape[0]
+        self.x_P += np.asarray(x.sum(0)).ravel()
+        self.t_T += np.asarray(target.sum(0)).ravel()
+        self.xx_PP += (x.T @ x).toarray()
+        self.xt_PT += (x.T @ target).toarray()
 
-    def solve(self, penalties: Sequence[float]) -> list[Ridge]:
-        """W = (XᵀX + λI)⁻¹ XᵀY on centred X and Y for each λ, with an intercept that is not penalised."""
-        mean_x, mean_y = self.x_X / self.count, self.y_V / self.count
-        xx_XX = self.xx_XX - self.count * np.outer(mean_x, mean_x)
-        xy_XV = self.xy_XV - self.count * np.outer(mean_x, mean_y)
-        values_X, vectors_XX = np.linalg.eigh(xx_XX)
-        turned_XV = vectors_XX.T @ xy_XV
-        fits = [vectors_XX @ (turned_XV / (values_X.clip(min=0) + penalty)[:, None]) for penalty in penalties]
-        return [Ridge(weight_XV, mean_y - mean_x @ weight_XV) for weight_XV in fits]
+    @classmethod
+    def summed(cls, parts: Sequence["Moments"], width: int, targets: int) -> "Moments":
+        """Of the rows of all parts."""
+        total = cls(width, targets)
+        for part in parts:
+            total.count += part.count
+            for sums in ("x_P", "t_T", "xx_PP", "xt_PT"):
+                getattr(total, sums).__iadd__(getattr(part, sums))
+        return total
 
-    def reduce(self, ridge: Ridge, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The fit cut to `rank`, y = x @ into_XR @ tag_VR.T + bias_V: the best of its rank for the fitted values."""
-        xx_XX = self.xx_XX - np.outer(self.x_X, self.x_X) / self.count
-        _, vectors_VV = np.linalg.eigh(ridge.weight_XV.T @ xx_XX @ ridge.weight_XV)
-        tag_VR = np.ascontiguousarray(vectors_VV[:, ::-1][:, :rank])
-        into_XR = ridge.weight_XV @ tag_VR
-        return into_XR, tag_VR, (self.y_V - self.x_X @ into_XR @ tag_VR.T) / self.count
+    def only(self, columns: np.ndarray) -> "Moments":
+        """The same of some columns of x."""
+        part = Moments(0, 0)
+        part.count, part.t_T = self.count, self.t_T
+        part.x_P, part.xx_PP, part.xt_PT = self.x_P[columns], self.xx_PP[np.ix_(columns, columns)], self.xt_PT[columns]
+        return part
 
+    def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """weight_PT = (XᵀX + λI)⁻¹ XᵀT on centred X and T, and the intercept, [T], which is not penalised."""
+        xx_PP, xt_PT = self._centred(penalty)
+        weight_PT = cho_solve(cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False), xt_PT)
+        return weight_PT, (self.t_T - self.x_P @ weight_PT) / self.count
 
-def fit_linear_path(
-    model: Interests,
-    shards: Sequence[Shard],
-    config: LinearConfig,
-    sizes: Sizes,
-    validate: Callable[[Interests], float],
-) -> WithLinearPath:
-    """The model with a linear path beside it; penalty, then gain, are the best on validation users."""
-    moments = Moments(len(config.fields) * sizes.tags, sizes.tags)
-    for shard in shards:
-        for start in range(0, len(shard), ROWS_AT_ONCE):
-            rows = slice(start, min(start + ROWS_AT_ONCE, len(shard)))
-            x_BX = np.concatenate([log_weights(shard, field, rows, sizes.tags) for field in config.fields], 1)
-            moments.add(x_BX, truth_of(shard, rows, sizes.tags))
-    made = []
-    for ridge in moments.solve(PENALTIES):
-        path = _path_of(*moments.reduce(ridge, min(config.rank, sizes.tags)), config.fields)
-        made.append(WithLinearPath(model, path, 0.0))
-    best = max(made, key=validate)
-    return max((WithLinearPath(model, best.path, gain) for gain in GAINS), key=validate)
+    def predict(self, x: sparse.csr_matrix, penalty: float) -> np.ndarray:
+        """What `solve` predicts for a few rows, [n, T], in single precision and without working out the weights."""
+        xx_PP, xt_PT = (part.astype(np.float32) for part in self._centred(penalty))
+        x_nP = (x.toarray() - self.x_P / self.count).astype(np.float32)
+        factor = cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False)
+        turned_Pn = cho_solve(factor, x_nP.T, overwrite_b=True, check_finite=False)
+        return turned_Pn.T @ xt_PT + (self.t_T / self.count).astype(np.float32)
 
+    def reduce(self, weight_PT: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights cut to `rank`, y = x @ into_PR @ out_TR.T + bias_T: the best of its rank for the fitted values."""
+        xx_PP, _ = self._centred(0.0)
+        _, vectors_TT = np.linalg.eigh(weight_PT.T @ xx_PP @ weight_PT)
+        out_TR = np.ascontiguousarray(vectors_TT[:, ::-1][:, :rank])
+        into_PR = weight_PT @ out_TR
+        return into_PR, out_TR, (self.t_T - self.x_P @ into_PR @ out_TR.T) / self.count
 
-def save_linear_path(folder: Path, model: WithLinearPath, identity: Identity) -> None:
-    """Write `folder`/linear.safetensors: the path and the model's share."""
-    save_tensors(folder / LINEAR, model.path.state_dict(), {**asdict(identity), "gain": str(model.gain)})
-
-
-def load_linear_path(folder: Path, model: Interests, config: LinearConfig, identity: Identity) -> WithLinearPath:
-    """What `save_linear_path` wrote, beside `model`. Raises where it belongs to another vocabulary or config."""
-    tensors, said = load_tensors(folder / LINEAR)
-    refuse_other(folder / LINEAR, said, identity)
-    path = LinearPath(config.fields, *tensors["tag"].shape)
-    path.load_state_dict(tensors)
-    return WithLinearPath(model, path, float(said["gain"]))
-
-
-def refuse_too_wide(config: LinearConfig, sizes: Sizes) -> None:
-    """Raise ConfigError for a linear path beyond WIDEST, whose square would not fit in memory."""
-    width = len(config.fields) * sizes.tags
-    if width > WIDEST:
-        raise ConfigError(
-            f"the linear path would be {width:,} wide ({len(config.fields)} fields of {sizes.tags:,} tags), more than "
-            f"{WIDEST:,}; take fewer fields, give features.min_count of the tags a higher number, or leave [linear] out"
-        )
-
-
-def _path_of(into_XR: np.ndarray, tag_VR: np.ndarray, bias_V: np.ndarray, fields: Sequence[str]) -> LinearPath:
-    path = LinearPath(fields, len(tag_VR), into_XR.shape[1])
-    for field, into_VR in zip(fields, np.split(into_XR, len(fields)), strict=True):
-        path.get_buffer(f"into_{field}").copy_(torch.from_numpy(into_VR))
-    path.tag.copy_(torch.from_numpy(tag_VR))
-    path.bias.copy_(torch.from_numpy(bias_V))
-    return path
-
-
-def log_weights(shard: Shard, field: str, rows: slice, tags: int) -> np.ndarray:
-    """A field of tags as a dense matrix [n, V] of log(1 + weight)."""
-    ids_BH = shard.arrays[f"{field}.ids"][rows].numpy()
-    dense_BV = np.zeros((len(ids_BH), tags), np.float32)
-    np.put_along_axis(dense_BV, ids_BH.astype(np.int64), np.log1p(shard.arrays[f"{field}.weights"][rows].numpy()), 1)
-    dense_BV[:, 0] = 0.0
-    return dense_BV
-
-
-def truth_of(shard: Shard, rows: slice, tags: int) -> np.ndarray:
-    """The tags clicked in each window as a dense matrix [n, V] of ones."""
-    return spread(shard.truth, np.ones(len(shard.truth.values), np.float32), rows, tags)
-
-
-def spread(lists: Ragged, weights: np.ndarray, rows: slice, width: int) -> np.ndarray:
-    """Some rows of ragged lists as a dense matrix [n, width] of their weights."""
-    part = lists.part(rows)
-    dense = np.zeros((len(part), width), np.float32)
-    owner = np.repeat(np.arange(len(part)), part.lengths)
-    dense[owner, part.values] = weights[lists.offsets[rows.start] : lists.offsets[rows.stop]]
-    return dense
+    def _centred(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        mean_P = self.x_P / self.count
+        xx_PP = self.xx_PP - np.outer(self.x_P, mean_P)
+        xx_PP[np.diag_indices_from(xx_PP)] += penalty
+        return xx_PP, self.xt_PT - np.outer(mean_P, self.t_T)

@@ -14,6 +14,7 @@ from penchant.training.checkpoint import (
     Position,
     load_checkpoint,
     load_tensors,
+    put_tensors,
     save_checkpoint,
     save_tensors,
 )
@@ -41,7 +42,7 @@ class Course:
             position = epoch(position)
             self.save(position)
         best, _ = load_tensors(self.folder / "best.safetensors")
-        self.model.load_state_dict(best)
+        put_tensors(self.model, best, self.folder / "best.safetensors")
         said = {part: getattr(self.identity, part) for part in ("model", "vocabularies", "training")}
         save_tensors(self.folder / "weights.safetensors", best, said)
         remove(path)

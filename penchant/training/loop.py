@@ -17,7 +17,7 @@ from penchant.errors import CheckpointError
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.models.base import Interests, Positive
 from penchant.progress import Progress, Report, quiet
-from penchant.training.checkpoint import Identity, Position, load_tensors, refuse_other
+from penchant.training.checkpoint import Identity, Position, load_tensors, put_tensors, refuse_other
 from penchant.training.course import Course, mix
 from penchant.training.losses import LabelBatch, Loss, contrast, joint, sampled_softmax, separate, softmax
 from penchant.training.optimizers import LargeTables, make_optimizers
@@ -75,8 +75,8 @@ def train(
 
 
 def load_weights(folder: Path, model: nn.Module, identity: Identity) -> None:
-    """Put the trained weights into a model. A CheckpointError where they belong to another vocabulary or model, or are
-    not finite."""
+    """Put the trained weights into a model. A CheckpointError where they belong to another vocabulary or model, or to
+    another version of it, or are not finite."""
     tensors, said = load_tensors(folder / "weights.safetensors")
     refuse_other(folder / "weights.safetensors", said, identity)
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
@@ -85,7 +85,7 @@ def load_weights(folder: Path, model: nn.Module, identity: Identity) -> None:
             f"{folder / 'weights.safetensors'}: {broken[0]!r} holds what is not finite; remove the folder, lower the "
             f"rate if it was trained so, and train again"
         )
-    model.load_state_dict(tensors)
+    put_tensors(model, tensors, folder / "weights.safetensors")
 
 
 def loss_of(model: Interests, batch: Batch, labels: LabelBatch, config: TrainingConfig) -> Tensor:

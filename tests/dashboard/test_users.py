@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from penchant.models.linear import LinearPath, WithLinearPath
 
 from penchant.dashboard.users import EXAMPLES, RECALLED, Person, examples, person
 from penchant.dashboard.users_attention import MOST_VALUES
@@ -15,7 +16,6 @@ from penchant.dashboard.users_time import EARLIER, FOREMOST, MOST_LEADERS, MOST_
 from penchant.errors import UnknownTagError
 from penchant.models.base import Interests as Model
 from penchant.models.catalog import build_model
-from penchant.models.linear import LinearPath, WithLinearPath
 from penchant.models.youtube import YouTubeConfig
 from penchant.serving.model import Served
 from penchant.serving.profiles import Course

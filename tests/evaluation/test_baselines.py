@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 import torch
 
-from penchant.evaluation.baselines import OwnCounts, Popularity, fit_ridge, make_baselines, popularity
+from penchant.evaluation.baselines import OwnCounts, Popularity, make_baselines, popularity
+from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocol import Candidates, ModelScorer, compare, evaluate, summarize
 from penchant.features.shards import Shard
 from penchant.pipeline import Run
-from penchant.training.closed_form import PENALTIES
+from penchant.training.ridge import PENALTIES, fit_ridges
 from tests.planted import changed, write_planted_run
 
 
@@ -30,6 +31,10 @@ def dense(shard: Shard, name: str, vocabulary: int) -> np.ndarray:
     owner = np.repeat(np.arange(len(shard)), lists.lengths)
     made[owner, lists.values] = shard.arrays[name].numpy() if name.startswith("history") else 1.0
     return made
+
+
+def judge(run: Run) -> Ndcg:
+    return Ndcg(run.shards("valid"), len(run.tags))
 
 
 def test_popularity_is_the_share_of_the_most_clicked(run: Run) -> None:
@@ -59,27 +64,27 @@ def test_ridge_is_the_closed_form(run: Run) -> None:
     train, width = run.shards("train"), len(run.tags)
     x = np.concatenate([np.log1p(dense(shard, "history.counts", width)) for shard in train])
     y = np.concatenate([dense(shard, "truth", width) for shard in train])
-    ridge = fit_ridge(train, run.shards("valid"), width).ridge
+    ridge = fit_ridges(train, width, judge(run), forward=False)["ridge"]
     centred_x, centred_y = x - x.mean(0), y - y.mean(0)
     fits = {
         penalty: np.linalg.solve(centred_x.T @ centred_x + penalty * np.eye(width), centred_x.T @ centred_y)
         for penalty in PENALTIES
     }
-    assert any(np.allclose(ridge.weight_XV, weights, atol=1e-5) for weights in fits.values())
-    np.testing.assert_allclose(ridge.bias_V, y.mean(0) - x.mean(0) @ ridge.weight_XV, atol=1e-5)
+    assert any(np.allclose(ridge.weight_VV, weights, atol=1e-5) for weights in fits.values())
+    np.testing.assert_allclose(ridge.bias_V, y.mean(0) - x.mean(0) @ ridge.weight_VV, atol=1e-5)
 
 
 def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -> None:
     test, width = run.shards("test"), len(run.tags)
-    made = make_baselines(run.tags, run.shards("train"), run.shards("valid"))
+    made = make_baselines(run.tags, run.shards("train"), judge(run), forward=False)
     found = {name: evaluate(scorer, test, [1, 3], width).mean("prec@3") for name, scorer in made.items()}
     assert list(found) == ["popularity", "own counts", "own counts, faded", "ridge"]
     assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
 
 
 def test_ridge_is_left_out_for_a_large_vocabulary(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penchant.evaluation.baselines.RIDGE_MOST_TAGS", 3)
-    assert "ridge" not in make_baselines(run.tags, run.shards("train"), run.shards("valid"))
+    monkeypatch.setattr("penchant.training.ridge.MOST_TAGS", 3)
+    assert "ridge" not in make_baselines(run.tags, run.shards("train"), judge(run), forward=False)
 
 
 def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

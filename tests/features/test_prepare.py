@@ -291,6 +291,13 @@ def test_a_min_count_belongs_to_one_vocabulary(tmp_path: Path) -> None:
     assert prepared.vocabulary("item").values == ["i1", "i2", "i3"]
 
 
+def test_a_field_called_like_what_is_predicted_is_of_it(tmp_path: Path) -> None:
+    plan = toy_plan(fields=[Field(name="tags", of="group")])
+    said = "'tags' draws from 'group', but 'tags' is what is predicted; call it 'group'"
+    with pytest.raises(ConfigError, match=said):
+        prepare(toy_log(tmp_path), plan, tmp_path / "prepared")
+
+
 def test_a_field_that_no_table_fills_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
     plan = toy_plan(fields=[Field(name="tags"), Field(name="genre")])
     with pytest.raises(ConfigError, match="uses field 'genre', which no table fills; there are: item, tags, group"):
@@ -461,8 +468,9 @@ def test_what_is_new_in_a_window_is_counted_whether_it_is_known_or_not(toy: Prep
     assert (found["truth.size"], found["truth.new"]) == ([3], [1])
 
 
-@pytest.mark.parametrize("names", [["tags", "tags"], ["label"], ["truth"], ["history"]])
+@pytest.mark.parametrize("names", [["tags", "Tags"], ["label"], ["truth"], ["history"], ["a.b"]])
 def test_field_names_must_differ_and_leave_some_names_free(names: list[str]) -> None:
     fields = [{"name": name} for name in names]
-    with pytest.raises(ConfigError, match=rf"none may be label, truth or history; they are \['{names[0]}'"):
+    better = names[-1].replace(".", "_") if "." in names[-1] else f"{names[-1]}_2"
+    with pytest.raises(ConfigError, match=rf"called '{names[-1]}', .*; call it '{better}', of = '{names[-1]}'"):
         FeaturesConfig.parse({"fields": fields}, origin="test")

@@ -7,7 +7,7 @@ import pytest
 
 from penchant.errors import ConfigError, DataError
 from penchant.logs import read
-from penchant.logs.read import ROW, read_batches, read_columns, read_sample, read_whole
+from penchant.logs.read import read_batches, read_columns, read_sample, read_whole
 from penchant.logs.tables import expand, file_format, find_files
 
 IDS = ["007", str(2**40), str(2**63 + 1), "ユーザー", "пользователь", " spaced ", "NA", "null", "1e5", '"quoted", then']
@@ -33,7 +33,7 @@ def first_row(kind: str) -> int:
 def rows_of(path: Path, column: str = "user") -> tuple[Pairs, list[tuple[int, str]]]:
     """Every value with its row number, and every malformed line with its own, over all batches."""
     batches = list(read_batches(path, [column]))
-    good = [pair for batch in batches for pair in batch.frame.select(column, ROW).rows()]
+    good = [pair for batch in batches for pair in batch.frame.select(column, batch.rows).rows()]
     return good, [line for batch in batches for line in batch.malformed]
 
 

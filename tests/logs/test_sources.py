@@ -14,6 +14,7 @@ from penchant.logs.propose import known_source, source_toml
 from penchant.logs.read import require_columns
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, find_files
+from penchant.models.utpm import UtpmConfig
 from penchant.pipeline import Run
 from penchant.runfile import EXAMPLES, load_config
 from tests.logs.logs_on_disk import all_events
@@ -236,5 +237,6 @@ def test_the_run_file_of_the_paper_reads_20m_as_the_paper_does(tmp_path: Path, m
         assert (shard.arrays["label.tags"] > 0).any(2).sum(1).max() == 6
         assert {shard.arrays[f"{name}.ids"].shape[1] for name in ("tags", "genres")} == {10}
     assert run.config.training.loss == "joint"
+    assert isinstance(run.config.model, UtpmConfig)
     sizes = (run.config.model.embedding, run.config.model.user, run.config.evaluation.at)
     assert sizes == (16, 16, [1, 2, 3])

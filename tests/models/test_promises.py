@@ -8,7 +8,7 @@ from torch import Tensor, nn, tensor
 
 from penchant.features.shards import Batch
 from penchant.models.base import Interests, Sizes
-from penchant.models.catalog import build_model
+from penchant.models.catalog import AnyConfig, build_model
 from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import Utpm, UtpmConfig
 from penchant.models.youtube import YouTubeConfig
@@ -48,6 +48,26 @@ def batch(tags: list[list[int]], genres: list[list[int]], weights: list[list[flo
     ids = {"tags": tensor(tags), "genres": tensor(genres)}
     given = tensor(weights) if weights else (ids["tags"] != PAD).float()
     return Batch(ids, {"tags": given, "genres": (ids["genres"] != PAD).float()})
+
+
+NAMES_OF_PYTHON = sorted(
+    {*dir(nn.ModuleDict), *dir(nn.Module), *dir(Utpm), *dir(dict), *dir(Batch), "a.b", "", "0", "ß ✓"}
+)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_fields_may_be_called_anything(config: AnyConfig) -> None:
+    """As many fields as there are names: what they are called changes neither vectors nor attention."""
+    vectors = []
+    for names in (NAMES_OF_PYTHON, [f"f{number}" for number in range(len(NAMES_OF_PYTHON))]):
+        torch.manual_seed(0)
+        model = build_model(config, Sizes(dict.fromkeys(names, 5), tags=9)).eval()
+        ids = {name: tensor([[number % 5, 2]]) for number, name in enumerate(names)}
+        user_BU, attention = model.read(Batch(ids, {name: ids_BH.float() for name, ids_BH in ids.items()}))
+        assert list(attention.values) == names
+        vectors.append(user_BU)
+        model.load_state_dict(model.state_dict())
+    assert torch.equal(*vectors)
 
 
 def test_padding_changes_nothing(make: Callable[[], Interests]) -> None:
@@ -101,7 +121,8 @@ def test_attention_sums_to_one_and_is_zero_on_padding(make: Callable[[], Interes
 
 def test_pad_and_unknown_are_no_tags(make: Callable[[], Interests]) -> None:
     model = make()
-    preferences = model.preferences(model.users(batch([[7, 3]], [[2]])))
+    given = batch([[7, 3]], [[2]])
+    preferences = model.preferences(given, model.users(given))
     assert preferences.shape == (1, SIZES.tags)
     assert preferences[0, :2].tolist() == [-torch.inf] * 2
     assert preferences[0, 2:].isfinite().all()
@@ -109,7 +130,9 @@ def test_pad_and_unknown_are_no_tags(make: Callable[[], Interests]) -> None:
 
 def test_preference_is_the_inner_product(make: Callable[[], Interests]) -> None:
     model, given = make(), batch([[7, 3]], [[2]])
-    torch.testing.assert_close(model.preferences(model.users(given))[0, 5], model.users(given)[0] @ model.tag.weight[5])
+    user_BU = model.users(given)
+    torch.testing.assert_close(model.preferences(given, user_BU)[0, 5], user_BU[0] @ model.tag.weight[5])
+    torch.testing.assert_close(model.preference(given, 5), model.preferences(given, user_BU)[:, 5])
 
 
 def test_the_row_of_padding_stays_zero(make: Callable[[], Interests]) -> None:
@@ -126,7 +149,7 @@ def test_planted_interests_are_learned(make: Callable[[], Interests]) -> None:
     past = [[tag] for tag in range(2, 6)]
     given = batch(past, [[2]] * 4)
     _learn(model, lambda: given, tensor([[[tag + 4]] for tag in range(2, 6)]), steps=150)
-    assert model.eval().preferences(model.users(given)).argmax(1).tolist() == [6, 7, 8, 9]
+    assert model.eval().preferences(given, model.users(given)).argmax(1).tolist() == [6, 7, 8, 9]
 
 
 def test_unshared_queries_that_are_equal_are_a_shared_one() -> None:

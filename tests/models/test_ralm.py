@@ -221,7 +221,7 @@ def test_a_field_without_values_has_no_say_in_the_merge() -> None:
     model = RalmUsers(RalmUsersConfig(), Sizes({"tags": 12, "genres": 6}, 12)).eval()
     given = Batch({"tags": tensor([[7]]), "genres": tensor([[PAD]])}, {})
     before = model.users(given)
-    torch.nn.init.constant_(model.get_parameter("widen.genres.bias"), 9.0)
+    torch.nn.init.constant_(model.widen["genres"].bias, 9.0)
     assert torch.equal(model.users(given), before)
 
 

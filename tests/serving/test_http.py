@@ -32,6 +32,7 @@ ROUTES: list[tuple[str, str, Any, Scope | None]] = [
     ("GET", f"/v1/candidates/{POPULAR}", None, "read"),
     ("POST", "/v1/lookalike/score", {"users": ["u000"]}, "read"),
     ("GET", "/metrics", None, "read"),
+    ("GET", "/v1/model", None, "read"),
     ("PUT", "/v1/candidates/other", None, "admin"),
     ("PUT", "/v1/candidates", {"items": ["more"]}, "admin"),
     ("DELETE", "/v1/candidates/other", None, "admin"),
@@ -140,6 +141,16 @@ def test_candidates_are_opened_told_and_closed(url: str) -> None:
         gone = ask(url, method, "/v1/candidates/three")
         assert (gone.status, gone.code) == (404, "unknown_item")
         assert "'three' is not open" in gone.said["error"]["message"]
+
+
+def test_the_model_says_which_look_alike_is_live_and_how_it_did(desk: Desk, url: str) -> None:
+    said, alike = ask(url, "GET", "/v1/model").said, desk.service.view.served.alike
+    assert alike is not None
+    assert (said["model"], said["tags"]) == (desk.service.health().model, True)
+    told = said["lookalike"]
+    assert (told["name"], told["live"], told["behind"], told["told"]) == ("ralm", "ralm", None, alike.choice.served)
+    assert told["scores"]["lr"] == {"mean": alike.choice.scores["lr"].mean, "half": alike.choice.scores["lr"].half}
+    assert set(told["ahead"]) == set(told["scores"]) - {"ralm"}
 
 
 def test_a_candidate_is_told_with_its_clusters(url: str) -> None:

@@ -133,6 +133,22 @@ def test_weights_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path)
         path.write_bytes(kept)
 
 
+def test_weights_whose_tensors_are_called_otherwise_are_refused(folder: Path, tmp_path: Path) -> None:
+    """As an earlier version wrote them."""
+    path = folder / "unbroken" / "model" / "weights.safetensors"
+    kept = path.read_bytes()
+    tensors, said = load_tensors(path)
+    try:
+        save_tensors(path, {f"old.{name}": tensor for name, tensor in tensors.items()}, said)
+        with pytest.raises(
+            CheckpointError,
+            match=r"model/weights\.safetensors does not fit this version .*Missing.*model and train again",
+        ):
+            _ = Run.open(folder / "unbroken").model
+    finally:
+        path.write_bytes(kept)
+
+
 def test_a_damaged_weights_file_is_refused(folder: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "weights.safetensors"
     damaged.write_bytes((folder / "unbroken" / "model" / "weights.safetensors").read_bytes()[:1000])

@@ -1,0 +1,79 @@
+"""Ridge regression from a user's log counts to the tags clicked later; its penalty is chosen by cross-fitting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from penchant.features.ragged import Ragged
+from penchant.features.shards import Shard
+from penchant.models.base import Judge
+from penchant.models.blend import CLICKS
+from penchant.schema import RESERVED
+from penchant.training.closed_form import Moments
+from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, truth_matrix
+
+PENALTIES = (30.0, 100.0, 300.0, 1_000.0, 3_000.0)
+MOST_TAGS = 4_000
+"""More tags have no ridge regression: the square of their number would not fit in memory."""
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """score = x @ weight_VV + bias_V, x = log(1 + clicks). judged: what it is worth for each user of `Sample.judged`,
+    by fits that did not see their fold."""
+
+    weight_VV: np.ndarray
+    bias_V: np.ndarray
+    moments: Moments
+    judged: np.ndarray
+
+    def scores(self, counts_BV: np.ndarray) -> Tensor:
+        """[B, V]; -inf for PAD and UNKNOWN. counts_BV: clicks per tag."""
+        scores_BV = torch.from_numpy((np.log1p(counts_BV) @ self.weight_VV + self.bias_V).astype(np.float32))
+        scores_BV[:, :RESERVED] = -torch.inf
+        return scores_BV
+
+
+def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge, *, forward: bool) -> dict[str, Ridge]:
+    """ "ridge", fitted to the last window of each training user, and "ridge, all windows" where there are several; none
+    for more than MOST_TAGS tags. forward: see `Folded`."""
+    if tags > MOST_TAGS:
+        return {}
+    sample, blocks = Sample(shards, [CLICKS]), {CLICKS: tags}
+    folded = Folded(tags, tags, forward=forward)
+    for rows in sample:
+        folded.add(rows, matrix_of(rows.batch, blocks, unit=False), truth_matrix(rows.truth, tags))
+    held = sample.judged()
+    x = sparse.csr_matrix(sparse.vstack([matrix_of(rows.batch, blocks, unit=False) for rows in held]))
+    made = {"ridge": _fit(folded, x, held, judge, last_only=True)}
+    if folded.several:
+        made["ridge, all windows"] = _fit(folded, x, held, judge, last_only=False)
+    return made
+
+
+def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *, last_only: bool) -> Ridge:
+    truth, size, fold = joined(held)
+    total = folded.total(last_only=last_only)
+    found = {}
+    for penalty in PENALTIES:
+        scores_BV = torch.zeros(x.shape[0], len(total.t_T))
+        for number in range(FOLDS):
+            rows = np.flatnonzero(fold == number)
+            if len(rows):
+                predicted = folded.without(number, last_only=last_only).predict(x[rows], penalty)
+                scores_BV[rows] = torch.from_numpy(predicted)
+        scores_BV[:, :RESERVED] = -torch.inf
+        found[penalty] = judge.rankings(scores_BV, truth, size)
+    best = max(found, key=lambda penalty: float(found[penalty].mean()))
+    return Ridge(*total.solve(best), total, found[best])
+
+
+def joined(held: Sequence[Rows]) -> tuple[Ragged, np.ndarray, np.ndarray]:
+    """Truth, size and fold of several parts as one."""
+    lengths = np.concatenate([rows.truth.lengths for rows in held])
+    truth = Ragged(np.concatenate([[0], np.cumsum(lengths)]), np.concatenate([rows.truth.values for rows in held]))
+    return truth, np.concatenate([rows.size for rows in held]), np.concatenate([rows.fold for rows in held])
