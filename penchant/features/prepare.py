@@ -16,6 +16,7 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.names import fit_name
+from penchant.logs.said import seen_at
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
@@ -213,16 +214,20 @@ def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
 
 
 def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocabulary]:
-    items = counts.join(log.items(), on=ITEM, how="left")
+    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.training_end(float(str(log.found["last"])))
     users = log.users()
     if users.width > 1:
         users = users.filter(plan.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))
     found = {}
     for source in plan.sources:
         table = items if source == ITEM or source in items.columns else users
-        values = table.select(pl.col(source).alias(VALUE), COUNT)
-        if source != ITEM:
-            values = values.explode(VALUE, keep_nulls=False, empty_as_null=False)
+        said = log.said(source)
+        if said is not None:
+            values = counts.join(seen_at(said, end), on=ITEM).select(VALUE, COUNT)
+        else:
+            values = table.select(pl.col(source).alias(VALUE), COUNT)
+            if source != ITEM:
+                values = values.explode(VALUE, keep_nulls=False, empty_as_null=False)
         found[source] = Vocabulary.count(values.drop_nulls(), min_count=max(1, plan.features.min_count.get(source, 1)))
     if len(found[plan.labels.field]) == RESERVED:
         raise DataError(
