@@ -76,6 +76,11 @@ class Chosen:
     gain: float = 0.0
     deep: tuple[float, float] | None = None
 
+    @property
+    def share(self) -> float:
+        """The deep model's part of how preferences spread."""
+        return self.gain / (1 + self.gain)
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -107,7 +112,7 @@ def load_blend(folder: Path, deep: Interests | None, sizes: Sizes, identity: Ide
     for part, module in (("linear.", linear), ("copy.", copy)):
         module.load_state_dict({name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)})
     model = Blend(linear, copy, None, 0.0, sizes.only([name for name in linear.blocks if name not in OWN_BLOCKS]))
-    return model.with_deep(deep, shape["gain"]) if deep else model
+    return model.with_deep(deep, shape["gain"], read_chosen(folder).share) if deep else model
 
 
 def read_chosen(folder: Path) -> Chosen:
