@@ -51,7 +51,7 @@ BLEND_WEIGHTS, CHOSEN = "blend.safetensors", "chosen.json"
 @dataclass(frozen=True)
 class Mix:
     """blocks of the linear path, none for an intercept alone; its ridge penalty; the share of the copy path; latest:
-    whether the intercept is that of the last day, where windows are days."""
+    whether the intercept is that of the last windows alone, in which every user counts once."""
 
     blocks: tuple[str, ...]
     penalty: float
@@ -239,7 +239,7 @@ class _Fits:
 
     def __post_init__(self) -> None:
         width = sum(self.blocks.values())
-        self.folded = Folded(width, 2 * self.tags, forward=self.forward, by_day=self.forward)
+        self.folded = Folded(width, 2 * self.tags, forward=self.forward, by_window=True)
         self.earlier_V = np.zeros(len(self.copy.rarity))
         for rows in self.sample:
             x = matrix_of(rows.batch, self.blocks, unit=True)
@@ -320,7 +320,7 @@ def _best(found: Mapping[Mix, np.ndarray], among: Collection[Mix] | None = None)
 def _shares(fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...], penalty: float) -> dict[Mix, np.ndarray]:
     """Some blocks with one penalty, every share of the copy path, every intercept; without blocks, all of the copy."""
     columns, tags, judged = fits.columns(names), fits.tags, {}
-    for latest in (False, True)[: 1 + fits.forward]:
+    for latest in (False, True)[: 1 + fits.folded.several]:
         truth_BV, copy_BV = (torch.zeros(len(held.size), len(fits.copy.rarity)) for _ in range(2))
         for fold in range(FOLDS):
             rows = np.flatnonzero(held.fold == fold)

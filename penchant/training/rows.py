@@ -84,11 +84,11 @@ class Folded:
     """Moments by fold of users, and apart for the last window, the one before it, and all earlier ones.
 
     forward: windows are days on a common clock. What is judged on the last one must then not be fitted to it, though to
-    other users: the day itself would be known. by_day: each such day has an intercept of its own.
+    other users: the day itself would be known. by_window: each window has an intercept of its own.
     """
 
-    def __init__(self, width: int, targets: int, *, forward: bool, by_day: bool = False) -> None:
-        self._shape, self._forward, self._by_day = (width, targets), forward, by_day
+    def __init__(self, width: int, targets: int, *, forward: bool, by_window: bool = False) -> None:
+        self._shape, self._forward, self._by_window = (width, targets), forward, by_window
         self._parts: dict[tuple[int, int], Moments] = {}
 
     def add(self, rows: Rows, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
@@ -96,7 +96,7 @@ class Folded:
         for fold, window in sorted(set(zip(rows.fold.tolist(), rows.window.tolist(), strict=True))):
             kept = np.flatnonzero((rows.fold == fold) & (rows.window == window))
             part = self._parts.setdefault((fold, min(window, 2)), Moments(*self._shape))
-            part.add(x[kept], target[kept], window if self._by_day else 0)
+            part.add(x[kept], target[kept], window if self._by_window else 0)
 
     def without(self, fold: int, *, last_only: bool = False) -> Moments:
         """Of all that may be known where users of a fold are judged on their last window; or of the last of these."""
