@@ -8,19 +8,19 @@ import re
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
-from penchant import terminal
 from penchant.pipeline import Run
+from penchant.terminal import console
+from penchant.terminal_metrics import show_metrics
+from penchant.terminal_profile import show_profile
 
 
 def main() -> None:
     run = Run.open(sys.argv[1])
-    terminal.console = Console(record=True, width=112, file=io.StringIO())
-    terminal.show_metrics(run.metrics)
+    console.record, console.width, console.file = True, 112, io.StringIO()
+    show_metrics(run.metrics)
     user = run.some_user()
-    terminal.show_profile(run.profile(user), run.clicks(user), most=5)
-    svg = terminal.console.export_svg(title="penchant demo")
+    show_profile(run.profile(user), run.clicks(user), run.config.profiles.order, most=5)
+    svg = console.export_svg(title="penchant demo")
     # No web font: the page that shows the picture loads nothing from elsewhere.
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
     Path(__file__).with_name("demo.svg").write_text(svg, encoding="utf-8")

@@ -132,7 +132,7 @@ def audience_of(
         item=item,
         name=run.names.get(item, item),
         by=name,
-        chosen=choice.made,
+        chosen=choice.made if name == choice.name else f"By default, a{choice.made[1:]}",
         silent=tuple(silent),
         spread=sampled_spread(likeness, seeds_S, open_N, maker.lookalike.top),
         seeds=len(seeds_S),

@@ -19,20 +19,20 @@ from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.pipeline import Run, report_on, run
+from penchant.profiles.build import Order
 from penchant.runfile import EXAMPLES, load_config
 from penchant.simulation.config import Rule, SimulationConfig
 from penchant.simulation.simulate import simulate as simulate_feed
 from penchant.terminal import (
     bars,
     console,
-    show_explanation,
     show_found,
-    show_metrics,
     show_next,
-    show_profile,
     show_verdicts,
 )
 from penchant.terminal_audience import show_audience, show_lookalikes
+from penchant.terminal_metrics import show_metrics
+from penchant.terminal_profile import show_explanation, show_profile
 
 app = typer.Typer(
     help="Click logs into interest: explainable tag profiles for every user, look-alike audiences for any item.\n\n"
@@ -156,10 +156,16 @@ def profiles(folder: Folder) -> None:
 
 
 @app.command()
-def profile(folder: Folder, user: User) -> None:
-    """One user: tags with their preference, the latest clicks, where the attention went."""
+def profile(
+    folder: Folder,
+    user: User,
+    by: Annotated[
+        Order | None, typer.Option(help="What tags are ordered by; profiles.order of the run file if not given.")
+    ] = None,
+) -> None:
+    """One user: tags with their preference and their lift, the latest clicks, where the attention went."""
     opened = Run.open(folder)
-    show_profile(opened.profile(user), opened.clicks(user))
+    show_profile(opened.profile(user), opened.clicks(user), by or opened.config.profiles.order)
 
 
 @app.command()
@@ -168,8 +174,9 @@ def explain(
     user: User,
     tag: Annotated[str | None, typer.Argument(help="The tag; the user's best if not given.", metavar="TAG")] = None,
 ) -> None:
-    """Why a user has a preference for a tag: what each value, and each pair of them, adds to it."""
-    show_explanation(Run.open(folder).explain(user, tag))
+    """Why a user has a preference for a tag: what each path of the model, each value, and each pair of them adds."""
+    opened = Run.open(folder)
+    show_explanation(opened.explain(user, tag), opened.clicks(user))
 
 
 @app.command()
@@ -257,7 +264,7 @@ def _after_fetch(name: str, folder: Path) -> str:
 def _show_run(finished: Run) -> None:
     show_metrics(finished.metrics)
     user = finished.some_user()
-    show_profile(finished.profile(user), finished.clicks(user), most=6)
+    show_profile(finished.profile(user), finished.clicks(user), finished.config.profiles.order, most=6)
     item = None
     if finished.config.lookalike:
         show_lookalikes(finished.lookalikes.metrics, finished.lookalikes.choice)

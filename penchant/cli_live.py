@@ -186,7 +186,8 @@ def _say_who_scores(server: Server) -> None:
     """Which look-alike is live, and how far it is behind the best one."""
     alike = server.models.all[0].served.alike
     if alike is not None:
-        aside.print(alike.choice.served, highlight=False)
+        behind = " Audiences by that one are made offline: penchant audience RUN ITEM." if alike.choice.behind else ""
+        aside.print(alike.choice.served + behind, highlight=False)
 
 
 def _listening(where: str) -> None:

@@ -267,31 +267,32 @@ class LookalikeRun:
             return Choice.unmeasured(0)
         crowd = cache(partial(self.crowd, "learn", report=report))
         rounds = self.rounds("learn", crowd(self.merge).users)
-        trial = trial_of(rounds, self._held(rounds), self.config.periods.seed)
+        held = self._held(rounds)
+        trial = trial_of(rounds, held, self.config.periods.seed)
         if not isinstance(trial, Trial):
             return Choice.unmeasured(trial)
         values: dict[Scorer, np.ndarray] = {}
         for number, name in enumerate(self.scorers):
             report(Progress("choose", number, len(self.scorers), name))
-            asked = zip(self._untaught(name, trial, crowd(self.merge), report), trial.parts, strict=True)
+            taught = Lessons(crowd(self.merge), rounds, held)
+            asked = zip(self._untaught(name, trial, taught, report), trial.parts, strict=True)
             users = crowd(self.merge_of(name))
             values[name] = trial.values([score_pairs(lookalike, users, part.rounds) for lookalike, part in asked])
         report(Progress("choose", len(self.scorers), len(self.scorers)))
         return choose(values, crossed=trial.crossed)
 
-    def _untaught(self, name: Scorer, trial: Trial, crowd: Crowd, report: Report) -> list[LookAlike]:
+    def _untaught(self, name: Scorer, trial: Trial, taught: Lessons, report: Report) -> list[LookAlike]:
         """A scorer for each part of a trial, which has learned nothing of it: RALM is trained again for that."""
         if not (trial.crossed and name in ("ralm", "average")):
             return [self.scorer(name)] * len(trial.parts)
         seed, pool = self.config.training.seed, self.live_pool(name)
-        models = [self._train_without(part, pool, number, crowd, report) for number, part in enumerate(trial.parts)]
+        models = [self._train_without(part, pool, number, taught, report) for number, part in enumerate(trial.parts)]
         return [SeedClusters(model, seed=seed) for model in models]
 
-    def _train_without(self, part: Part, pool: Pool, number: int, crowd: Crowd, report: Report) -> Ralm:
+    def _train_without(self, part: Part, pool: Pool, number: int, taught: Lessons, report: Report) -> Ralm:
         """Phase 2 without the labels of a part of the candidates."""
         model, folder = self._new_ralm(pool), self.folder / "choosing" / f"{_RALM[pool]}-{number}"
-        rounds = self.rounds("learn", crowd.users)
-        lessons = Lessons(crowd, without(rounds, part.names), self._held(rounds))
+        lessons = replace(taught, rounds=without(taught.rounds, part.names))
         identity = self._ralm_identity(pool, without=sorted(part.names))
         train_lookalike(model, lessons, self.config.training, folder, identity=identity, report=report)
         return model.eval()

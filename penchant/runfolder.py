@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from threadpoolctl import threadpool_limits
 
 from penchant.audience import ItemAudience, audience_of
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
@@ -26,7 +26,7 @@ from penchant.lookalikes import LookalikeRun
 from penchant.models.base import Interests, Sizes
 from penchant.models.blend import BlendConfig
 from penchant.models.catalog import TrainedConfig, build_model
-from penchant.profiles.average import AVERAGE, load_average
+from penchant.profiles.average import AVERAGE, Average, load_average
 from penchant.profiles.explain import Explanation, Profile, describe, explain
 from penchant.report.build import Examples
 from penchant.runfile import RunConfig
@@ -46,6 +46,8 @@ class RunFolder:
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.config.threads)
+        # Threads of linear algebra that wait for each other on a busy machine take ten times as long as one.
+        threadpool_limits(self.config.threads, user_api="blas")
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -68,8 +70,8 @@ class RunFolder:
         return self.load_model()
 
     @cached_property
-    def average(self) -> Tensor:
-        """[V]: what users prefer on average."""
+    def average(self) -> Average:
+        """The average user."""
         return load_average(self.folder / "model", self.identity)
 
     @property
@@ -96,7 +98,7 @@ class RunFolder:
         batch, profile = self._of_user(str(user))
         best = min([*profile.clicked, *profile.unseen], key=lambda preference: preference.rank)
         label = self.config.labels.field
-        return explain(self.model, batch, profile, self.shown, label, tag or best.tag)
+        return explain(self.model, self.average, batch, profile, self.shown, label, tag or best.tag)
 
     def clicks(self, user: str | int) -> pl.DataFrame:
         """What the user clicked, latest first: TIME, ITEM (its readable name if the run has one), tags."""

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: progress bars, tables, a profile drawn with bars."""
+"""What a person sees in the terminal: progress bars, tables, what to try next."""
 
 import datetime
 import os
@@ -9,24 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from penchant import progress
 from penchant.logs.ingest import REPEATED
-from penchant.profiles.explain import Explanation, Profile, TagPreference
 from penchant.report.numbers import Numbers
-from penchant.schema import ITEM, TIME
 from penchant.simulation.simulate import Feed
 
 BAR = 24
-LEAST_EFFECT = 0.0005
-"""Smaller ones would be drawn as zero."""
 console = Console()
 aside = Console(stderr=True)
 """Bars and errors, so that what is asked for can be piped."""
@@ -115,77 +109,8 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["time_unit"] == "position":
         yield "times", "positions, no common clock"
     else:
-        yield "from", f"{_moment(found['first'])} UTC, numbers of time read as {found['time_unit']}"
-        yield "to", f"{_moment(found['last'])} UTC"
-
-
-def show_metrics(metrics: dict[str, Any]) -> None:
-    """The model beside every baseline, with 95 % intervals, then the paired differences; as many metrics as fit."""
-    model = metrics["model"]["title"]
-    precisions = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
-    last = precisions[-1].removeprefix("prec@")
-    wanted = [f"ndcg@{last}", precisions[0], precisions[-1], precisions[len(precisions) // 2], f"recall@{last}"]
-    fitting = [*dict.fromkeys([*wanted, f"coverage@{last}", *precisions])][: max(2, (console.width - 30) // 17)]
-    names = [name for name in [*precisions, *wanted, f"coverage@{last}"] if name in fitting]
-    names = list(dict.fromkeys(names))
-    users = metrics["samples"]["test"]
-    negatives = metrics["made"]["negatives"]
-    title = f"{users:,} test users, mean ± half the 95 % interval; un-clicked items: {negatives}"
-    table = new_table(title, right=range(1, len(names) + 1))
-    for column in ["", *names]:
-        table.add_column(column.capitalize().replace("Ndcg", "NDCG"))
-    for scorer, scores in metrics["scores"].items():
-        style = "bold" if scorer == "model" else ""
-        cells = [cell_of(scores[name]) for name in names]
-        table.add_row(model if scorer == "model" else scorer, *cells, style=style)
-    for scorer, differences in metrics["model_minus"].items():
-        cells = [difference_of(differences[name]) if name in differences else "" for name in names]
-        table.add_row(f"minus {scorer}", *cells, style="dim")
-    console.print(table)
-    for line in _verdict(metrics, model, f"ndcg@{last}"):
-        console.print(line, highlight=False)
-
-
-def _verdict(metrics: dict[str, Any], model: str, metric: str) -> Iterator[str]:
-    """What the table means for somebody who has to decide."""
-    name = metric.upper()
-    minus = {scorer: said[metric] for scorer, said in metrics["model_minus"].items()}
-    worse = [scorer for scorer, said in minus.items() if said["mean"] < -said["half"]]
-    level = [scorer for scorer, said in minus.items() if abs(said["mean"]) <= said["half"]]
-    if worse:
-        yield f"At {name}, {model} is [bold]worse[/bold] than: {'; '.join(worse)}."
-    if level:
-        yield f"At {name}, {model} is [bold]not clearly better[/bold] than: {'; '.join(level)}."
-    if not worse and not level:
-        yield f"At {name}, {model} is [bold]better than every baseline[/bold], intervals above zero."
-    if "ridge" not in metrics["model_minus"]:
-        yield "Ridge regression was left out: there are too many tags for its closed form."
-    yield from _chosen(metrics["model"]["chosen"])
-    curve = [line["validation"] for line in metrics["learning_curve"]]
-    if len(curve) > 1 and curve[-1] == max(curve):
-        yield "The validation score was still rising at the last epoch: give training more epochs, or a smaller batch."
-
-
-def _chosen(chosen: dict[str, Any] | None) -> Iterator[str]:
-    """What was chosen for a blend, on which evidence."""
-    if chosen is None:
-        return
-    served, users = chosen["served"], chosen["users"]
-    judged = f"by {users:,} training users, each left out of the fit that was asked about them"
-    if served == "blend":
-        best = max((name for name in chosen["judged"] if name != "blend"), key=lambda name: chosen["judged"][name])
-        ahead, error = chosen["ahead"][best]
-        yield f"Chosen {judged}: the blend, {ahead:+.4f} ±{1.96 * error:.4f} NDCG@10 against {best}, the best baseline."
-    else:
-        ahead, error = chosen["ahead"][served]
-        yield (
-            f"Chosen {judged}: [bold]{served}[/bold] is the model that is served, because the blend was behind it by "
-            f"{-ahead:.4f} ±{1.96 * error:.4f} NDCG@10."
-        )
-    if chosen["deep"] is not None:
-        gained, error = chosen["deep"]
-        share = f"has a share of {chosen['gain']:g}" if chosen["gain"] else "has no share"
-        yield f"The deep model {share}: {gained:+.4f} ±{1.96 * error:.4f} NDCG@10 for validation users."
+        yield "from", f"{moment(found['first'])} UTC, numbers of time read as {found['time_unit']}"
+        yield "to", f"{moment(found['last'])} UTC"
 
 
 def cell_of(score: dict[str, float]) -> str:
@@ -194,88 +119,6 @@ def cell_of(score: dict[str, float]) -> str:
 
 def difference_of(score: dict[str, float]) -> str:
     return f"{score['mean']:+.3f} ±{score['half']:.3f}"
-
-
-def show_profile(profile: Profile, clicks: pl.DataFrame, *, most: int = 10) -> None:
-    """Tags with bars, the latest clicks, where the attention went."""
-    parts: list[RenderableType] = [
-        _preferences("Tags clicked", profile.clicked[:most], clicks=True),
-        _preferences("Tags not clicked yet", profile.unseen[:most], clicks=False),
-        _clicks(clicks, most),
-        _attention(profile, most),
-    ]
-    console.print(Panel(Group(*parts), title=f"user {escape(profile.user)}", border_style="dim"))
-
-
-def _preferences(title: str, preferences: Sequence[TagPreference], *, clicks: bool) -> Table:
-    table = new_table(title, right=[2, 3, 4])
-    for column in ["tag", "", "preference", "rank", "clicks"][: 5 if clicks else 4]:
-        table.add_column(column)
-    scores = [one.preference for one in preferences]
-    low, high = min([0.0, *scores]), max([0.0, *scores])
-    for one in preferences:
-        share = (one.preference - low) / ((high - low) or 1)
-        cells = [
-            escape(one.tag),
-            f"[cyan]{bar_of(share)}[/cyan]",
-            f"{one.preference:.2f}",
-            f"{one.rank:,}",
-            f"{one.clicks:,}",
-        ]
-        table.add_row(*cells[: 5 if clicks else 4])
-    if not preferences:
-        table.add_row("[dim]none[/dim]")
-    return table
-
-
-def _clicks(clicks: pl.DataFrame, most: int) -> Table:
-    table = new_table(f"Latest of {len(clicks):,} clicks")
-    for row in clicks.head(most).iter_rows(named=True):
-        when = _moment(row[TIME]) if row[TIME] > 1e8 else f"no. {row[TIME]:.0f}"
-        table.add_row(f"[dim]{when}[/dim]", escape(row[ITEM]), f"[dim]{escape(', '.join(row['tags'] or []))}[/dim]")
-    return table
-
-
-def _attention(profile: Profile, most: int) -> Table:
-    heads = len(next(iter(profile.fields.values())))
-    table = new_table("Where the attention went", right=range(2, 3 + heads))
-    if not any(any(shares) for shares in profile.fields.values()):
-        table.add_row("[dim]the model has no share in these preferences, the linear path alone decides[/dim]")
-        return table
-    for column in ["field", "value", "weight", *(f"head {head + 1}" for head in range(heads))]:
-        table.add_column(column)
-    for field, shares in profile.fields.items():
-        table.add_row(
-            f"[bold]{escape(field)}[/bold]", "[bold]all[/bold]", "", *(f"[bold]{share:.0%}[/bold]" for share in shares)
-        )
-    for value in profile.values[:most]:
-        table.add_row(
-            escape(value.field), escape(value.value), f"{value.weight:.3g}", *(f"{one:.1%}" for one in value.attention)
-        )
-    return table
-
-
-def show_explanation(why: Explanation, *, most: int = 8) -> None:
-    """What each value and each pair of values adds to one preference."""
-    tag = why.preference
-    console.print(
-        f"user [bold]{escape(why.user)}[/bold], tag [bold]{escape(tag.tag)}[/bold]: preference {tag.preference:.2f} "
-        f"(rank {tag.rank:,}, clicked {tag.clicks:,} times); knowing nothing of the user it would be {why.without:.2f}"
-    )
-    for title, effects in [
-        ("What the preference loses without each value", [one for one in why.alone if abs(one.effect) >= LEAST_EFFECT]),
-        ("and without each pair, beyond the two", [one for one in why.together if abs(one.effect) >= LEAST_EFFECT]),
-    ]:
-        table = new_table(title, right=[1])
-        if not effects:
-            table.add_row("[dim]nothing to speak of[/dim]")
-        largest = max((abs(effect.effect) for effect in effects), default=1.0) or 1.0
-        for effect in effects[:most]:
-            colour = "green" if effect.effect > 0 else "red"
-            bar = f"[{colour}]{bar_of(abs(effect.effect) / largest)}[/{colour}]"
-            table.add_row(escape(" × ".join(effect.values)), f"{effect.effect:+.3f}", bar)
-        console.print(table)
-    console.print("[dim]Effects do not add up to the preference: what one value tells, another may tell too.[/dim]")
 
 
 def show_feed(feed: Feed) -> None:
@@ -349,5 +192,5 @@ def bar_of(share: float) -> str:
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
 
 
-def _moment(time_s: float) -> str:
+def moment(time_s: float) -> str:
     return datetime.datetime.fromtimestamp(time_s, datetime.UTC).strftime("%Y-%m-%d %H:%M")

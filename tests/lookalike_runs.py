@@ -167,7 +167,8 @@ def _name_items(folder: Path) -> None:
 def _made(folder: Path) -> Run:
     run = Run.start(write_run(folder), folder / "run")
     run.liken()
-    run.lookalikes.crowd("latest", run.lookalikes.merge)
+    for name in run.lookalikes.scorers:
+        run.lookalikes.crowd("latest", run.lookalikes.merge_of(name))
     return run
 
 

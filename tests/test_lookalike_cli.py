@@ -175,6 +175,7 @@ def test_an_audience_says_who_made_it_and_without_clusters_what_all_seeds_have_i
 def test_another_scorer_is_asked_for_by_name_and_says_that_its_scores_have_collapsed(call: Call, beaten: Run) -> None:
     said = call("audience", beaten.folder, POPULAR, "--size", 60, "--by", "ralm")
     assert "seeds, by RALM" in said.text
+    assert "By default, audiences are made by logistic regression: on 30 validation candidates" in said.text
     assert "pulled in" in said.text
     assert "The scores have collapsed: those of seeds and of others are within 0.0025 of each other" in said.text
     path = beaten.folder / "audiences" / "i0-0.parquet"

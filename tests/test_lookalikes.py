@@ -152,7 +152,7 @@ def test_what_happens_in_the_test_period_changes_no_weight(run: Run, tmp_path: P
 def test_look_alike_needs_nothing_of_the_tag_path_but_the_log(run: Run) -> None:
     assert sorted(path.name for path in run.folder.iterdir()) == ["config.json", "log", "lookalike"]
     crowds = {path.stem for path in (run.folder / "lookalike" / "crowd").iterdir()}
-    assert crowds == {"learn-attention", "learn-concat", "test-attention", "test-concat", "latest-attention"}
+    assert crowds == {f"{at}-{merge}" for at in ("learn", "test", "latest") for merge in ("attention", "concat")}
 
 
 def test_called_again_it_trains_nothing_and_measures_the_same(run: Run, tmp_path: Path) -> None:

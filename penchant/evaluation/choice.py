@@ -251,7 +251,7 @@ class Choice:
 
         >>> ahead: dict[Scorer, Measured] = {"ralm": Measured(0.105, 0.02)}
         >>> print(Choice("lr", "ralm", 150, False, {}, ahead).served.split(". ")[1])
-        On 150 validation candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly
+        On 150 validation candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly.
         """
         start, behind = f"Live scores and audiences are made by {title(self.live)}", self.behind
         if behind is None:
@@ -259,8 +259,7 @@ class Choice:
         clear = "clearly" if behind.mean > behind.half else "not clearly"
         return (
             f"{start}, the best of those that can follow new clicks. On {self.candidates:,} validation candidates "
-            f"{title(self.name)} is ahead of it by {behind} in AUC within items, {clear}. Audiences by "
-            f"{title(self.name)} are made offline, by `penchant audience RUN ITEM`."
+            f"{title(self.name)} is ahead of it by {behind} in AUC within items, {clear}."
         )
 
 

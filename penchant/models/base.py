@@ -112,9 +112,17 @@ class Interests(nn.Module, ABC):
         own = self.own(batch)
         return score_B if own is None else score_B + (own[1] * (own[0] == tag)).sum(1)
 
-    def paths(self, batch: Batch, tag: int) -> dict[str, Tensor]:  # noqa: ARG002
-        """[B] by the name of each path, what it adds to the preference for one tag; empty for models of one path."""
+    def paths(self, batch: Batch, tag: int, usual_U: Tensor | None = None) -> dict[str, Tensor]:  # noqa: ARG002
+        """[B] by the name of each path, what it adds to the preference for one tag; empty for models of one path.
+
+        usual_U: users' vectors on average.
+        """
         return {}
+
+    def terms(self, batch: Batch, tag: int) -> list[tuple[str | None, Tensor, Tensor]]:  # noqa: ARG002
+        """Where a path is a sum over values: their field, None for own tags, ids_BH, and what each of them adds to the
+        preference for one tag. Empty for models without such a path."""
+        return []
 
     def batch(self, shard: Shard, rows: Tensor | slice) -> Batch:
         """What the model reads of some samples."""

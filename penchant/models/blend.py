@@ -8,6 +8,7 @@ multivariate linear model", Journal of Multivariate Analysis 5, 1975; with the r
 Statistical Analysis and Data Mining 4, 2011.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import torch
@@ -26,8 +27,16 @@ CLICKS, FADED = "own clicks", "own clicks, faded"
 OWN_BLOCKS = (CLICKS, FADED)
 """Blocks of the linear path that hold a user's own tags; the others are called like the field they hold."""
 
+OWN_PATH, REST_PATH, DEEP_PATH, EVERYBODY = "own clicks on it", "all else known", "deep model", "everybody"
+"""What adds to a preference: the user's clicks on the tag, by the copy path and the linear one; the rest of the linear
+path, as far as the user differs from others; the deep model, likewise; and what is the same for all."""
+
 CROSSED = ("clicked", "log clicks", "share", "newness", *(f"log {name}" for name in FADES))
 """What the copy path knows of an own tag: each alone, times the tag's popularity, times the length of the history."""
+
+
+LEAST_SHARE = 0.02
+"""A deep model that has no more of how preferences spread than this is no evidence for any of them."""
 
 
 class BlendConfig(Config):
@@ -109,12 +118,21 @@ class LinearPath(nn.Module):
     def users(self, batch: Batch) -> Tensor:
         """[B, R + 1]; the last entry is 1, for the bias."""
         user_BR = self.tag.new_zeros(len(batch), self.tag.shape[1])
+        for _, x_BH, into_BHR in self._read(batch):
+            user_BR = user_BR + torch.bmm(x_BH[:, None], into_BHR)[:, 0]
+        return nn.functional.pad(user_BR, (0, 1), value=1.0)
+
+    def terms(self, batch: Batch, tag: int) -> dict[str, tuple[Tensor, Tensor]]:
+        """By block, ids_BH and what each of them adds to the preference for one tag."""
+        read = zip(self.blocks, self._read(batch), strict=True)
+        return {block: (ids_BH, x_BH * (into_BHR @ self.tag[tag])) for block, (ids_BH, x_BH, into_BHR) in read}
+
+    def _read(self, batch: Batch) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """ids_BH, x_BH and into_BHR of each block."""
         for number, (block, rows) in enumerate(self.blocks.items()):
             ids_BH, x_BH = values_of(batch, block, unit=self.unit)
-            x_BH = x_BH * (ids_BH < rows)
-            into_RH = nn.functional.embedding(ids_BH.clamp(max=rows - 1), self.get_buffer(f"into_{number}"))
-            user_BR = user_BR + torch.bmm(x_BH[:, None], into_RH)[:, 0]
-        return nn.functional.pad(user_BR, (0, 1), value=1.0)
+            into = self.get_buffer(f"into_{number}")
+            yield ids_BH, x_BH * (ids_BH < rows), nn.functional.embedding(ids_BH.clamp(max=rows - 1), into)
 
     def tags(self) -> Tensor:
         """[V, R + 1]."""
@@ -135,30 +153,43 @@ def values_of(batch: Batch, block: str, *, unit: bool) -> tuple[Tensor, Tensor]:
 class Blend(Interests):
     """All paths as one: the inner product of vectors side by side, plus what own tags add.
 
-    deep: None where there is none; gain: what its score is multiplied by, 0 where it earns nothing.
+    deep: None where there is none; gain: what its score is multiplied by, 0 where it earns nothing; share: its part of
+    how preferences spread, above LEAST_SHARE where its attention is evidence.
     """
 
-    def __init__(self, linear: LinearPath, copy: CopyPath, deep: Interests | None, gain: float, sizes: Sizes) -> None:
+    def __init__(
+        self,
+        linear: LinearPath,
+        copy: CopyPath,
+        deep: Interests | None,
+        gain: float,
+        sizes: Sizes,
+        share: float = 1.0,
+    ) -> None:
         """sizes: of all fields that any path reads."""
         super().__init__()
         self.linear, self.copy, self.deep, self.gain, self.sizes = linear, copy, deep, gain, sizes
+        self.share = share
         self.tag = deep.tag if deep else nn.Embedding(sizes.tags, 0)
         self.requires_grad_(False)
 
     reads_own = True
 
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
-        """The attention is the deep model's own, zero where it has no share; fields that it does not read get none."""
+        """The attention is the deep model's own, zero where it is no evidence and for fields that it does not read."""
         path_BU = self.linear.users(batch)
         if self.deep is None or self.gain == 0:
             return nn.functional.pad(path_BU, (self.tag.embedding_dim, 0)), _no_attention(batch, self.sizes)
         deep_BU, own = self.deep.read(batch)
+        user_BU = torch.cat([self.gain * deep_BU, path_BU], 1)
         nothing = _no_attention(batch, self.sizes, own.fields.shape[1])
+        if self.share <= LEAST_SHARE:
+            return user_BU, nothing
         number = {name: place for place, name in enumerate(self.sizes.fields)}
         fields_BAM = nothing.fields
         for place, name in enumerate(own.values):
             fields_BAM[:, :, number[name]] = own.fields[:, :, place]
-        return torch.cat([self.gain * deep_BU, path_BU], 1), Attention({**nothing.values, **own.values}, fields_BAM)
+        return user_BU, Attention({**nothing.values, **own.values}, fields_BAM)
 
     def tags(self) -> Tensor:
         return torch.cat([self.tag.weight, self.linear.tags()], 1)
@@ -168,25 +199,38 @@ class Blend(Interests):
         assert batch.own is not None
         return batch.own.ids_BH, self.copy(batch.own)
 
-    def paths(self, batch: Batch, tag: int) -> dict[str, Tensor]:
-        """[B] for each path: what it adds to the preference for one tag; together they are the preference."""
-        user_BU = self.users(batch)
-        width, tag_U = self.tag.weight.shape[1], self.tags()[tag]
+    def paths(self, batch: Batch, tag: int, usual_U: Tensor | None = None) -> dict[str, Tensor]:
+        """[B] for each path: what it adds to the preference for one tag; together they are the preference.
+
+        usual_U: users' vectors on average, what they say of the tag is everybody's; without it, the intercept is.
+        """
+        user_BU, tag_U = self.users(batch), self.tags()[tag]
+        usual_U = nn.functional.one_hot(torch.tensor(len(tag_U) - 1), len(tag_U)) if usual_U is None else usual_U
+        width, apart_BU = self.tag.weight.shape[1], user_BU - usual_U
         ids_BH, adds_BH = self.own(batch)
+        linear = [(ids, adds) for field, ids, adds in self.terms(batch, tag) if field is None]
+        own_B = sum(((adds * (ids == tag)).sum(1) for ids, adds in linear), start=torch.zeros(len(batch)))
         return {
-            "everybody": tag_U[-1].expand(len(batch)),
-            "own clicks on it": (adds_BH * (ids_BH == tag)).sum(1),
-            "other clicks": user_BU[:, width:-1] @ tag_U[width:-1],
-            **({"deep model": user_BU[:, :width] @ tag_U[:width]} if self.deep else {}),
+            OWN_PATH: (adds_BH * (ids_BH == tag)).sum(1) + own_B,
+            REST_PATH: apart_BU[:, width:] @ tag_U[width:] - own_B,
+            **({DEEP_PATH: apart_BU[:, :width] @ tag_U[:width]} if self.deep else {}),
+            EVERYBODY: (usual_U * tag_U).sum().expand(len(batch)),
         }
 
-    def with_deep(self, deep: Interests, gain: float) -> "Blend":
-        """The same closed form with a deep model beside it."""
+    def terms(self, batch: Batch, tag: int) -> list[tuple[str | None, Tensor, Tensor]]:
+        """The linear path, value by value."""
+        return [
+            (None if block in OWN_BLOCKS else block, ids_BH, adds_BH)
+            for block, (ids_BH, adds_BH) in self.linear.terms(batch, tag).items()
+        ]
+
+    def with_deep(self, deep: Interests, gain: float, share: float = 1.0) -> "Blend":
+        """The same closed form with a deep model beside it; gain, share: see above."""
         names = dict.fromkeys([*deep.sizes.fields, *self.sizes.fields])
         rows = {name: deep.sizes.fields.get(name) or self.sizes.fields[name] for name in names}
         numbers = tuple(dict.fromkeys([*deep.sizes.numbers, *self.sizes.numbers]))
         of_tags = tuple(dict.fromkeys([*deep.sizes.tag_fields, *self.sizes.tag_fields]))
-        return Blend(self.linear, self.copy, deep, gain, Sizes(rows, self.sizes.tags, of_tags, numbers))
+        return Blend(self.linear, self.copy, deep, gain, Sizes(rows, self.sizes.tags, of_tags, numbers), share)
 
 
 def _no_attention(batch: Batch, sizes: Sizes, heads: int = 1) -> Attention:

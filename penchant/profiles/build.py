@@ -17,11 +17,13 @@ from pydantic import Field as Limits
 from torch import Tensor
 
 from penchant.config import Config
-from penchant.features.ragged import Ragged, offsets_of, place_in_run
-from penchant.features.shards import Batch, Shard
+from penchant.features.own import Own
+from penchant.features.ragged import offsets_of
+from penchant.features.shards import Batch, Shard, batch_of
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
 from penchant.models.base import Attention, Interests
+from penchant.profiles.average import Average
 from penchant.progress import Progress, Report, quiet
 from penchant.ranking import best
 from penchant.schema import USER
@@ -34,8 +36,8 @@ Order = Literal["lift", "preference"]
 
 class ProfilesConfig(Config):
     """clicked, unseen: the most tags of each kind per user, those that come first by `order`: "preference", or "lift",
-    how far a preference is above that of the average user; evidence: the most values; item_name: the item field that
-    people know an item by, its id if not given."""
+    how far a preference is above what is usual (profiles/average.py); the tag that the user clicked most is always
+    among them. evidence: the most values; item_name: the item field that people know an item by, else by its id."""
 
     clicked: Annotated[int, Limits(ge=0)] = 20
     unseen: Annotated[int, Limits(ge=0)] = 30
@@ -56,7 +58,7 @@ class Names:
 
 def build_profiles(
     model: Interests,
-    average_V: Tensor,
+    average: Average,
     shards: list[Shard],
     names: Mapping[str, Names],
     folder: Path,
@@ -67,32 +69,33 @@ def build_profiles(
 ) -> None:
     """Write `folder`/00000.parquet … for the shards, in order; those that are there are kept.
 
-    average_V: of `average_of`; names: per field of the model, and for the labels under `tags`. Columns: USER;
-    clicked.tags, clicked.preferences, clicked.lifts; the same of unseen (best first); evidence.fields, evidence.values
-    and evidence.weights (share of all attention, the mean over the heads).
+    names: per field of the model, and for the labels under `tags`. Columns: USER; clicked.tags, clicked.preferences,
+    clicked.lifts, clicked.clicks; the same of unseen without the clicks (best first); evidence.fields, evidence.values
+    and evidence.weights: share of all attention, the mean over the heads, empty where attention is no evidence.
     """
     model.eval()
     for number, shard in enumerate(shards):
         path = folder / f"{number:05}.parquet"
         if not path.exists():
             with aside(path) as temporary:
-                _profiles(model, average_V, shard, names, config, tags).write_parquet(temporary)
+                _profiles(model, average, shard, names, config, tags).write_parquet(temporary)
         report(Progress("profiles", number + 1, len(shards)))
     write_json(folder / "done.json", {"shards": len(shards), **config.model_dump()})
 
 
 @torch.inference_mode()
 def _profiles(
-    model: Interests, average_V: Tensor, shard: Shard, names: Mapping[str, Names], config: ProfilesConfig, tags: str
+    model: Interests, average: Average, shard: Shard, names: Mapping[str, Names], config: ProfilesConfig, tags: str
 ) -> pl.DataFrame:
     size = max(1, SCORES_AT_ONCE // model.sizes.tags)
     users = shard.users
     blocks = []
     for start in range(0, len(shard), size):
         rows = slice(start, min(start + size, len(shard)))
-        batch = model.batch(shard, rows)
+        batch = batch_of(shard, list(model.sizes.fields), rows, own=True)
+        assert batch.own
         user_BU, attention = model.read(batch)
-        ranked = rank(model.preferences(batch, user_BU), shard.history.part(rows), average_V, config)
+        ranked = rank(model.preferences(batch, user_BU), batch.own, average, config)
         columns = [column for kind, chosen in ranked.items() for column in _lists(kind, chosen, names[tags])]
         columns += _evidence(attention, batch, names, config.evidence)
         blocks.append(pl.DataFrame([users[rows].alias(USER), *columns]))
@@ -101,45 +104,56 @@ def _profiles(
 
 @dataclass(frozen=True)
 class Ranked:
-    """Tags of some users, best first: ids_BK, preferences_BK, and lifts_BK, how far these are above the average user's;
-    all are -inf behind the last one."""
+    """Tags of some users, best first: ids_BK, preferences_BK, lifts_BK, and clicks_BK, the user's own; preferences and
+    lifts are -inf behind the last one."""
 
     ids: np.ndarray
     preferences: np.ndarray
     lifts: np.ndarray
+    clicks: np.ndarray
 
 
-def rank(scores_BV: Tensor, history: Ragged, average_V: Tensor, config: ProfilesConfig) -> dict[str, Ranked]:
+def rank(scores_BV: Tensor, own: Own, average: Average, config: ProfilesConfig) -> dict[str, Ranked]:
     """Tags that users have clicked ("clicked") and have not ("unseen"), in the order of the config, level ones in the
-    order of `ranking`. scores_BV is changed."""
-    owner = torch.from_numpy(np.repeat(np.arange(len(history)), history.lengths))
-    clicked = torch.from_numpy(history.values).long()
-    place = torch.from_numpy(place_in_run(owner.numpy()))
-    ids_BH = torch.zeros(len(history), max(1, int(history.lengths.max(initial=0))), dtype=torch.long)
-    own_BH = torch.full(ids_BH.shape, -torch.inf)
-    ids_BH[owner, place], own_BH[owner, place] = clicked, scores_BV[owner, clicked]
-    scores_BV[owner, clicked] = -torch.inf
-    unseen = best(scores_BV - average_V if config.order == "lift" else scores_BV, config.unseen)
-    own = best(own_BH - average_V[ids_BH] if config.order == "lift" else own_BH, config.clicked)
+    order of `ranking`; the most clicked one takes the last place where it would have none. scores_BV is changed."""
+    level_B2 = average.levels(scores_BV)
+    own_BH, clicks_BH = scores_BV.gather(1, own.ids_BH), own.fact("counts")
+    lift_BH = average.lifts_of(own_BH, own.ids_BH, level_B2)
+    scores_BV.scatter_(1, own.ids_BH, -torch.inf)
+    by_lift = config.order == "lift"
+    place_BK = best(lift_BH if by_lift else own_BH, config.clicked).ids
+    if config.clicked:
+        most_B1 = clicks_BH.argmax(1, keepdim=True)
+        kept_B1 = (place_BK == most_B1).any(1, keepdim=True)
+        place_BK[:, -1:] = torch.where(kept_B1, place_BK[:, -1:], most_B1)
+    unseen = best(average.lifts(scores_BV, level_B2) if by_lift else scores_BV, config.unseen)
+    preferences_BK = unseen.scores if not by_lift else scores_BV.gather(1, unseen.ids)
     return {
-        "clicked": _ranked(ids_BH.gather(1, own.ids), own_BH.gather(1, own.ids), average_V),
-        "unseen": _ranked(unseen.ids, scores_BV.gather(1, unseen.ids), average_V),
+        "clicked": _ranked(own.ids_BH, own_BH, lift_BH, clicks_BH, place_BK),
+        "unseen": Ranked(
+            unseen.ids.numpy(),
+            preferences_BK.numpy(),
+            average.lifts_of(preferences_BK, unseen.ids, level_B2).numpy(),
+            np.zeros(unseen.ids.shape, np.int64),
+        ),
     }
 
 
-def _ranked(ids_BK: Tensor, preferences_BK: Tensor, average_V: Tensor) -> Ranked:
-    return Ranked(ids_BK.numpy(), preferences_BK.numpy(), (preferences_BK - average_V[ids_BK]).numpy())
+def _ranked(ids_BH: Tensor, own_BH: Tensor, lift_BH: Tensor, clicks_BH: Tensor, place_BK: Tensor) -> Ranked:
+    """Those at some places."""
+    ids, preferences, lifts, clicks = (one.gather(1, place_BK).numpy() for one in (ids_BH, own_BH, lift_BH, clicks_BH))
+    return Ranked(ids, preferences, lifts, clicks.astype(np.int64))
 
 
 def _lists(kind: str, chosen: Ranked, names: Names) -> list[pl.Series]:
-    """Columns of tags, preferences and lifts, without the -inf."""
+    """Columns of tags, preferences, lifts, and of clicked ones the clicks, without the -inf."""
     keep = np.isfinite(chosen.preferences)
     lengths = keep.sum(1)
-    return [
-        in_lists(names.of(chosen.ids[keep]), lengths).alias(f"{kind}.tags"),
-        in_lists(pl.Series(chosen.preferences[keep]), lengths).alias(f"{kind}.preferences"),
-        in_lists(pl.Series(chosen.lifts[keep]), lengths).alias(f"{kind}.lifts"),
-    ]
+    numbers = {"preferences": chosen.preferences, "lifts": chosen.lifts}
+    if kind == "clicked":
+        numbers["clicks"] = chosen.clicks
+    lists = [in_lists(pl.Series(values[keep]), lengths).alias(f"{kind}.{name}") for name, values in numbers.items()]
+    return [in_lists(names.of(chosen.ids[keep]), lengths).alias(f"{kind}.tags"), *lists]
 
 
 def in_lists(values: pl.Series, lengths: np.ndarray) -> pl.Series:
@@ -149,6 +163,10 @@ def in_lists(values: pl.Series, lengths: np.ndarray) -> pl.Series:
 
 
 def _evidence(attention: Attention, batch: Batch, names: Mapping[str, Names], most: int) -> list[pl.Series]:
+    if not attention.fields.any():
+        nothing = {"fields": pl.String, "values": pl.String, "weights": pl.Float32}
+        none = np.zeros(len(batch), np.int64)
+        return [in_lists(pl.Series([], dtype=kind), none).alias(f"evidence.{name}") for name, kind in nothing.items()]
     fields = list(attention.values)
     shares = [
         (attention.values[name] * attention.fields[:, :, number, None]).mean(1) for number, name in enumerate(fields)

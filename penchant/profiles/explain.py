@@ -1,5 +1,6 @@
 """One user's profile, and why: where the attention went, what each value and each pair of values did to a tag."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,16 +13,24 @@ from penchant.features.own import Own
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Attention, Interests
+from penchant.models.blend import DEEP_PATH, EVERYBODY, OWN_PATH, REST_PATH
+from penchant.profiles.average import Average
+from penchant.profiles.build import Order
 from penchant.ranking import order
 from penchant.schema import PAD, UNKNOWN
 
 MOST_PAIRED = 16
+MOST_NAMED = 3
+LATEST = 20
+"""Clicks that count as late ones when a preference is told in words."""
+COMMON = 0.5
+"""What more users than this have is everybody's, and no reason for one of them."""
 
 
 @dataclass(frozen=True)
 class TagPreference:
     """A tag; its preference; its rank among all tags by preference (1 is best); the user's clicks on it; its lift, how
-    far the preference is above that of the average user."""
+    far the preference is above what is usual (profiles/average.py)."""
 
     tag: str
     preference: float
@@ -42,7 +51,8 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Profile:
-    """clicked and unseen: best first; fields: share of attention per field and head; values: most attention first."""
+    """clicked and unseen: best first, by preference; fields: share of attention per field and head; values: most
+    attention first."""
 
     user: str
     clicked: list[TagPreference]
@@ -53,10 +63,24 @@ class Profile:
 
 @dataclass(frozen=True)
 class Effect:
-    """What one value, or a pair beyond what each does alone, adds to the preference for a tag."""
+    """What one value, or a pair beyond what each does alone, adds to the preference for a tag. holders: the share of
+    users of whom the same is known; of a pair, that of the rarer one; common: whether most users have it, so that it is
+    no reason for one of them. The user's own clicks on the tag are never common."""
 
     values: tuple[str, ...]
     effect: float
+    holders: float
+    common: bool
+
+
+@dataclass(frozen=True)
+class PathEffect:
+    """What one path of the model adds to the preference for a tag; by: the values that add or take most, those that
+    most users have left out, where the path is a sum over values."""
+
+    path: str
+    effect: float
+    by: list[Effect]
 
 
 @dataclass(frozen=True)
@@ -64,34 +88,35 @@ class Explanation:
     """Why a user has a preference for a tag. `without` is the preference if nothing were known of the user.
 
     paths: what each path of the model adds, together the preference; empty for a model of one path. alone: what each
-    value adds, the others being known; together: what a pair adds beyond the two; largest first.
+    value adds, the others being known; together: what a pair adds beyond the two; largest first, but those that most
+    users have last.
     """
 
     user: str
     preference: TagPreference
     without: float
-    paths: list[Effect]
+    paths: list[PathEffect]
     alone: list[Effect]
     together: list[Effect]
 
 
 @torch.inference_mode()
 def describe(
-    model: Interests, average_V: Tensor, batch: Batch, names: Mapping[str, Vocabulary], tags: str, user: str
+    model: Interests, average: Average, batch: Batch, names: Mapping[str, Vocabulary], tags: str, user: str
 ) -> Profile:
-    """The profile of a single user: `batch`, with own tags, holds one row; average_V: what users prefer on average."""
+    """The profile of a single user: `batch`, with own tags, holds one row."""
     model.eval()
     assert batch.own
     user_BU, attention = model.read(batch)
-    scores_V = model.preferences(batch, user_BU)[0]
+    scores_BV = model.preferences(batch, user_BU)
+    scores_V, lift_V = scores_BV[0], average.lifts(scores_BV, average.levels(scores_BV))[0]
     ordered_V = order(scores_V)
     rank_V = torch.empty_like(ordered_V)
     rank_V[ordered_V] = torch.arange(1, len(ordered_V) + 1)
     clicks = dict(zip(batch.own.ids_BH[0].tolist(), batch.own.fact("counts")[0].int().tolist(), strict=True))
 
     def preference(number: int) -> TagPreference:
-        rank = int(rank_V[number])
-        preference, lift = float(scores_V[number]), float(scores_V[number] - average_V[number])
+        rank, preference, lift = int(rank_V[number]), float(scores_V[number]), float(lift_V[number])
         return TagPreference(names[tags].name(number), preference, rank, clicks.get(number, 0), lift)
 
     ranked = [number for number in ordered_V.tolist() if number > UNKNOWN]
@@ -121,7 +146,13 @@ def attended(
 
 @torch.inference_mode()
 def explain(
-    model: Interests, batch: Batch, profile: Profile, names: Mapping[str, Vocabulary], tags: str, tag: str
+    model: Interests,
+    average: Average,
+    batch: Batch,
+    profile: Profile,
+    names: Mapping[str, Vocabulary],
+    tags: str,
+    tag: str,
 ) -> Explanation:
     """Why `profile`'s user has a preference for `tag`, by leaving values out and looking what changes.
 
@@ -142,40 +173,91 @@ def explain(
         scores: list[float] = model.preference(_without(batch, groups), number).tolist()
         return scores
 
+    def label(field: str | None, value: int) -> str:
+        return f"clicked: {names[tags].name(value)}" if field is None else f"{field}: {names[field].name(value)}"
+
+    def common(field: str | None, value: int) -> bool:
+        return float(average.holders[field][value]) > COMMON and (field, value) != (None, number)
+
+    lists: list[tuple[str | None, Tensor]] = list(batch.ids.items())
+    if model.reads_own and batch.own:
+        lists.append((None, batch.own.ids_BH))
     places = [
-        _Place(field, slot, f"{field}: {names[field].name(value)}")
-        for field, ids in batch.ids.items()
-        for slot, value in enumerate(ids[0].tolist())
+        _Place(field, slot, label(field, value), float(average.holders[field][value]), common(field, value))
+        for field, ids_1H in lists
+        for slot, value in enumerate(ids_1H[0].tolist())
         if value != PAD
     ]
-    if model.reads_own and batch.own:
-        places += [
-            _Place(None, slot, f"clicked: {names[tags].name(value)}")
-            for slot, value in enumerate(batch.own.ids_BH[0].tolist())
-            if value != PAD
-        ]
     full, without, *single = preferences([(), tuple(places), *((place,) for place in places)])
     effect = {place: full - score for place, score in zip(places, single, strict=True)}
     strongest = sorted(places, key=lambda place: -abs(effect[place]))
     pairs = list(combinations(strongest[:MOST_PAIRED], 2))
+    alone = [Effect((place.label,), effect[place], place.holders, place.common) for place in places]
     together = [
-        Effect((one.label, other.label), full - score - effect[one] - effect[other])
+        Effect(
+            (one.label, other.label),
+            full - score - effect[one] - effect[other],
+            min(one.holders, other.holders),
+            one.common and other.common,
+        )
         for (one, other), score in zip(pairs, preferences(list(pairs)), strict=True)
     ]
     known = next(one for one in (*profile.clicked, *profile.unseen) if one.tag == tag)
-    alone = [Effect((place.label,), effect[place]) for place in strongest]
-    paths = [Effect((name,), float(adds_B[0])) for name, adds_B in model.paths(batch, number).items()]
-    together = sorted(together, key=lambda pair: -abs(pair.effect))
-    return Explanation(profile.user, known, without, paths, alone, together)
+    terms: dict[tuple[str | None, int], float] = defaultdict(float)
+    for field, ids_1H, adds_1H in model.terms(batch, number):
+        for value, adds in zip(ids_1H[0].tolist(), adds_1H[0].tolist(), strict=True):
+            terms[field, value] += adds
+    special = [
+        Effect((label(field, value),), adds, float(average.holders[field][value]), False)
+        for (field, value), adds in terms.items()
+        if value > UNKNOWN and (field, value) != (None, number) and not common(field, value)
+    ]
+    paths = [
+        PathEffect(name, float(adds_B[0]), _largest_first(special)[:MOST_NAMED] if name == REST_PATH else [])
+        for name, adds_B in model.paths(batch, number, average.user_U).items()
+    ]
+    return Explanation(profile.user, known, without, paths, _largest_first(alone), _largest_first(together))
+
+
+def _largest_first(effects: list[Effect]) -> list[Effect]:
+    """Those that most users have come last."""
+    return sorted(effects, key=lambda one: (one.common, -abs(one.effect)))
+
+
+def foremost(tags: Sequence[TagPreference], by: Order, most: int) -> list[TagPreference]:
+    """The first `most`; the tag that was clicked most takes the last place where it would have none, as in `rank`."""
+    ordered = sorted(tags, key=lambda one: -(one.lift if by == "lift" else one.preference))
+    often = max(tags, key=lambda one: one.clicks, default=None)
+    if often is None or not often.clicks or often in ordered[:most]:
+        return ordered[:most]
+    return [*ordered[: most - 1], often]
+
+
+def in_words(path: PathEffect, tag: TagPreference, latest: int) -> str:
+    """What a path rests on. latest: how many of the user's LATEST clicks were on the tag."""
+    if path.path == OWN_PATH:
+        if not tag.clicks:
+            return "not clicked"
+        times = "once" if tag.clicks == 1 else f"{tag.clicks:,} times"
+        return f"clicked {times}, {latest or 'none'} of the latest {LATEST} clicks"
+    if path.path == EVERYBODY:
+        return "what it would be for a user like all others"
+    if path.path == DEEP_PATH:
+        return "how far it sets this user apart from others"
+    most = ", ".join(f"{one.values[0]} {one.effect:+.3f}" for one in path.by)
+    return f"most by {most}" if most else ""
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value stands: its field, None for the user's own tags, its slot in it, and how people know it."""
+    """Where a value stands: its field, None for the user's own tags, its slot in it, how people know it, the share of
+    users who have it, and whether that makes it no reason."""
 
     field: str | None
     slot: int
     label: str
+    holders: float
+    common: bool
 
 
 def _without(batch: Batch, groups: Sequence[tuple[_Place, ...]]) -> Batch:

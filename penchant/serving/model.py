@@ -3,24 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from penchant.evaluation.choice import Choice
 from penchant.features.live import LiveFeatures
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Interests
 from penchant.models.ralm import Ralm
+from penchant.profiles.average import Average
 from penchant.profiles.build import ProfilesConfig
 from penchant.serving.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class TagModel:
-    """Clicks → preferences for tags. average_V: what users prefer on average; label: the field that is predicted;
-    names: per field, and of the label, what ids are called; config: how many tags a profile has, in which order."""
+    """Clicks → preferences for tags. average: the average user; label: the field that is predicted; names: per field,
+    and of the label, what ids are called; config: how many tags a profile has, in which order."""
 
     model: Interests
-    average_V: Tensor
+    average: Average
     features: LiveFeatures
     label: str
     names: Mapping[str, Vocabulary]

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from penchant.errors import UnknownTagError
-from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Batch
-from penchant.profiles.build import Ranked, rank
+from penchant.profiles.build import Order, ProfilesConfig, Ranked, rank
 from penchant.profiles.explain import (
     Explanation,
     Profile,
@@ -21,14 +20,14 @@ from penchant.profiles.explain import (
     explain,
 )
 from penchant.ranking import best, place_of
-from penchant.schema import PAD, RESERVED, UNKNOWN
+from penchant.schema import RESERVED, UNKNOWN
 from penchant.serving.model import TagModel
 from penchant.serving.users import Clicks, People
 
 
 @dataclass(frozen=True)
 class LivePreference:
-    """A tag, the user's preference for it, their clicks on it, and how far the preference is above the average one."""
+    """A tag, the user's preference for it, their clicks on it, and how far the preference is above what is usual."""
 
     tag: str
     preference: float
@@ -38,8 +37,8 @@ class LivePreference:
 
 @dataclass(frozen=True)
 class LiveProfile:
-    """Tags clicked and not clicked yet, best first. cold: nothing is known of the user, so this is what users prefer on
-    average; latest: of the last click, UTC seconds, None where there is none."""
+    """Tags clicked and not clicked yet, best first by preference or by lift. cold: nothing is known of them, so this
+    is what users prefer on average; latest: of the last click, UTC seconds, None where there is none."""
 
     user: str
     cold: bool
@@ -86,12 +85,12 @@ class LiveProfiles:
         return ["", "(other)", *names.values]
 
     @torch.inference_mode()
-    def of(self, people: People) -> list[LiveProfile]:
-        """Of some users as they are now."""
+    def of(self, people: People, by: Order | None = None) -> list[LiveProfile]:
+        """Of some users as they are now. by: their order, that of the run file if not given."""
         batch = self.model.features.batch(people.own, people.clicks)
-        history, counts = _history(batch)
+        assert batch.own
         preferences_BV = self.model.model.preferences(batch, self.model.model.users(batch))
-        return self._profiles(people, rank(preferences_BV, history, self.model.average_V, self.model.config), counts)
+        return self._profiles(people, rank(preferences_BV, batch.own, self.model.average, self._config(by)))
 
     def explain(self, people: People, tag: str | None) -> Explanation:
         """Why one user has a preference for a tag, his best one if none is given. Raises UnknownTagError."""
@@ -101,26 +100,28 @@ class LiveProfiles:
             tag = min(preferences, key=lambda one: one.rank).tag
         elif all(one.tag != tag for one in preferences):
             raise UnknownTagError(f"{tag!r} is no tag of this model; ask for one that a profile names")
-        return explain(self.model.model, batch, profile, self.model.names, self.model.label, tag)
+        model = self.model
+        return explain(model.model, model.average, batch, profile, model.names, model.label, tag)
 
     @torch.inference_mode()
-    def insight(self, people: People, tag: str | None) -> Insight:
+    def insight(self, people: People, tag: str | None, by: Order | None = None) -> Insight:
         """One user, read once, and why he has a preference for a tag, his best one if none is given. It takes as long
-        with many tags as with few, but for the products with their vectors. Raises UnknownTagError."""
-        model, names, label = self.model.model, self.model.names, self.model.label
+        with many tags as with few, but for the products with their vectors. by: as in `of`. Raises UnknownTagError."""
+        model, average, names, label = self.model.model, self.model.average, self.model.names, self.model.label
         batch = self.model.features.batch(people.own, people.clicks)
-        history, counts = _history(batch)
+        assert batch.own
         user_BU, attention = model.read(batch)
         score_BV = model.preferences(batch, user_BU)
-        score_V = score_BV[0].clone()
-        (profile,) = self._profiles(people, rank(score_BV, history, self.model.average_V, self.model.config), counts)
+        score_V, lift_V = score_BV[0].clone(), average.lifts(score_BV, average.levels(score_BV))[0]
+        (profile,) = self._profiles(people, rank(score_BV, batch.own, average, self._config(by)))
         tag = self._texts[int(best(score_V[None], 1).ids)] if tag is None else tag
         number = names[label].id(tag)
-        lift = float(score_V[number] - self.model.average_V[number])
-        asked = TagPreference(tag, float(score_V[number]), place_of(score_V, number), counts[0].get(number, 0), lift)
+        clicks = int((batch.own.fact("counts") * (batch.own.ids_BH == number)).sum())
+        place = place_of(score_V, number)
+        asked = TagPreference(tag, float(score_V[number]), place, clicks, float(lift_V[number]))
         bare = Profile(people.users[0], [asked], [], *attended(attention, batch, names))
-        known = any(bool((ids_1H > UNKNOWN).any()) for ids_1H in batch.ids.values())
-        why = explain(model, batch, bare, names, label, tag)
+        known = any(bool((ids_1H > UNKNOWN).any()) for ids_1H in (*batch.ids.values(), batch.own.ids_BH))
+        why = explain(model, average, batch, bare, names, label, tag)
         return Insight(profile, known, len(score_V) - RESERVED, bare.fields, bare.values, why)
 
     @torch.inference_mode()
@@ -134,42 +135,33 @@ class LiveProfiles:
         """Whether a tag is one that the model has preferences for."""
         return self.model.names[self.model.label].id(tag) != UNKNOWN
 
-    def _described(self, people: People) -> tuple[Batch, Profile]:
-        batch, names = self.model.features.batch(people.own, people.clicks), self.model.names
-        model, average_V = self.model.model, self.model.average_V
-        return batch, describe(model, average_V, batch, names, self.model.label, people.users[0])
+    def _config(self, by: Order | None) -> ProfilesConfig:
+        return self.model.config if by is None else self.model.config.model_copy(update={"order": by})
 
-    def _profiles(self, people: People, ranked: dict[str, Ranked], counts: list[dict[int, int]]) -> list[LiveProfile]:
+    def _described(self, people: People) -> tuple[Batch, Profile]:
+        model = self.model
+        batch = model.features.batch(people.own, people.clicks)
+        return batch, describe(model.model, model.average, batch, model.names, model.label, people.users[0])
+
+    def _profiles(self, people: People, ranked: dict[str, Ranked]) -> list[LiveProfile]:
         return [
             LiveProfile(
                 user,
                 not clicks,
                 len(clicks),
                 clicks[-1][0] if clicks else None,
-                *(self._preferences(ranked[kind], row, counts[row]) for kind in KINDS),
+                *(self._preferences(ranked[kind], row) for kind in KINDS),
             )
             for row, (user, clicks) in enumerate(zip(people.users, people.clicks, strict=True))
         ]
 
-    def _preferences(self, ranked: Ranked, row: int, counts: dict[int, int]) -> list[LivePreference]:
-        found = zip(ranked.ids[row].tolist(), ranked.preferences[row].tolist(), ranked.lifts[row].tolist(), strict=True)
+    def _preferences(self, ranked: Ranked, row: int) -> list[LivePreference]:
+        columns = (ranked.ids, ranked.preferences, ranked.clicks, ranked.lifts)
         return [
-            LivePreference(self._texts[value], preference, counts.get(value, 0), lift)
-            for value, preference, lift in found
+            LivePreference(self._texts[value], preference, clicks, lift)
+            for value, preference, clicks, lift in zip(*(one[row].tolist() for one in columns), strict=True)
             if preference > -np.inf
         ]
 
 
 KINDS = ("clicked", "unseen")
-
-
-def _history(batch: Batch) -> tuple[Ragged, list[dict[int, int]]]:
-    """The distinct known tags of each user's clicks, ascending, and how often each was clicked."""
-    assert batch.own
-    there_BH = batch.own.ids_BH != PAD
-    values = batch.own.ids_BH[there_BH].numpy()
-    counts = [
-        dict(zip(ids_H[there_H].tolist(), clicks_H[there_H].int().tolist(), strict=True))
-        for ids_H, clicks_H, there_H in zip(batch.own.ids_BH, batch.own.fact("counts"), there_BH, strict=True)
-    ]
-    return Ragged(offsets_of(there_BH.sum(1).numpy()), values), counts

@@ -50,11 +50,13 @@ BLEND_WEIGHTS, CHOSEN = "blend.safetensors", "chosen.json"
 
 @dataclass(frozen=True)
 class Mix:
-    """blocks of the linear path, none for an intercept alone; its ridge penalty; and the share of the copy path."""
+    """blocks of the linear path, none for an intercept alone; its ridge penalty; the share of the copy path; latest:
+    whether the intercept is that of the last day, where windows are days."""
 
     blocks: tuple[str, ...]
     penalty: float
     copied: float
+    latest: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Chosen:
     users: int
     gain: float = 0.0
     deep: tuple[float, float] | None = None
+
+    @property
+    def share(self) -> float:
+        """The deep model's part of how preferences spread."""
+        return self.gain / (1 + self.gain)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -105,7 +112,7 @@ def load_blend(folder: Path, deep: Interests | None, sizes: Sizes, identity: Ide
     for part, module in (("linear.", linear), ("copy.", copy)):
         module.load_state_dict({name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)})
     model = Blend(linear, copy, None, 0.0, sizes.only([name for name in linear.blocks if name not in OWN_BLOCKS]))
-    return model.with_deep(deep, shape["gain"]) if deep else model
+    return model.with_deep(deep, shape["gain"], read_chosen(folder).share) if deep else model
 
 
 def read_chosen(folder: Path) -> Chosen:
@@ -177,7 +184,8 @@ def baseline_as_blend(name: str, counts_V: np.ndarray, ridge: Ridge | None) -> B
         if name != "popularity":
             copy.weight[CROSSED.index("log clicks" if name == "own counts" else "log faded")] = 1.0
     else:
-        into_VR, out_VR, bias_V = ridge.moments.reduce(ridge.weight_VV, BASELINE_RANK)
+        into_VR, out_VR = ridge.moments.reduce(ridge.weight_VV, BASELINE_RANK)
+        bias_V = ridge.moments.intercept(into_VR @ out_VR.T)
         linear = _linear({CLICKS: tags}, tags, into_VR, out_VR, bias_V, unit=False)
     return Blend(linear, copy, None, 0.0, Sizes({}, tags))
 
@@ -230,7 +238,8 @@ class _Fits:
     """In how many windows before the last each tag was clicked."""
 
     def __post_init__(self) -> None:
-        self.folded = Folded(sum(self.blocks.values()), 2 * self.tags, forward=self.forward)
+        width = sum(self.blocks.values())
+        self.folded = Folded(width, 2 * self.tags, forward=self.forward, by_day=self.forward)
         self.earlier_V = np.zeros(len(self.copy.rarity))
         for rows in self.sample:
             x = matrix_of(rows.batch, self.blocks, unit=True)
@@ -250,11 +259,10 @@ class _Fits:
 
     def whole(self, mix: Mix, copy: CopyPath, sizes: Sizes, rank: int) -> Blend:
         """The mix, fitted to all rows."""
-        moments = self.folded.total().only(self.columns(mix.blocks))
+        moments = self.folded.total().only(self.columns(mix.blocks)).mixed(mix.copied)
         copy.weight *= mix.copied
-        moments.t_T = moments.t_T[: self.tags] - mix.copied * moments.t_T[self.tags :]
-        moments.xt_PT = moments.xt_PT[:, : self.tags] - mix.copied * moments.xt_PT[:, self.tags :]
-        into_PR, out_VR, bias_V = moments.reduce(moments.solve(mix.penalty)[0], rank)
+        into_PR, out_VR = moments.reduce(moments.solve(mix.penalty), rank)
+        bias_V = moments.intercept(into_PR @ out_VR.T, latest=mix.latest)
         blocks = {name: self.blocks[name] for name in mix.blocks}
         linear = _linear(blocks, sizes.tags, into_PR, out_VR, bias_V, unit=True)
         return Blend(linear, copy, None, 0.0, sizes.only([name for name in blocks if name not in OWN_BLOCKS]))
@@ -289,7 +297,7 @@ def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Mix, np.ndarray]:
     """What choices are worth for users who were left out: blocks first, then the penalty, from the middle one on as
     long as its neighbour is better; each with every share of the copy path."""
     at = len(PENALTIES) // 2
-    found = {Mix((), 0.0, 1.0): judge.rankings(_copied_alone(fits, held), held.truth, held.size)}
+    found = _shares(fits, held, judge, (), 1.0)
     found |= _shares(fits, held, judge, OWN_BLOCKS, PENALTIES[at])
     if len(fits.blocks) > len(OWN_BLOCKS):
         found |= _shares(fits, held, judge, tuple(fits.blocks), PENALTIES[at])
@@ -309,31 +317,21 @@ def _best(found: Mapping[Mix, np.ndarray], among: Collection[Mix] | None = None)
     return max(found if among is None else among, key=lambda mix: float(found[mix].mean()))
 
 
-def _copied_alone(fits: _Fits, held: _Held) -> Tensor:
-    """Scores of the copy path with an intercept per tag and nothing else."""
-    scores_BV = held.copied_BV.clone()
-    for fold in range(FOLDS):
-        known = fits.folded.without(fold)
-        mean_T = torch.from_numpy(known.t_T / max(1, known.count)).float()
-        scores_BV[held.fold == fold, : fits.tags] += mean_T[: fits.tags] - mean_T[fits.tags :]
-    scores_BV[:, :RESERVED] = -torch.inf
-    return scores_BV
-
-
 def _shares(fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...], penalty: float) -> dict[Mix, np.ndarray]:
-    columns, tags = fits.columns(names), fits.tags
-    truth_BV, copy_BV = (torch.zeros(len(held.size), len(fits.copy.rarity)) for _ in range(2))
-    for fold in range(FOLDS):
-        rows = np.flatnonzero(held.fold == fold)
-        if len(rows):
-            moments = fits.folded.without(fold).only(columns)
-            predicted = torch.from_numpy(moments.predict(held.x[rows][:, columns], penalty))
-            truth_BV[rows, :tags], copy_BV[rows, :tags] = predicted[:, :tags], predicted[:, tags:]
-    judged = {}
-    for share in COPIED:
-        scores_BV = truth_BV + share * (held.copied_BV - copy_BV)
-        scores_BV[:, :RESERVED] = -torch.inf
-        judged[Mix(names, penalty, share)] = judge.rankings(scores_BV, held.truth, held.size)
+    """Some blocks with one penalty, every share of the copy path, every intercept; without blocks, all of the copy."""
+    columns, tags, judged = fits.columns(names), fits.tags, {}
+    for latest in (False, True)[: 1 + fits.forward]:
+        truth_BV, copy_BV = (torch.zeros(len(held.size), len(fits.copy.rarity)) for _ in range(2))
+        for fold in range(FOLDS):
+            rows = np.flatnonzero(held.fold == fold)
+            if len(rows):
+                moments = fits.folded.without(fold).only(columns)
+                predicted = torch.from_numpy(moments.predict(held.x[rows][:, columns], penalty, latest=latest))
+                truth_BV[rows, :tags], copy_BV[rows, :tags] = predicted[:, :tags], predicted[:, tags:]
+        for share in COPIED if names else COPIED[-1:]:
+            scores_BV = truth_BV + share * (held.copied_BV - copy_BV)
+            scores_BV[:, :RESERVED] = -torch.inf
+            judged[Mix(names, penalty, share, latest)] = judge.rankings(scores_BV, held.truth, held.size)
     return judged
 
 

@@ -84,21 +84,19 @@ class Folded:
     """Moments by fold of users, and apart for the last window, the one before it, and all earlier ones.
 
     forward: windows are days on a common clock. What is judged on the last one must then not be fitted to it, though to
-    other users: the day itself would be known.
+    other users: the day itself would be known. by_day: each such day has an intercept of its own.
     """
 
-    def __init__(self, width: int, targets: int, *, forward: bool) -> None:
-        self._shape, self._forward = (width, targets), forward
+    def __init__(self, width: int, targets: int, *, forward: bool, by_day: bool = False) -> None:
+        self._shape, self._forward, self._by_day = (width, targets), forward, by_day
         self._parts: dict[tuple[int, int], Moments] = {}
 
     def add(self, rows: Rows, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
         """x and target of some windows."""
-        age = np.minimum(rows.window, 2)
-        for key in sorted(set(zip(rows.fold.tolist(), age.tolist(), strict=True))):
-            kept = np.flatnonzero((rows.fold == key[0]) & (age == key[1]))
-            if key not in self._parts:
-                self._parts[key] = Moments(*self._shape)
-            self._parts[key].add(x[kept], target[kept])
+        for fold, window in sorted(set(zip(rows.fold.tolist(), rows.window.tolist(), strict=True))):
+            kept = np.flatnonzero((rows.fold == fold) & (rows.window == window))
+            part = self._parts.setdefault((fold, min(window, 2)), Moments(*self._shape))
+            part.add(x[kept], target[kept], window if self._by_day else 0)
 
     def without(self, fold: int, *, last_only: bool = False) -> Moments:
         """Of all that may be known where users of a fold are judged on their last window; or of the last of these."""

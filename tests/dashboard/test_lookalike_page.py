@@ -142,9 +142,7 @@ def test_a_live_scorer_that_is_behind_and_scores_that_have_collapsed_are_said_in
 
 
 def test_where_the_live_scorer_won_it_is_named_and_nothing_has_collapsed(pages: LookalikePages) -> None:
-    assert "Live scores and audiences are made by RALM, which won on validation candidates." in text(
-        pages.view(asked())
-    )
+    assert "made by RALM, which won on validation candidates." in text(pages.view(asked()))
     whole = text(pages.view(asked(item=POPULAR, show="all")))
     assert "made by RALM, which won" in whole
     assert "collapsed" not in whole

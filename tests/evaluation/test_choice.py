@@ -224,11 +224,14 @@ def test_the_words_name_the_winner_and_say_how_far_the_live_one_is_behind() -> N
         "Audiences are made by logistic regression: on 150 validation candidates it has AUC within items "
         "0.695 ± 0.020; RALM has 0.590 ± 0.010."
     )
-    assert "Live, it is RALM" in found.served
-    assert "0.105 ± 0.020 behind it, clearly." in found.served
+    assert found.served == (
+        "Live scores and audiences are made by RALM, the best of those that can follow new clicks. On 150 validation "
+        "candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly."
+    )
     close = replace(found, ahead={"ralm": Measured(0.015, 0.02)})
-    assert close.served.endswith("0.015 ± 0.020 behind it, not clearly.")
+    assert close.served.endswith("ahead of it by 0.015 ± 0.020 in AUC within items, not clearly.")
     won = choose({"ralm": np.full(50, 0.7), "lr": np.full(50, 0.6)}, crossed=False)
     assert "nothing is ahead of it by more than a standard error; logistic regression comes next" in won.made
-    assert won.served == "RALM is live too."
+    assert won.served == "Live scores and audiences are made by RALM, which won on validation candidates."
+    assert Choice.unmeasured(3).served == "Live scores and audiences are made by RALM."
     assert Choice.unmeasured(0).made == "Audiences are made by RALM: no other scorer was measured beside it."

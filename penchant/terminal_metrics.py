@@ -1,0 +1,104 @@
+"""How well a run does, drawn: the model beside baselines, and what that means for somebody who has to decide."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.markup import escape
+
+from penchant.terminal import cell_of, console, difference_of, new_table
+
+Z = 1.96
+"""Standard errors to half a 95 % interval."""
+
+
+def show_metrics(metrics: dict[str, Any]) -> None:
+    """The model beside every baseline, with 95 % intervals, then the paired differences; as many metrics as fit."""
+    model = metrics["model"]["title"]
+    precisions = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
+    last = precisions[-1].removeprefix("prec@")
+    wanted = [f"ndcg@{last}", precisions[0], precisions[-1], precisions[len(precisions) // 2], f"recall@{last}"]
+    fitting = [*dict.fromkeys([*wanted, f"coverage@{last}", *precisions])][: max(2, (console.width - 30) // 17)]
+    names = [name for name in [*precisions, *wanted, f"coverage@{last}"] if name in fitting]
+    names = list(dict.fromkeys(names))
+    users = metrics["samples"]["test"]
+    negatives = metrics["made"]["negatives"]
+    title = f"{users:,} test users, mean ± half the 95 % interval; un-clicked items: {negatives}"
+    table = new_table(title, right=range(1, len(names) + 1))
+    for column in ["", *names]:
+        table.add_column(column.capitalize().replace("Ndcg", "NDCG"))
+    for scorer, scores in metrics["scores"].items():
+        style = "bold" if scorer == "model" else ""
+        cells = [cell_of(scores[name]) for name in names]
+        table.add_row(escape(model) if scorer == "model" else scorer, *cells, style=style)
+    for scorer, differences in metrics["model_minus"].items():
+        cells = [difference_of(differences[name]) if name in differences else "" for name in names]
+        table.add_row(f"minus {scorer}", *cells, style="dim")
+    console.print(table)
+    for line in verdict(metrics, f"ndcg@{last}"):
+        console.print(line, highlight=False)
+
+
+def verdict(metrics: dict[str, Any], metric: str) -> Iterator[str]:
+    """What is served, how it stands beside the best baseline, and on which evidence it was chosen; as markup."""
+    yield f"[bold]Served: {escape(metrics['model']['title'])}[/bold]{_what(metrics['model']['chosen'])}."
+    yield from _beside_the_best(metrics, metric)
+    yield from _chosen(metrics["model"]["chosen"])
+    if "ridge" not in metrics["model_minus"]:
+        yield "Ridge regression was left out: there are too many tags for its closed form."
+    curve = [line["validation"] for line in metrics["learning_curve"]]
+    if len(curve) > 1 and curve[-1] == max(curve):
+        yield "The validation score was still rising at the last epoch: give training more epochs, or a smaller batch."
+
+
+def _what(chosen: dict[str, Any] | None) -> str:
+    """What a blend is made of, as the end of a sentence."""
+    if chosen is None:
+        return ""
+    if chosen["served"] != "blend":
+        return ", a baseline: nothing that was learned here did better"
+    deep = ", with a deep model beside them" if chosen["gain"] else ""
+    return f", users' own clicks and ridge regression as one model{deep}"
+
+
+def _beside_the_best(metrics: dict[str, Any], metric: str) -> Iterator[str]:
+    """Against the best baseline, and how many others are clearly below."""
+    minus = {scorer: said[metric] for scorer, said in metrics["model_minus"].items()}
+    best = max(minus, key=lambda scorer: float(metrics["scores"][scorer][metric]["mean"]))
+    below = [scorer for scorer, said in minus.items() if said["mean"] > said["half"]]
+    score = f"{metric.upper()} {metrics['scores']['model'][metric]['mean']:.3f}"
+    difference = difference_of(minus[best])
+    if len(below) == len(minus):
+        yield (
+            f"{score}: [bold green]clearly better than all {len(minus)} baselines[/bold green], than the best of them, "
+            f"“{best}”, by {difference}."
+        )
+        return
+    most = f"clearly better than {len(below)} of {len(minus)} baselines, " if below else ""
+    if minus[best]["mean"] < -minus[best]["half"]:
+        yield f"{score}: {most}[bold red]worse than the best of them[/bold red], “{best}”: {difference}."
+    elif best in below:
+        yield f"{score}: {most}among them the best, “{best}”, by {difference}; level with the others."
+    else:
+        yield (
+            f"{score}: {most}[bold]level with the best of them[/bold], “{best}”: {difference}. Level means that the "
+            f"interval holds zero, so these {metrics['samples']['test']:,} test users do not tell the two apart."
+        )
+
+
+def _chosen(chosen: dict[str, Any] | None) -> Iterator[str]:
+    """What was chosen for a blend, on which evidence."""
+    if chosen is None:
+        return
+    judged = f"On {chosen['users']:,} training users, each judged by a fit that left them out,"
+    if chosen["served"] == "blend":
+        best = max((name for name in chosen["judged"] if name != "blend"), key=lambda name: chosen["judged"][name])
+        ahead, error = chosen["ahead"][best]
+        yield f"{judged} the blend was {ahead:+.3f} ±{Z * error:.3f} beside the best baseline, “{best}”."
+    else:
+        ahead, error = chosen["ahead"][chosen["served"]]
+        yield f"{judged} the blend was {ahead:+.3f} ±{Z * error:.3f} beside it."
+    if chosen["deep"] is not None:
+        gained, error = chosen["deep"]
+        share = chosen["gain"] / (1 + chosen["gain"])
+        told = f"makes {share:.0%} of how preferences spread" if share else "earned no share"
+        yield f"The deep model {told}: {gained:+.3f} ±{Z * error:.3f} for validation users."
