@@ -449,6 +449,16 @@ def test_other_names_of_items_change_no_window_no_truth_and_no_history(
     assert made[0] == made[1]
 
 
+def test_windows_in_which_nothing_was_clicked_ask_nothing_and_that_is_said(tmp_path: Path) -> None:
+    """dora is shown i1 and i2 in the end, and clicks neither; anna and berta do."""
+    events = {user: [("i1", True), ("i2", True), ("i1", True), ("i2", True)] for user in ("anna", "berta")}
+    events["dora"] = [("i1", True), ("i2", True), ("i1", False), ("i2", False)]
+    said = r"in the label windows of test users nothing was clicked that has any tags; .*'valid': 1, 'test': 0"
+    with pytest.raises(DataError, match=said) as error:
+        prepare(toy_log(tmp_path, events), toy_plan(), tmp_path / "prepared")
+    assert "alike" not in str(error.value)
+
+
 def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path: Path) -> None:
     """In the end berta and dora clicked i4 alone, whose tag no training user ever clicked."""
     past = [("i1", True), ("i2", True)]
@@ -458,7 +468,8 @@ def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path
     for split in ("valid", "test"):
         found = arrays_of(prepared, split)
         assert (found["truth.tags"], found["truth.size"], found["truth.new"]) == ([], [1], [1])
-    with pytest.raises(DataError, match=r"too few .*'train': 0, 'valid': 1, 'test': 1"):
+    said = r"windows of train users nothing was clicked that has tags that training .*'train': 0, 'valid': 1, 'test': 1"
+    with pytest.raises(DataError, match=said):
         prepare(toy_log(tmp_path, events), toy_plan({"share": 0.25}, min_count={"tags": 2}), tmp_path / "prepared")
 
 
