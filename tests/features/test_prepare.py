@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.features.fields import Click, Field, read, replay
+from penchant.features.live import ItemValues
 from penchant.features.periods import PeriodsConfig
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
@@ -376,6 +377,18 @@ def test_a_history_knows_no_tag_that_was_said_after_it_and_labels_know_all(
         assert seen_by(prepared, "train") == {USER["train"]: before}
         assert seen_by(prepared, "test") == {USER["test"]: {**before, "late train": 1, "late valid": 1}}
         assert set(latest) == {*before, "late train", "late valid", "late test", "later"}
+
+
+def test_live_knows_what_latest_does_of_items_whose_tags_have_a_time(tmp_path: Path) -> None:
+    log, rule = tagged_log(tmp_path, GIVEN, top=2), Field(name="tags")
+    prepared = prepare(log, toy_plan({"share": 0.4}, fields=[rule]), tmp_path / "prepared")
+    items = ItemValues(log.items(), {"tags": prepared.vocabulary("tags")})
+    (shard,) = open_shards(prepared.folder, "latest")
+    for row, user in enumerate(shard.users):
+        own = log.events(0).filter(pl.col("user") == user)
+        clicks = [Click(time, item, items.of(item)) for time, item in own.select("time", "item").rows()]
+        pairs = zip(shard.arrays["tags.ids"][row].tolist(), shard.arrays["tags.weights"][row].tolist(), strict=True)
+        assert read(replay(clicks), rule) == [(value, weight) for value, weight in pairs if value]
 
 
 def test_the_first_tags_of_an_item_are_those_of_the_moment(tmp_path: Path) -> None:
