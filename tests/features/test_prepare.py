@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.features.fields import Click, Field, read, replay
+from penchant.features.live import ItemValues
 from penchant.features.periods import PeriodsConfig
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
@@ -378,6 +379,18 @@ def test_a_history_knows_no_tag_that_was_said_after_it_and_labels_know_all(
         assert set(latest) == {*before, "late train", "late valid", "late test", "later"}
 
 
+def test_live_knows_what_latest_does_of_items_whose_tags_have_a_time(tmp_path: Path) -> None:
+    log, rule = tagged_log(tmp_path, GIVEN, top=2), Field(name="tags")
+    prepared = prepare(log, toy_plan({"share": 0.4}, fields=[rule]), tmp_path / "prepared")
+    items = ItemValues(log.items(), {"tags": prepared.vocabulary("tags")})
+    (shard,) = open_shards(prepared.folder, "latest")
+    for row, user in enumerate(shard.users):
+        own = log.events(0).filter(pl.col("user") == user)
+        clicks = [Click(time, item, items.of(item)) for time, item in own.select("time", "item").rows()]
+        pairs = zip(shard.arrays["tags.ids"][row].tolist(), shard.arrays["tags.weights"][row].tolist(), strict=True)
+        assert read(replay(clicks), rule) == [(value, weight) for value, weight in pairs if value]
+
+
 def test_the_first_tags_of_an_item_are_those_of_the_moment(tmp_path: Path) -> None:
     """Of one tag per item, x has rock until folk was said more often, on the second day."""
     more = [(f"other {number}", "x", "folk", MONDAY + DAY_S + 100 + number) for number in range(5)]
@@ -449,6 +462,16 @@ def test_other_names_of_items_change_no_window_no_truth_and_no_history(
     assert made[0] == made[1]
 
 
+def test_windows_in_which_nothing_was_clicked_ask_nothing_and_that_is_said(tmp_path: Path) -> None:
+    """dora is shown i1 and i2 in the end, and clicks neither; anna and berta do."""
+    events = {user: [("i1", True), ("i2", True), ("i1", True), ("i2", True)] for user in ("anna", "berta")}
+    events["dora"] = [("i1", True), ("i2", True), ("i1", False), ("i2", False)]
+    said = r"in the label windows of test users nothing was clicked that has any tags; .*'valid': 1, 'test': 0"
+    with pytest.raises(DataError, match=said) as error:
+        prepare(toy_log(tmp_path, events), toy_plan(), tmp_path / "prepared")
+    assert "alike" not in str(error.value)
+
+
 def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path: Path) -> None:
     """In the end berta and dora clicked i4 alone, whose tag no training user ever clicked."""
     past = [("i1", True), ("i2", True)]
@@ -458,7 +481,8 @@ def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path
     for split in ("valid", "test"):
         found = arrays_of(prepared, split)
         assert (found["truth.tags"], found["truth.size"], found["truth.new"]) == ([], [1], [1])
-    with pytest.raises(DataError, match=r"too few .*'train': 0, 'valid': 1, 'test': 1"):
+    said = r"windows of train users nothing was clicked that has tags that training .*'train': 0, 'valid': 1, 'test': 1"
+    with pytest.raises(DataError, match=said):
         prepare(toy_log(tmp_path, events), toy_plan({"share": 0.25}, min_count={"tags": 2}), tmp_path / "prepared")
 
 
