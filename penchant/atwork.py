@@ -72,13 +72,13 @@ def waiting(path: Path) -> Iterator[None]:
 
 def _lock(folder: Path, name: str) -> FileLock:
     """One for all calls of a process, so that a thread that holds it may take it again."""
-    return FileLock(folder.resolve() / FOLDER / name, is_singleton=True, poll_interval=POLL_S)
+    return FileLock(folder.resolve() / FOLDER / name, is_singleton=True)
 
 
 @contextmanager
 def _held(lock: FileLock, folder: Path, *, wait: bool = True) -> Iterator[None]:
     try:
-        held = lock.acquire(timeout=-1 if wait else 0)
+        held = lock.acquire(timeout=-1 if wait else 0, poll_interval=POLL_S)
     except Timeout:
         raise FolderError(_told(folder)) from None
     except OSError as error:

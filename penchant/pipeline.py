@@ -38,6 +38,7 @@ from penchant.profiles.build import Names, build_profiles
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
 from penchant.report.facts import read_facts
+from penchant.report.groups import settings_of, title
 from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
@@ -155,7 +156,10 @@ class Run(RunFolder):
         results = {"model": own, **baselines}
         self._keep_users(results)
         metrics = {
-            "model": {"name": self.config.model.name, "share": getattr(self.model, "gain", None)},
+            "model": {
+                "name": title(settings_of(self.config.model_dump(mode="json"))),
+                "share": getattr(self.model, "gain", None),
+            },
             "made": {**_made(), "negatives": self.prepared.manifest["negatives"]},
             "samples": self.prepared.manifest["samples"],
             "scores": {name: summarize(result) for name, result in results.items()},

@@ -122,7 +122,7 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def show_metrics(metrics: dict[str, Any]) -> None:
     """The model beside every baseline, with 95 % intervals, then the paired differences; as many metrics as fit."""
     model, share = metrics["model"]["name"], metrics["model"]["share"]
-    model = model if share is None else f"{model} + linear path" if share else "linear path alone"
+    model = f"{model} (the path alone)" if share == 0 else model
     precisions = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
     last = precisions[-1].removeprefix("prec@")
     wanted = [f"ndcg@{last}", precisions[0], precisions[-1], precisions[len(precisions) // 2], f"recall@{last}"]

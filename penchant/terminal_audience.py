@@ -11,18 +11,10 @@ from rich.table import Table
 
 from penchant.audience import ItemAudience, Neighbour, SeedGroup
 from penchant.evaluation.expected import Expected
+from penchant.report.lookalike_words import SCORERS
 from penchant.schema import USER
 from penchant.terminal import bar_of, cell_of, console, difference_of, new_table
 
-NAMES = {
-    "ralm": "RALM",
-    "average": "RALM, average of seeds",
-    "youtube": "YouTube DNN",
-    "merge": "attention merge, no seeds",
-    "yahoo": "Yahoo look-alike",
-    "lr": "logistic regression",
-    "popularity": "popularity",
-}
 METRICS = ("auc", "auc within items", "prec@10", "recall@1%", "recall@10%", "auc.tail", "prec@50")
 LONGEST_NAME = 56
 MEMBERS = 6
@@ -38,10 +30,10 @@ def show_lookalikes(metrics: dict[str, Any]) -> None:
         table.add_column(column.replace("auc", "AUC").replace("prec", "Prec").replace("recall", "Recall"))
     for name, its in scores.items():
         cells = [cell_of(its[metric]) if metric in its else "" for metric in there]
-        table.add_row(NAMES[name], *cells, style="bold" if name == "ralm" else "")
+        table.add_row(SCORERS[name], *cells, style="bold" if name == "ralm" else "")
     for name, its in metrics["minus"]["ralm"].items():
         cells = [difference_of(its[metric]) if metric in its else "" for metric in there]
-        table.add_row(f"minus {NAMES[name]}", *cells, style="dim")
+        table.add_row(f"minus {SCORERS[name]}", *cells, style="dim")
     console.print(table)
     _say_order(metrics["minus"]["ralm"])
 
@@ -49,7 +41,7 @@ def show_lookalikes(metrics: dict[str, Any]) -> None:
 def _say_order(minus: dict[str, dict[str, dict[str, float]]]) -> None:
     """AUC in words."""
     for word, sign in (("above", 1), ("below", -1), ("level with", 0)):
-        names = [NAMES[name] for name, its in minus.items() if "auc" in its and _sign(its["auc"]) == sign]
+        names = [SCORERS[name] for name, its in minus.items() if "auc" in its and _sign(its["auc"]) == sign]
         if names:
             console.print(f"At AUC, RALM is [bold]{word}[/bold]: {'; '.join(names)}.", highlight=False)
 

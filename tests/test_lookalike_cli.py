@@ -18,7 +18,7 @@ from penchant.audience import some_item
 from penchant.cli import main
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.pipeline import Run
-from penchant.terminal_audience import NAMES
+from penchant.report.lookalike_words import SCORERS
 from tests.lookalike_runs import (
     COLOURED,
     FEW_SEEDS,
@@ -134,9 +134,9 @@ def test_look_alikes_are_drawn_beside_each_other_and_nothing_is_trained_again(ca
     assert weights.stat().st_mtime_ns == before
     scores = copy.lookalikes.metrics["scores"]
     for name, its in scores.items():
-        assert re.search(rf"^ *{NAMES[name]} +{its['auc']['mean']:.3f} ±{its['auc']['half']:.3f}", said.out, re.M)
+        assert re.search(rf"^ *{SCORERS[name]} +{its['auc']['mean']:.3f} ±{its['auc']['half']:.3f}", said.out, re.M)
     told = said.text[said.text.index("At AUC, RALM is ") :]
-    assert all(told.count(NAMES[name]) == 1 for name in scores if name != "ralm")
+    assert all(told.count(SCORERS[name]) == 1 for name in scores if name != "ralm")
     assert re.search(r"above: [^.]*popularity", told)
 
 
