@@ -11,6 +11,7 @@ from rich.markup import escape
 
 import penchant
 from penchant import cli_live, terminal
+from penchant.atwork import at_work
 from penchant.audience import some_item, write_audience
 from penchant.errors import AudienceError, ConfigError, PenchantError
 from penchant.evaluation.choice import Scorer
@@ -203,8 +204,10 @@ def audience(
 ) -> None:
     """The users most like those who clicked an item, of all who have not met it yet; written as Parquet, and why."""
     opened = Run.open(folder)
-    found = opened.audience(item, size, by=by, minimum=minimum)
-    show_audience(found, write_audience(found, folder / "audiences"))
+    with at_work(folder, "writes an audience"):
+        found = opened.audience(item, size, by=by, minimum=minimum)
+        path = write_audience(found, folder / "audiences")
+    show_audience(found, path)
 
 
 @app.command()

@@ -103,9 +103,11 @@ def forget(
     """Erase a user: from store and run folder at once, from clusters and prepared data when these are made next."""
     now = time.time()
     opened = _open(folder, store)
-    erased = opened.forget(user, digest_of(user), now)
-    opened.close()
-    files = erase_from_run(folder, user, now)
+    try:
+        files = erase_from_run(folder, user, now)
+        erased = opened.forget(user, digest_of(user), now)
+    finally:
+        opened.close()
     console.print(
         f"Removed: {erased.events:,} live events, {erased.log:,} of them not consumed yet; from the seeds of "
         f"{erased.items:,} items; rows of {', '.join(f'{name}: {rows:,}' for name, rows in files.items())}."

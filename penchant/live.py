@@ -7,8 +7,8 @@ from pathlib import Path
 from time import time
 
 import polars as pl
-from filelock import FileLock
 
+from penchant.atwork import at_work, waiting
 from penchant.errors import MissingStepError
 from penchant.evaluation.choice import Choice
 from penchant.features.live import ItemValues, LiveFeatures, UserValues
@@ -41,17 +41,19 @@ _CHOSEN = "lookalike/metrics.json"
 def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Report = quiet) -> Served:
     """What a run has trained, ready to serve; the snapshot is written to `folder`/serving where it is not there yet.
 
-    Raises MissingStepError where neither tags nor look-alike are trained, and what loading weights raises.
+    Raises MissingStepError where neither tags nor look-alike are trained, FolderError where the snapshot cannot be
+    written now, and what loading weights raises.
     """
     run = RunFolder.open(folder)
     name, log = version_of(folder), Log.open(folder / "log")
     tags, alike = _tags(run, log), _alike(run, log)
     if tags is None and alike is None:
         raise MissingStepError(f"{folder} has no trained model yet; run `penchant run RUN.toml --out {folder}` first")
-    with FileLock(folder / "serving.lock"):
+    with waiting(folder / "serving.lock"):
         if not is_written(folder / "serving", {"name": name}):
-            crowd = run.lookalikes.crowd("latest", run.lookalikes.merge, report) if alike else None
-            write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
+            with at_work(folder, "writes the snapshot of serving"):
+                crowd = run.lookalikes.crowd("latest", run.lookalikes.merge, report) if alike else None
+                write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
         snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
     names = run.lookalikes.names if alike else {}

@@ -40,7 +40,15 @@ def test_tables_to_profile_with_a_run_file_that_init_wrote(tmp_path: Path) -> No
     assert re.search(r"users +60", found)
     assert re.search(r"tags +12 +36 +2\.00", found)
     done = call("run", tmp_path / "run.toml", "--out", tmp_path / "run").output
-    for word in ("utpm", "popularity", "own counts", "ridge", "Prec@1", "Tags clicked", "Where the attention went"):
+    for word in (
+        "UTPM AF-2head+CF",
+        "popularity",
+        "own counts",
+        "ridge",
+        "Prec@1",
+        "Tags clicked",
+        "Where the attention went",
+    ):
         assert word in done
     assert "t0-" in call("profile", tmp_path / "run", "u000").output
     assert "loses without each value" in call("explain", tmp_path / "run", "u000").output

@@ -150,7 +150,7 @@ def test_what_happens_in_the_test_period_changes_no_weight(run: Run, tmp_path: P
 
 
 def test_look_alike_needs_nothing_of_the_tag_path_but_the_log(run: Run) -> None:
-    assert sorted(path.name for path in run.folder.iterdir()) == ["config.json", "log", "lookalike"]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["at-work", "config.json", "log", "lookalike"]
     crowds = {path.stem for path in (run.folder / "lookalike" / "crowd").iterdir()}
     assert crowds == {f"{at}-{merge}" for at in ("learn", "test", "latest") for merge in ("attention", "concat")}
 

@@ -122,7 +122,7 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: F
     if len(both.said):
         with aside(folder / SAID) as path:
             both.said.write_parquet(path)
-    if not (folder / "scattered").exists():
+    if not _is_whole(folder / "scattered"):
         with aside(folder / "scattered") as path:
             _scatter(tables.events, base, path, report)
     tally = read_json(folder / "scattered" / "tally.json")
@@ -185,6 +185,15 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
     report(Progress("read", sum(sizes), sum(sizes), f"{counts['rows']:,} rows"))
     tally = {"files": [str(path) for path in files], "buckets": buckets, "time_unit": unit}
     write_json(folder / "tally.json", {**tally, **counts, "reasons": dict(reasons)})
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether every file of a tally is there."""
+    if not (folder / "tally.json").exists():
+        return False
+    buckets = range(read_json(folder / "tally.json")["buckets"])
+    files = [*(f"{bucket:05}.arrows" for bucket in buckets), "rejected.parquet"]
+    return all((folder / name).exists() for name in files)
 
 
 def _rows_about(path: Path) -> int:

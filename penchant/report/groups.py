@@ -120,13 +120,21 @@ def common_settings(kinds: Sequence[Settings]) -> dict[str, Any]:
 def name_all(kinds: Sequence[Settings]) -> list[str]:
     """A short name for each configuration: the paper's word for the model, the loss, and what is unusual in it."""
     common = common_settings(kinds)
-    return [", ".join([_title(its), *_unusual(its, common)]) for its in kinds]
+    return [", ".join([title(its), *_unusual(its, common)]) for its in kinds]
 
 
-def _title(its: Settings) -> str:
+def title(its: Settings) -> str:
+    """What a configuration is called wherever people see it: the model, beside it the paper's word for its form, the
+    linear path, and the loss, where it is another than the paper's `separate`.
+
+    >>> title({"model.name": "youtube", "linear": "none", "training.loss": "joint"})
+    'YouTube DNN, joint'
+    """
+    names = {"utpm": "UTPM {}", "youtube": "{} DNN", "ralm-users": "RALM users"}
+    model = names[its["model.name"]].format(architecture(its))
     path = " + linear path" if its["linear"] != "none" else ""
     loss = "" if its["training.loss"] == "separate" else f", {its['training.loss']}"
-    return architecture(its) + path + loss
+    return model + path + loss
 
 
 def _unusual(its: Settings, common: Settings) -> list[str]:

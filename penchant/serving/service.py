@@ -158,11 +158,12 @@ class Service:
         return view.recall(view.users.now([user]), most)
 
     def forget(self, user: str) -> Forgotten:
-        """Remove a user from the store and the run folder; clusters lose him when all seeds are clustered next,
-        prepared data at the next `prepare`."""
+        """Remove a user from the run folder, whose list comes first, then from the store; what fails half-way is
+        finished by the next call. Clusters lose the user when all seeds are clustered next, prepared data at the next
+        `prepare`. Raises what `erase` and the store raise."""
         now = self.clock()
-        erased = self.store.forget(user, digest_of(user), now)
         files = self._erase(user, now)
+        erased = self.store.forget(user, digest_of(user), now)
         self.refresh()
         return Forgotten(erased.events, erased.log, erased.items, files)
 

@@ -27,7 +27,7 @@ def test_runs_that_differ_in_the_seed_are_one_group(tmp_path: Path) -> None:
     runs += [facts_of(tmp_path / "wide", config_of(model={"embedding": 32}), [0.9])]
     seeds, wide = group_runs(runs)
     assert [run.folder.name for run in seeds.runs] == ["s0", "s1", "s2"]
-    assert wide.name == "AF-2head+CF, embedding=32"
+    assert wide.name == "UTPM AF-2head+CF, embedding=32"
     score, over = seeds.score("prec@1")
     assert score.mean == pytest.approx(0.1)
     assert score.half == pytest.approx(over_seeds([0.0, 0.1, 0.2])[1])
@@ -48,24 +48,24 @@ def test_the_same_seed_twice_is_refused(tmp_path: Path) -> None:
 
 def test_names_are_those_of_the_paper_and_tell_what_is_unusual() -> None:
     plain = settings()
-    assert names(plain, settings(training={"loss": "joint"})) == ["AF-2head+CF", "AF-2head+CF, joint"]
+    assert names(plain, settings(training={"loss": "joint"})) == ["UTPM AF-2head+CF", "UTPM AF-2head+CF, joint"]
     assert names(plain, settings(model={"name": "utpm", "heads": 1, "shared_query": False, **NONE})) == [
-        "AF-2head+CF",
-        "AF-1head-unshared",
+        "UTPM AF-2head+CF",
+        "UTPM AF-1head-unshared",
     ]
     wide = settings(model={"embedding": 32, "user": 32})
-    assert names(plain, wide) == ["AF-2head+CF", "AF-2head+CF, embedding=user=32"]
+    assert names(plain, wide) == ["UTPM AF-2head+CF", "UTPM AF-2head+CF, embedding=user=32"]
     assert names(plain, settings(model={"embedding": 32}), wide) == [
-        "AF-2head+CF, embedding=8",
-        "AF-2head+CF",
-        "AF-2head+CF, user=32",
+        "UTPM AF-2head+CF, embedding=8",
+        "UTPM AF-2head+CF",
+        "UTPM AF-2head+CF, user=32",
     ]
-    assert names(settings(training={"loss": "softmax"})) == ["AF-2head+CF, softmax"]
+    assert names(settings(training={"loss": "softmax"})) == ["UTPM AF-2head+CF, softmax"]
 
 
 def test_a_linear_path_is_in_the_name() -> None:
     with_path = {**settings(), "linear": "fitted", "linear.fields": "tags+recent", "linear.rank": 32}
-    assert names(settings(), with_path) == ["AF-2head+CF", "AF-2head+CF + linear path"]
+    assert names(settings(), with_path) == ["UTPM AF-2head+CF", "UTPM AF-2head+CF + linear path"]
 
 
 def test_the_width_of_a_cross_layer_that_is_not_there_is_no_difference() -> None:
@@ -74,7 +74,7 @@ def test_the_width_of_a_cross_layer_that_is_not_there_is_no_difference() -> None
 
 def test_a_key_that_two_sections_have_keeps_its_section() -> None:
     one = {**settings(), "linear": "fitted", "linear.fields": "tags", "linear.rank": 8}
-    assert names(one, {**one, "linear.fields": "recent"})[1] == "AF-2head+CF + linear path, linear.fields=recent"
+    assert names(one, {**one, "linear.fields": "recent"})[1] == "UTPM AF-2head+CF + linear path, linear.fields=recent"
 
 
 @pytest.mark.parametrize("row", list(ROWS))
