@@ -66,8 +66,10 @@ class Client:
         """Which model answers, and which look-alike is live."""
         return self._ask("GET", "/v1/model")
 
-    def profile(self, user: str, *, most: int = 20) -> dict[str, Any]:
-        return self._ask("GET", f"/v1/users/{_part(user)}/profile?{urlencode({'most': most})}")
+    def profile(self, user: str, *, most: int = 20, by: str | None = None) -> dict[str, Any]:
+        """by: "lift" or "preference"; the order of the run file if not given."""
+        asked = {"most": most, **({"by": by} if by else {})}
+        return self._ask("GET", f"/v1/users/{_part(user)}/profile?{urlencode(asked)}")
 
     def explain(self, user: str, tag: str | None = None) -> dict[str, Any]:
         asked = "" if tag is None else f"?{urlencode({'tag': tag})}"

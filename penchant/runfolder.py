@@ -27,7 +27,7 @@ from penchant.models.base import Interests, Sizes
 from penchant.models.blend import BlendConfig
 from penchant.models.catalog import TrainedConfig, build_model
 from penchant.profiles.average import AVERAGE, Average, load_average
-from penchant.profiles.explain import Explanation, Profile, describe, explain
+from penchant.profiles.explain import Explanation, Profile, describe, explain, first
 from penchant.report.build import Examples
 from penchant.runfile import RunConfig
 from penchant.schema import CLICKED, ITEM, TIME, USER
@@ -94,11 +94,10 @@ class RunFolder:
         return self._of_user(str(user))[1]
 
     def explain(self, user: str | int, tag: str | None = None) -> Explanation:
-        """Why the user has a preference for a tag, their best one if none is given."""
+        """Why the user has a preference for a tag, the one that stands first if none is given."""
         batch, profile = self._of_user(str(user))
-        best = min([*profile.clicked, *profile.unseen], key=lambda preference: preference.rank)
-        label = self.config.labels.field
-        return explain(self.model, self.average, batch, profile, self.shown, label, tag or best.tag)
+        tag = tag or first(profile, self.config.profiles.order)
+        return explain(self.model, self.average, batch, profile, self.shown, self.config.labels.field, tag)
 
     def clicks(self, user: str | int) -> pl.DataFrame:
         """What the user clicked, latest first: TIME, ITEM (its readable name if the run has one), tags."""

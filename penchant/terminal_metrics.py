@@ -5,10 +5,9 @@ from typing import Any
 
 from rich.markup import escape
 
+from penchant.report.chosen_words import told
 from penchant.terminal import cell_of, console, difference_of, new_table
-
-Z = 1.96
-"""Standard errors to half a 95 % interval."""
+from penchant.training.blend import BLEND, Chosen
 
 
 def show_metrics(metrics: dict[str, Any]) -> None:
@@ -40,9 +39,12 @@ def show_metrics(metrics: dict[str, Any]) -> None:
 
 def verdict(metrics: dict[str, Any], metric: str) -> Iterator[str]:
     """What is served, how it stands beside the best baseline, and on which evidence it was chosen; as markup."""
-    yield f"[bold]Served: {escape(metrics['model']['title'])}[/bold]{_what(metrics['model']['chosen'])}."
+    said = metrics["model"]["chosen"]
+    chosen = said and Chosen.from_json(said)
+    yield f"[bold]Served: {escape(metrics['model']['title'])}[/bold]{_what(chosen)}."
     yield from _beside_the_best(metrics, metric)
-    yield from _chosen(metrics["model"]["chosen"])
+    if chosen is not None:
+        yield from map(escape, told(chosen))
     if "ridge" not in metrics["model_minus"]:
         yield "Ridge regression was left out: there are too many tags for its closed form."
     curve = [line["validation"] for line in metrics["learning_curve"]]
@@ -50,13 +52,13 @@ def verdict(metrics: dict[str, Any], metric: str) -> Iterator[str]:
         yield "The validation score was still rising at the last epoch: give training more epochs, or a smaller batch."
 
 
-def _what(chosen: dict[str, Any] | None) -> str:
+def _what(chosen: Chosen | None) -> str:
     """What a blend is made of, as the end of a sentence."""
     if chosen is None:
         return ""
-    if chosen["served"] != "blend":
+    if chosen.served != BLEND:
         return ", a baseline: nothing that was learned here did better"
-    deep = ", with a deep model beside them" if chosen["gain"] else ""
+    deep = ", with a deep model beside them" if chosen.gain else ""
     return f", users' own clicks and ridge regression as one model{deep}"
 
 
@@ -83,22 +85,3 @@ def _beside_the_best(metrics: dict[str, Any], metric: str) -> Iterator[str]:
             f"{score}: {most}[bold]level with the best of them[/bold], “{best}”: {difference}. Level means that the "
             f"interval holds zero, so these {metrics['samples']['test']:,} test users do not tell the two apart."
         )
-
-
-def _chosen(chosen: dict[str, Any] | None) -> Iterator[str]:
-    """What was chosen for a blend, on which evidence."""
-    if chosen is None:
-        return
-    judged = f"On {chosen['users']:,} training users, each judged by a fit that left them out,"
-    if chosen["served"] == "blend":
-        best = max((name for name in chosen["judged"] if name != "blend"), key=lambda name: chosen["judged"][name])
-        ahead, error = chosen["ahead"][best]
-        yield f"{judged} the blend was {ahead:+.3f} ±{Z * error:.3f} beside the best baseline, “{best}”."
-    else:
-        ahead, error = chosen["ahead"][chosen["served"]]
-        yield f"{judged} the blend was {ahead:+.3f} ±{Z * error:.3f} beside it."
-    if chosen["deep"] is not None:
-        gained, error = chosen["deep"]
-        share = chosen["gain"] / (1 + chosen["gain"])
-        told = f"makes {share:.0%} of how preferences spread" if share else "earned no share"
-        yield f"The deep model {told}: {gained:+.3f} ±{Z * error:.3f} for validation users."

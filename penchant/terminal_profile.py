@@ -49,7 +49,7 @@ def _preferences(title: str, preferences: Sequence[TagPreference], by: Order) ->
     table = new_table(f"{title}, by {by}", right=[2, 3, 4, 5])
     for column in ["tag", "", "preference", "lift", "rank", "clicks"]:
         table.add_column(column)
-    scores = [one.lift if by == "lift" else one.preference for one in preferences]
+    scores = [one.measure(by) for one in preferences]
     low, high = min([0.0, *scores]), max([0.0, *scores])
     for one, score in zip(preferences, scores, strict=True):
         bar = bar_of((score - low) / ((high - low) or 1))

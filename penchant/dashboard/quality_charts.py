@@ -1,6 +1,7 @@
 """Charts of tag profiles: scores and differences with intervals, learning curves, calibration."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from penchant.dashboard.charts import Axis, Chart, Series, Value
@@ -68,16 +69,22 @@ def differences(found: dict[str, Difference]) -> tuple[list[tuple[str, float]], 
 
 
 def learning_charts(data: DataSet, part: str) -> list[Chart]:
-    """The validation score by epoch, then the loss; losses of different kinds have different scales."""
+    """The validation score by epoch beside the levels, then the loss; kinds of losses have different scales."""
     curves = [(group, name, curve) for group in data.groups for name, curve in _by_run(group)]
-    if not any(curve.loss for _, _, curve in curves):
+    trained = [(group, curve) for group, _, curve in curves if curve.loss]
+    if not trained:
         return []
     validation = [(name, curve.validation) for _, name, curve in curves]
-    charts = [by_epoch(f"{part}-validation", "Validation NDCG@10", "NDCG@10", validation)]
-    for number, loss in enumerate(dict.fromkeys(str(group.settings["training.loss"]) for group in data.groups)):
+    chart = by_epoch(f"{part}-validation", "Validation NDCG@10", "NDCG@10", validation)
+    last = max(len(curve.validation) for _, curve in trained)
+    beside = [
+        Series(one.name, [(str(at), one.score) for at in dict.fromkeys((1, last))], aside=True) for one in data.levels
+    ]
+    charts = [replace(chart, series=[*chart.series, *beside])]
+    for number, loss in enumerate(dict.fromkeys(str(group.settings["training.loss"]) for group, _ in trained)):
         # A run whose loss is another one keeps its place, so that runs have the same colour in all charts.
         losses = [
-            (name, curve.loss if group.settings["training.loss"] == loss else []) for group, name, curve in curves
+            (name, curve.loss if group.settings.get("training.loss") == loss else []) for group, name, curve in curves
         ]
         charts.append(by_epoch(f"{part}-loss-{number}", f"Training loss ({loss})", "loss", losses))
     return charts

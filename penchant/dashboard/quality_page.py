@@ -12,6 +12,7 @@ from penchant.dashboard.quality import MOST_COMPARED, Compared, compare, listed
 from penchant.dashboard.quality_parts import lookalike_parts, profiles_parts
 from penchant.dashboard.sources import Sources
 from penchant.report import lookalike_words
+from penchant.report.chosen_words import WHOSE, difference
 from penchant.report.compare import nice, signed
 from penchant.report.page import calibration_errors, printed, score
 from penchant.report.published import ON, RALM_SOURCE, SOURCE
@@ -23,6 +24,8 @@ WORDS = {
     "signed": signed,
     "score": score,
     "printed": printed,
+    "ahead": difference,
+    "whose": WHOSE,
     "calibration_errors": calibration_errors,
     "words": lookalike_words,
     "paper_on": ON,

@@ -1,5 +1,6 @@
 """One user as pages show him: what is known of him, what he clicked, what may be shown to him."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,8 +10,11 @@ import numpy as np
 from penchant.dashboard.users_attention import Attended, attended
 from penchant.dashboard.users_items import Clicked, Suggested, listed, suggested, times_of
 from penchant.dashboard.users_time import Changed, changed
+from penchant.profiles.build import Order
+from penchant.profiles.explain import LATEST, PathEffect, in_words
 from penchant.serving.profiles import Insight, LivePreference
 from penchant.serving.service import Service
+from penchant.serving.users import Clicks
 from penchant.serving.view import View
 
 Standing = Literal["never", "shown", "clicked"]
@@ -21,26 +25,33 @@ RECALLED = 10
 SIZES = 6
 """Of tags, as classes of the style sheet."""
 
+OFTEN = 5
+"""Of the tags that were clicked most, so many are named."""
+
 LOOKED_AT, EXAMPLES = 40, 3
 """Users of the snapshot among whom examples are looked for, and how many are given."""
 
 
 @dataclass(frozen=True)
 class Sized:
-    """A tag of a profile. size: 1 to SIZES."""
+    """A tag of a profile. size: 1 to SIZES, by what the profile is ordered by."""
 
     tag: str
     preference: float
+    lift: float
     clicks: int
     size: int
 
 
 @dataclass(frozen=True)
 class Interests:
-    """What the tag model says of a user. clicked, unseen: best first; changed: None where there is no time to speak
+    """What the tag model says of a user. by: what tags are ordered by; clicked, unseen: in that order; reasons: what
+    adds to the preference that is explained, path by path, with words; changed: None where there is no time to speak
     of."""
 
     insight: Insight
+    by: Order
+    reasons: list[tuple[PathEffect, str]]
     clicked: list[Sized]
     unseen: list[Sized]
     attended: Attended
@@ -55,7 +66,8 @@ class Interests:
 @dataclass(frozen=True)
 class Person:
     """total: clicks; latest: when the last of them was, None where nothing says so; newer: clicks that were passed
-    over, clicks: AT_ONCE of those before, latest first; interests: None without a tag model."""
+    over, clicks: AT_ONCE of those before, latest first; often: tags that were clicked most, and how often; interests:
+    None without a tag model."""
 
     user: str
     standing: Standing
@@ -63,6 +75,7 @@ class Person:
     latest: float | None
     newer: int
     clicks: list[Clicked]
+    often: list[tuple[str, int]]
     suggested: list[Suggested]
     interests: Interests | None
 
@@ -72,20 +85,25 @@ class Person:
         return max(0, self.total - self.newer - len(self.clicks))
 
 
-def person(service: Service, user: str, *, tag: str | None, newer: int, position: bool) -> Person:
-    """A user as he is now. tag: to be explained, the best one if not given; position: the log has places in a history
-    for times. UnknownTagError."""
+def person(
+    service: Service, user: str, *, tag: str | None, newer: int, position: bool, by: Order | None = None
+) -> Person:
+    """A user as he is now. tag: to be explained, the first one if not given; position: the log has places in a history
+    for times; by: what tags are ordered by, as in the run file if not given. UnknownTagError."""
     view = service.view
     people = view.users.now([user])
     (clicks,), known = people.clicks, people.row_B[0] >= 0 or people.events[0] > 0
     times = times_of(view, clicks, position)
-    interests = insight = None
+    interests = None
     if view.served.tags is not None:
-        insight = view.insight(people, tag)
+        order = by or view.served.tags.config.order
+        insight = view.insight(people, tag, order)
         rules, own = view.served.tags.features.features.fields, view.served.tags.features.people.ids
         interests = Interests(
             insight,
-            *_sized(insight),
+            order,
+            _reasons(view, insight, clicks),
+            *_sized(insight, order),
             attended(insight, rules, own),
             changed(view, people.own[0], clicks, clock=not position),
         )
@@ -96,7 +114,8 @@ def person(service: Service, user: str, *, tag: str | None, newer: int, position
         times[-1] if times else None,
         newer,
         listed(service, view, clicks, times, newer),
-        suggested(service, view, view.recall(people, RECALLED, insight.profile if insight else None)),
+        Counter(tag for _, item in clicks for tag in dict.fromkeys(view.tags_of(item))).most_common(OFTEN),
+        suggested(service, view, view.recall(people, RECALLED)),
         interests,
     )
 
@@ -122,11 +141,21 @@ def sizes(preferences: Sequence[float]) -> list[int]:
     return [1 + round((SIZES - 1) * (value - low) / (high - low)) for value in preferences]
 
 
-def _sized(insight: Insight) -> tuple[list[Sized], list[Sized]]:
+def _reasons(view: View, insight: Insight, clicks: Clicks) -> list[tuple[PathEffect, str]]:
+    tag = insight.why.preference
+    latest = sum(tag.tag in view.tags_of(item) for _, item in clicks[-LATEST:])
+    return [(path, in_words(path, tag, latest)) for path in insight.why.paths]
+
+
+def _sized(insight: Insight, by: Order) -> tuple[list[Sized], list[Sized]]:
     profile = insight.profile
-    size = sizes([one.preference for one in [*profile.clicked, *profile.unseen]])
+    # Of who clicked nothing there is nothing special; see `penchant.profiles.build.rank`.
+    by = by if profile.clicked else "preference"
+    size = sizes([one.measure(by) for one in [*profile.clicked, *profile.unseen]])
 
     def made(ones: list[LivePreference], start: int) -> list[Sized]:
-        return [Sized(one.tag, one.preference, one.clicks, size[start + place]) for place, one in enumerate(ones)]
+        return [
+            Sized(one.tag, one.preference, one.lift, one.clicks, size[start + place]) for place, one in enumerate(ones)
+        ]
 
     return made(profile.clicked, 0), made(profile.unseen, len(profile.clicked))

@@ -1,5 +1,6 @@
 """The page Users: find one, browse by interest, look at one."""
 
+from typing import get_args
 from urllib.parse import quote
 
 import numpy as np
@@ -9,6 +10,7 @@ from penchant.dashboard.pages import Answer, Asked, Moved, Page, Route
 from penchant.dashboard.sources import Sources
 from penchant.dashboard.users import examples, person, sizes
 from penchant.logs.ingest import Log
+from penchant.profiles.build import Order
 
 URL = "/dashboard/users"
 
@@ -17,6 +19,8 @@ MOST_HELD = 60
 
 MOST_FOUND = 12
 """Tags that are suggested."""
+
+ORDERS: tuple[Order, ...] = get_args(Order)
 
 MOST_PASSED = 10_000_000
 """Clicks that may be passed over."""
@@ -50,9 +54,12 @@ class Users:
         service, tag = self._sources.service, asked.text("why")
         known = service.view.knows_tag(tag)
         newer = asked.number("older", 0, least=0, most=MOST_PASSED)
-        found = person(service, user, tag=tag if known else None, newer=newer, position=self._position)
+        by = next((order for order in ORDERS if order == asked.text("by")), None)
+        found = person(service, user, tag=tag if known else None, newer=newer, position=self._position, by=by)
         values = {
             "person": found,
+            "here": f"{URL}?user={quote(user, safe='')}" + (f"&by={by}" if by else ""),
+            "orders": _orders(user, tag if known else ""),
             "unknown_tag": tag if not known else "",
             "position": self._position,
             "example": next(iter(examples(service.view)), "") if found.standing == "never" else "",
@@ -88,6 +95,12 @@ class Users:
             "trained": self._sources.service.view.served.tags is not None,
             "folder": str(self._sources.folder),
         }
+
+
+def _orders(user: str, tag: str) -> dict[Order, str]:
+    """Where the same is in each order."""
+    said = f"{URL}?user={quote(user, safe='')}" + (f"&why={quote(tag, safe='')}" if tag else "")
+    return {order: f"{said}&by={order}#interests" for order in ORDERS}
 
 
 def _held(atlas: Atlas) -> list[tuple[str, int, int]]:

@@ -26,7 +26,7 @@ from penchant.models.base import Attention, Interests
 from penchant.profiles.average import Average
 from penchant.progress import Progress, Report, quiet
 from penchant.ranking import best
-from penchant.schema import USER
+from penchant.schema import PAD, USER
 
 SCORES_AT_ONCE = 4_000_000
 
@@ -115,19 +115,24 @@ class Ranked:
 
 def rank(scores_BV: Tensor, own: Own, average: Average, config: ProfilesConfig) -> dict[str, Ranked]:
     """Tags that users have clicked ("clicked") and have not ("unseen"), in the order of the config, level ones in the
-    order of `ranking`; the most clicked one takes the last place where it would have none. scores_BV is changed."""
+    order of `ranking`; the most clicked one takes the last place where it would have none. Of users who clicked nothing
+    there is nothing special, so that theirs are in the order of preference. scores_BV is changed."""
     level_B2 = average.levels(scores_BV)
     own_BH, clicks_BH = scores_BV.gather(1, own.ids_BH), own.fact("counts")
     lift_BH = average.lifts_of(own_BH, own.ids_BH, level_B2)
     scores_BV.scatter_(1, own.ids_BH, -torch.inf)
-    by_lift = config.order == "lift"
+    by_lift, bare_B = config.order == "lift", (own.ids_BH == PAD).all(1)
     place_BK = best(lift_BH if by_lift else own_BH, config.clicked).ids
     if config.clicked:
         most_B1 = clicks_BH.argmax(1, keepdim=True)
         kept_B1 = (place_BK == most_B1).any(1, keepdim=True)
         place_BK[:, -1:] = torch.where(kept_B1, place_BK[:, -1:], most_B1)
-    unseen = best(average.lifts(scores_BV, level_B2) if by_lift else scores_BV, config.unseen)
-    preferences_BK = unseen.scores if not by_lift else scores_BV.gather(1, unseen.ids)
+    ordering_BV = scores_BV
+    if by_lift:
+        ordering_BV = average.lifts(scores_BV, level_B2)
+        ordering_BV[bare_B] = scores_BV[bare_B]
+    unseen = best(ordering_BV, config.unseen)
+    preferences_BK = scores_BV.gather(1, unseen.ids)
     return {
         "clicked": _ranked(own.ids_BH, own_BH, lift_BH, clicks_BH, place_BK),
         "unseen": Ranked(

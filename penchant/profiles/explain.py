@@ -38,6 +38,10 @@ class TagPreference:
     clicks: int
     lift: float
 
+    def measure(self, by: Order) -> float:
+        """What it is ordered by."""
+        return self.lift if by == "lift" else self.preference
+
 
 @dataclass(frozen=True)
 class Weighed:
@@ -179,7 +183,7 @@ def explain(
     def common(field: str | None, value: int) -> bool:
         return float(average.holders[field][value]) > COMMON and (field, value) != (None, number)
 
-    lists: list[tuple[str | None, Tensor]] = list(batch.ids.items())
+    lists: list[tuple[str | None, Tensor]] = [(field, batch.ids[field]) for field in model.sizes.fields]
     if model.reads_own and batch.own:
         lists.append((None, batch.own.ids_BH))
     places = [
@@ -224,9 +228,15 @@ def _largest_first(effects: list[Effect]) -> list[Effect]:
     return sorted(effects, key=lambda one: (one.common, -abs(one.effect)))
 
 
+def first(profile: Profile, by: Order) -> str:
+    """The tag that stands first; by preference where the user clicked nothing, as in `rank`."""
+    by = by if profile.clicked else "preference"
+    return max([*profile.clicked, *profile.unseen], key=lambda one: one.measure(by)).tag
+
+
 def foremost(tags: Sequence[TagPreference], by: Order, most: int) -> list[TagPreference]:
     """The first `most`; the tag that was clicked most takes the last place where it would have none, as in `rank`."""
-    ordered = sorted(tags, key=lambda one: -(one.lift if by == "lift" else one.preference))
+    ordered = sorted(tags, key=lambda one: -one.measure(by))
     often = max(tags, key=lambda one: one.clicks, default=None)
     if often is None or not often.clicks or often in ordered[:most]:
         return ordered[:most]

@@ -9,9 +9,10 @@ import numpy as np
 import penchant
 from penchant.errors import ReportError
 from penchant.profiles.explain import Profile, Weighed
+from penchant.report.chosen_words import WHOSE
 from penchant.report.compare import Paired, baseline_numbers, deciding, measured, shown_metrics, verdict
-from penchant.report.facts import Evaluated, RunFacts
-from penchant.report.groups import Group, group_runs
+from penchant.report.facts import OWN, Evaluated, RunFacts
+from penchant.report.groups import DEEP, Group, group_runs
 from penchant.report.lookalike import gather_lookalike
 from penchant.report.numbers import (
     AttendedField,
@@ -20,6 +21,7 @@ from penchant.report.numbers import (
     Curve,
     DataSet,
     GroupNumbers,
+    Level,
     Numbers,
     Ran,
     RunCalibration,
@@ -28,6 +30,7 @@ from penchant.report.numbers import (
 from penchant.report.published import published
 from penchant.report.study import studies
 from penchant.schema import RESERVED
+from penchant.training.blend import BLEND
 
 FORMAT = 1
 MOST_VALUES = 5
@@ -69,7 +72,10 @@ def with_examples(numbers: Numbers, examples: Mapping[str, Examples]) -> Numbers
         users = [_user(profile) for profile in found.profiles]
         reason = found.reason or ("" if users else one.missing["attention"])
         if users and not any(share > 0 for user in users for field in user.fields for share in field.attention):
-            users, reason = [], f"in {one.attended} the model has no share, its linear path alone decides"
+            users, reason = (
+                [],
+                f"in {one.attended} the deep model has too small a share for its attention to be evidence",
+            )
         missing = {name: why for name, why in one.missing.items() if name != "attention"}
         missing |= {"attention": reason} if reason else {}
         sets.append(replace(one, attention=users, missing=missing))
@@ -91,6 +97,7 @@ def _data_set(groups: list[Group]) -> DataSet:
         groups=numbers,
         baselines=baselines,
         verdict=list(verdict(paired, baselines, metric)),
+        levels=_levels(groups),
         studies=found,
         attended=attended.name if attended else None,
         attended_run=str(attended.runs[0].folder) if attended else None,
@@ -115,9 +122,23 @@ def _groups(paired: Paired, reference: str) -> list[GroupNumbers]:
                 paper={"row": row.row, "ml-20m": row.movielens, "wechat": row.industrial} if row else None,
                 curves=[_curve(run) for run in group.runs],
                 calibration=[_calibration(run) for run in group.runs if run.metrics.calibration],
+                title=group.runs[0].metrics.model.title,
+                chosen=group.runs[0].metrics.model.chosen,
             )
         )
     return found
+
+
+def _levels(groups: Sequence[Group]) -> list[Level]:
+    """Of the first blend, for training users left out of its fit; where there is none, the baselines' of test users."""
+    metrics = [group.runs[0].metrics for group in groups]
+    chosen = next((one.model.chosen for one in metrics if one.model.chosen), None)
+    if chosen is None:
+        scores = {name: said.get("ndcg@10") for name, said in metrics[0].scores.items() if name != OWN}
+        return [Level(name, score.mean, "test users") for name, score in scores.items() if score]
+    without = {f"{BLEND} without {path}": chosen.judged[BLEND] - lost for path, (lost, _) in chosen.without.items()}
+    scored = {**chosen.judged, **without}
+    return [Level(name, score, f"{chosen.users:,} {WHOSE}") for name, score in scored.items()]
 
 
 def _ran(run: RunFacts) -> Ran:
@@ -145,7 +166,7 @@ def _calibration(run: RunFacts) -> RunCalibration:
 
 def _attended(groups: Sequence[Group], metric: str) -> Group | None:
     """The best group whose model has learned attention."""
-    there = [group for group in groups if "model.heads" in group.settings]
+    there = [group for group in groups if {"model.heads", f"{DEEP}.heads"} & group.settings.keys()]
     return max(there, key=lambda group: float(np.mean(group.means(metric))), default=None)
 
 
@@ -187,10 +208,15 @@ def _missing(groups: Sequence[GroupNumbers], found: Sequence[object], attended: 
     if not any(one.clicks for group in groups for one in group.calibration):
         missing["clicks"] = (
             "no model's scores are log-odds of a click: that needs the loss `separate` or one with `joint`, and no "
-            "linear path beside the model"
+            "blend"
         )
     if not any(curve.loss for group in groups for curve in group.curves):
-        missing["curves"] = "the runs kept no learning curve"
+        closed = all("training.loss" not in group.settings for group in groups)
+        missing["curves"] = (
+            "these models are worked out in closed form, in one step, so they have no epochs"
+            if closed
+            else "the runs kept no learning curve"
+        )
     if not found:
         missing["study"] = "no two configurations differ in one key only"
     return missing

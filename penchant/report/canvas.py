@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from penchant.report.numbers import Difference, Measured
-from penchant.report.svg import INK, PAPER, SERIES, inline
+from penchant.report.svg import INK, MUTED, PAPER, SERIES, inline
 
 WIDTH, HEIGHT, TALL = 4.1, 2.9, 3.4
 ROW = 0.42
@@ -18,6 +18,8 @@ MARKERS = "os^Dv>P*"
 DASHES = ("-", "--", ":", "-.")
 ASIDE: Any = (0, (4, 3))
 """The dashes of lines that are no series: chance, the paper's best."""
+LETTERS = 0.045
+"""Height of a small line of text, as a share of the axes."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,26 @@ def span(scores: Sequence[Measured]) -> tuple[float, float]:
     means, halves = [one.mean for one in scores], sorted(one.half or 0.0 for one in scores)
     room = 1.15 * halves[len(halves) // 2] + 0.1 * (max(means) - min(means)) + 1e-3
     return max(0.0, min(means) - room), min(1.02, max(means) + room)
+
+
+def label_lines(axes: Axes, lines: Sequence[tuple[str, float]]) -> None:
+    """The names of horizontal lines, right of the axes: as high as they are, or as far apart as letters need."""
+    low, high = axes.get_ylim()
+    apart, at = LETTERS * (high - low), -float("inf")
+    for name, height in sorted(lines, key=lambda line: line[1]):
+        at = max(height, at + apart)
+        axes.annotate(
+            short(name, 32),
+            (1, height),
+            (1.02, at),
+            xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            fontsize=6.5,
+            color=MUTED,
+            va="center",
+            annotation_clip=False,
+        )
+    axes.set_ylim(low, high)
 
 
 def rows_of_differences(axes: Axes, rows: Sequence[tuple[str, Difference, str]]) -> None:

@@ -8,10 +8,12 @@ import polars as pl
 
 from penchant.errors import ReportError
 from penchant.evaluation.metrics import interval
+from penchant.report.chosen_words import told
 from penchant.report.facts import OWN
 from penchant.report.groups import Group
 from penchant.report.numbers import BaselineNumbers, Difference, Measured
 from penchant.schema import USER
+from penchant.training.blend import BLEND
 
 SHOWN = ("prec@1", "prec@2", "prec@3", "prec@5", "prec@10", "ndcg@10")
 FEW_NAMES = 3
@@ -112,12 +114,16 @@ def verdict(paired: Paired, baselines: Sequence[BaselineNumbers], metric: str) -
     means = {name: float(np.mean(group.means(metric))) for name, group in paired.groups.items()}
     best = max(means, key=lambda name: means[name])
     place = f"is the best of {len(means)} configurations, with" if len(means) > 1 else "has"
-    yield f"At {nice(metric)}, {best} {place} {means[best]:.3f}."
+    chosen = paired.groups[best].runs[0].metrics.model.chosen
+    serves = "" if chosen is None or chosen.served == BLEND else f" It serves “{chosen.served}”, a baseline."
+    yield f"At {nice(metric)}, {best} {place} {means[best]:.3f}.{serves}"
     if baselines:
         strongest = max(baselines, key=lambda one: one.scores[metric].mean)
         table = paired.users(strongest.name)
         difference = paired.minus(best, strongest.name, table)[metric]
         yield f"{_against(difference)} the best baseline, {strongest.name}: {signed(difference)}."
+    if chosen:
+        yield from told(chosen)
     rest = [name for name in means if name != best]
     if rest:
         table = paired.users(best)

@@ -12,6 +12,7 @@ from penchant.evaluation.calibration import Bin
 from penchant.report.lookalike_facts import LookalikeFacts, read_lookalike
 from penchant.report.written import Epoch, Made, Score, checked, read_object
 from penchant.schema import USER
+from penchant.training.blend import Chosen
 
 OWN = "model"
 """The name under which metrics.json keeps the run's own scores; all others are baselines."""
@@ -38,9 +39,18 @@ class Calibration(BaseModel):
     tags: TagBins
 
 
+class ModelSaid(BaseModel):
+    """What is served. title: what people call it; chosen: how a blend was."""
+
+    name: str
+    title: str
+    chosen: Chosen | None
+
+
 class Metrics(BaseModel):
     """What the report reads of metrics.json; keys it does not know are left alone."""
 
+    model: ModelSaid
     made: Made
     samples: dict[str, int]
     scores: Annotated[dict[str, dict[str, Score]], Field(min_length=1)]

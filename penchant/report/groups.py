@@ -14,11 +14,15 @@ from penchant.report.facts import OWN, RunFacts
 from penchant.report.published import architecture
 from penchant.report.written import Score
 from penchant.schema import USER
+from penchant.training.blend import BLEND
 
 Settings = Mapping[str, Any]
 """The keys of a run file that decide its numbers, with a dot between section and key."""
 
-_NAMED = ("model.name", "model.heads", "model.shared_query", "model.cross", "training.loss", "linear")
+_NAMED = ("name", "heads", "shared_query", "cross")
+"""Keys of a model that its name tells."""
+DEEP = "model.deep"
+"""The section of a blend's deep model, and the key that says which it is."""
 _MOST_SEEDS = len(STUDENT_T) + 1
 
 
@@ -89,19 +93,35 @@ def _refuse_repeats(group: list[RunFacts]) -> None:
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a run file: those of the model, the linear path and the training, without the seed.
+    """The settings of a run file: those of the model and of its training, without the seed.
 
     The rest decides the data, which is compared by what was prepared, or no number of the report. Keys of a cross layer
-    that is not there are left out.
+    that is not there are left out, and so is training where nothing is trained step by step.
     """
-    model, training, linear = config["model"], config["training"], config["linear"]
-    settings = {f"model.{key}": plain(value) for key, value in model.items()}
-    if model.get("cross") == "none":
-        settings = {key: value for key, value in settings.items() if not key.startswith("model.cross_")}
-    settings["linear"] = "fitted" if linear else "none"
-    settings |= {f"linear.{key}": plain(value) for key, value in (linear or {}).items()}
+    model, training = dict(config["model"]), config["training"]
+    deep = model.pop("deep", None)
+    settings = _settings_of("model", model)
+    if model["name"] == BLEND:
+        settings |= {DEEP: deep["name"] if deep else "none", **_settings_of(DEEP, deep or {})}
+        if not deep:
+            return settings
     kept = {key: value for key, value in training.items() if key not in ("seed", "checkpoint_s")}
     return settings | {f"training.{key}": plain(value) for key, value in kept.items()}
+
+
+def _settings_of(section: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    without = said.get("cross") == "none"
+    return {f"{section}.{key}": plain(value) for key, value in said.items() if not (without and key[:6] == "cross_")}
+
+
+def part_of(its: Settings, section: str) -> dict[str, Any]:
+    """The settings of a section, by their last names.
+
+    >>> part_of({"model.deep.name": "utpm", "model.rank": 64}, "model.deep")
+    {'name': 'utpm'}
+    """
+    start = f"{section}."
+    return {key.removeprefix(start): value for key, value in its.items() if key.startswith(start)}
 
 
 def plain(value: Any) -> Any:
@@ -124,21 +144,30 @@ def name_all(kinds: Sequence[Settings]) -> list[str]:
 
 
 def title(its: Settings) -> str:
-    """What a configuration is called wherever people see it: the model, beside it the paper's word for its form, the
-    linear path, and the loss, where it is another than the paper's `separate`.
+    """What a configuration is called wherever people see it: the model, beside it the paper's word for its form, a
+    blend's deep model, and the loss, where it is another than the paper's `separate`.
 
-    >>> title({"model.name": "youtube", "linear": "none", "training.loss": "joint"})
+    >>> title({"model.name": "youtube", "training.loss": "joint"})
     'YouTube DNN, joint'
+    >>> title({"model.name": "blend", "model.deep": "none"})
+    'blend'
     """
+    name = _model_title(part_of(its, "model"))
+    if its.get(DEEP, "none") != "none":
+        name += f" with {_model_title(part_of(its, DEEP))}"
+    loss = its.get("training.loss", "separate")
+    return name if loss == "separate" else f"{name}, {loss}"
+
+
+def _model_title(model: Settings) -> str:
     names = {"utpm": "UTPM {}", "youtube": "{} DNN", "ralm-users": "RALM users"}
-    model = names[its["model.name"]].format(architecture(its))
-    path = " + linear path" if its["linear"] != "none" else ""
-    loss = "" if its["training.loss"] == "separate" else f", {its['training.loss']}"
-    return model + path + loss
+    return names.get(model["name"], "{}").format(architecture(model))
 
 
 def _unusual(its: Settings, common: Settings) -> list[str]:
-    told = _NAMED if its["model.name"] == "utpm" else ("model.name", "training.loss", "linear")
+    told = {f"{section}.{key}" for section in ("model", DEEP) for key in _NAMED} | {DEEP, "training.loss"}
+    if its["model.name"] == "youtube":
+        told = {"model.name", "training.loss"}
     keys = [key for key, value in its.items() if key not in told and value != common[key]]
     words = {key: f"{short_key(key, common)}={its[key]}" for key in keys}
     if {"model.embedding", "model.user"} <= set(keys) and its["model.embedding"] == its["model.user"]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penchant.evaluation.calibration import Bin
+from penchant.training.blend import Chosen
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A score that stands beside learning curves: NDCG@10 of a baseline, a blend, or a blend without one of its paths.
+    of: whose."""
+
+    name: str
+    score: float
+    of: str
+
+
+@dataclass(frozen=True)
 class RunCalibration:
     """One run's calibration. clicks_of: "item", "tag", or None where its scores are no log-odds."""
 
@@ -65,7 +76,8 @@ class Ran:
 
 @dataclass(frozen=True)
 class GroupNumbers:
-    """A configuration. paper: the row of the UTPM paper it is, and that row's Prec@K on ML-20M and the WeChat log."""
+    """A configuration. paper: the row of the UTPM paper it is, and that row's Prec@K on ML-20M and the WeChat log;
+    title: what its first run serves; chosen: how that was, for a blend."""
 
     name: str
     runs: list[Ran]
@@ -75,6 +87,8 @@ class GroupNumbers:
     paper: dict[str, Any] | None
     curves: list[Curve]
     calibration: list[RunCalibration]
+    title: str
+    chosen: Chosen | None
 
 
 @dataclass(frozen=True)
@@ -150,8 +164,9 @@ class AttendedUser:
 @dataclass(frozen=True)
 class DataSet:
     """All that was measured on one set of prepared data. metrics: those of the tables; metric: the one that decides;
-    reference: the group given first; verdict: sentences. attended, attended_run: the group and run whose attention is
-    shown; protocol: sections of its run file. missing: why a section is left out, by section.
+    reference: the group given first; verdict: sentences; levels: what stands beside the learning curves. attended,
+    attended_run: the group and run whose attention is shown; protocol: sections of its run file. missing: why a section
+    is left out, by section.
     """
 
     statistics: Statistics
@@ -161,6 +176,7 @@ class DataSet:
     groups: list[GroupNumbers]
     baselines: list[BaselineNumbers]
     verdict: list[str]
+    levels: list[Level]
     studies: list[Study]
     attended: str | None
     attended_run: str | None

@@ -17,6 +17,7 @@ from penchant.errors import ReportError
 from penchant.files import aside
 from penchant.report import lookalike_words
 from penchant.report.canvas import Plot, marker_of
+from penchant.report.chosen_words import WHOSE, difference
 from penchant.report.compare import nice
 from penchant.report.groups import common_settings, half_over_seeds
 from penchant.report.lookalike_plots import draw_lookalike
@@ -108,7 +109,9 @@ def _environment(load: Callable[[str], str]) -> Environment:
         "swatch": swatch,
         "calibration_errors": calibration_errors,
         "differing": differing,
+        "difference": difference,
         "best_scores": best_scores,
+        "whose": WHOSE,
         "ralm_source": RALM_SOURCE,
         "ralm_merge": RALM_MERGE,
         "words": lookalike_words,
@@ -127,7 +130,7 @@ def draw(data: DataSet, name: str) -> Drawn:
             for number, metric in enumerate(dict.fromkeys(few))
             if rows > 1
         ],
-        learning_curves(data.groups, f"{name}-curves") if "curves" not in data.missing else [],
+        learning_curves(data.groups, data.levels, f"{name}-curves") if "curves" not in data.missing else [],
         click_calibration(data.groups, f"{name}-clicks"),
         [tag_calibration(data.groups, f"{name}-tags")] if calibrated else [],
         [study_plot(study, f"{name}-study-{number}") for number, study in enumerate(data.studies)],

@@ -7,32 +7,57 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from penchant.evaluation.calibration import Bin
-from penchant.report.canvas import ASIDE, ROW, TALL, Plot, blank, drawn, rows_of_differences, short, span, style_of
+from penchant.report.canvas import (
+    ASIDE,
+    HEIGHT,
+    ROW,
+    TALL,
+    Plot,
+    blank,
+    drawn,
+    label_lines,
+    rows_of_differences,
+    short,
+    span,
+    style_of,
+)
 from penchant.report.compare import nice
-from penchant.report.numbers import BaselineNumbers, GroupNumbers, Study
+from penchant.report.numbers import BaselineNumbers, GroupNumbers, Level, Study
 from penchant.report.svg import MUTED, look
 
 
-def learning_curves(groups: Sequence[GroupNumbers], name: str) -> list[Plot]:
-    """The validation score of all groups, then the loss of those with the same loss."""
-    losses = dict.fromkeys(str(group.settings["training.loss"]) for group in groups)
-    plots = [_curves(groups, list(groups), "validation", "Validation NDCG@10", f"{name}-validation")]
+def learning_curves(groups: Sequence[GroupNumbers], levels: Sequence[Level], name: str) -> list[Plot]:
+    """The validation score of all groups beside the levels, then the loss of those with the same loss."""
+    trained = [group for group in groups if any(curve.loss for curve in group.curves)]
+    losses = dict.fromkeys(str(group.settings["training.loss"]) for group in trained)
+    plots = [_curves(groups, trained, "validation", "Validation NDCG@10", f"{name}-validation", levels)]
     for number, loss in enumerate(losses):
-        chosen = [group for group in groups if group.settings["training.loss"] == loss]
+        chosen = [group for group in trained if group.settings["training.loss"] == loss]
         plots.append(_curves(groups, chosen, "loss", f"Training loss ({loss})", f"{name}-loss-{number}"))
     return plots
 
 
-def _curves(groups: Sequence[GroupNumbers], chosen: Sequence[GroupNumbers], part: str, title: str, name: str) -> Plot:
+def _curves(
+    groups: Sequence[GroupNumbers],
+    chosen: Sequence[GroupNumbers],
+    part: str,
+    title: str,
+    name: str,
+    levels: Sequence[Level] = (),
+) -> Plot:
     with look():
-        axes = blank(title, "epoch", "")
+        axes = blank(title, "epoch", "", TALL if levels else HEIGHT)
         for group in chosen:
             style = style_of(groups.index(group))
             for curve in group.curves:
                 values = [float("nan") if value is None else value for value in getattr(curve, part)]
                 axes.plot(range(1, len(values) + 1), values, linewidth=1.1, markersize=2.6, **style)
+        for level in levels:
+            axes.axhline(level.score, color=MUTED, linewidth=0.7, linestyle=ASIDE, zorder=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    return drawn(axes, name, f"{title} by epoch")
+        label_lines(axes, [(level.name, level.score) for level in levels])
+    caption = f"Dashed: NDCG@10 of {levels[0].of}, not of the validation users." if levels else ""
+    return drawn(axes, name, f"{title} by epoch", caption)
 
 
 def forest(

@@ -69,24 +69,21 @@ RALM_BEST = {"model.clusters": 20}
 _LAYERS = {"cf": "CF", "afm": "AFM", "nfm": "NFM", "dcn": "DCN", "autoint": "AutoInt"}
 
 
-def architecture(settings: Mapping[str, Any]) -> str:
-    """The paper's word for a model: "YouTube", "AF-2head+CF"; of other models their name."""
-    name = str(settings["model.name"])
+def architecture(model: Mapping[str, Any]) -> str:
+    """The paper's word for a model, by its section of the run file: "YouTube", "AF-2head+CF"; of others their name."""
+    name = str(model["name"])
     if name != "utpm":
         return "YouTube" if name == "youtube" else name
-    unshared = "" if settings["model.shared_query"] else "-unshared"
-    cross = str(settings["model.cross"])
+    unshared = "" if model["shared_query"] else "-unshared"
+    cross = str(model["cross"])
     layer = "" if cross == "none" else f"+{_LAYERS.get(cross, cross)}"
-    return f"AF-{settings['model.heads']}head{unshared}{layer}"
+    return f"AF-{model['heads']}head{unshared}{layer}"
 
 
 def published(settings: Mapping[str, Any]) -> Published | None:
     """The row that a configuration is, if it is one: widths and training may differ, additions of ours may not."""
-    if (
-        settings["linear"] != "none"
-        or settings.get("model.weights")
-        or settings.get("model.activation") not in (None, "relu")
-    ):
+    if settings.get("model.weights") or settings.get("model.activation") not in (None, "relu"):
         return None
-    loss = settings["training.loss"]
-    return ROWS.get(architecture(settings) + ("" if loss == "separate" else f", {loss}"))
+    loss = settings.get("training.loss", "separate")
+    model = {key.removeprefix("model."): value for key, value in settings.items()}
+    return ROWS.get(architecture(model) + ("" if loss == "separate" else f", {loss}"))

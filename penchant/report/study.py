@@ -16,7 +16,7 @@ _LABELS = {
     "model.embedding": "embedding (E)",
     "model.heads": "heads (A)",
     "model.cross_width": "cross width (C)",
-    "linear": "linear path",
+    "model.deep": "deep model",
 }
 
 
@@ -33,7 +33,7 @@ def studies(groups: Sequence[Group], metrics: Sequence[str]) -> list[Study]:
 
 
 def _widths_as_one(settings: Settings) -> dict[str, Any]:
-    if settings["model.embedding"] != settings["model.user"]:
+    if "model.embedding" not in settings or settings["model.embedding"] != settings["model.user"]:
         return {}
     rest = {key: value for key, value in settings.items() if key not in ("model.embedding", "model.user")}
     return {**rest, WIDTH: settings["model.embedding"]}
@@ -62,7 +62,7 @@ def series(key: str, kinds: Mapping[str, Settings]) -> list[dict[Any, str]]:
 
 
 def _alone(key: str, one: Settings, other: Settings) -> bool:
-    """Whether they differ in `key` only; keys that belong to it (cross_width, linear.rank) do not count."""
+    """Whether they differ in `key` only; keys that belong to it (cross_width, deep.heads) do not count."""
     if key not in one or key not in other or one[key] == other[key]:
         return False
     different = {at for at in {*one, *other} if one.get(at) != other.get(at)}

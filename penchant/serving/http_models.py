@@ -106,7 +106,7 @@ class RefusedAnswer(EventsAnswer, ErrorAnswer):
 
 
 class PreferenceModel(BaseModel):
-    """lift: how far the preference is above that of the average user."""
+    """lift: how far the preference is above what is usual at this user's level."""
 
     tag: str
     preference: float
@@ -115,7 +115,7 @@ class PreferenceModel(BaseModel):
 
 
 class ProfileAnswer(BaseModel):
-    """Tags clicked and not clicked yet, best first. cold: nothing is known of the user."""
+    """Tags clicked and not clicked yet, by lift or by preference. cold: nothing is known of the user."""
 
     user: str
     cold: bool
@@ -130,18 +130,31 @@ class RankedPreference(PreferenceModel):
 
 
 class EffectModel(BaseModel):
+    """holders: the share of users of whom the same is known; common: whether that makes it no reason."""
+
     values: list[str]
     effect: float
+    holders: float
+    common: bool
+
+
+class PathModel(BaseModel):
+    """by: the values that add or take most, where the path is a sum over values."""
+
+    path: str
+    effect: float
+    by: list[EffectModel]
 
 
 class ExplainAnswer(BaseModel):
     """without: the preference if nothing were known; paths: what each path of the model adds, together the preference
-    (empty for a model of one path); alone: what each value adds; together: what pairs add beyond."""
+    (empty for a model of one path); alone: what each value adds; together: what pairs add beyond. What most users have
+    comes last in both."""
 
     user: str
     preference: RankedPreference
     without: float
-    paths: list[EffectModel]
+    paths: list[PathModel]
     alone: list[EffectModel]
     together: list[EffectModel]
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Query, Response
 
+from penchant.profiles.build import Order
 from penchant.serving.consumer import MOST_TEXT
 from penchant.serving.http_answers import Json
 from penchant.serving.http_models import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
@@ -36,12 +37,13 @@ class UserRoutes:
         routes.add("GET", f"{of_user}/recall", self.recall, needs="read", answer=RecallAnswer)
         routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
 
-    async def profile(self, user: PathId, most: Most = 20) -> Response:
-        """The tags that a user prefers, fresh to his last acknowledged event."""
-        return Json(await self._profiles.ask((user, most)))
+    async def profile(self, user: PathId, most: Most = 20, by: Order | None = None) -> Response:
+        """The tags that a user prefers, fresh to his last acknowledged event. by: the order, profiles.order of the run
+        file if not given."""
+        return Json(await self._profiles.ask((user, most, by)))
 
     async def explain(self, user: PathId, tag: Annotated[str | None, Query(max_length=MOST_TEXT)] = None) -> Response:
-        """Why a user has a preference for a tag, his best one if none is given."""
+        """Why a user has a preference for a tag, the one that stands first if none is given."""
         return Json(await self.work(self.service.explain, user, tag))
 
     async def recall(self, user: PathId, most: Most = 50) -> Response:
@@ -53,10 +55,13 @@ class UserRoutes:
         """Remove a user. Clusters lose him when all seeds are clustered next."""
         return Json(await self.work(self.service.forget, user))
 
-    def _profiles_of(self, asked: list[tuple[str, int]]) -> list[bytes]:
-        """Users, and how many tags of each kind are wanted → answers."""
-        found = self.service.profiles([user for user, _ in asked])
+    def _profiles_of(self, asked: list[tuple[str, int, Order | None]]) -> list[bytes]:
+        """Users, how many tags of each kind are wanted, and their order → answers."""
+        found = {
+            by: iter(self.service.profiles([user for user, _, order in asked if order == by], by))
+            for by in {order for *_, order in asked}
+        }
+        answers = [(next(found[by]), most) for _, most, by in asked]
         return [
-            orjson.dumps(replace(one, clicked=one.clicked[:most], unseen=one.unseen[:most]))
-            for one, (_, most) in zip(found, asked, strict=True)
+            orjson.dumps(replace(one, clicked=one.clicked[:most], unseen=one.unseen[:most])) for one, most in answers
         ]

@@ -18,6 +18,7 @@ from penchant.profiles.explain import (
     attended,
     describe,
     explain,
+    first,
 )
 from penchant.ranking import best, place_of
 from penchant.schema import RESERVED, UNKNOWN
@@ -33,6 +34,10 @@ class LivePreference:
     preference: float
     clicks: int
     lift: float
+
+    def measure(self, by: Order) -> float:
+        """What it is ordered by."""
+        return self.lift if by == "lift" else self.preference
 
 
 @dataclass(frozen=True)
@@ -93,20 +98,21 @@ class LiveProfiles:
         return self._profiles(people, rank(preferences_BV, batch.own, self.model.average, self._config(by)))
 
     def explain(self, people: People, tag: str | None) -> Explanation:
-        """Why one user has a preference for a tag, his best one if none is given. Raises UnknownTagError."""
+        """Why one user has a preference for a tag, the one that stands first if none is given. Raises
+        UnknownTagError."""
         batch, profile = self._described(people)
-        preferences = [*profile.clicked, *profile.unseen]
         if tag is None:
-            tag = min(preferences, key=lambda one: one.rank).tag
-        elif all(one.tag != tag for one in preferences):
+            tag = first(profile, self.model.config.order)
+        elif all(one.tag != tag for one in [*profile.clicked, *profile.unseen]):
             raise UnknownTagError(f"{tag!r} is no tag of this model; ask for one that a profile names")
         model = self.model
         return explain(model.model, model.average, batch, profile, model.names, model.label, tag)
 
     @torch.inference_mode()
     def insight(self, people: People, tag: str | None, by: Order | None = None) -> Insight:
-        """One user, read once, and why he has a preference for a tag, his best one if none is given. It takes as long
-        with many tags as with few, but for the products with their vectors. by: as in `of`. Raises UnknownTagError."""
+        """One user, read once, and why he has a preference for a tag, the one that stands first if none is given. It
+        takes as long with many tags as with few, but for the products with their vectors. by: as in `of`. Raises
+        UnknownTagError."""
         model, average, names, label = self.model.model, self.model.average, self.model.names, self.model.label
         batch = self.model.features.batch(people.own, people.clicks)
         assert batch.own
@@ -114,7 +120,9 @@ class LiveProfiles:
         score_BV = model.preferences(batch, user_BU)
         score_V, lift_V = score_BV[0].clone(), average.lifts(score_BV, average.levels(score_BV))[0]
         (profile,) = self._profiles(people, rank(score_BV, batch.own, average, self._config(by)))
-        tag = self._texts[int(best(score_V[None], 1).ids)] if tag is None else tag
+        if tag is None:
+            by_lift = self._config(by).order == "lift" and profile.clicked
+            tag = self._texts[int(best((lift_V if by_lift else score_V)[None], 1).ids)]
         number = names[label].id(tag)
         clicks = int((batch.own.fact("counts") * (batch.own.ids_BH == number)).sum())
         place = place_of(score_V, number)

@@ -9,6 +9,7 @@ from penchant.errors import AudienceError, BusyError, UnknownItemError
 from penchant.evaluation.choice import Choice
 from penchant.logs.forgotten import digest_of
 from penchant.lookalike.clusters import Drift
+from penchant.profiles.build import Order
 from penchant.profiles.explain import Explanation
 from penchant.serving.audience import LiveAudience, audience
 from penchant.serving.consumer import problem_of
@@ -144,12 +145,12 @@ class Service:
 
     # Users
 
-    def profiles(self, users: Sequence[str]) -> list[LiveProfile]:
-        """Fresh to the last acknowledged event."""
-        return self.view.profiles(users)
+    def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:
+        """Fresh to the last acknowledged event; by: their order, that of the run file if not given."""
+        return self.view.profiles(users, by)
 
     def explain(self, user: str, tag: str | None) -> Explanation:
-        """Why a user has a preference for a tag, his best one if none is given. UnknownTagError."""
+        """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError."""
         return self.view.explain(user, tag)
 
     def recall(self, user: str, most: int) -> list[Recalled]:

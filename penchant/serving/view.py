@@ -7,6 +7,7 @@ from heapq import nsmallest
 import numpy as np
 
 from penchant.errors import MissingStepError
+from penchant.profiles.build import Order
 from penchant.profiles.explain import Explanation
 from penchant.serving.clusters import PublishedClusters, from_bytes
 from penchant.serving.profiles import Course, Insight, LiveProfile, LiveProfiles
@@ -70,17 +71,17 @@ class View:
         self._scorer.remove(gone)
         self.live = {item: one for item, one in {**self.live, **live}.items() if item in open_now}
 
-    def profiles(self, users: Sequence[str]) -> list[LiveProfile]:
-        """Fresh to the last acknowledged event."""
-        return self._need_profiler().of(self.users.now(users))
+    def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:
+        """Fresh to the last acknowledged event; by: their order, that of the run file if not given."""
+        return self._need_profiler().of(self.users.now(users), by)
 
     def explain(self, user: str, tag: str | None) -> Explanation:
         """See `LiveProfiles.explain`."""
         return self._need_profiler().explain(self.users.now([user]), tag)
 
-    def insight(self, people: People, tag: str | None) -> Insight:
+    def insight(self, people: People, tag: str | None, by: Order | None = None) -> Insight:
         """See `LiveProfiles.insight`; people: one, as `users.now` gives him."""
-        return self._need_profiler().insight(people, tag)
+        return self._need_profiler().insight(people, tag, by)
 
     def course(self, user: str, pasts: Sequence[Clicks]) -> Course:
         """See `LiveProfiles.course`."""
@@ -97,15 +98,12 @@ class View:
             return self.served.item_tags.get(item, [])
         return told.get(self.served.tags.label, [])
 
-    def recall(self, people: People, most: int, profile: LiveProfile | None = None) -> list[Recalled]:
-        """Items that one user has not clicked yet, by his tags and by likeness, as far as the run has trained them.
-
-        profile: of his, worked out if not given.
-        """
+    def recall(self, people: People, most: int) -> list[Recalled]:
+        """Items that one user has not clicked yet, by his tags and by likeness, as far as the run has trained them."""
         lists = []
         clicked = {item for _, item in people.clicks[0]}
         if self._profiler is not None:
-            profile = profile or self._profiler.of(people)[0]
+            profile = self._profiler.of(people, "preference")[0]
             lists.append(by_tags([*profile.clicked, *profile.unseen], self.index, clicked, most))
         if self._scorer is not None:
             (scored,) = self.score_people(people, None)

@@ -1,0 +1,40 @@
+"""What was chosen for a blend, on which evidence, in words."""
+
+from collections.abc import Iterator
+
+from penchant.training.blend import BLEND, Chosen
+
+Z = 1.96
+"""Standard errors to half a 95 % interval."""
+
+WHOSE = "training users, each judged by a fit that left them out"
+
+
+def told(chosen: Chosen) -> Iterator[str]:
+    """Sentences: the blend beside the best baseline, or beside the one that is served for it; then its deep model."""
+    judged = f"On {chosen.users:,} {WHOSE},"
+    if chosen.served == BLEND:
+        best = best_baseline(chosen)
+        yield f"{judged} the blend was {difference(*chosen.ahead[best])} beside the best baseline, “{best}”."
+    else:
+        behind = difference(*chosen.ahead[chosen.served])
+        yield f"{judged} the blend was {behind} beside “{chosen.served}”, so that baseline is what is served."
+    if chosen.deep is not None:
+        share = f"makes {chosen.share:.0%} of how preferences spread" if chosen.share else "earned no share"
+        yield f"The deep model {share}: {difference(*chosen.deep)} for validation users."
+
+
+def best_baseline(chosen: Chosen) -> str:
+    """By NDCG@10 of users left out of the fit."""
+    return max((name for name in chosen.judged if name != BLEND), key=lambda name: chosen.judged[name])
+
+
+def difference(mean: float, error: float) -> str:
+    """In NDCG@10, with half its 95 % interval; four digits where that is narrow.
+
+    >>> difference(-0.01, 0.005), difference(0.00002, 0.0001)
+    ('−0.010 ±0.010', '+0.0000 ±0.0002')
+    """
+    half = Z * error
+    digits = 4 if half < 0.001 else 3
+    return f"{mean:+.{digits}f} ±{half:.{digits}f}".replace("-", "−")
