@@ -27,11 +27,14 @@ class Moments:
         self.groups: dict[int, Sums] = {}
         self.xx_PP, self.xt_PT = np.zeros((width, width)), np.zeros((width, targets))
 
-    def add(self, x: sparse.csr_matrix, target: sparse.csr_matrix, group: int = 0) -> None:
-        """Some more rows of one group: x [n, P], target [n, T]."""
+    def add(self, x: sparse.csr_matrix, target: sparse.csr_matrix, group: np.ndarray | None = None) -> None:
+        """Some more rows: x [n, P], target [n, T], and the group of each, [n], all of one where it is not given."""
         x, target = x.astype(np.float64), target.astype(np.float64)
-        sums = Sums(x.shape[0], np.asarray(x.sum(0)).ravel(), np.asarray(target.sum(0)).ravel())
-        self._add_group(group, sums)
+        number = np.zeros(x.shape[0], np.int64) if group is None else group
+        for one in np.unique(number):
+            rows = np.flatnonzero(number == one)
+            sums = (np.asarray(part[rows].sum(0)).ravel() for part in (x, target))
+            self._add_group(int(one), Sums(len(rows), *sums))
         self.xx_PP += (x.T @ x).toarray()
         self.xt_PT += (x.T @ target).toarray()
 
