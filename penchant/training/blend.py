@@ -200,9 +200,9 @@ def _choose(found: Mapping[Mix, np.ndarray], others: Mapping[str, np.ndarray]) -
             "other fields": [one for one in found if set(one.blocks) <= set(OWN_BLOCKS)],
         },
     )
-    without = {path: _mean_and_error(blend - found[_best(found, left)]) for path, left in rest.items()}
-    ahead = {name: _mean_and_error(blend - other) for name, other in others.items()}
-    judged = {BLEND: float(blend.mean()), **{name: float(other.mean()) for name, other in others.items()}}
+    without = {path: _mean_and_error((blend - found[_best(found, left)])[:, 0]) for path, left in rest.items()}
+    ahead = {name: _mean_and_error((blend - other)[:, 0]) for name, other in others.items()}
+    judged = {name: float(ndcg.mean(0)[0]) for name, ndcg in {BLEND: blend, **others}.items()}
     better = [name for name, (mean, error) in ahead.items() if -mean > error]
     served = max(better, key=lambda name: judged[name]) if better else BLEND
     return Chosen(served, best, judged, ahead, without, len(blend))

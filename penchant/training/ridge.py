@@ -23,7 +23,7 @@ MOST_TAGS = 4_000
 
 @dataclass(frozen=True)
 class Ridge:
-    """score = x @ weight_VV + bias_V, x = log(1 + clicks). judged: what it is worth for each user of `Sample.judged`,
+    """score = x @ weight_VV + bias_V, x = log(1 + clicks). judged: `Judge.rankings` of each user of `Sample.judged`,
     by fits that did not see their fold."""
 
     weight_VV: np.ndarray
