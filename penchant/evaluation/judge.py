@@ -1,7 +1,7 @@
 """What models and their parts are chosen by: NDCG@10, less noisy than Prec@1, and Prec@10 beside it.
 
-The first asks for the order of the first places, the second who is among them. Parts chosen by the first alone are better
-there and worse among the last places, where popularity is hard to beat (EXPERIMENTS.md, KuaiRand).
+The first asks for the order of the first places, the second who is among them. Parts chosen by the first alone are
+better there and worse among the last places, where popularity is hard to beat (EXPERIMENTS.md, KuaiRand).
 """
 
 from collections.abc import Sequence
