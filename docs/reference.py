@@ -21,7 +21,7 @@ from penchant.features.rounds import RoundsConfig
 from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
 from penchant.models.base import TowerConfig
-from penchant.models.blend import BlendConfig
+from penchant.models.catalog import BlendConfig
 from penchant.models.logistic import LogisticConfig
 from penchant.models.ralm import RalmConfig
 from penchant.models.ralm_users import RalmUsersConfig

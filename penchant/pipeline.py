@@ -34,8 +34,7 @@ from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import expand
 from penchant.models.base import Interests
-from penchant.models.blend import BlendConfig
-from penchant.models.catalog import TrainedConfig, build_model
+from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
 from penchant.profiles.average import average_of, save_average
 from penchant.profiles.build import Names, build_profiles
 from penchant.progress import Progress, Report, quiet

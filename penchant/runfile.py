@@ -15,8 +15,7 @@ from penchant.features.rounds import RoundsConfig
 from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
-from penchant.models.blend import BlendConfig
-from penchant.models.catalog import ModelConfig
+from penchant.models.catalog import BlendConfig, ModelConfig
 from penchant.models.logistic import LogisticConfig
 from penchant.models.ralm import RalmConfig
 from penchant.models.ralm_users import RalmUsersConfig

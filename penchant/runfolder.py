@@ -24,8 +24,7 @@ from penchant.logs.users import bucket_of
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.lookalikes import LookalikeRun
 from penchant.models.base import Interests, Sizes
-from penchant.models.blend import BlendConfig
-from penchant.models.catalog import TrainedConfig, build_model
+from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
 from penchant.profiles.average import AVERAGE, Average, load_average
 from penchant.profiles.explain import Explanation, Profile, describe, explain, first
 from penchant.report.build import Examples
