@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     run = Run.open(parser.parse_args().run).lookalikes
     console.print(describe_machine(), highlight=False)
-    model, crowd = run.scorer().model, run.crowd("test", run.merge)
+    model, crowd = run.load_ralm(run.config.model.pool), run.crowd("test", run.merge)
     rounds = run.rounds("test", crowd.users)
     added, grown, again = zip(*follow(model, crowd, rounds, run.config.training.seed), strict=True)
     added_L = np.repeat(added, [len(one.user_L) for one in rounds])

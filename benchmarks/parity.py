@@ -116,7 +116,7 @@ class Comparison:
         told = [client.score(part, items) for part in _parts(names, 100)]
         live = {one["user"]: {pair["item"]: pair["score"] for pair in one["scores"]} for part in told for one in part}
         differences, alike = [], 0
-        scorer = self.run.lookalikes.scorer()
+        scorer = self.run.lookalikes.scorer("ralm")
         for item in items:
             expected = self._expected(scorer, item, np.sort(rows))
             if expected is None:

@@ -137,8 +137,9 @@ def _train(run: Run) -> Interests:
     names = {rule.name: rule.source for rule in config.features.fields}
     vocabularies = {name: run.prepared.vocabulary(source) for name, source in names.items()}
     rows = {name: len(vocabulary) for name, vocabulary in vocabularies.items()}
-    model = build_model(config.model, Sizes(rows, len(run.tags)))
-    identity = Identity(config.model.model_dump_json(), str(rows), config.training.model_dump_json())
+    assert run.trained
+    model = build_model(run.trained, Sizes(rows, len(run.tags)))
+    identity = Identity(run.trained.model_dump_json(), str(rows), config.training.model_dump_json())
     torch.manual_seed(config.training.seed)
 
     def validate(model: Interests) -> float:

@@ -20,8 +20,8 @@ from penchant.features.own import FACTS
 from penchant.features.shards import Shard, write_shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Interests, Sizes
-from penchant.models.blend import OWN_BLOCKS, Blend, BlendConfig, CopyPath, LinearPath
-from penchant.models.catalog import build_model
+from penchant.models.blend import OWN_BLOCKS, Blend, CopyPath, LinearPath
+from penchant.models.catalog import BlendConfig, build_model
 from penchant.models.utpm import UtpmConfig
 from penchant.profiles.average import average_of
 from penchant.profiles.build import Names, ProfilesConfig, build_profiles

@@ -115,7 +115,7 @@ def paths_table(measured: dict[str, list[Path]]) -> Iterator[str]:
     for name, folders in measured.items():
         chosen = [read_json(folder / "metrics.json")["model"]["chosen"] for folder in folders]
         served = _counted([one["served"] for one in chosen])
-        shares = _counted([f"{one['choice']['copied']:g}" for one in chosen])
+        shares = _counted([f"{one['mix']['copied']:g}" for one in chosen])
         lost = [_mean([one["without"][path] for one in chosen]) for path in paths]
         deep = _mean([one["deep"] for one in chosen if one["deep"]])
         yield f"| {name} | {served} | {shares} | " + " | ".join([*lost, deep]) + " |"
@@ -129,12 +129,12 @@ def repeats_table(repeated: dict[str, list[Path]]) -> Iterator[str]:
         metrics = [read_json(folder / "metrics.json") for folder in folders]
         chosen = [one["model"]["chosen"] for one in metrics]
         scores = [one["scores"][MODEL]["ndcg@10"]["mean"] for one in metrics]
-        choices = [one["choice"] for one in chosen]
+        mixes = [one["mix"] for one in chosen]
         cells = [
             _counted([one["served"] for one in chosen]),
-            _counted([str(len(choice["blocks"])) for choice in choices]),
-            _counted([f"{choice['penalty']:g}" for choice in choices]),
-            _counted([f"{choice['copied']:g}" for choice in choices]),
+            _counted([str(len(mix["blocks"])) for mix in mixes]),
+            _counted([f"{mix['penalty']:g}" for mix in mixes]),
+            _counted([f"{mix['copied']:g}" for mix in mixes]),
             f"{min(scores):.4f} to {max(scores):.4f}",
         ]
         yield f"| {name} | " + " | ".join(cells) + " |"

@@ -111,7 +111,8 @@ def follow(config: RunConfig, folder: Path, updates: int) -> list[Point]:
         return -float(epoch)
 
     torch.manual_seed(config.training.seed)
-    model = build_model(config.model, run.model_sizes)
+    assert run.trained
+    model = build_model(run.trained, run.model_sizes)
     training = config.training.model_copy(update={"epochs": max(grid)})
     with tempfile.TemporaryDirectory() as trained:
         train(model, shards, training, Path(trained), identity=Identity("", "", ""), validate=look)

@@ -21,6 +21,7 @@ from penchant.features.rounds import RoundsConfig
 from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
 from penchant.models.base import TowerConfig
+from penchant.models.catalog import BlendConfig
 from penchant.models.logistic import LogisticConfig
 from penchant.models.ralm import RalmConfig
 from penchant.models.ralm_users import RalmUsersConfig
@@ -29,7 +30,6 @@ from penchant.models.yahoo import YahooConfig
 from penchant.models.youtube import YouTubeConfig
 from penchant.profiles.build import ProfilesConfig
 from penchant.runfile import LogsConfig, LookalikeConfig, RunConfig
-from penchant.training.closed_form import LinearConfig
 from penchant.training.lookalike import LookalikeTraining
 from penchant.training.loop import TrainingConfig
 
@@ -45,10 +45,10 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("fields, within features", Field),
     ("[labels]", LabelsConfig),
     ("[users]", UsersConfig),
-    ("[model], every model", TowerConfig),
-    ('[model], name = "utpm"', UtpmConfig),
-    ('[model], name = "youtube"', YouTubeConfig),
-    ("[linear]", LinearConfig),
+    ("[model] or [model.deep], every trained model", TowerConfig),
+    ('[model], name = "blend", the default', BlendConfig),
+    ('[model] or [model.deep], name = "utpm"', UtpmConfig),
+    ('[model] or [model.deep], name = "youtube"', YouTubeConfig),
     ("[training]", TrainingConfig),
     ("[evaluation]", EvaluationConfig),
     ("[profiles]", ProfilesConfig),
@@ -87,7 +87,9 @@ def default(field: Any) -> str:
         return "not given"
     if isinstance(field.default, BaseModel):
         return "its own"
-    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default!r}`".replace("'", '"')
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return f"`{field.default!r}`".replace("'", '"')
 
 
 def section(title: str, kind: type[BaseModel]) -> str:

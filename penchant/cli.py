@@ -11,8 +11,10 @@ from rich.markup import escape
 
 import penchant
 from penchant import cli_live, terminal
+from penchant.atwork import at_work
 from penchant.audience import some_item, write_audience
 from penchant.errors import AudienceError, ConfigError, PenchantError
+from penchant.evaluation.choice import Scorer
 from penchant.files import aside
 from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
@@ -184,7 +186,7 @@ def lookalike(folder: Folder) -> None:
     opened = Run.open(folder)
     with bars() as report:
         metrics = opened.liken(report)
-    show_lookalikes(metrics)
+    show_lookalikes(metrics, opened.lookalikes.choice)
 
 
 @app.command()
@@ -192,14 +194,20 @@ def audience(
     folder: Folder,
     item: Annotated[str, typer.Argument(help="The item's id, as in the log.", metavar="ITEM")],
     size: Annotated[int, typer.Option(help="How many users.")] = 1_000,
+    by: Annotated[
+        Scorer | None,
+        typer.Option(help="The scorer that makes it; the one that won on validation candidates if not given."),
+    ] = None,
     minimum: Annotated[
         int, typer.Option(help="Smaller audiences are refused, because they would single people out.", min=1)
     ] = MIN_AUDIENCE,
 ) -> None:
     """The users most like those who clicked an item, of all who have not met it yet; written as Parquet, and why."""
     opened = Run.open(folder)
-    found = opened.audience(item, size, minimum=minimum)
-    show_audience(found, write_audience(found, folder / "audiences"))
+    with at_work(folder, "writes an audience"):
+        found = opened.audience(item, size, by=by, minimum=minimum)
+        path = write_audience(found, folder / "audiences")
+    show_audience(found, path)
 
 
 @app.command()
@@ -262,7 +270,7 @@ def _show_run(finished: Run) -> None:
     show_profile(finished.profile(user), finished.clicks(user), finished.config.profiles.order, most=6)
     item = None
     if finished.config.lookalike:
-        show_lookalikes(finished.lookalikes.metrics)
+        show_lookalikes(finished.lookalikes.metrics, finished.lookalikes.choice)
         item = _show_some_audience(finished)
     show_next(finished.folder, user, item)
 

@@ -14,7 +14,7 @@ from penchant.errors import ConfigError
 from penchant.logs.forgotten import digest_of
 from penchant.replay import replay as replay_log
 from penchant.replay import speed_of
-from penchant.server import Role, ServerConfig, default_store, refuse_secrets, start
+from penchant.server import Role, Server, ServerConfig, default_store, refuse_secrets, start
 from penchant.serving.keys import create_key
 from penchant.serving.requests_log import start_logging
 from penchant.store.base import Scope, Store
@@ -59,6 +59,7 @@ def serve_run(
     config = ServerConfig(folder, _url(folder, store), role or tuple(Role), host, port, no_keys, recluster)
     with bars() as report:
         server = start(config, report)
+    _say_who_scores(server)
     if not server.run(_listening):
         raise typer.Exit(1)
 
@@ -76,6 +77,7 @@ def dashboard(
     config = ServerConfig(folder, "memory:", roles, host, port, open_to_all=True, live=False)
     with bars() as report:
         server = start(config, report)
+    _say_who_scores(server)
     if not server.run(_shown):
         raise typer.Exit(1)
 
@@ -101,9 +103,11 @@ def forget(
     """Erase a user: from store and run folder at once, from clusters and prepared data when these are made next."""
     now = time.time()
     opened = _open(folder, store)
-    erased = opened.forget(user, digest_of(user), now)
-    opened.close()
-    files = erase_from_run(folder, user, now)
+    try:
+        files = erase_from_run(folder, user, now)
+        erased = opened.forget(user, digest_of(user), now)
+    finally:
+        opened.close()
     console.print(
         f"Removed: {erased.events:,} live events, {erased.log:,} of them not consumed yet; from the seeds of "
         f"{erased.items:,} items; rows of {', '.join(f'{name}: {rows:,}' for name, rows in files.items())}."
@@ -178,6 +182,14 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ConfigError(f"--listen is {text!r}; write HOST:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def _say_who_scores(server: Server) -> None:
+    """Which look-alike is live, and how far it is behind the best one."""
+    alike = server.models.all[0].served.alike
+    if alike is not None:
+        behind = " Audiences by that one are made offline: penchant audience RUN ITEM." if alike.choice.behind else ""
+        aside.print(alike.choice.served + behind, highlight=False)
 
 
 def _listening(where: str) -> None:

@@ -62,6 +62,10 @@ class Client:
         except _RefusedError as error:
             return error.answer
 
+    def model(self) -> dict[str, Any]:
+        """Which model answers, and which look-alike is live."""
+        return self._ask("GET", "/v1/model")
+
     def profile(self, user: str, *, most: int = 20, by: str | None = None) -> dict[str, Any]:
         """by: "lift" or "preference"; the order of the run file if not given."""
         asked = {"most": most, **({"by": by} if by else {})}

@@ -15,6 +15,7 @@ from penchant.dashboard.readings import Readings
 from penchant.dashboard.site import site
 from penchant.dashboard.sources import Sources
 from penchant.errors import PenchantError, ReportError
+from penchant.evaluation.choice import Choice
 from penchant.evaluation.expected import ExpectedPrecision
 from penchant.files import read_json
 from penchant.report.build import gather
@@ -136,5 +137,9 @@ def _facts(folder: Path) -> Evaluated:
 
 
 def _expected(folder: Path) -> ExpectedPrecision | None:
+    """Of the live scorer."""
     path = folder / "lookalike" / "metrics.json"
-    return ExpectedPrecision.read(read_json(path), "ralm") if path.exists() else None
+    if not path.exists():
+        return None
+    metrics = read_json(path)
+    return ExpectedPrecision.read(metrics, Choice.read(metrics, folder).live)

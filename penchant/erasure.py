@@ -4,8 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
+from penchant.atwork import at_work, door
 from penchant.dashboard.atlas import FOLDER as ATLAS
 from penchant.dashboard.atlas import erase
+from penchant.errors import FolderError, MissingStepError
 from penchant.files import aside, remove
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of
 from penchant.logs.ingest import Log
@@ -14,13 +16,31 @@ from penchant.schema import USER
 
 
 def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
-    """Remove a user from the files that name him, and see to it that `prepare` leaves him out: rows that were removed
-    from the log, profiles, audiences and the atlas. at: now, UTC seconds.
+    """See to it that `prepare` leaves a user out, then remove the user from the files that name them: rows that were
+    removed from the log, profiles, audiences and the atlas. at: now, UTC seconds.
 
-    Each file is whole before and after; what was stopped is finished by the same call. The snapshot of serving is
-    written anew at its next start. Prepared shards and vectors hold his features until the next `prepare`.
+    One at a time, in all threads and processes. Each file is whole before and after; what was stopped is finished by
+    the same call. The snapshot of serving is written anew at its next start. Prepared shards and vectors hold the
+    user's features until the next `prepare`.
+
+    Raises MissingStepError where there is no log, FolderError where another process is at work on the folder, which the
+    user is then on the list of, or where it cannot be written.
     """
-    add_forgotten(folder / FORGOTTEN, digest_of(user), at)
+    if not (folder / "log" / "found.json").exists():
+        raise MissingStepError(f"{folder} holds no whole log; give a run folder, or end its `penchant prepare` first")
+    try:
+        with door(folder):
+            add_forgotten(folder / FORGOTTEN, digest_of(user), at)
+            with at_work(folder, "forgets a user"):
+                return _erase(folder, user)
+    except OSError as error:
+        raise FolderError(
+            f"{folder} cannot be written ({error.strerror}), so not all of it has forgotten the user; mend that and "
+            f"call again"
+        ) from error
+
+
+def _erase(folder: Path, user: str) -> dict[str, int]:
     log = Log.open(folder / "log")
     bucket = f"{hash_of(user) % log.buckets:05}.parquet"
     erased = {

@@ -45,6 +45,10 @@ class DiskFullError(PenchantError):
     """The disk filled up in the middle of a step; what was finished is kept, nothing half-written is."""
 
 
+class FolderError(PenchantError):
+    """A run folder that cannot be written now: another process is at work on it, or nobody may write there."""
+
+
 class ReportError(PenchantError):
     """The runs given to a report cannot be read, or cannot stand on one page as they are."""
 

@@ -1,11 +1,15 @@
 """Writing that is whole or not there: aside first, then renamed."""
 
 import errno
+import glob
 import json
 import os
+import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +22,13 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 def aside(path: Path) -> Iterator[Path]:
     """A temporary path to write a file or folder to; renamed to `path` if the block ends well, removed if not.
 
-    Raises DiskFullError where the disk (or the quota) ran out.
+    Each call has a temporary name of its own, so that two that write the same end with what one of them wrote. What
+    processes of this machine left behind when they were killed is removed. Raises DiskFullError where the disk (or the
+    quota) ran out.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    remove(temporary)
+    _sweep(path)
+    temporary = path.with_name(f"{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(3)}.part")
     try:
         with disk_errors(path):
             yield temporary
@@ -32,6 +38,31 @@ def aside(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         remove(temporary)
+
+
+def _sweep(path: Path) -> None:
+    """Remove temporary files of `path` whose process has ended."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.{_machine()}-*.part"):
+        pid = left.name.removesuffix(".part").rsplit("-", 2)[1]
+        if pid.isdecimal() and not _runs(int(pid)):
+            remove(left)
+
+
+def _machine() -> str:
+    """What tells this machine, or container, from others that write to the same disk: their processes have numbers of
+    their own."""
+    return sha256(socket.gethostname().encode()).hexdigest()[:6]
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there that has not ended, as one has that nobody has asked about yet (Z, where /proc is)."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
 
 
 @contextmanager

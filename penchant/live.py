@@ -1,17 +1,20 @@
 """A run folder as it is served: its models, and the snapshot of what its log knows of every user."""
 
+import json
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from time import time
 
 import polars as pl
-from filelock import FileLock
 
+from penchant.atwork import at_work, waiting
 from penchant.errors import MissingStepError
+from penchant.evaluation.choice import Choice
 from penchant.features.live import ItemValues, LiveFeatures, UserValues
 from penchant.features.plan import Plan
 from penchant.features.prepare import Prepared
+from penchant.files import read_json
 from penchant.logs.ingest import Log
 from penchant.progress import Report, quiet
 from penchant.runfolder import RunFolder
@@ -31,21 +34,26 @@ _WEIGHTS = (
 )
 """What decides which model a run folder holds."""
 
+_CHOSEN = "lookalike/metrics.json"
+"""Says which of them is live."""
+
 
 def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Report = quiet) -> Served:
     """What a run has trained, ready to serve; the snapshot is written to `folder`/serving where it is not there yet.
 
-    Raises MissingStepError where neither tags nor look-alike are trained, and what loading weights raises.
+    Raises MissingStepError where neither tags nor look-alike are trained, FolderError where the snapshot cannot be
+    written now, and what loading weights raises.
     """
     run = RunFolder.open(folder)
     name, log = version_of(folder), Log.open(folder / "log")
     tags, alike = _tags(run, log), _alike(run, log)
     if tags is None and alike is None:
         raise MissingStepError(f"{folder} has no trained model yet; run `penchant run RUN.toml --out {folder}` first")
-    with FileLock(folder / "serving.lock"):
+    with waiting(folder / "serving.lock"):
         if not is_written(folder / "serving", {"name": name}):
-            crowd = run.lookalikes.crowd("latest", run.lookalikes.merge, report) if alike else None
-            write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
+            with at_work(folder, "writes the snapshot of serving"):
+                crowd = run.lookalikes.crowd("latest", run.lookalikes.merge, report) if alike else None
+                write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
         snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
     names = run.lookalikes.names if alike else {}
@@ -53,7 +61,7 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
 
 
 def version_of(folder: Path) -> str:
-    """Changes whenever weights or prepared data of a run folder do; the same for a copy of it."""
+    """Changes whenever weights or prepared data of a run folder do, or what is live of them; the same for a copy."""
     told = sha256()
     for pattern in _WEIGHTS:
         for path in sorted(folder.glob(pattern)):
@@ -61,13 +69,15 @@ def version_of(folder: Path) -> str:
             with path.open("rb") as file:
                 while block := file.read(1 << 20):
                     told.update(block)
+    if (folder / _CHOSEN).exists():
+        told.update(json.dumps(read_json(folder / _CHOSEN).get("chosen"), sort_keys=True).encode())
     return told.hexdigest()[:16]
 
 
 def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Changes whenever a file that decides the version is written; cheap."""
     found = []
-    for pattern in _WEIGHTS:
+    for pattern in (*_WEIGHTS, _CHOSEN):
         for path in sorted(folder.glob(pattern)):
             state = path.stat()
             found.append((str(path.relative_to(folder)), state.st_mtime_ns, state.st_ino))
@@ -85,12 +95,14 @@ def _alike(run: RunFolder, log: Log) -> AlikeModel | None:
     if run.config.lookalike is None or not (run.folder / "lookalike" / "prepared" / "manifest.json").exists():
         return None
     lookalike = run.lookalikes
+    choice = lookalike.choice if (run.folder / _CHOSEN).exists() else Choice.unmeasured(0)
     return AlikeModel(
         lookalike.load_users(lookalike.merge),
-        lookalike.load_ralm(lookalike.config.model.pool),
+        lookalike.load_ralm(lookalike.live_pool(choice.live)),
         _features(lookalike.plan, lookalike.prepared, log),
         lookalike.config.training.seed,
         lookalike.config.rounds.most_seeds,
+        choice,
     )
 
 

@@ -4,9 +4,9 @@ It needs nothing of the tag path but the log. Every step keeps what is finished 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import polars as pl
 import torch
 
 from penchant.errors import ConfigError, MissingStepError
-from penchant.evaluation.lookalike import Contestant, LookalikeTest, evaluate_lookalikes
+from penchant.evaluation.choice import DEFAULT, Choice, Part, Scorer, Trial, choose, trial_of, without
+from penchant.evaluation.lookalike import Contestant, LookalikeTest, evaluate_lookalikes, score_pairs
 from penchant.evaluation.protocol import ModelScorer, evaluate
 from penchant.features.crowd import values_of
 from penchant.features.periods import trains
@@ -47,7 +48,7 @@ AT_ONCE = 4096
 
 
 class LookalikeRun:
-    """What look-alike keeps in `folder`: prepared/, users-MERGE/, crowd/, ralm/, average/, metrics.json."""
+    """What look-alike keeps in `folder`: prepared/, users-MERGE/, crowd/, ralm/, average/, choosing/, metrics.json."""
 
     def __init__(self, folder: Path, config: RunConfig, log: Path) -> None:
         """folder: of look-alike, within the run's; log: where the checked log lies."""
@@ -70,19 +71,28 @@ class LookalikeRun:
         return prepare(self.log, self.plan, self.folder / "prepared", report=report)
 
     def train(self, report: Report = quiet) -> Ralm:
-        """Phase 1 and phase 2 of the scorer that makes audiences."""
+        """Phase 1 and phase 2 of RALM."""
         self.train_users(self.merge, report)
         return self.train_ralm(self.config.model.pool, report)
 
     def evaluate(self, made: Mapping[str, str], report: Report = quiet) -> dict[str, Any]:
-        """The scorer beside its competitors, who are trained here where they need it, written to metrics.json."""
-        contestants = {name: self._contestant(name, report) for name in ("ralm", *self.config.competitors)}
-        users = contestants["ralm"].crowd.users
+        """RALM beside its competitors, who are trained here where they need it, and which of them makes audiences;
+        written to metrics.json."""
+        for name in self.scorers[1:]:
+            self._train_scorer(name, report)
+        chosen = self._choose(report)
+        crowd = cache(
+            partial(self.crowd, "test")
+        )  # one object for all who share it: some keep what they work out of it
+        contestants: dict[str, Contestant] = {
+            name: Contestant(self.scorer(name), crowd(self.merge_of(name))) for name in self.scorers
+        }
+        users = contestants[DEFAULT].crowd.users
         rounds, (whole,) = self.rounds("test", users), self.rounds("test", users, whole=True)
         test = LookalikeTest(rounds, whole, self._kinds(whole))
         asked = self.config.evaluation
-        measured = evaluate_lookalikes(contestants, test, asked, reference="ralm", report=report)
-        metrics = {"made": dict(made), **measured, "training": self._curves(contestants)}
+        measured = evaluate_lookalikes(contestants, test, asked, reference=DEFAULT, report=report)
+        metrics = {"made": dict(made), "chosen": asdict(chosen), **measured, "training": self._curves()}
         write_json(self.folder / "metrics.json", metrics)
         return metrics
 
@@ -92,9 +102,19 @@ class LookalikeRun:
         self._refuse_without(self.folder / "metrics.json")
         return dict(read_json(self.folder / "metrics.json"))
 
+    @property
+    def choice(self) -> Choice:
+        """Which scorer makes audiences, and why."""
+        return Choice.read(self.metrics, self.folder.parent)
+
     @cached_property
     def log(self) -> Log:
         return Log.open(self.log_folder)
+
+    @property
+    def scorers(self) -> list[Scorer]:
+        """All that the run measures, RALM first."""
+        return list(dict.fromkeys(("ralm", *self.config.competitors)))
 
     @property
     def merge(self) -> Merge:
@@ -165,9 +185,7 @@ class LookalikeRun:
         if not (folder / "weights.safetensors").exists():
             crowd = self.crowd("learn", self.merge, report)
             rounds = self.rounds("learn", crowd.users)
-            names = pl.concat([one.names for one in rounds]).unique()
-            held = names.filter(~trains(names, self.config.periods))
-            lessons = Lessons(crowd, rounds, frozenset(held))
+            lessons = Lessons(crowd, rounds, self._held(rounds))
             identity = self._ralm_identity(pool)
             train_lookalike(model, lessons, self.config.training, folder, identity=identity, report=report)
         return self.load_ralm(pool)
@@ -191,9 +209,31 @@ class LookalikeRun:
         values, width = values_of(shards, self.sizes.fields, numbers=self.sizes.numbers)
         return Crowd(users, self._vectors(split, merge, shards, report), values, width)
 
-    def scorer(self) -> SeedClusters:
-        """What makes audiences."""
-        return SeedClusters(self.load_ralm(self.config.model.pool), seed=self.config.training.seed)
+    def scorer(self, name: Scorer) -> LookAlike:
+        """One of `scorers`, as it was trained. MissingStepError where it was not."""
+        seed = self.config.training.seed
+        match name:
+            case "ralm":
+                return SeedClusters(self.load_ralm(self.config.model.pool), seed=seed)
+            case "average":
+                return SeedClusters(self.load_ralm("average"), seed=seed)
+            case "youtube" | "merge":
+                return InnerProduct(self.load_users(self.merge_of(name)).tags().detach().numpy())
+            case "yahoo":
+                return Yahoo(self.config.yahoo, seed=seed)
+            case "lr":
+                return Logistic(self.config.logistic, seed=seed)
+            case "popularity":
+                return Popular()
+
+    def merge_of(self, name: Scorer) -> Merge:
+        """How the fields of the users are merged whom a scorer is asked about."""
+        own: dict[Scorer, Merge] = {"youtube": "concat", "merge": "attention"}
+        return own.get(name, self.merge)
+
+    def live_pool(self, name: Scorer) -> Pool:
+        """How the live scorer of this name pools its clusters."""
+        return "average" if name == "average" else self.config.model.pool
 
     def _vectors(self, split: Split, merge: Merge, shards: list[Shard], report: Report) -> np.ndarray:
         """vectors_NX of all users, read from disk where the same weights have written them."""
@@ -209,30 +249,53 @@ class LookalikeRun:
         save_tensors(path, {"vectors": torch.cat(parts)}, identity)
         return torch.cat(parts).numpy()
 
-    def _contestant(self, name: str, report: Report) -> Contestant:
-        """A scorer by its name, trained if that is not done yet, and the test crowd as it knows it."""
+    def _train_scorer(self, name: Scorer, report: Report) -> None:
+        """What a competitor needs, if that is not there yet."""
         if name in ("youtube", "merge"):
-            merge: Merge = "concat" if name == "youtube" else "attention"
-            item_VX = self.train_users(merge, report).tags().detach().numpy()
-            return Contestant(InnerProduct(item_VX), self._test_crowd(merge))
-        seed = self.config.training.seed
-        match name:
-            case "ralm":
-                lookalike: LookAlike = self.scorer()
-            case "average":
-                lookalike = SeedClusters(self.train_ralm("average", report), seed=seed)
-            case "yahoo":
-                lookalike = Yahoo(self.config.yahoo, seed=seed)
-            case "lr":
-                lookalike = Logistic(self.config.logistic, seed=seed)
-            case _:
-                lookalike = Popular()
-        return Contestant(lookalike, self._test_crowd(self.merge))
+            self.train_users(self.merge_of(name), report)
+        elif name == "average":
+            self.train_ralm("average", report)
 
-    @cache  # noqa: B019
-    def _test_crowd(self, merge: Merge) -> Crowd:
-        """One object for all who share it: some keep what they work out of it."""
-        return self.crowd("test", merge)
+    def _held(self, rounds: Sequence[Round]) -> frozenset[str]:
+        """The candidates that teach no likeness."""
+        names = pl.concat([one.names for one in rounds]).unique()
+        return frozenset(names.filter(~trains(names, self.config.periods)))
+
+    def _choose(self, report: Report) -> Choice:
+        """By candidates of the learn period, none of which has taught likeness to who is asked about it."""
+        if len(self.scorers) == 1:
+            return Choice.unmeasured(0)
+        crowd = cache(partial(self.crowd, "learn", report=report))
+        rounds = self.rounds("learn", crowd(self.merge).users)
+        held = self._held(rounds)
+        trial = trial_of(rounds, held, self.config.periods.seed)
+        if not isinstance(trial, Trial):
+            return Choice.unmeasured(trial)
+        values: dict[Scorer, np.ndarray] = {}
+        for number, name in enumerate(self.scorers):
+            report(Progress("choose", number, len(self.scorers), name))
+            taught = Lessons(crowd(self.merge), rounds, held)
+            asked = zip(self._untaught(name, trial, taught, report), trial.parts, strict=True)
+            users = crowd(self.merge_of(name))
+            values[name] = trial.values([score_pairs(lookalike, users, part.rounds) for lookalike, part in asked])
+        report(Progress("choose", len(self.scorers), len(self.scorers)))
+        return choose(values, crossed=trial.crossed)
+
+    def _untaught(self, name: Scorer, trial: Trial, taught: Lessons, report: Report) -> list[LookAlike]:
+        """A scorer for each part of a trial, which has learned nothing of it: RALM is trained again for that."""
+        if not (trial.crossed and name in ("ralm", "average")):
+            return [self.scorer(name)] * len(trial.parts)
+        seed, pool = self.config.training.seed, self.live_pool(name)
+        models = [self._train_without(part, pool, number, taught, report) for number, part in enumerate(trial.parts)]
+        return [SeedClusters(model, seed=seed) for model in models]
+
+    def _train_without(self, part: Part, pool: Pool, number: int, taught: Lessons, report: Report) -> Ralm:
+        """Phase 2 without the labels of a part of the candidates."""
+        model, folder = self._new_ralm(pool), self.folder / "choosing" / f"{_RALM[pool]}-{number}"
+        lessons = replace(taught, rounds=without(taught.rounds, part.names))
+        identity = self._ralm_identity(pool, without=sorted(part.names))
+        train_lookalike(model, lessons, self.config.training, folder, identity=identity, report=report)
+        return model.eval()
 
     def _kinds(self, whole: Round) -> dict[str, Ragged]:
         """What each candidate is about: its tags, and its categories if the run file names them."""
@@ -246,11 +309,11 @@ class LookalikeRun:
                 found[name] = replace(Ragged.of(texts), values=distinct.to_numpy())
         return found
 
-    def _curves(self, contestants: Mapping[str, Contestant]) -> dict[str, Any]:
+    def _curves(self) -> dict[str, Any]:
         """A line per epoch of RALM and of each way to merge fields that was trained."""
         folders = {"lookalike": _RALM[self.config.model.pool]}
-        folders |= {"users": "users-attention"} if self.merge == "attention" or "merge" in contestants else {}
-        folders |= {"users, concatenated": "users-concat"} if "youtube" in contestants else {}
+        folders |= {"users": "users-attention"} if self.merge == "attention" or "merge" in self.scorers else {}
+        folders |= {"users, concatenated": "users-concat"} if "youtube" in self.scorers else {}
         return {name: read_metrics(self.folder / folder) for name, folder in folders.items()}
 
     def _new_users(self, merge: Merge) -> RalmUsers:
@@ -268,11 +331,12 @@ class LookalikeRun:
         training = {"data": data, **self.config.users_training.model_dump(mode="json")}
         return Identity(model, _as_json({**fingerprints, ITEM: self.items.fingerprint}), _as_json(training))
 
-    def _ralm_identity(self, pool: Pool) -> Identity:
+    def _ralm_identity(self, pool: Pool, **more: Any) -> Identity:
+        """more: what else decides what it learns from."""
         users = self._users_identity(self.merge)
         model = self.config.model.model_copy(update={"pool": pool}).model_dump_json()
         own = {"rounds": self.config.rounds.model_dump(), **self.config.training.model_dump(mode="json")}
-        return Identity(model, users.vocabularies, _as_json({"users": [users.model, users.training], **own}))
+        return Identity(model, users.vocabularies, _as_json({"users": [users.model, users.training], **own, **more}))
 
     def _refuse_unfit(self) -> None:
         """What would end in an error, or in nothing, only after the training."""

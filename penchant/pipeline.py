@@ -5,14 +5,16 @@ Every step can be called alone; each keeps what is finished and goes on from the
 
 import datetime
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 import torch
 
 import penchant
+from penchant.atwork import at_work
 from penchant.errors import ConfigError
 from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.calibration import calibrate
@@ -32,13 +34,13 @@ from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import expand
 from penchant.models.base import Interests
-from penchant.models.blend import BlendConfig
-from penchant.models.catalog import TrainedConfig, build_model
+from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
 from penchant.profiles.average import average_of, save_average
 from penchant.profiles.build import Names, build_profiles
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
 from penchant.report.facts import read_facts
+from penchant.report.groups import settings_of, title
 from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
@@ -53,12 +55,13 @@ def run(config: RunConfig | Path | str, out: Path | str, *, base: Path | None = 
     config: a run file or its content; base: what its paths are relative to, the run file's folder by default.
     """
     started = Run.start(config, Path(out), base=base)
-    started.prepare(report)
-    started.train(report)
-    started.evaluate(report)
-    started.build_profiles(report)
-    if started.config.lookalike:
-        started.liken(report)
+    with at_work(started.folder, "runs everything"):
+        started.prepare(report)
+        started.train(report)
+        started.evaluate(report)
+        started.build_profiles(report)
+        if started.config.lookalike:
+            started.liken(report)
     return started
 
 
@@ -77,6 +80,21 @@ def report_on(folders: Sequence[Path], out: Path, *, report: Report = quiet) -> 
     return numbers
 
 
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+
+
+def alone(step: Callable[Concatenate["Run", Given], Made]) -> Callable[Concatenate["Run", Given], Made]:
+    """A step that writes to its folder, so that nobody else may meanwhile: FolderError says who does."""
+
+    @wraps(step)
+    def held(run: "Run", /, *given: Given.args, **named: Given.kwargs) -> Made:
+        with at_work(run.folder, f"does {step.__name__}"):
+            return step(run, *given, **named)
+
+    return held
+
+
 class Run(RunFolder):
     """A run folder and the steps that fill it, in order."""
 
@@ -88,10 +106,12 @@ class Run(RunFolder):
             config = load_config(Path(config))
         base = (base or Path()).resolve()
         said = {"config": config.model_dump(mode="json"), "base": str(base)}
-        _refuse_other(folder, said)
-        write_json(folder / "config.json", said)
+        with at_work(folder, "begins a run"):
+            _refuse_other(folder, said)
+            write_json(folder / "config.json", said)
         return cls(folder, config, base)
 
+    @alone
     def check(self, report: Report = quiet) -> Log:
         """Read and check the tables, and that they hold what the run file asks for."""
         log = self._log(report)
@@ -100,10 +120,12 @@ class Run(RunFolder):
             refuse_unfit(log, self.lookalikes.plan)
         return log
 
+    @alone
     def prepare(self, report: Report = quiet) -> Prepared:
         """Vocabularies, features and labels, as shards."""
         return prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
 
+    @alone
     def train(self, report: Report = quiet) -> Interests:
         """The trained model; training that was stopped goes on."""
         _refuse_missing(self.config.device)
@@ -117,6 +139,7 @@ class Run(RunFolder):
             save_average(folder, average_of(model, self.shards("latest")), self.identity)
         return model
 
+    @alone
     def evaluate(self, report: Report = quiet) -> dict[str, Any]:
         """Metrics of the model and of every baseline on test users, written to metrics.json."""
         asked, tags, test = self.config.evaluation, self.sizes.tags, self.shards("test")
@@ -127,7 +150,7 @@ class Run(RunFolder):
         metrics = {
             "model": {
                 "name": self.config.model.name,
-                "title": title_of(self.config.model.name, self.chosen),
+                "title": title_of(title(settings_of(self.config.model_dump(mode="json"))), self.chosen),
                 "chosen": self.chosen and self.chosen.as_json(),
             },
             "made": {**_made(), "negatives": self.prepared.manifest["negatives"]},
@@ -140,6 +163,7 @@ class Run(RunFolder):
         write_json(self.folder / "metrics.json", metrics)
         return metrics
 
+    @alone
     def build_profiles(self, report: Report = quiet) -> Path:
         """Profiles of all users; the folder of Parquet files."""
         folder = self.folder / "profiles"
@@ -149,6 +173,7 @@ class Run(RunFolder):
         build_profiles(model, average, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
         return folder
 
+    @alone
     def liken(self, report: Report = quiet) -> dict[str, Any]:
         """Look-alike: its own features, both phases, its metrics beside its competitors' (lookalikes.py)."""
         self.check(report)

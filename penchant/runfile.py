@@ -15,8 +15,7 @@ from penchant.features.rounds import RoundsConfig
 from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
-from penchant.models.blend import BlendConfig
-from penchant.models.catalog import ModelConfig
+from penchant.models.catalog import BlendConfig, ModelConfig
 from penchant.models.logistic import LogisticConfig
 from penchant.models.ralm import RalmConfig
 from penchant.models.ralm_users import RalmUsersConfig
@@ -68,9 +67,10 @@ class LookalikeConfig(Config):
     """Look-alike audiences, by RALM (docs/look-alike.md).
 
     fields: those of the run that tell who a user is, all if not given; category: an item field whose variety in users'
-    lists is measured beside that of the tags; competitors: what RALM is measured beside: "average" (RALM with the plain
-    mean of all seeds), "youtube" (YouTube DNN: phase 1 with fields side by side, by the item's vector), "merge" (the
-    same with attention over the fields), "yahoo", "lr", "popularity". users, users_training: phase 1, as [training];
+    lists is measured beside that of the tags; competitors: what RALM is measured beside, where the one that wins on
+    validation candidates makes audiences: "average" (RALM with the plain mean of all seeds), "youtube" (YouTube DNN:
+    phase 1 with fields side by side, by the item's vector), "merge" (the same with attention over the fields),
+    "yahoo", "lr", "popularity". users, users_training: phase 1, as [training];
     model, training: phase 2.
     """
 
@@ -91,7 +91,8 @@ class LookalikeConfig(Config):
 class RunConfig(Config):
     """A run file: what to read, what to learn from it, how to judge it.
 
-    threads: how many PyTorch may use; with 1, small models train fastest and weights are the same on every machine.
+    threads: how many PyTorch and linear algebra may use; with 1, small models train fastest and weights are the same on
+    every machine.
     device: where the model is trained; all else runs on the processor.
     """
 

@@ -10,9 +10,11 @@ import numpy as np
 import polars as pl
 import torch
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 
 from penchant.audience import ItemAudience, audience_of
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
+from penchant.evaluation.choice import Scorer
 from penchant.features.prepare import Prepared
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
@@ -22,8 +24,7 @@ from penchant.logs.users import bucket_of
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.lookalikes import LookalikeRun
 from penchant.models.base import Interests, Sizes
-from penchant.models.blend import BlendConfig
-from penchant.models.catalog import TrainedConfig, build_model
+from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
 from penchant.profiles.average import AVERAGE, Average, load_average
 from penchant.profiles.explain import Explanation, Profile, describe, explain, first
 from penchant.report.build import Examples
@@ -44,6 +45,8 @@ class RunFolder:
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.config.threads)
+        # Threads of linear algebra that wait for each other on a busy machine take ten times as long as one.
+        threadpool_limits(self.config.threads, user_api="blas")
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -109,9 +112,12 @@ class RunFolder:
         """The look-alike part of the run. ConfigError where its run file asks for none."""
         return LookalikeRun(self.folder / "lookalike", self.config, self.folder / "log")
 
-    def audience(self, item: str | int, size: int, *, minimum: int = MIN_AUDIENCE) -> ItemAudience:
-        """The `size` users most like those who clicked an item, and why; see `audience_of` for errors."""
-        return audience_of(self.lookalikes, str(item), size, minimum=minimum)
+    def audience(
+        self, item: str | int, size: int, *, by: Scorer | None = None, minimum: int = MIN_AUDIENCE
+    ) -> ItemAudience:
+        """The `size` users most like those who clicked an item, and why. by: the scorer, the one that won on validation
+        candidates if not given; see `audience_of` for errors."""
+        return audience_of(self.lookalikes, str(item), size, by=by, minimum=minimum)
 
     def some_user(self) -> str:
         """A user to show: the first test user with a middling number of tags."""

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from polars.exceptions import PolarsError
 from safetensors import SafetensorError
 
+from penchant.atwork import is_at_work
 from penchant.dashboard.readings import PERIOD_S
 from penchant.dashboard.sources import Sources
 from penchant.dashboards import add_dashboard, open_most_clicked, open_sources
@@ -212,10 +213,11 @@ class Watch:
         self._settled: tuple[object, ...] | None = None  # it may have changed since the model `name` was read
 
     def step(self) -> bool:
-        """A change is looked at once it lasts for two steps; one that cannot be loaded waits for the next change."""
+        """A change is looked at once it lasts for two steps and nobody is at work on the folder; one that cannot be
+        loaded waits for the next change."""
         now = signature_of(self.folder)
         steady, self._seen = now == self._seen, now
-        if not steady or now == self._settled:
+        if not steady or now == self._settled or is_at_work(self.folder):
             return False
         self._settled = now
         try:

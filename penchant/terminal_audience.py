@@ -10,46 +10,43 @@ from rich.panel import Panel
 from rich.table import Table
 
 from penchant.audience import ItemAudience, Neighbour, SeedGroup
+from penchant.evaluation.choice import Choice, collapse_in_words, title
 from penchant.evaluation.expected import Expected
 from penchant.schema import USER
 from penchant.terminal import bar_of, cell_of, console, difference_of, new_table
 
-NAMES = {
-    "ralm": "RALM",
-    "average": "RALM, average of seeds",
-    "youtube": "YouTube DNN",
-    "merge": "attention merge, no seeds",
-    "yahoo": "Yahoo look-alike",
-    "lr": "logistic regression",
-    "popularity": "popularity",
-}
 METRICS = ("auc", "auc within items", "prec@10", "recall@1%", "recall@10%", "auc.tail", "prec@50")
 LONGEST_NAME = 56
 MEMBERS = 6
 
 
-def show_lookalikes(metrics: dict[str, Any]) -> None:
-    """RALM beside its competitors, with 95 % intervals, and in words who is clearly better."""
+def show_lookalikes(metrics: dict[str, Any], choice: Choice) -> None:
+    """RALM beside its competitors, with 95 % intervals, and in words who is clearly better, and who makes audiences."""
     scores, counts = metrics["scores"], metrics["counts"]
     there = [name for name in METRICS if name in scores["ralm"]][: max(2, (console.width - 30) // 18)]
-    title = f"Look-alike: {counts['clicked']:,} later clicks among {counts['labels']:,} pairs of user and item"
-    table = new_table(title, right=range(1, len(there) + 1))
+    heading = f"Look-alike: {counts['clicked']:,} later clicks among {counts['labels']:,} pairs of user and item"
+    table = new_table(heading, right=range(1, len(there) + 1))
     for column in ["", *there]:
         table.add_column(column.replace("auc", "AUC").replace("prec", "Prec").replace("recall", "Recall"))
     for name, its in scores.items():
         cells = [cell_of(its[metric]) if metric in its else "" for metric in there]
-        table.add_row(NAMES[name], *cells, style="bold" if name == "ralm" else "")
+        table.add_row(title(name), *cells, style="bold" if name == choice.name else "")
     for name, its in metrics["minus"]["ralm"].items():
         cells = [difference_of(its[metric]) if metric in its else "" for metric in there]
-        table.add_row(f"minus {NAMES[name]}", *cells, style="dim")
+        table.add_row(f"RALM minus {title(name)}", *cells, style="dim")
     console.print(table)
     _say_order(metrics["minus"]["ralm"])
+    console.print(f"[bold]{choice.made}[/bold] {choice.served}", highlight=False)
+    if collapsed := collapse_in_words(
+        {name: its["collapsed"]["mean"] for name, its in scores.items() if "collapsed" in its}
+    ):
+        console.print(f"[yellow]{collapsed}[/yellow]", highlight=False)
 
 
 def _say_order(minus: dict[str, dict[str, dict[str, float]]]) -> None:
     """AUC in words."""
     for word, sign in (("above", 1), ("below", -1), ("level with", 0)):
-        names = [NAMES[name] for name, its in minus.items() if "auc" in its and _sign(its["auc"]) == sign]
+        names = [title(name) for name, its in minus.items() if "auc" in its and _sign(its["auc"]) == sign]
         if names:
             console.print(f"At AUC, RALM is [bold]{word}[/bold]: {'; '.join(names)}.", highlight=False)
 
@@ -65,9 +62,15 @@ def show_audience(audience: ItemAudience, written: Path | None = None) -> None:
     left_out = f" ({audience.left_out:,} more left out: nothing is known of them)" if audience.left_out else ""
     head = (
         f"[bold]{len(audience.members):,}[/bold] of {audience.reachable:,} users who have no event with it yet, "
-        f"most like its [bold]{audience.seeds:,}[/bold] seeds{left_out}"
+        f"most like its [bold]{audience.seeds:,}[/bold] seeds{left_out}, by [bold]{title(audience.by)}[/bold]"
     )
-    parts: list[RenderableType] = [head, _groups(audience.groups, len(audience.members))]
+    parts: list[RenderableType] = [head, f"[dim]{audience.chosen}[/dim]"]
+    if audience.silent:
+        names = ", ".join(map(title, audience.silent))
+        parts.append(f"[yellow]{names} did better on validation candidates, but can score too few users here.[/yellow]")
+    if audience.spread and audience.spread.collapsed:
+        parts.append(f"[yellow]{audience.spread.words}[/yellow]")
+    parts.append(_groups(audience.groups, len(audience.members)))
     if audience.expected:
         parts.append(_expected(audience.expected))
     if audience.neighbours:
@@ -79,18 +82,22 @@ def show_audience(audience: ItemAudience, written: Path | None = None) -> None:
 
 
 def _groups(groups: Sequence[SeedGroup], size: int) -> Table:
-    """What the seeds have in common, cluster by cluster, and how many of the audience each pulled in."""
-    table = new_table("Why: what clusters of seeds have in common", right=[0, 1])
-    for column in ("seeds", "pulled in", "", "in common (share of the seeds, of all users)"):
+    """What the seeds have in common, cluster by cluster, and how many of the audience each pulled in; or all of them
+    together, where the scorer knows no clusters."""
+    clusters = any(group.pulled is not None for group in groups)
+    whose, pulled = ("clusters of seeds", ("pulled in", "")) if clusters else ("the seeds", ())
+    table = new_table(f"Why: what {whose} have in common", right=[0, 1] if clusters else [0])
+    for column in ("seeds", *pulled, "in common (share of the seeds, of all users)"):
         table.add_column(column)
     for group in groups:
         told = ", ".join(
             f"{escape(_short(one.value))} [dim]({one.seeds:.0%}, {one.users:.0%})[/dim]" for one in group.common
         )
-        alone = "clusters too small to be described" if group.few and not told else "nothing that stands out"
+        few = "clusters too small to be described" if clusters else "too few seeds to be described"
+        alone = few if group.few and not told else "nothing that stands out"
         together = "[dim]small clusters together:[/dim] " if group.few and told else ""
-        bar = f"[cyan]{bar_of(group.pulled / size)}[/cyan]"
-        table.add_row(f"{group.seeds:,}", f"{group.pulled:,}", bar, together + (told or f"[dim]{alone}[/dim]"))
+        bar = [] if group.pulled is None else [f"{group.pulled:,}", f"[cyan]{bar_of(group.pulled / size)}[/cyan]"]
+        table.add_row(f"{group.seeds:,}", *bar, together + (told or f"[dim]{alone}[/dim]"))
     return table
 
 

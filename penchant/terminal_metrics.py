@@ -41,7 +41,8 @@ def verdict(metrics: dict[str, Any], metric: str) -> Iterator[str]:
     """What is served, how it stands beside the best baseline, and on which evidence it was chosen; as markup."""
     said = metrics["model"]["chosen"]
     chosen = said and Chosen.from_json(said)
-    yield f"[bold]Served: {escape(metrics['model']['title'])}[/bold]{_what(chosen)}."
+    served = metrics["model"]["title"] if chosen is None or chosen.served == BLEND else chosen.served
+    yield f"[bold]Served: {escape(served)}[/bold]{_what(chosen)}."
     yield from _beside_the_best(metrics, metric)
     if chosen is not None:
         yield from map(escape, told(chosen))

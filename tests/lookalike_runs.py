@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from penchant.files import read_json, write_json
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig
 from penchant.training.checkpoint import load_tensors, save_tensors
@@ -166,13 +167,36 @@ def _name_items(folder: Path) -> None:
 def _made(folder: Path) -> Run:
     run = Run.start(write_run(folder), folder / "run")
     run.liken()
-    run.lookalikes.crowd("latest", run.lookalikes.merge)
+    for name in run.lookalikes.scorers:
+        run.lookalikes.crowd("latest", run.lookalikes.merge_of(name))
     return run
 
 
 def trained(temporary: pytest.TempPathFactory) -> Run:
     """The run, with look-alike trained and measured and nothing else; once per session, so leave it as it is."""
     return _made(temporary.getbasetemp() / "look-alike")
+
+
+def outdone(temporary: pytest.TempPathFactory) -> Run:
+    """A run like the one above whose users' vectors are one number each, so that logistic regression does better."""
+    return _made_outdone(temporary.getbasetemp() / "outdone")
+
+
+@cache
+def _made_outdone(folder: Path) -> Run:
+    section = LOOKALIKE.replace('category = "shelf"', 'competitors = ["average", "youtube", "lr", "popularity"]')
+    section = section.replace("user = 8", "user = 1").replace("epochs = 6", "epochs = 1")
+    run = Run.start(write_run(folder, section=section), folder / "run")
+    run.liken()
+    run.lookalikes.crowd("latest", run.lookalikes.merge)
+    return run
+
+
+def choose(run: Run, **said: Any) -> None:
+    """Have the metrics say otherwise which scorer was chosen."""
+    path = run.folder / "lookalike" / "metrics.json"
+    metrics = read_json(path)
+    write_json(path, {**metrics, "chosen": {**metrics["chosen"], **said}})
 
 
 def copied(run: Run, folder: Path) -> Run:

@@ -10,11 +10,15 @@ import torch
 from safetensors.torch import load_file
 
 from penchant.audience import NEIGHBOURS, some_item, write_audience
-from penchant.errors import AudienceError, PenchantError, UnknownItemError
+from penchant.errors import AudienceError, ConfigError, PenchantError, UnknownItemError
+from penchant.evaluation.choice import Scorer
+from penchant.evaluation.expected import ExpectedPrecision
 from penchant.features.shards import open_shards
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.lookalike.clusters import kmeans
+from penchant.models.base import Candidate
 from penchant.pipeline import Run
+from penchant.runfile import ALL
 from tests.lookalike_runs import (
     BESIDE,
     CLUSTERS,
@@ -26,13 +30,17 @@ from tests.lookalike_runs import (
     ONE_SEED,
     PLAIN,
     POPULAR,
+    choose,
     copied,
     events_of,
+    outdone,
     spoil,
     trained,
 )
 
 SIZE = MIN_AUDIENCE
+FEW = 5
+"""Yahoo has a score for few users of this log."""
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +118,7 @@ def test_seeds_and_those_they_pulled_in_add_up(run: Run) -> None:
         audience = run.audience(item, SIZE)
         assert audience.seeds == len(seeds_of(run, item))
         assert sum(group.seeds for group in audience.groups) == audience.seeds
-        assert sum(group.pulled for group in audience.groups) == SIZE
+        assert sum(group.pulled or 0 for group in audience.groups) == SIZE
         told = [(one.seeds, one.users) for group in audience.groups for one in group.common]
         assert all(0 < users < seeds <= 1 for seeds, users in told)
     assert {one.value[:2] for group in run.audience("i2-7", SIZE).groups for one in group.common} == {"t2"}
@@ -251,6 +259,100 @@ def test_attention_that_is_not_finite_is_not_taken_for_a_lack_of_users(run: Run,
     spoil(spoilt.folder / "lookalike" / "ralm" / "weights.safetensors", name)
     with pytest.raises(PenchantError, match="not finite"):
         spoilt.audience(POPULAR, SIZE)
+
+
+@pytest.fixture(scope="session")
+def beaten(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Logistic regression is better than RALM, all of whose scores are the same."""
+    return outdone(tmp_path_factory)
+
+
+def test_what_won_on_validation_candidates_makes_audiences(run: Run, beaten: Run) -> None:
+    for one, name in ((run, "ralm"), (beaten, "lr")):
+        audience = one.audience(POPULAR, SIZE)
+        assert (one.lookalikes.choice.name, audience.by, audience.silent) == (name, name, ())
+        assert audience.chosen == one.lookalikes.choice.made
+        assert audience.members.equals(one.audience(POPULAR, SIZE, by=audience.by).members)
+    assert beaten.lookalikes.choice.scores["lr"].mean > beaten.lookalikes.choice.scores["ralm"].mean + 0.1
+
+
+@pytest.mark.parametrize("name", ["ralm", *ALL])
+def test_any_scorer_of_the_run_makes_an_audience_by_its_own_scores(run: Run, name: Scorer) -> None:
+    """Its members are the best of all who are open, with the scores that it gives them."""
+    lookalike = run.lookalikes
+    crowd = lookalike.crowd("latest", lookalike.merge_of(name))
+    events = events_of(run).filter(pl.col("item") == POPULAR)
+    row_S = np.array([crowd.users.index_of(user) for user in sorted(seeds_of(run, POPULAR))])
+    likeness = lookalike.scorer(name).liken(Candidate(lookalike.items.id(POPULAR), row_S), crowd)
+    score_N = likeness.scores(np.arange(len(crowd)))
+    open_N = (crowd.values.lengths > 0) & ~crowd.users.is_in(events["user"].implode()).to_numpy()
+    members = run.audience(POPULAR, FEW, by=name, minimum=FEW).members
+    score_B = np.sort(score_N[open_N & ~np.isnan(score_N)])[::-1][:FEW]
+    np.testing.assert_allclose(members["score"], score_B, atol=1e-5)
+    told = dict(zip(crowd.users, score_N, strict=True))
+    np.testing.assert_allclose(members["score"], [told[user] for user in members["user"]], atol=1e-5)
+
+
+def test_what_to_expect_is_read_of_the_scorer_that_makes_the_audience(run: Run) -> None:
+    metrics = run.lookalikes.metrics
+    for name in run.lookalikes.scorers:
+        audience = run.audience(POPULAR, FEW, by=name, minimum=FEW)
+        expects = ExpectedPrecision.read(metrics, name)
+        assert expects
+        assert audience.expected == expects.of(seeds=audience.seeds, size=FEW, reachable=audience.reachable)
+    precisions = {run.audience(POPULAR, SIZE, by=name).expected[-1].precision for name in ("ralm", "popularity")}  # type: ignore[index]
+    assert len(precisions) == 2
+
+
+def test_who_knows_no_clusters_says_what_all_seeds_have_in_common_and_names_no_cluster(beaten: Run) -> None:
+    audience = beaten.audience(POPULAR, SIZE)
+    (group,) = audience.groups
+    assert (group.seeds, group.pulled, group.few) == (audience.seeds, None, False)
+    assert {one.value[:2] for one in group.common} == {"t0", "lo"}
+    assert audience.members.columns == ["rank", "user", "score"]
+    (alone,) = beaten.audience(ONE_SEED, SIZE).groups
+    assert (alone.seeds, alone.pulled, alone.few, alone.common) == (1, None, True, [])
+
+
+@pytest.mark.parametrize("name", ["ralm", "average", "lr", "popularity"])
+def test_scores_that_tell_nobody_apart_are_said_to_have_collapsed(run: Run, beaten: Run, name: Scorer) -> None:
+    """Popularity scores all users of an item the same."""
+    for one in (run, beaten):
+        spread = one.audience(POPULAR, SIZE, by=name).spread
+        assert spread is not None
+        assert spread.collapsed is (name == "popularity" or (one is beaten and name != "lr"))
+
+
+def test_of_all_candidates_that_were_measured_it_is_counted_whose_scores_have_collapsed(beaten: Run) -> None:
+    shares = {name: its["collapsed"]["mean"] for name, its in beaten.lookalikes.metrics["scores"].items()}
+    assert shares == {"ralm": 1.0, "average": 1.0, "youtube": 0.0, "lr": 0.0, "popularity": 1.0}
+
+
+def test_where_the_winner_can_say_nothing_of_an_item_the_next_that_can_makes_its_audience(
+    beaten: Run, tmp_path: Path
+) -> None:
+    """An inner product knows no item that is younger than its vectors."""
+    copy = copied(beaten, tmp_path / "run")
+    choose(copy, name="youtube")
+    assert copy.audience(POPULAR, SIZE).by == "youtube"
+    audience = copy.audience(ONE_SEED, SIZE)
+    assert (audience.by, audience.silent) == ("lr", ("youtube",))
+    assert audience.members.equals(beaten.audience(ONE_SEED, SIZE, by="lr").members)
+    with pytest.raises(AudienceError, match=r"only 0 users are not reached yet and have a score, \d+ have none"):
+        copy.audience(ONE_SEED, SIZE, by="youtube")
+
+
+def test_a_scorer_that_the_run_does_not_measure_is_refused_by_name(beaten: Run) -> None:
+    said = "by = 'yahoo' is no scorer of .*, which measures ralm, average, youtube, lr, popularity; add it to look"
+    with pytest.raises(ConfigError, match=said):
+        beaten.audience(POPULAR, SIZE, by="yahoo")
+
+
+def test_who_scores_but_some_of_the_users_says_of_how_many_the_others_are(run: Run) -> None:
+    """Yahoo scores those who share a bucket with a seed."""
+    most = run.audience("i1-5", 1, by="yahoo", minimum=1).reachable
+    with pytest.raises(AudienceError, match=r"only \d+ users are .* have a score, .* none; .* ask another scorer"):
+        run.audience("i1-5", most, by="yahoo")
 
 
 def test_what_is_written_is_the_members_and_the_same_each_time(run: Run, tmp_path: Path) -> None:

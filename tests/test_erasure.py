@@ -1,13 +1,18 @@
 """Who is forgotten is gone from the store and from every file that names him, and stays out of the next prepare."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from penchant.atlases import open_atlas
+from penchant.atwork import at_work
 from penchant.erasure import erase_from_run
-from penchant.errors import ConfigError
+from penchant.errors import ConfigError, FolderError, MissingStepError
 from penchant.live import open_served
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of, read_forgotten
 from penchant.pipeline import Run
@@ -61,6 +66,88 @@ def test_files_of_a_run_name_him_no_more_but_for_prepared_shards(run: Run) -> No
     assert all("prepared" in name or name == "metrics.parquet" for name in left), left
     assert erase_from_run(run.folder, USER, MADE) == {"log": 0, "profiles": 0, "audiences": 0, "atlas": 0}
     assert USER not in (run.folder / FORGOTTEN).read_text(encoding="utf-8")
+
+
+ERASING = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from penchant.erasure import erase_from_run
+
+folder, *users = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(8) as threads:
+    done = list(threads.map(lambda user: erase_from_run(Path(folder), user, 1_900_000_000.0), users))
+print(json.dumps([{**one, "user": user} for user, one in zip(users, done, strict=True)]))
+"""
+
+
+def test_forty_users_at_once_by_two_processes_of_eight_threads(run: Run) -> None:
+    """Whatever call has ended well, its user is gone; all others are as they were. Some are forgotten by both."""
+    users = [f"u{number:03}" for number in range(40)]
+    (run.folder / "audiences").mkdir()
+    members = run.audience(ITEM, 60, minimum=1).members
+    members.write_parquet(run.folder / "audiences" / "a.parquet")
+    tables = [*run.folder.glob("log/events/*.parquet"), *run.folder.glob("profiles/*.parquet")]
+    tables += [run.folder / "log" / "users.parquet", run.folder / "audiences" / "a.parquet"]
+    before = {path: pl.read_parquet(path) for path in tables}
+    command = [sys.executable, "-c", ERASING, str(run.folder)]
+    processes = [
+        subprocess.Popen([*command, *some], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for some in (users[:24], users[16:])
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    told = [one for process in processes for one in json.loads(process.communicate()[0])]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert {one["user"] for one in told} == set(users)
+    for path, rows in before.items():
+        kept = rows.filter(~pl.col("user").is_in(users))
+        assert pl.read_parquet(path).equals(kept)
+    gone = sum(len(rows.filter(pl.col("user").is_in(users))) for rows in before.values())
+    assert sum(one["log"] + one["profiles"] + one["audiences"] for one in told) == gone
+    assert read_forgotten(run.folder / FORGOTTEN).keys() == set(map(digest_of, users))
+    assert not list(run.folder.rglob("*.part"))
+
+
+def test_while_another_is_at_work_the_list_is_written_and_the_rest_is_told_to_wait(run: Run) -> None:
+    """As `penchant forget` says it; the same call finishes what could not be done."""
+    command = [sys.executable, "-m", "penchant", "forget", str(run.folder), USER, "--store", "memory:"]
+    with at_work(run.folder, "trains"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"process {os.getpid()} on " in done.stderr
+    assert ", which trains, is at work on " in done.stderr
+    assert digest_of(USER) in read_forgotten(run.folder / FORGOTTEN)
+    assert "log/users.parquet" in files_naming(run.folder, USER)
+    assert erase_from_run(run.folder, USER, MADE)["log"] > 1
+    assert "log/users.parquet" not in files_naming(run.folder, USER)
+
+
+def test_a_folder_without_a_log_is_not_made_one(tmp_path: Path) -> None:
+    with pytest.raises(MissingStepError, match=r"nothing holds no whole log; give a run folder"):
+        erase_from_run(tmp_path / "nothing", USER, MADE)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_the_same_call_ends_it(run: Run) -> None:
+    obstacle = run.folder / "dashboard.lock"
+    obstacle.unlink(missing_ok=True)
+    obstacle.mkdir()
+    with pytest.raises(FolderError, match=r"cannot be written \(.*\), so not all of it has forgotten the user"):
+        erase_from_run(run.folder, USER, MADE)
+    obstacle.rmdir()
+    (run.folder / "serving").mkdir(exist_ok=True)
+    (run.folder / "serving" / "manifest.json").touch()
+    assert erase_from_run(run.folder, USER, MADE)["log"] == 0
+    assert not (run.folder / "serving" / "manifest.json").exists()
 
 
 def test_the_next_prepare_leaves_him_out(run: Run) -> None:

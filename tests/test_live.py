@@ -4,10 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from penchant.errors import DataError, MissingStepError, PenchantError
-from penchant.files import read_json, remove
+from penchant.files import read_json, remove, write_json
 from penchant.live import open_served, signature_of, version_of
 from penchant.pipeline import Run
 from penchant.progress import Progress
@@ -15,6 +16,7 @@ from penchant.serving.service import Service
 from penchant.serving.snapshot import Snapshot
 from penchant.store.memory import MemoryStore
 from tests import lookalike_runs
+from tests.dashboard.clustered import clustered
 from tests.planted import write_planted_run
 from tests.serving import worlds
 from tests.serving.worlds import MADE
@@ -67,6 +69,53 @@ def test_a_file_that_goes_changes_both(run: Run) -> None:
     remove(run.folder / WEIGHTS[1])
     assert version_of(run.folder) != version
     assert set(signature_of(run.folder)) < set(signature)
+
+
+def test_which_scorer_is_live_is_part_of_the_version(run: Run) -> None:
+    """And so is how far it is behind the winner: what is said of it must be what was measured last."""
+    version, signature = version_of(run.folder), signature_of(run.folder)
+    lookalike_runs.choose(run, live="average")
+    other, changed = version_of(run.folder), signature_of(run.folder)
+    assert (other != version, changed != signature) == (True, True)
+    served = open_served(run.folder, clock=lambda: MADE)
+    assert served.name == other
+    assert served.alike is not None
+    assert (served.alike.choice.live, served.alike.ralm.config.pool) == ("average", "average")
+
+
+def test_a_live_average_scores_as_the_offline_one_does(run: Run) -> None:
+    lookalike_runs.choose(run, live="average", name="average")
+    service = Service(MemoryStore(), open_served(run.folder, clock=lambda: MADE), lambda: MADE)
+    clustered(service, [lookalike_runs.POPULAR])
+    live = service.audience(lookalike_runs.POPULAR, 60).members
+    offline = run.audience(lookalike_runs.POPULAR, 60, by="average").members
+    np.testing.assert_allclose([score for _, score in live], offline["score"], atol=1e-5)
+    other = run.audience(lookalike_runs.POPULAR, 60, by="ralm").members
+    assert not np.allclose(other["score"], offline["score"], atol=1e-3)
+
+
+def test_what_wins_but_cannot_be_live_is_named_beside_what_is(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    beaten = lookalike_runs.copied(lookalike_runs.outdone(tmp_path_factory), tmp_path / "beaten")
+    served = open_served(beaten.folder, clock=lambda: MADE)
+    assert served.alike is not None
+    assert (served.alike.choice.name, served.alike.choice.live) == ("lr", "ralm")
+    assert "logistic regression is ahead of it by " in served.alike.choice.served
+
+
+def test_a_run_whose_look_alike_was_not_measured_is_served_by_what_was_trained(run: Run) -> None:
+    remove(run.folder / "lookalike" / "metrics.json")
+    served = open_served(run.folder, clock=lambda: MADE)
+    assert served.alike is not None
+    assert (served.alike.choice.scores, served.alike.ralm.config.pool) == ({}, "attention")
+
+
+def test_metrics_of_an_earlier_version_say_what_to_do(run: Run) -> None:
+    path = run.folder / "lookalike" / "metrics.json"
+    write_json(path, {name: said for name, said in read_json(path).items() if name != "chosen"})
+    with pytest.raises(MissingStepError, match=f"run `penchant lookalike {run.folder}` again"):
+        open_served(run.folder)
 
 
 def test_profiles_and_metrics_change_nothing(run: Run) -> None:

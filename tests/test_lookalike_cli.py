@@ -16,9 +16,9 @@ from rich.cells import cell_len
 from penchant import terminal
 from penchant.audience import some_item
 from penchant.cli import main
+from penchant.evaluation.choice import SCORERS
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.pipeline import Run
-from penchant.terminal_audience import NAMES
 from tests.lookalike_runs import (
     COLOURED,
     FEW_SEEDS,
@@ -29,11 +29,14 @@ from tests.lookalike_runs import (
     LOOKALIKE,
     MARKUP,
     MIXED,
+    ONE_SEED,
     PATH,
     POPULAR,
     SHOWN,
     TABLE_ONLY,
+    choose,
     copied,
+    outdone,
     trained,
     write_run,
 )
@@ -134,10 +137,64 @@ def test_look_alikes_are_drawn_beside_each_other_and_nothing_is_trained_again(ca
     assert weights.stat().st_mtime_ns == before
     scores = copy.lookalikes.metrics["scores"]
     for name, its in scores.items():
-        assert re.search(rf"^ *{NAMES[name]} +{its['auc']['mean']:.3f} ±{its['auc']['half']:.3f}", said.out, re.M)
-    told = said.text[said.text.index("At AUC, RALM is ") :]
-    assert all(told.count(NAMES[name]) == 1 for name in scores if name != "ralm")
+        assert re.search(rf"^ *{SCORERS[name]} +{its['auc']['mean']:.3f} ±{its['auc']['half']:.3f}", said.out, re.M)
+    told = said.text[said.text.index("At AUC, RALM is ") : said.text.index("Audiences are made by ")]
+    assert all(told.count(SCORERS[name]) == 1 for name in scores if name != "ralm")
     assert re.search(r"above: [^.]*popularity", told)
+
+
+@pytest.fixture
+def beaten(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Run:
+    """Logistic regression is better than RALM, all of whose scores are the same."""
+    return copied(outdone(tmp_path_factory), tmp_path / "beaten")
+
+
+def test_the_winner_and_what_is_live_are_told_and_so_are_scores_that_have_collapsed(call: Call, beaten: Run) -> None:
+    said, choice = call("lookalike", beaten.folder), beaten.lookalikes.choice
+    assert choice.made in said.text
+    assert choice.served in said.text
+    assert "Audiences are made by logistic regression: on 30 validation candidates" in said.text
+    assert "Scores have collapsed, so that they tell nobody apart, for 100 % of the candidates: RALM, " in said.text
+
+
+def test_nothing_is_said_to_have_collapsed_where_nothing_has(call: Call, copy: Run) -> None:
+    assert "collapsed" not in call("lookalike", copy.folder).text
+    assert "collapsed" not in call("audience", copy.folder, POPULAR, "--size", 50).text
+
+
+def test_an_audience_says_who_made_it_and_without_clusters_what_all_seeds_have_in_common(
+    call: Call, beaten: Run
+) -> None:
+    said, found = call("audience", beaten.folder, POPULAR, "--size", 60), beaten.audience(POPULAR, 60)
+    assert f"most like its {found.seeds} seeds, by logistic regression" in said.text
+    assert "Why: what the seeds have in common" in said.text
+    assert "pulled in" not in said.text
+    assert "collapsed" not in said.text
+
+
+def test_another_scorer_is_asked_for_by_name_and_says_that_its_scores_have_collapsed(call: Call, beaten: Run) -> None:
+    said = call("audience", beaten.folder, POPULAR, "--size", 60, "--by", "ralm")
+    assert "seeds, by RALM" in said.text
+    assert "By default, audiences are made by logistic regression: on 30 validation candidates" in said.text
+    assert "pulled in" in said.text
+    assert "The scores have collapsed: those of seeds and of others are within 0.0025 of each other" in said.text
+    path = beaten.folder / "audiences" / "i0-0.parquet"
+    assert pl.read_parquet(path).equals(beaten.audience(POPULAR, 60, by="ralm").members)
+
+
+def test_better_ones_that_can_say_nothing_of_an_item_are_named(call: Call, beaten: Run) -> None:
+    choose(beaten, name="youtube")
+    said = call("audience", beaten.folder, ONE_SEED, "--size", 50)
+    assert "YouTube DNN did better on validation candidates, but can score too few users here." in said.text
+    assert "its 1 seeds, by logistic regression" in said.text
+    assert "too few seeds to be described" in said.text
+
+
+def test_a_scorer_that_is_none_or_was_not_measured_is_refused(call: Call, beaten: Run) -> None:
+    none = call("audience", beaten.folder, POPULAR, "--by", "guessing")
+    assert none.status == 2
+    assert "--by" in none.err
+    assert_refused(call("audience", beaten.folder, POPULAR, "--by", "yahoo"), "by = 'yahoo' is no scorer of .*")
 
 
 @pytest.mark.parametrize(

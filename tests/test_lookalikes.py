@@ -103,7 +103,7 @@ def test_every_number_is_finite_and_intervals_are_not_negative(run: Run) -> None
 
 def test_what_the_report_the_terminal_and_audiences_read_is_there(run: Run) -> None:
     metrics = run.lookalikes.metrics
-    assert set(metrics) == {"made", "counts", "bounds", "scores", "minus", "curves", "expected", "training"}
+    assert set(metrics) == {"made", "chosen", "counts", "bounds", "scores", "minus", "curves", "expected", "training"}
     assert set(metrics["made"]) == {"version", "commit", "at"}
     assert [name for name in METRICS if name not in metrics["scores"]["ralm"]] == []
     assert {"tags@10", "categories@10"} < set(metrics["scores"]["ralm"])
@@ -150,9 +150,9 @@ def test_what_happens_in_the_test_period_changes_no_weight(run: Run, tmp_path: P
 
 
 def test_look_alike_needs_nothing_of_the_tag_path_but_the_log(run: Run) -> None:
-    assert sorted(path.name for path in run.folder.iterdir()) == ["config.json", "log", "lookalike"]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["at-work", "config.json", "log", "lookalike"]
     crowds = {path.stem for path in (run.folder / "lookalike" / "crowd").iterdir()}
-    assert crowds == {"learn-attention", "test-attention", "test-concat", "latest-attention"}
+    assert crowds == {f"{at}-{merge}" for at in ("learn", "test", "latest") for merge in ("attention", "concat")}
 
 
 def test_called_again_it_trains_nothing_and_measures_the_same(run: Run, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_another_config_is_not_answered_with_these_weights(
 
 def test_weights_in_the_way_once_removed_are_made_for_the_config(run: Run, tmp_path: Path) -> None:
     copy = copied(run, tmp_path / "run")
-    for name in ("ralm", "average"):
+    for name in ("ralm", "average", "choosing"):
         shutil.rmtree(copy.folder / "lookalike" / name)
     other = asking(copy, model={"clusters": 1})
     assert list(other.liken()["scores"]) == ["ralm", *ALL]
@@ -303,7 +303,7 @@ def test_a_run_that_has_no_look_alike_yet_says_which_command_makes_it(tmp_path: 
     for asked in (
         lambda: begun.audience(POPULAR, MIN_AUDIENCE),
         lambda: begun.lookalikes.metrics,
-        begun.lookalikes.scorer,
+        lambda: begun.lookalikes.scorer("ralm"),
     ):
         with pytest.raises(MissingStepError, match=said):
             asked()

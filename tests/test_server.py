@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from penchant.atwork import at_work
 from penchant.errors import ConfigError, MissingStepError, StoreError
 from penchant.files import remove
 from penchant.live import version_of
@@ -16,6 +18,7 @@ from penchant.serving.model import Served
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from penchant.store.opened import open_store
+from penchant.training.checkpoint import load_tensors, save_tensors
 from tests import lookalike_runs
 from tests.serving import worlds
 
@@ -72,6 +75,23 @@ def test_another_model_is_loaded_once_it_has_stood_still_for_a_step(loaded: Load
     assert loaded.steps(3) == []
 
 
+def test_another_model_waits_until_nobody_is_at_work_on_the_folder(loaded: Loaded) -> None:
+    """As `penchant run` is, which writes weights long before it has ended."""
+    with ThreadPoolExecutor(1) as another:
+        held = at_work(loaded.folder, "trains")
+        another.submit(held.__enter__).result()
+        touch_plan(loaded.folder)
+        assert loaded.steps(4) == []
+        another.submit(held.__exit__, None, None, None).result()
+    assert loaded.steps(1) == [version_of(loaded.folder)]
+
+
+def rename_a_tensor(path: Path) -> None:
+    tensors, said = load_tensors(path)
+    name, tensor = tensors.popitem()
+    save_tensors(path, {**tensors, f"{name} of old": tensor}, said)
+
+
 def test_the_same_model_written_again_is_not_loaded(loaded: Loaded) -> None:
     path = loaded.folder / WEIGHTS
     path.write_bytes(path.read_bytes())
@@ -88,6 +108,7 @@ def cut(path: Path) -> None:
 
 
 HALF_WRITTEN: dict[str, Callable[[Path], None]] = {
+    "a tensor is called otherwise": lambda folder: rename_a_tensor(folder / WEIGHTS),
     "weights are cut short": lambda folder: cut(folder / WEIGHTS),
     "weights of the look-alike are cut short": lambda folder: cut(folder / "lookalike/ralm/weights.safetensors"),
     "the run's own file is cut short": lambda folder: cut(folder / "config.json"),

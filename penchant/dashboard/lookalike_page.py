@@ -44,6 +44,8 @@ class LookalikePages:
         return self._one(asked) if asked.text("item") else self._list(asked)
 
     def _list(self, asked: Asked) -> Answer:
+        alike = self._service.view.served.alike
+        assert alike is not None
         order, query = Order.of(asked.text("sort")), asked.text("q")
         page = asked.number("page", 1, least=1, most=10**6)
         found = listed(self._service.candidates(), query=query, order=order, page=page)
@@ -54,6 +56,7 @@ class LookalikePages:
             "now": self._service.clock(),
             "may_open": asked.may_open,
             "moment": self._parts.moment,
+            "choice": alike.choice,
             **self._found(asked.text("find")),
         }
         return Page("lookalike", values)

@@ -110,8 +110,10 @@ class Parts:
             found |= {
                 part: make() for part, make in self._makers(one, asked).items() if self._now(part, one, asked, name)
             }
+        assert view.served.alike is not None
         return {
             "state": state,
+            "choice": view.served.alike.choice,
             "known": known,
             "now": self._service.clock(),
             "fresh": self.moment(state.fresh),

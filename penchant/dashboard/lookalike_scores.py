@@ -8,8 +8,9 @@ import numpy as np
 
 from penchant.evaluation.expected import Expected, ExpectedPrecision
 from penchant.lookalike.audience import MIN_AUDIENCE
-from penchant.lookalike.likeness import packed, transformed
+from penchant.lookalike.likeness import SeedClusters, packed, transformed
 from penchant.lookalike.score import score
+from penchant.lookalike.spread import Spread, spread_of
 from penchant.serving.audience import reach
 from penchant.serving.clusters import PublishedClusters
 from penchant.serving.view import View
@@ -32,6 +33,11 @@ class Scores:
     def whole(self) -> bool:
         """Whether all who can be reached were scored."""
         return len(self.others_N) == self.reachable
+
+    @property
+    def spread(self) -> Spread | None:
+        """None where there is nobody to be reached."""
+        return spread_of(self.seeds_S, self.others_N, SeedClusters.top)
 
     def begins(self, size: int) -> float:
         """The score from which an audience of `size` begins, about; it has at least one member, and is reachable."""

@@ -10,6 +10,7 @@ from penchant.evaluation.expected import CLASSES, Bounds
 from penchant.evaluation.metrics import Estimate, evenness, hits, precision
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.rounds import Round
+from penchant.lookalike.spread import spread_of
 from penchant.models.base import Candidate, Crowd, LookAlike
 from penchant.ranking import best
 
@@ -67,12 +68,14 @@ class Answer:
     """How a scorer did.
 
     reached_IR: share of each candidate's later clickers within each of RANK_SHARES of the users who had not clicked it;
-    area_I: the mean share of these users that a later clicker stands above; users: a number per user of `Asked.users_B`
-    by metric; evenness: of how often candidates are in the short lists, NaN where nothing is.
+    area_I: the mean share of these users that a later clicker stands above; collapsed_I: whether scores are too close
+    to tell anybody apart; users: a number per user of `Asked.users_B` by metric; evenness: of how often candidates are
+    in the short lists, NaN where nothing is.
     """
 
     reached_IR: np.ndarray
     area_I: np.ndarray
+    collapsed_I: np.ndarray
     users: Mapping[str, np.ndarray]
     evenness: float
 
@@ -97,6 +100,8 @@ class Answer:
                 found[f"recall@{100 * share:g}%{end}"] = Estimate.over(recall_I)
             found[f"area{end}"] = Estimate.over(self.area_I[rows])
         found |= {name: Estimate.over(values_B) for name, values_B in self.users.items()}
+        if len(self.collapsed_I):
+            found["collapsed"] = Estimate.bare(float(self.collapsed_I.mean()))
         return found | {f"evenness@{SHORT}": Estimate.bare(self.evenness)}
 
 
@@ -109,6 +114,7 @@ def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: Asked, kinds: Mappi
     """
     scores_IB = np.empty((len(asked.number_I), len(asked.users_B)), np.float32)
     reached_IR, area_I = np.empty((len(scores_IB), len(RANK_SHARES))), np.empty(len(scores_IB))
+    collapsed_I = np.zeros(len(scores_IB), bool)
     for position, candidate in enumerate(asked.candidates()):
         score_N = score_everyone(lookalike, candidate, crowd)
         later = asked.later.part(slice(position, position + 1)).values
@@ -116,10 +122,13 @@ def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: Asked, kinds: Mappi
         # Of users who score the same, any may come first: so many of the later clickers are expected to be in.
         within = (np.array(RANK_SHARES) - above[:, None]) / level[:, None]
         reached_IR[position], area_I[position] = within.clip(0, 1).mean(0), 1 - (above + level / 2).mean()
+        seeds_S = score_N[candidate.seeds_S]
         score_N[candidate.seeds_S] = -np.inf
+        spread = spread_of(seeds_S, score_N, lookalike.top)
+        collapsed_I[position] = spread is not None and spread.collapsed
         scores_IB[position] = score_N[asked.users_B]
     users, shown_I = _measure_lists(scores_IB, asked, kinds)
-    return Answer(reached_IR, area_I, users, evenness(shown_I))
+    return Answer(reached_IR, area_I, collapsed_I, users, evenness(shown_I))
 
 
 def score_everyone(lookalike: LookAlike, candidate: Candidate, crowd: Crowd) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""NDCG@10 user by user: what models and their parts are chosen by. It is less noisy than Prec@1."""
+"""What models and their parts are chosen by: NDCG@10, less noisy than Prec@1, and Prec@10 beside it.
+
+The first asks for the order of the first places, the second who is among them. Parts chosen by the first alone are
+better there and worse among the last places, where popularity is hard to beat (EXPERIMENTS.md, KuaiRand).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from penchant.evaluation.metrics import hits, ndcg
+from penchant.evaluation.metrics import hits, ndcg, precision
 from penchant.evaluation.protocol import ModelScorer, evaluate
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
@@ -25,12 +29,13 @@ class Ndcg:
     tags: int
 
     def rankings(self, scores_BV: Tensor, truth: Ragged, size_B: np.ndarray) -> np.ndarray:
-        """Of each row; see `models.base.Judge`."""
+        """See `models.base.Judge`."""
         top = best(scores_BV, min(K, scores_BV.shape[1] - RESERVED))
-        return ndcg(hits(scores_BV, top, truth), size_B, K)
+        hit_BK = hits(scores_BV, top, truth)
+        return np.stack([ndcg(hit_BK, size_B, K), precision(hit_BK, size_B, K)], 1)
 
     def model(self, model: Interests) -> np.ndarray:
-        """Of each validation user."""
+        """NDCG@10 of each validation user."""
         return evaluate(ModelScorer(model), self.valid, [K], self.tags).users[f"ndcg@{K}"].to_numpy()
 
     def mean(self, model: Interests) -> float:

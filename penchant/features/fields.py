@@ -131,10 +131,7 @@ def read(history: History, rule: Field) -> list[tuple[int, float]]:
     counts: dict[int, int] = {}
     latest: dict[int, float] = {}
     weights: dict[int, float] = {}
-    age, later_than = 0, float("inf")
-    for number, click in enumerate(reversed(history.clicks)):
-        if click.time < later_than:
-            age, later_than = number, click.time
+    for click, age in history.aged():
         if rule.last is not None and age >= rule.last:
             break
         worth = 1.0 if fades is None else 0.5 ** (age / fades)

@@ -12,7 +12,7 @@ from penchant.features.numbers import Span, number_columns
 from penchant.features.own import own_read, pack_live
 from penchant.features.plan import FeaturesConfig
 from penchant.features.ragged import Ragged
-from penchant.features.samples import texts_of
+from penchant.features.seen import Seen
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
 from penchant.schema import ITEM, PAD, RESERVED, UNKNOWN, USER, VALUE
@@ -30,7 +30,7 @@ class ItemValues:
         """items: ITEM and its fields, each a list of texts; vocabularies: by source, ITEM among them or fields."""
         self._vocabularies = vocabularies
         self._row = dict(zip(items[ITEM], range(len(items)), strict=True))
-        self._ids = {source: texts_of(items, source, vocabulary.ids) for source, vocabulary in vocabularies.items()}
+        self._ids = {source: Seen(items, source, vocabulary.ids).always for source, vocabulary in vocabularies.items()}
         self._known: dict[str, Ids] = {}
 
     def put(self, item: str, fields: Mapping[str, Sequence[str]]) -> None:

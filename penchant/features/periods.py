@@ -13,7 +13,7 @@ from penchant.config import Config
 from penchant.errors import ConfigError
 from penchant.features.instants import Instants
 from penchant.features.ragged import place_in_run
-from penchant.features.windows import DAY_S, end_of, histories, number_samples, part_of, windows_between
+from penchant.features.windows import DAY_S, day_of, end_of, histories, number_samples, part_of, windows_between
 from penchant.logs.ingest import Log
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER
@@ -150,18 +150,14 @@ def refuse_unfit_periods(log: Log, periods: PeriodsConfig) -> None:
     earliest = times["learn"] - periods.windows * periods.window * DAY_S
     if earliest <= first:
         raise ConfigError(
-            f"the first label window begins on {_day(earliest)}, but the log begins on {_day(first)}, so there is no "
-            f"history before it; give a later `until`, or fewer days of `learn`, `test` or `window`"
+            f"the first label window begins on {day_of(earliest)}, but the log begins on {day_of(first)}, so there is "
+            f"no history before it; give a later `until`, or fewer days of `learn`, `test` or `window`"
         )
     if times["test"] > last:
         raise ConfigError(
-            f"the test period begins on {_day(times['test'])}, after the last event of {_day(last)}; give an earlier "
-            f"`until` than {periods.until}"
+            f"the test period begins on {day_of(times['test'])}, after the last event of {day_of(last)}; give an "
+            f"earlier `until` than {periods.until}"
         )
-
-
-def _day(time: float) -> str:
-    return f"{datetime.datetime.fromtimestamp(time, datetime.UTC):%Y-%m-%d %H:%M}"
 
 
 def _names_of_borders(periods: PeriodsConfig) -> list[str]:

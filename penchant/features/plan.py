@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.features.fields import Field
-from penchant.features.periods import PERIOD_SPLITS, PeriodsConfig, cut_periods, represents, trains
+from penchant.features.periods import PERIOD_SPLITS, PeriodsConfig, cut_periods, moments_s, represents, trains
 from penchant.features.windows import SPLITS, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
 from penchant.logs.names import OF_SHARDS, problem_of
 from penchant.schema import ITEM, TIME, USER
@@ -76,6 +76,12 @@ class Plan:
             return cut_periods(events, self.periods, last)
         return cut_windows(events, self.users, self.labels, last)
 
+    def training_end(self, last: float) -> float:
+        """UTC seconds from which on nothing counts for vocabularies; infinite without a clock."""
+        if self.periods:
+            return moments_s(self.periods, last)["learn"] if self.periods.by == "days" else float("inf")
+        return training_end(self.labels, last)
+
     def trains(self, users: pl.Series) -> pl.Series:
         """Which of distinct users train."""
         if self.periods:
@@ -88,7 +94,7 @@ class Plan:
             return represents(events, self.periods, last)
         people = events[USER].unique()
         training = people.filter(self.trains(people))
-        return events[USER].is_in(training.implode()) & (events[TIME] < training_end(self.labels, last))
+        return events[USER].is_in(training.implode()) & (events[TIME] < self.training_end(last))
 
 
 def lookalike_plan(features: FeaturesConfig, periods: PeriodsConfig) -> Plan:

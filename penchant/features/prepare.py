@@ -13,9 +13,11 @@ from penchant.features.periods import PERIOD_SPLITS, refuse_unfit_periods
 from penchant.features.plan import Plan
 from penchant.features.samples import ShardBuilder
 from penchant.features.vocabulary import Vocabulary
+from penchant.features.windows import refuse_unfit_windows
 from penchant.files import read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.names import fit_name
+from penchant.logs.said import seen_at
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
@@ -76,7 +78,7 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
         made.append(read_json(done))
         report(Progress("features", bucket + 1, log.buckets))
     totals = {split: sum(part[split] for part in made) for split in plan.splits}
-    _refuse_too_few(totals, plan)
+    _refuse_silent(totals, plan)
     vocabulary_sizes = {source: len(vocabulary) for source, vocabulary in vocabularies.items()}
     manifest = {"samples": totals, "vocabulary": vocabulary_sizes, "negatives": builder.negatives}
     write_json(folder / "manifest.json", {**manifest, "position": log.position})
@@ -105,12 +107,14 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
     if plan.labels.field != ITEM and not log.items()[plan.labels.field].list.len().sum():
         raise DataError(
             f"no item has any {plan.labels.field}, so there is nothing to learn; check the mapping of "
-            f"{plan.labels.field!r} in the run file and that the ids of items and events are written alike"
+            f"{plan.labels.field!r} in the run file, and what it leaves out (`without`, `min_items`)"
         )
     if plan.labels.by == "days" and log.position:
         raise ConfigError('labels.by = "days" needs a clock, but times are positions; use by = "share"')
     if plan.periods:
         refuse_unfit_periods(log, plan.periods)
+    else:
+        refuse_unfit_windows(log, plan.labels)
     _refuse_strangers(log, plan)
     _refuse_nobody(log, plan)
 
@@ -186,9 +190,22 @@ def _refuse_too_few(totals: dict[str, int], plan: Plan) -> None:
             f"`validation_share`"
         )
     raise DataError(
-        f"too few users with a history and labels: {totals}; a user needs at least two events on both sides of "
-        f"the window, so give more users or a longer log, or change `share`, `days` or `validation_share`"
+        f"too few users with a history and labels: {totals}; a user needs an event before the window and a later one "
+        f"in it, and events at one time are not parted; give more users or a longer log, or change `share`, `days` or "
+        f"`validation_share`"
     )
+
+
+def _refuse_silent(totals: dict[str, int], plan: Plan) -> None:
+    """Raise DataError where the users of a split have windows, but none that asks anything."""
+    for split, count in totals.items():
+        if not count:
+            field = plan.labels.field
+            taught = f"{field} that training users clicked often enough" if split == "train" else f"any {field}"
+            raise DataError(
+                f"in the label windows of {split} users nothing was clicked that has {taught}; windows that ask for "
+                f"something: {totals}; give a lower features.min_count, longer windows, or a longer log"
+            )
 
 
 def _fingerprint(log: Log, plan: Plan) -> dict[str, object]:
@@ -213,16 +230,20 @@ def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
 
 
 def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocabulary]:
-    items = counts.join(log.items(), on=ITEM, how="left")
+    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.training_end(float(str(log.found["last"])))
     users = log.users()
     if users.width > 1:
         users = users.filter(plan.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))
     found = {}
     for source in plan.sources:
         table = items if source == ITEM or source in items.columns else users
-        values = table.select(pl.col(source).alias(VALUE), COUNT)
-        if source != ITEM:
-            values = values.explode(VALUE, keep_nulls=False, empty_as_null=False)
+        said = log.said(source)
+        if said is not None:
+            values = counts.join(seen_at(said, end), on=ITEM).select(VALUE, COUNT)
+        else:
+            values = table.select(pl.col(source).alias(VALUE), COUNT)
+            if source != ITEM:
+                values = values.explode(VALUE, keep_nulls=False, empty_as_null=False)
         found[source] = Vocabulary.count(values.drop_nulls(), min_count=max(1, plan.features.min_count.get(source, 1)))
     if len(found[plan.labels.field]) == RESERVED:
         raise DataError(

@@ -1,6 +1,5 @@
 """From the events of one bucket to its shards: histories become fields, windows become labels."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,10 @@ from penchant.features.numbers import Span, number_columns
 from penchant.features.own import FACTS, own_columns
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengths
+from penchant.features.seen import Seen
 from penchant.features.shards import write_shard
 from penchant.features.vocabulary import Vocabulary
-from penchant.features.windows import LabelsConfig
+from penchant.features.windows import MOMENT, LabelsConfig
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE
 
@@ -41,8 +41,8 @@ class ShardBuilder:
         items = self.entries.join(log.items(), on=ITEM, how="left", maintain_order="left")
         self.user_fields = [source for source in plan.sources if source in log.users().columns[1:]]
         self.vocabularies = vocabularies
-        self.numbers = {
-            source: texts_of(items, source, vocabularies[source].told_apart)
+        self.seen = {
+            source: Seen(items, source, vocabularies[source].told_apart, log.said(source))
             for source in plan.sources
             if source not in self.user_fields
         }
@@ -103,7 +103,7 @@ class ShardBuilder:
 
     def _numbers(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
         """The same with what is outside the vocabulary told apart."""
-        values, owner = self.numbers[source].take(clicks[ENTRY].to_numpy())
+        values, owner = self.seen[source].at(clicks[ENTRY].to_numpy(), clicks[MOMENT].to_numpy())
         return clicks.select(SAMPLE, TIME, AGE)[owner].with_columns(pl.Series(VALUE, values))
 
     def _user_values(self, samples: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -126,7 +126,7 @@ class ShardBuilder:
     def _shown(self, rows: pl.DataFrame, rng: np.random.Generator) -> tuple[pl.DataFrame, Ragged]:
         """What `make_labels` reads: the items of each window, un-clicked ones that were not logged among them, and the
         tags of all items."""
-        tags, shown = self.numbers[self.plan.labels.field], rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
+        tags, shown = self.seen[self.plan.labels.field].always, rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
         if self.negatives == "logged":
             return shown, tags
         shown = shown.filter(CLICKED)
@@ -151,26 +151,18 @@ def _negatives(labels: LabelsConfig, *, logged: bool) -> str:
     return words.get(labels.negatives, "sampled by popularity")
 
 
-def texts_of(items: pl.DataFrame, source: str, numbered: Callable[[pl.Series], np.ndarray]) -> Ragged:
-    """What each item brings to one vocabulary, as `numbered` numbers texts."""
-    if source == ITEM:
-        return Ragged(np.arange(len(items) + 1), numbered(items[ITEM]))
-    texts = Ragged.of(items[source])
-    return Ragged(texts.offsets, numbered(pl.Series(texts.values, dtype=pl.String)))
-
-
 def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
-    """A row per sample and event of its user that is in its history or asked about: SAMPLE, ENTRY, TIME, CLICKED,
-    "asked" (in the label window); ordered by sample and time."""
+    """A row per sample and event of its user that is in its history or asked about: SAMPLE, MOMENT, ENTRY, TIME,
+    CLICKED, "asked" (in the label window); ordered by sample and time."""
     place = pl.Series("place", place_in_run(events[USER].rle_id().to_numpy()))
     rows = samples.join(events.with_columns(place), on=USER, how="inner")
     rows = rows.filter(pl.col("place") < pl.col("stop")).sort(SAMPLE, "place")
-    return rows.select(SAMPLE, ENTRY, TIME, CLICKED, asked=pl.col("place") >= pl.col("start"))
+    return rows.select(SAMPLE, MOMENT, ENTRY, TIME, CLICKED, asked=pl.col("place") >= pl.col("start"))
 
 
 def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
     """The clicks of each history with their AGE, the number of clicks in it that are strictly later."""
-    clicks = rows.filter(pl.col(CLICKED) & ~pl.col("asked")).select(SAMPLE, ENTRY, TIME)
+    clicks = rows.filter(pl.col(CLICKED) & ~pl.col("asked")).select(SAMPLE, MOMENT, ENTRY, TIME)
     behind = place_in_run(clicks[SAMPLE].to_numpy()[::-1])[::-1]
     at_once = run_lengths(clicks[SAMPLE].to_numpy(), clicks[TIME].to_numpy())
     return clicks.with_columns(pl.Series(AGE, np.repeat(behind[np.cumsum(at_once) - 1], at_once)))

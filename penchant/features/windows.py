@@ -10,8 +10,10 @@ from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config
+from penchant.errors import ConfigError
 from penchant.features.fields import SAMPLE
 from penchant.features.instants import Instants
+from penchant.logs.ingest import Log
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER
 
@@ -149,6 +151,31 @@ def end_of(until: datetime.date | None, last: float) -> float:
     if until is None:
         return float(np.nextafter(last, np.inf))
     return datetime.datetime.combine(until, datetime.time(), datetime.UTC).timestamp()
+
+
+def refuse_unfit_windows(log: Log, labels: LabelsConfig) -> None:
+    """Raise ConfigError where windows of days do not lie within the log, with a history before those that train."""
+    if labels.by == "share":
+        return
+    first, last = float(str(log.found["first"])), float(str(log.found["last"]))
+    test = training_end(labels, last)
+    train = test - labels.days * DAY_S
+    if train <= first:
+        raise ConfigError(
+            f"labels.days = {labels.days:g} is too long for this log, which covers {(last - first) / DAY_S:.2f} days: "
+            f"the last window that trains begins on {day_of(train)}, and the log begins on {day_of(first)}, so there "
+            f'is no history before it; give fewer `days`, a later `until`, or use by = "share"'
+        )
+    if test > last:
+        raise ConfigError(
+            f"the window of test users begins on {day_of(test)}, after the last event of {day_of(last)}; give an "
+            f"earlier `until` than {labels.until}"
+        )
+
+
+def day_of(time: float) -> str:
+    """UTC, to the minute."""
+    return f"{datetime.datetime.fromtimestamp(time, datetime.UTC):%Y-%m-%d %H:%M}"
 
 
 def _by_share(people: pl.DataFrame, instants: Instants, labels: LabelsConfig, window: int) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.logs.read import ROW, column
-from penchant.logs.tables import EventsTable
+from penchant.logs.tables import EventsTable, ItemValuesTable
 from penchant.logs.times import TimeUnit, seconds
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
@@ -46,7 +46,7 @@ def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit
     )
 
 
-def settle_unit(frame: pl.DataFrame, table: EventsTable) -> TimeUnit:
+def settle_unit(frame: pl.DataFrame, table: EventsTable | ItemValuesTable) -> TimeUnit:
     """The unit of a numeric time, by its size where the run file says "auto"; "s" where it is a date or a text."""
     if table.time is None:
         return "position"
@@ -73,8 +73,12 @@ def as_id(frame: pl.DataFrame, name: str) -> pl.Expr:
 
 
 def _time(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: TimeUnit) -> pl.Expr:
-    if table.time is None:
-        return pl.lit(numbers).cast(pl.Float64)
+    return pl.lit(numbers).cast(pl.Float64) if table.time is None else clock(frame, table, unit)
+
+
+def clock(frame: pl.DataFrame, table: EventsTable | ItemValuesTable, unit: TimeUnit) -> pl.Expr:
+    """The times of a table that has a column of them: UTC seconds, or positions, null where none is understood."""
+    assert table.time is not None
     if isinstance(table.time, list):
         year, month, day = (column(name).cast(pl.Int64, strict=False) for name in table.time)
         text = pl.format("{}-{}-{}", year, month, day)

@@ -21,7 +21,7 @@ from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.forgotten import Forgotten, without_forgotten
-from penchant.logs.items import LeftOut, read_items, read_users
+from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, file_format, find_files
 from penchant.logs.times import TimeUnit
@@ -30,6 +30,7 @@ from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 FILE = "file"
+SAID = "said.parquet"
 ROWS_PER_BUCKET = 250_000
 TEXT_BYTES_PER_ROW = 32
 MOST_BUCKETS = 500
@@ -69,6 +70,14 @@ class Log:
         """USER and its fields, each a list of texts; no row for users without any."""
         return pl.read_parquet(self.folder / "users.parquet")
 
+    def said(self, field: str) -> pl.DataFrame | None:
+        """ITEM, VALUE, SINCE, UNTIL of a field whose values were said one after the other, see `said.spans`; None where
+        they have no time."""
+        if not (self.folder / SAID).exists():
+            return None
+        rows = pl.read_parquet(self.folder / SAID).filter(pl.col(FIELD) == field).drop(FIELD)
+        return rows if len(rows) else None
+
     @property
     def found(self) -> dict[str, object]:
         """What the check found: `penchant check` prints it."""
@@ -103,17 +112,22 @@ def ingest(
 
 def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: Forgotten, report: Report) -> None:
     left_out: LeftOut = Counter()
-    items = read_items(tables, base, left_out)
+    both = read_items(tables, base, left_out)
+    items = both.table
     users = read_users(tables.users, base, left_out) if tables.users else pl.DataFrame(schema={USER: pl.String})
     users = without_forgotten(users, forgotten)
     for name, frame in [("items", items), ("users", users)]:
         with aside(folder / f"{name}.parquet") as path:
             frame.write_parquet(path)
-    if not (folder / "scattered").exists():
+    if len(both.said):
+        with aside(folder / SAID) as path:
+            both.said.write_parquet(path)
+    if not _is_whole(folder / "scattered"):
         with aside(folder / "scattered") as path:
             _scatter(tables.events, base, path, report)
     tally = read_json(folder / "scattered" / "tally.json")
     _refuse_too_many_rejected(tally, limit)
+    _refuse_two_clocks(tally, both.said)
     settled = []
     for bucket in range(tally["buckets"]):
         wanted = _Wanted(items, tables.events.items_with, forgotten)
@@ -173,6 +187,15 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
     write_json(folder / "tally.json", {**tally, **counts, "reasons": dict(reasons)})
 
 
+def _is_whole(folder: Path) -> bool:
+    """Whether every file of a tally is there."""
+    if not (folder / "tally.json").exists():
+        return False
+    buckets = range(read_json(folder / "tally.json")["buckets"])
+    files = [*(f"{bucket:05}.arrows" for bucket in buckets), "rejected.parquet"]
+    return all((folder / name).exists() for name in files)
+
+
 def _rows_about(path: Path) -> int:
     """Rows of a Parquet file; a guess by size for text."""
     if file_format(path) == "parquet":
@@ -211,6 +234,14 @@ def _refuse_too_many_rejected(tally: dict[str, object], limit: float) -> None:
         raise DataError(
             f"{share:.1%} of {tally['rows']:,} rows make no sense, more than max_rejected_share = {limit:.1%}: "
             f"{common}; mend the mapping in the run file, or raise the limit"
+        )
+
+
+def _refuse_two_clocks(tally: dict[str, object], said: pl.DataFrame) -> None:
+    if tally["time_unit"] == "position" and len(said):
+        raise DataError(
+            f"item_values of {said[FIELD][0]!r} have a time, but the events have positions, which cannot be compared "
+            f"with it; leave out `time` of item_values, or give the events one"
         )
 
 

@@ -2,32 +2,52 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from penchant.errors import DataError
-from penchant.logs.check import as_id
+from penchant.logs.check import NEWEST_S, OLDEST_S, as_id, clock, settle_unit
 from penchant.logs.read import column, read_whole
-from penchant.logs.tables import ItemsTable, ItemValuesTable, NamesTable, Tables, UsersTable, find_files
-from penchant.schema import ITEM, USER
+from penchant.logs.said import SINCE, UNTIL, WEIGHT, spans
+from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, Tables, UsersTable, find_files
+from penchant.schema import ITEM, TIME, USER, VALUE
 
 LeftOut = Counter[str]
 """Rows of the tables beside the log that say nothing, by table and reason."""
 
 
-def read_items(tables: Tables, base: Path, left_out: LeftOut) -> pl.DataFrame:
-    """One row per item: ITEM and a list of texts per field, in the table's order, without repeats; sorted by ITEM.
+FIELD = "field"
+_SAID_TYPES = {FIELD: pl.String, ITEM: pl.String, VALUE: pl.String, SINCE: pl.Float64, UNTIL: pl.Float64}
 
-    Items that stand in several tables are joined; a field that a table does not fill is an empty list. Rows without an
-    id, a value, a weight or a name are added to `left_out`.
+
+@dataclass(frozen=True)
+class Items:
+    """table: one row per item, ITEM and a list of texts per field, in the table's order, without repeats; sorted by
+    ITEM. said: FIELD, ITEM, VALUE, SINCE, UNTIL of the fields whose values have a time, see `said.spans`."""
+
+    table: pl.DataFrame
+    said: pl.DataFrame
+
+
+def read_items(tables: Tables, base: Path, left_out: LeftOut) -> Items:
+    """All items. Those that stand in several tables are joined; a field that a table does not fill is an empty list.
+
+    Rows without an id, a value, a weight, a name or, where there are times, a time are added to `left_out`.
     """
     parts = [_items_table(tables.items, base, left_out)] if tables.items else []
-    parts += [_item_values(table, base, left_out) for table in tables.item_values]
+    said = [pl.DataFrame(schema=_SAID_TYPES)]
+    for table in tables.item_values:
+        rows = _item_values(table, tables.events, base, left_out)
+        parts.append(_ranked(rows, table))
+        if TIME in rows.columns:
+            found = spans(rows, top=table.top, min_items=table.min_items)
+            said.append(found.select(pl.lit(table.field).alias(FIELD), *list(_SAID_TYPES)[1:]))
     items = parts[0] if parts else pl.DataFrame(schema={ITEM: pl.String})
     for part in parts[1:]:
         items = items.join(part, on=ITEM, how="full", coalesce=True)
-    return items.with_columns(pl.col(tables.item_fields).fill_null([])).sort(ITEM)
+    return Items(items.with_columns(pl.col(tables.item_fields).fill_null([])).sort(ITEM), pl.concat(said))
 
 
 def read_users(table: UsersTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
@@ -47,18 +67,53 @@ def _items_table(table: ItemsTable, base: Path, left_out: LeftOut) -> pl.DataFra
     return _one_row_each(_whole_rows(items, [ITEM], "items: no id", left_out), ITEM)
 
 
-def _item_values(table: ItemValuesTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
-    columns = [table.item, table.value, *([table.weight] if table.weight else [])]
-    frame = _read_all(table.files, base, columns)
+def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
+    """ITEM, VALUE, WEIGHT, and TIME where values have one."""
+    timed = _timed(table, events, base)
+    frame = _read_all(table.files, base, timed.columns)
     weight = column(table.weight).cast(pl.Float64, strict=False) if table.weight else pl.lit(1.0)
     rows = frame.select(
-        as_id(frame, table.item).alias(ITEM), _clean(frame, table).alias("value"), weight.alias("weight")
+        as_id(frame, table.item).alias(ITEM),
+        _clean(frame, table).alias(VALUE),
+        weight.alias(WEIGHT),
+        *_times(frame, timed, told=table.time is not None),
     )
-    rows = _whole_rows(rows, [ITEM, "value", "weight"], f"{table.field}: no item, value or weight", left_out)
+    needed = "value or weight" if TIME not in rows.columns else "value, weight or time"
+    rows = _whole_rows(rows, rows.columns, f"{table.field}: no item, {needed}", left_out)
     rows = rows.filter(~pl.col(ITEM).is_in(table.without_items))
     if table.names:
-        named = rows.join(_names(table.names, base), on="value", how="left").drop("value").rename({"name": "value"})
-        rows = _whole_rows(named, ["value"], f"{table.field}: a value without a name", left_out)
+        named = rows.join(_names(table.names, base), on=VALUE, how="left").drop(VALUE).rename({"name": VALUE})
+        rows = _whole_rows(named, [VALUE], f"{table.field}: a value without a name", left_out)
+    return rows
+
+
+def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValuesTable:
+    """With the time of the events, if the table is read from their files and names no other."""
+    if table.time is not None or events.time is None:
+        return table
+    if set(find_files(table.files, base)) != set(find_files(events.files, base)):
+        return table
+    return table.model_copy(update={"time": events.time, "time_unit": events.time_unit})
+
+
+def _times(frame: pl.DataFrame, table: ItemValuesTable, *, told: bool) -> list[pl.Expr]:
+    """TIME, or nothing where there is none. told: whether the run file says that there is."""
+    if table.time is None:
+        return []
+    unit = settle_unit(frame, table)
+    if unit == "position":
+        if told:
+            raise DataError(
+                f"item_values of {table.field!r}: {table.time!r} holds positions, which are no time that users share; "
+                f"leave out `time`, or say its `time_unit` if it is one"
+            )
+        return []
+    at = clock(frame, table, unit)
+    return [pl.when(at.is_between(OLDEST_S, NEWEST_S)).then(at).alias(TIME)]
+
+
+def _ranked(rows: pl.DataFrame, table: ItemValuesTable) -> pl.DataFrame:
+    """One row per item: ITEM and the list of its values."""
     ranked = rows.group_by(ITEM, "value").agg(pl.col("weight").sum())
     ranked = ranked.filter(pl.len().over("value") >= table.min_items)
     ranked = ranked.sort(ITEM, "weight", "value", descending=[False, True, False])

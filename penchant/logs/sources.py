@@ -39,7 +39,9 @@ def s3rec(folder: Path) -> Tables:
 
 
 def hetrec_lastfm(folder: Path) -> Tables:
-    """HetRec 2011 Last.fm: a user tagging an artist is a click; an artist's tags are the five that most users gave."""
+    """HetRec 2011 Last.fm: a user tagging an artist is a click; an artist's tags are the five that most users gave, and
+    a history knows those that they had given by then.
+    """
     names = {"files": "tags.parquet", "value": "tag_id", "name": "tag"}
     tags = {"field": "tags", "files": "user_tag_artist.parquet", "item": "artist_id", "value": "tag_id", "names": names}
     return _tables(

@@ -51,8 +51,7 @@ class EventsTable(Config):
     @property
     def columns(self) -> list[str]:
         """Every column that is read."""
-        times = [self.time] if isinstance(self.time, str) else (self.time or [])
-        return [self.user, self.item, *times, *([self.clicked] if self.clicked else [])]
+        return [self.user, self.item, *_columns_of(self.time), *([self.clicked] if self.clicked else [])]
 
 
 class ItemsTable(Config):
@@ -76,6 +75,9 @@ class ItemValuesTable(Config):
     Values of an item are ordered by the sum of `weight` (by the number of rows where it is not given), then by
     name; values of fewer than `min_items` items are left out, then only the first `top` of each item kept.
     names: a table from value to its readable name.
+    time, time_unit: when it was said, as for the events. A history then knows what had been said before its labels
+        begin, ordered and counted by that; labels know all that was ever said. A table of the events' own files has the
+        events' time if it names none. Positions are no time, because they are of one user each.
     """
 
     field: str
@@ -88,6 +90,19 @@ class ItemValuesTable(Config):
     lowercase: bool = False
     without_items: list[str] = []
     names: "NamesTable | None" = None
+    time: str | Annotated[list[str], Field(min_length=3, max_length=3)] | None = None
+    time_unit: TimeUnit = "auto"
+
+    @model_validator(mode="after")
+    def _a_unit_comes_with_a_time(self) -> Self:
+        if self.time is None and self.time_unit != "auto":
+            raise ValueError(f"time_unit = {self.time_unit!r} needs `time`, the column that it belongs to")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that is read."""
+        return [self.item, self.value, *([self.weight] if self.weight else []), *_columns_of(self.time)]
 
 
 class NamesTable(Config):
@@ -136,6 +151,10 @@ class Tables(Config):
     @property
     def user_fields(self) -> list[str]:
         return list(self.users.fields) if self.users else []
+
+
+def _columns_of(time: str | list[str] | None) -> list[str]:
+    return [time] if isinstance(time, str) else (time or [])
 
 
 def find_files(patterns: Files, base: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.errors import AudienceError
-from penchant.lookalike.likeness import SeedLikeness
+from penchant.lookalike.spread import Spread, spread_of
 from penchant.models.base import Crowd, Likeness
 
 MIN_AUDIENCE = 50
@@ -14,20 +14,8 @@ MIN_AUDIENCE = 50
 BLOCK = 16_384
 """Users scored at a time."""
 
-
-@dataclass(frozen=True)
-class Audience:
-    """Rows of the crowd, the most alike first, with their scores; contribution_BJ: what each cluster of seeds gives to
-    each score."""
-
-    row_B: np.ndarray
-    score_B: np.ndarray
-    contribution_BJ: np.ndarray
-
-    @property
-    def strongest(self) -> np.ndarray:
-        """strongest_B: the cluster of seeds that gives most to each score."""
-        return self.contribution_BJ.argmax(1)
+SAMPLED = 20_000
+"""Users whose scores say how scores are spread."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +55,6 @@ def refuse_nan(crowd: Crowd) -> None:
         )
 
 
-def draw(likeness: SeedLikeness, size: int, reached: np.ndarray, *, minimum: int = MIN_AUDIENCE) -> Audience:
-    """The `size` users most like the seeds among those not yet `reached`, rows of the crowd; see `best` for errors."""
-    row_B, score_B = best(likeness, len(likeness.user_NG), size, reached, minimum=minimum)
-    return Audience(row_B, score_B, likeness.contributions(row_B))
-
-
 def best(
     likeness: Likeness, users: int, size: int, reached: np.ndarray, *, minimum: int = MIN_AUDIENCE
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -83,21 +65,38 @@ def best(
     """
     if size < (least := max(1, minimum)):
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {least:,}")
-    open_N = np.ones(users, bool)
-    open_N[reached] = False
-    row_N = np.flatnonzero(open_N)
+    row_N = open_N = open_rows(users, reached)
     parts = [likeness.scores(row_N[start : start + BLOCK]) for start in range(0, len(row_N), BLOCK)]
     score_N = np.concatenate([np.zeros(0, np.float32), *parts])
     row_N, score_N = row_N[~np.isnan(score_N)], score_N[~np.isnan(score_N)]
     if size > len(row_N):
+        silent, most = len(open_N) - len(row_N), f"at most {len(row_N):,}"
+        who = f"are not reached yet and have a score, {silent:,} have none" if silent else "are not reached yet"
+        what = f"{most}, or ask another scorer" if silent else most
         raise AudienceError(
-            f"an audience of {size:,} was asked for, but only {len(row_N):,} users are not reached yet; "
-            f"ask for at most {len(row_N):,}"
+            f"an audience of {size:,} was asked for, but only {len(row_N):,} users {who}; ask for {what}"
         )
     level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
     row_N, score_N = row_N[score_N >= level], score_N[score_N >= level]
     order = np.argsort(-score_N, kind="stable")[:size]
     return row_N[order], score_N[order]
+
+
+def open_rows(users: int, reached: np.ndarray) -> np.ndarray:
+    """Those of so many users who are not reached, ascending.
+
+    >>> open_rows(4, np.array([2, 0]))
+    array([1, 3])
+    """
+    open_N = np.ones(users, bool)
+    open_N[reached] = False
+    return np.flatnonzero(open_N)
+
+
+def sampled_spread(likeness: Likeness, seeds_S: np.ndarray, open_N: np.ndarray, top: float | None) -> Spread | None:
+    """Of the scores of seeds and of others, of SAMPLED at most of each, evenly spread; see `spread_of`."""
+    own_S, other_N = (likeness.scores(rows[:: -(-len(rows) // SAMPLED) or 1]) for rows in (seeds_S, open_N))
+    return spread_of(own_S, other_N, top)
 
 
 def overlap(row_B: np.ndarray, other_B: np.ndarray) -> Overlap:

@@ -78,10 +78,16 @@ class SeedLikeness(Likeness):
         assert self.packed is not None
         return contributions(self.packed, self.user_NG[rows_B], self.norm_N[rows_B])
 
+    def strongest(self, rows_B: np.ndarray) -> np.ndarray:
+        """cluster_B: the cluster of seeds that gives most to each score; there must be seeds."""
+        return self.contributions(rows_B).argmax(1)
+
 
 class SeedClusters(LookAlike):
     """RALM, or with `pool = "average"` RALM-average, as trained. seed: of k-means, which reads seeds in the order of
     their users' hashes: it begins alike for the same users, however a crowd is ordered."""
+
+    top = 1.0
 
     def __init__(self, model: Ralm, *, seed: int) -> None:
         self.model, self.seed = model.eval(), seed

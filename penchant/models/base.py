@@ -130,14 +130,15 @@ class Interests(nn.Module, ABC):
 
 
 class Judge(Protocol):
-    """Says how good preferences are: one number per user, higher is better."""
+    """Says how good preferences are, higher is better."""
 
     def rankings(self, scores_BV: Tensor, truth: Ragged, size_B: np.ndarray) -> np.ndarray:
-        """Of scores for all tags; truth: the distinct known tags that were clicked; size_B: how many in all."""
+        """[B, 2], NDCG@10 and Prec@10, of scores for all tags; truth: the distinct known tags that were clicked;
+        size_B: how many in all."""
         ...
 
     def model(self, model: Interests) -> np.ndarray:
-        """Of a model's preferences for validation users."""
+        """NDCG@10 of a model's preferences for each validation user."""
         ...
 
 
@@ -181,6 +182,9 @@ class LookAlike(ABC):
     Promises: the order of the seeds changes nothing; a user's score does not depend on who else is asked; one seed is
     enough; scores are finite or NaN; the same call gives the same scores; planted look-alikes are found.
     """
+
+    top: float | None = None
+    """The highest score that there can be; None where there is no highest."""
 
     @abstractmethod
     def liken(self, candidate: Candidate, crowd: Crowd) -> Likeness:

@@ -9,18 +9,13 @@ Statistical Analysis and Data Mining 4, 2011.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field as Limits
 from torch import Tensor, nn
 
-from penchant.config import Config
 from penchant.features.own import FADES, Own
 from penchant.features.shards import Batch
-from penchant.models.base import Attention, Interests, Positive, Sizes
-from penchant.models.utpm import UtpmConfig
-from penchant.models.youtube import YouTubeConfig
+from penchant.models.base import Attention, Interests, Sizes
 from penchant.schema import PAD, RESERVED
 
 CLICKS, FADED = "own clicks", "own clicks, faded"
@@ -37,23 +32,6 @@ CROSSED = ("clicked", "log clicks", "share", "newness", *(f"log {name}" for name
 
 LEAST_SHARE = 0.02
 """A deep model that has no more of how preferences spread than this is no evidence for any of them."""
-
-
-class BlendConfig(Config):
-    """Own tags, ridge regression, and a deep model beside them, joined by what training users show.
-
-    deep: the model beside the closed form, none if not given; it is trained first, by [training]; rank: the width of
-    the linear path's vectors.
-    """
-
-    name: Literal["blend"] = "blend"
-    deep: Annotated[UtpmConfig | YouTubeConfig, Limits(discriminator="name")] | None = None
-    rank: Positive = 64
-
-    @property
-    def fields(self) -> list[str] | None:
-        """Those that the run file names for the deep part."""
-        return self.deep.fields if self.deep else None
 
 
 class CopyPath(nn.Module):

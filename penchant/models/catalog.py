@@ -1,15 +1,33 @@
 """Every model by its name in a run file: one line each."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field as Limits
 
+from penchant.config import Config
 from penchant.errors import ConfigError
-from penchant.models.base import Interests, Sizes
-from penchant.models.blend import BlendConfig
+from penchant.models.base import Interests, Positive, Sizes
 from penchant.models.ralm_users import RalmUsers, RalmUsersConfig
 from penchant.models.utpm import Utpm, UtpmConfig
 from penchant.models.youtube import YouTubeConfig, YouTubeDnn
+
+
+class BlendConfig(Config):
+    """Own tags, ridge regression, and a deep model beside them, joined by what training users show.
+
+    deep: the model beside the closed form, none if not given; it is trained first, by [training]; rank: the width of
+    the linear path's vectors.
+    """
+
+    name: Literal["blend"] = "blend"
+    deep: Annotated[UtpmConfig | YouTubeConfig, Limits(discriminator="name")] | None = None
+    rank: Positive = 64
+
+    @property
+    def fields(self) -> list[str] | None:
+        """Those that the run file names for the deep part."""
+        return self.deep.fields if self.deep else None
+
 
 TrainedConfig = UtpmConfig | YouTubeConfig | RalmUsersConfig
 """Models whose weights training moves; a blend may have one of them beside its closed form."""

@@ -31,6 +31,8 @@ class LogisticConfig(Config):
 class Logistic(LookAlike):
     """A fit for each candidate. All users score NaN where there are no seeds, nobody but seeds, or no values."""
 
+    top = 1.0
+
     def __init__(self, config: LogisticConfig, *, seed: int) -> None:
         self.config, self.seed = config, seed
         self._read: tuple[Crowd, Features] | None = None

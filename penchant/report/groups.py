@@ -140,15 +140,28 @@ def common_settings(kinds: Sequence[Settings]) -> dict[str, Any]:
 def name_all(kinds: Sequence[Settings]) -> list[str]:
     """A short name for each configuration: the paper's word for the model, the loss, and what is unusual in it."""
     common = common_settings(kinds)
-    return [", ".join([_title(its), *_unusual(its, common)]) for its in kinds]
+    return [", ".join([title(its), *_unusual(its, common)]) for its in kinds]
 
 
-def _title(its: Settings) -> str:
-    name = architecture(part_of(its, "model"))
+def title(its: Settings) -> str:
+    """What a configuration is called wherever people see it: the model, beside it the paper's word for its form, a
+    blend's deep model, and the loss, where it is another than the paper's `separate`.
+
+    >>> title({"model.name": "youtube", "training.loss": "joint"})
+    'YouTube DNN, joint'
+    >>> title({"model.name": "blend", "model.deep": "none"})
+    'blend'
+    """
+    name = _model_title(part_of(its, "model"))
     if its.get(DEEP, "none") != "none":
-        name += f" with {architecture(part_of(its, DEEP))}"
+        name += f" with {_model_title(part_of(its, DEEP))}"
     loss = its.get("training.loss", "separate")
     return name if loss == "separate" else f"{name}, {loss}"
+
+
+def _model_title(model: Settings) -> str:
+    names = {"utpm": "UTPM {}", "youtube": "{} DNN", "ralm-users": "RALM users"}
+    return names.get(model["name"], "{}").format(architecture(model))
 
 
 def _unusual(its: Settings, common: Settings) -> list[str]:

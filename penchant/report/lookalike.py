@@ -1,5 +1,6 @@
 """From the facts of look-alike runs to the numbers of their part of the report."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
@@ -83,6 +84,7 @@ def _group(group: Alike) -> LookalikeGroup:
         scorers=[_scorer(group, name) for name in names],
         merge_minus=group.differ("merge", "youtube"),
         training=[curve for run in group.runs for curve in _training(run)],
+        chosen=dict(Counter(run.metrics.chosen.name for run in group.runs if run.metrics.chosen)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, FiniteFloat
 
 from penchant.errors import ReportError
+from penchant.evaluation.choice import Choice
 from penchant.evaluation.expected import Bounds
 from penchant.report.written import Epoch, Made, Score, checked, read_object
 
@@ -32,10 +33,12 @@ class LookalikeMetrics(BaseModel):
     """What the report reads of lookalike/metrics.json; keys it does not know are left alone.
 
     scores: by scorer and metric; minus: by scorer, competitor and metric; curves: by scorer and class of candidates the
-    share of users asked and the share of later clickers among them; training: by model, a line per epoch.
+    share of users asked and the share of later clickers among them; training: by model, a line per epoch; chosen: who
+    makes audiences, None where an earlier version measured.
     """
 
     made: Made
+    chosen: Choice | None = None
     counts: dict[str, int] = {}
     bounds: Bounds | None = None
     scores: Annotated[Scores, Field(min_length=1)]

@@ -1,7 +1,9 @@
 """What look-alike numbers mean for somebody who has to decide, in sentences."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from penchant.evaluation.choice import collapse_in_words
 from penchant.report.compare import nice, signed
 from penchant.report.lookalike_facts import RALM
 from penchant.report.lookalike_groups import Alike
@@ -15,10 +17,15 @@ _SIGNS = {1: "clearly better than", 0: "not to be told apart from", -1: "clearly
 def verdict(
     runs: Alike, group: LookalikeGroup, metric: str, *, bounds: Mapping[str, int], clusters: Sequence[Study]
 ) -> Iterator[str]:
-    """How RALM does against each competitor, over all candidates and in the tail, and whether the paper is borne out.
+    """Who makes audiences, how RALM does against each competitor, over all candidates and in the tail, and whether the
+    paper is borne out.
 
     runs, group: the reference, as runs and as numbers; clusters: the studies of the number of clusters.
     """
+    yield from _chosen(runs)
+    shares = {name: its["collapsed"].mean for name, its in _scores(group).items() if "collapsed" in its}
+    if collapsed := collapse_in_words(shares):
+        yield collapsed
     yield _place(group, metric)
     yield from _against(group, metric, "Paired, RALM is")
     yield from _order(runs, group, metric)
@@ -32,6 +39,25 @@ def verdict(
     yield from (_clusters(study) for study in clusters if study.points[0].scores)
     if len(runs.runs) == 1:
         yield "With a single seed, intervals are over users or candidates only; another seed may move them further."
+
+
+def _chosen(runs: Alike) -> Iterator[str]:
+    """Who makes audiences, and what is live; nothing of runs that were measured before that was chosen."""
+    chosen = [run.metrics.chosen for run in runs.runs if run.metrics.chosen]
+    if len(chosen) == 1:
+        yield chosen[0].made
+        yield chosen[0].served
+    elif chosen:
+        made, live = _counted([one.name for one in chosen]), _counted([one.live for one in chosen])
+        yield f"Audiences are made by {made}, as each run's own validation candidates decide; live by {live}."
+
+
+def _counted(names: Sequence[str]) -> str:
+    """The most frequent first, with in how many runs; just the name where it is the same in all."""
+    counts = Counter(names).most_common()
+    if len(counts) == 1:
+        return title(names[0])
+    return ", ".join(f"{title(name)} in {count} of {len(names)} runs" for name, count in counts)
 
 
 def _scores(group: LookalikeGroup) -> dict[str, dict[str, Measured]]:

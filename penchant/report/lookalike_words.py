@@ -3,20 +3,13 @@
 import re
 from collections.abc import Collection
 
+from penchant.evaluation.choice import SCORERS, title
 from penchant.evaluation.expected import CLASSES
 from penchant.report.compare import nice
 from penchant.report.lookalike_facts import RALM
 
-SCORERS = {
-    RALM: "RALM",
-    "average": "RALM-average",
-    "youtube": "YouTube DNN",
-    "merge": "attention merge",
-    "yahoo": "Yahoo",
-    "lr": "LR",
-    "popularity": "popularity",
-}
-"""In the order of tables and legends."""
+__all__ = ["ABOUT", "HIGHEST_FIRST", "MAIN", "SCORERS", "title"]
+
 ABOUT = {
     RALM: "clusters of the seeds, with local and global attention",
     "average": "RALM with the mean of all seeds in the place of clusters and attention",
@@ -47,6 +40,10 @@ _SENTENCES = (
     (r"auc within users", "AUC among the candidates of one user, averaged; how active the user is cannot help"),
     (r"area", "AUC against everybody: the mean share of all users that a later clicker stands above"),
     (r"lift@.+%", "that recall over the share of users: how many times better than people drawn at random"),
+    (
+        r"collapsed",
+        "share of the candidates for which scores of seeds and of others are so close that they tell nobody apart",
+    ),
     (r"scored", "share of pairs that got a score at all; the others stand below all of these, level with each other"),
     (r"tags@\d+", "different tags among the K candidates ranked first for a user"),
     (r"categories@\d+", "different categories among them"),
@@ -72,7 +69,7 @@ def auc_metrics(metrics: Collection[str]) -> list[str]:
 
 def audience_metrics(metrics: Collection[str]) -> list[str]:
     """What audiences of the whole crowd are measured by, beyond the main metrics, over all classes of candidates."""
-    there = [name for name in metrics if re.fullmatch(r"area|(recall|lift)@[\d.]+%|scored", name)]
+    there = [name for name in metrics if re.fullmatch(r"area|(recall|lift)@[\d.]+%|scored|collapsed", name)]
     return [name for name in there if name not in MAIN]
 
 
@@ -92,11 +89,6 @@ def explained(metrics: Collection[str]) -> list[tuple[str, str]]:
     """What the metrics mean: their names and a sentence, once for metrics of a kind."""
     found = [(sentence, [name for name in metrics if re.fullmatch(pattern, name)]) for pattern, sentence in _SENTENCES]
     return [(", ".join(map(nice, names)), sentence) for sentence, names in found if names]
-
-
-def title(scorer: str) -> str:
-    """As people call it; a name that is not known, as it is."""
-    return SCORERS.get(scorer, scorer)
 
 
 def number_of(scorer: str, others: Collection[str]) -> int:

@@ -210,7 +210,8 @@ class TrainingCurve:
 
 @dataclass(frozen=True)
 class LookalikeGroup:
-    """A configuration. merge_minus: the attention merge minus concatenation, both ranked by inner product."""
+    """A configuration. merge_minus: the attention merge minus concatenation, both ranked by inner product; chosen: by
+    scorer, in how many runs it makes audiences."""
 
     name: str
     runs: list[Ran]
@@ -218,6 +219,7 @@ class LookalikeGroup:
     scorers: list[ScorerNumbers]
     merge_minus: dict[str, Measured]
     training: list[TrainingCurve]
+    chosen: dict[str, int]
 
     @property
     def metrics(self) -> list[str]:

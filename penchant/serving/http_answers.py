@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from penchant.errors import (
     AudienceError,
     BusyError,
+    DiskFullError,
+    FolderError,
     MissingStepError,
     PenchantError,
     StoreError,
@@ -41,6 +43,8 @@ CODES: dict[type[PenchantError], tuple[int, str]] = {
     BusyError: (429, "busy"),
     TooOftenError: (429, "too_many_requests"),
     StoreError: (503, "store"),
+    FolderError: (503, "run_folder"),
+    DiskFullError: (503, "disk_full"),
 }
 
 

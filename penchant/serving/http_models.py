@@ -237,6 +237,37 @@ class AudienceAnswer(BaseModel):
     reachable: int
 
 
+class MeasuredModel(BaseModel):
+    """A mean over validation candidates, and half its 95 % interval."""
+
+    mean: float
+    half: float
+
+
+class LookalikeModel(BaseModel):
+    """name: the scorer that won on validation candidates; live: the best of those that can be live, which makes all
+    scores and audiences here; candidates: how many decided; crossed: whether scorers were trained again without them;
+    scores: by scorer AUC within items; ahead: that of the winner less that of each other; behind: how far the live one
+    is behind the winner, null where it won; told: that in words."""
+
+    name: str
+    live: str
+    candidates: int
+    crossed: bool
+    scores: dict[str, MeasuredModel]
+    ahead: dict[str, MeasuredModel]
+    behind: MeasuredModel | None
+    told: str
+
+
+class ModelAnswer(BaseModel):
+    """model: its version; tags: whether there are profiles; lookalike: null where the run has none."""
+
+    model: str
+    tags: bool
+    lookalike: LookalikeModel | None
+
+
 class AliveAnswer(BaseModel):
     alive: bool
 

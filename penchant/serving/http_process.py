@@ -1,12 +1,13 @@
-"""/healthz, /readyz, /metrics."""
+"""/healthz, /readyz, /metrics, /v1/model."""
 
+from dataclasses import asdict
 from time import monotonic
 
 from fastapi import Request, Response
 
 from penchant.errors import StoreError
 from penchant.serving.http_answers import Json, line_of, problem
-from penchant.serving.http_models import AliveAnswer, NotReadyAnswer, ReadyAnswer
+from penchant.serving.http_models import AliveAnswer, ModelAnswer, NotReadyAnswer, ReadyAnswer
 from penchant.serving.http_routes import Routes
 from penchant.serving.measures import CONTENT_TYPE
 from penchant.serving.service import Health
@@ -22,6 +23,7 @@ class ProcessRoutes:
         routes.add("GET", "/healthz", self.alive, needs=None, answer=AliveAnswer)
         routes.add("GET", "/readyz", self.ready, needs=None, answer=ReadyAnswer, errors={503: NotReadyAnswer})
         routes.add("GET", "/metrics", self.measures, needs="read", answer=str)
+        routes.add("GET", "/v1/model", self.model, needs="read", answer=ModelAnswer)
 
     async def alive(self) -> Response:
         """The process lives."""
@@ -41,6 +43,15 @@ class ProcessRoutes:
     async def measures(self) -> Response:
         """What this process measures of itself, for Prometheus."""
         return Response(await self.routes.work(self._measured), media_type=CONTENT_TYPE)
+
+    async def model(self) -> Response:
+        """Which model answers, which look-alike is live, and how far that is behind the best one."""
+        state = self.routes.service.model()
+        choice = state.lookalike
+        told = None
+        if choice is not None:
+            told = {**asdict(choice), "behind": choice.behind, "told": choice.served}
+        return Json({"model": state.model, "tags": state.tags, "lookalike": told})
 
     def _what_is_missing(self) -> list[str]:
         health = self._health()

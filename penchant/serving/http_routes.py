@@ -36,7 +36,7 @@ ERRORS = {
     422: "Something has a value that it cannot have.",
     429: "Too much; come back after Retry-After seconds.",
     500: "This failed here.",
-    503: "The store cannot do this now; come back after Retry-After seconds.",
+    503: "The store, or the run folder, cannot do this now; come back after Retry-After seconds.",
 }
 
 OF_KEYS, OF_BODIES = (401, 403, 429, 503), (400, 408, 413, 415)

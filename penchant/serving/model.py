@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from penchant.evaluation.choice import Choice
 from penchant.features.live import LiveFeatures
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Interests
@@ -27,13 +28,15 @@ class TagModel:
 
 @dataclass(frozen=True)
 class AlikeModel:
-    """Clicks → universal vectors → scores. seed: of k-means; most_seeds: of an item, the latest so many count."""
+    """Clicks → universal vectors → scores. seed: of k-means; most_seeds: of an item, the latest so many count; choice:
+    which scorer `ralm` is, and how it did beside those that cannot be live."""
 
     users: Interests
     ralm: Ralm
     features: LiveFeatures
     seed: int
     most_seeds: int
+    choice: Choice
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from itertools import islice
 from threading import Lock
 
 from penchant.errors import AudienceError, BusyError, UnknownItemError
+from penchant.evaluation.choice import Choice
 from penchant.logs.forgotten import digest_of
 from penchant.lookalike.clusters import Drift
 from penchant.profiles.build import Order
@@ -62,6 +63,16 @@ class CandidateState:
     drift: Drift | None
     clustered: float | None
     fresh: float | None
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What answers. model: its version; tags: whether it has profiles; lookalike: which scorer is live, and how it did
+    beside those that cannot be; None without look-alike."""
+
+    model: str
+    tags: bool
+    lookalike: Choice | None
 
 
 @dataclass(frozen=True)
@@ -148,11 +159,12 @@ class Service:
         return view.recall(view.users.now([user]), most)
 
     def forget(self, user: str) -> Forgotten:
-        """Remove a user from the store and the run folder; clusters lose him when all seeds are clustered next,
-        prepared data at the next `prepare`."""
+        """Remove a user from the run folder, whose list comes first, then from the store; what fails half-way is
+        finished by the next call. Clusters lose the user when all seeds are clustered next, prepared data at the next
+        `prepare`. Raises what `erase` and the store raise."""
         now = self.clock()
-        erased = self.store.forget(user, digest_of(user), now)
         files = self._erase(user, now)
+        erased = self.store.forget(user, digest_of(user), now)
         self.refresh()
         return Forgotten(erased.events, erased.log, erased.items, files)
 
@@ -245,6 +257,11 @@ class Service:
         if waiting and self.view.served.alike:
             missing["clusters"] = f"{waiting:,} of {len(self._candidates):,} candidates have none yet"
         return Health(missing, self.view.served.name, self._backlog, len(self._candidates), scored)
+
+    def model(self) -> ModelState:
+        """Of the model that answers now."""
+        served = self.view.served
+        return ModelState(served.name, served.tags is not None, served.alike.choice if served.alike else None)
 
     def _problem(self, event: Event, now: float) -> str | None:
         if (problem := problem_of(event)) is not None:

@@ -1,6 +1,6 @@
 """Fit a blend: the copy path, the linear path on what it leaves, how much of each, and the deep model's share.
 
-Training users are parted into folds; a choice is judged on users who were left out of its fit, so that every training
+Training users are parted into folds; a mix is judged on users who were left out of its fit, so that every training
 user is asked once and a small log is no coin toss. Baselines are judged for the same users in the same way; one that is
 better by more than one standard error is served in the place of the blend. Sources: Stone, "Cross-validatory choice and
 assessment of statistical predictions", JRSS B 36, 1974; the rule of one standard error: Breiman, Friedman, Olshen and
@@ -49,24 +49,26 @@ BLEND_WEIGHTS, CHOSEN = "blend.safetensors", "chosen.json"
 
 
 @dataclass(frozen=True)
-class Choice:
-    """blocks of the linear path, none for an intercept alone; its ridge penalty; and the share of the copy path."""
+class Mix:
+    """blocks of the linear path, none for an intercept alone; its ridge penalty; the share of the copy path; latest:
+    whether the intercept is that of the last windows alone, in which every user counts once."""
 
     blocks: tuple[str, ...]
     penalty: float
     copied: float
+    latest: bool = False
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """How a blend was chosen. served: "blend", or the name of the baseline that is served in its place; choice: of the
+    """How a blend was chosen. served: "blend", or the name of the baseline that is served in its place; mix: of the
     blend; judged: the mean of each, for training users left out of its fit; ahead: of each baseline, how far the blend
     is ahead of it, and the standard error of that; without: what the blend would lose without each of its paths, the
     rest being chosen anew, with its standard error; users: how many were judged; gain, deep: the deep model's share
     (a ratio of spreads), and how much validation users gained by it, with its standard error."""
 
     served: str
-    choice: Choice
+    mix: Mix
     judged: Mapping[str, float]
     ahead: Mapping[str, tuple[float, float]]
     without: Mapping[str, tuple[float, float]]
@@ -84,8 +86,8 @@ class Chosen:
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> "Chosen":
-        choice = {**said["choice"], "blocks": tuple(said["choice"]["blocks"])}
-        return cls(**{**said, "choice": Choice(**choice)})
+        mix = {**said["mix"], "blocks": tuple(said["mix"]["blocks"])}
+        return cls(**{**said, "mix": Mix(**mix)})
 
 
 def save_blend(folder: Path, model: Blend, chosen: Chosen, identity: Identity) -> None:
@@ -151,7 +153,7 @@ def fit_blend(
     chosen = _choose(found, others)
     report(Progress("blend", 4, 4, f"{chosen.served}: {chosen.judged[chosen.served]:.4f} NDCG@10 out of fold"))
     if chosen.served == BLEND:
-        return fits.whole(chosen.choice, copy, sizes, rank), chosen
+        return fits.whole(chosen.mix, copy, sizes, rank), chosen
     return baseline_as_blend(chosen.served, counts_V, ridges.get(chosen.served)), chosen
 
 
@@ -168,7 +170,7 @@ def add_deep(
     best = max(found, key=lambda gain: float(found[gain].mean()))
     mean, error = _mean_and_error(found[best])
     gain = best if mean > error else 0.0
-    made = {**asdict(chosen), "choice": chosen.choice, "gain": gain, "deep": (mean, error)}
+    made = {**asdict(chosen), "mix": chosen.mix, "gain": gain, "deep": (mean, error)}
     return model.with_deep(deep, gain * scale), Chosen(**made)
 
 
@@ -182,12 +184,13 @@ def baseline_as_blend(name: str, counts_V: np.ndarray, ridge: Ridge | None) -> B
         if name != "popularity":
             copy.weight[CROSSED.index("log clicks" if name == "own counts" else "log faded")] = 1.0
     else:
-        into_VR, out_VR, bias_V = ridge.moments.reduce(ridge.weight_VV, BASELINE_RANK)
+        into_VR, out_VR = ridge.moments.reduce(ridge.weight_VV, BASELINE_RANK)
+        bias_V = ridge.moments.intercept(into_VR @ out_VR.T)
         linear = _linear({CLICKS: tags}, tags, into_VR, out_VR, bias_V, unit=False)
     return Blend(linear, copy, None, 0.0, Sizes({}, tags))
 
 
-def _choose(found: Mapping[Choice, np.ndarray], others: Mapping[str, np.ndarray]) -> Chosen:
+def _choose(found: Mapping[Mix, np.ndarray], others: Mapping[str, np.ndarray]) -> Chosen:
     best = _best(found)
     blend, rest = (
         found[best],
@@ -197,9 +200,9 @@ def _choose(found: Mapping[Choice, np.ndarray], others: Mapping[str, np.ndarray]
             "other fields": [one for one in found if set(one.blocks) <= set(OWN_BLOCKS)],
         },
     )
-    without = {path: _mean_and_error(blend - found[_best(found, left)]) for path, left in rest.items()}
-    ahead = {name: _mean_and_error(blend - other) for name, other in others.items()}
-    judged = {BLEND: float(blend.mean()), **{name: float(other.mean()) for name, other in others.items()}}
+    without = {path: _mean_and_error((blend - found[_best(found, left)])[:, 0]) for path, left in rest.items()}
+    ahead = {name: _mean_and_error((blend - other)[:, 0]) for name, other in others.items()}
+    judged = {name: float(ndcg.mean(0)[0]) for name, ndcg in {BLEND: blend, **others}.items()}
     better = [name for name, (mean, error) in ahead.items() if -mean > error]
     served = max(better, key=lambda name: judged[name]) if better else BLEND
     return Chosen(served, best, judged, ahead, without, len(blend))
@@ -235,7 +238,8 @@ class _Fits:
     """In how many windows before the last each tag was clicked."""
 
     def __post_init__(self) -> None:
-        self.folded = Folded(sum(self.blocks.values()), 2 * self.tags, forward=self.forward)
+        width = sum(self.blocks.values())
+        self.folded = Folded(width, 2 * self.tags, forward=self.forward, by_window=True)
         self.earlier_V = np.zeros(len(self.copy.rarity))
         for rows in self.sample:
             x = matrix_of(rows.batch, self.blocks, unit=True)
@@ -253,14 +257,13 @@ class _Fits:
         starts = dict(zip(self.blocks, np.cumsum([0, *self.blocks.values()]), strict=False))
         return np.concatenate([np.zeros(0, int), *(starts[name] + np.arange(self.blocks[name]) for name in names)])
 
-    def whole(self, choice: Choice, copy: CopyPath, sizes: Sizes, rank: int) -> Blend:
-        """The choice, fitted to all rows."""
-        moments = self.folded.total().only(self.columns(choice.blocks))
-        copy.weight *= choice.copied
-        moments.t_T = moments.t_T[: self.tags] - choice.copied * moments.t_T[self.tags :]
-        moments.xt_PT = moments.xt_PT[:, : self.tags] - choice.copied * moments.xt_PT[:, self.tags :]
-        into_PR, out_VR, bias_V = moments.reduce(moments.solve(choice.penalty)[0], rank)
-        blocks = {name: self.blocks[name] for name in choice.blocks}
+    def whole(self, mix: Mix, copy: CopyPath, sizes: Sizes, rank: int) -> Blend:
+        """The mix, fitted to all rows."""
+        moments = self.folded.total().only(self.columns(mix.blocks)).mixed(mix.copied)
+        copy.weight *= mix.copied
+        into_PR, out_VR = moments.reduce(moments.solve(mix.penalty), rank)
+        bias_V = moments.intercept(into_PR @ out_VR.T, latest=mix.latest)
+        blocks = {name: self.blocks[name] for name in mix.blocks}
         linear = _linear(blocks, sizes.tags, into_PR, out_VR, bias_V, unit=True)
         return Blend(linear, copy, None, 0.0, sizes.only([name for name in blocks if name not in OWN_BLOCKS]))
 
@@ -290,11 +293,11 @@ class _Held:
         self.truth, self.size, self.fold = joined(rows)
 
 
-def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Choice, np.ndarray]:
+def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Mix, np.ndarray]:
     """What choices are worth for users who were left out: blocks first, then the penalty, from the middle one on as
     long as its neighbour is better; each with every share of the copy path."""
     at = len(PENALTIES) // 2
-    found = {Choice((), 0.0, 1.0): judge.rankings(_copied_alone(fits, held), held.truth, held.size)}
+    found = _shares(fits, held, judge, (), 1.0)
     found |= _shares(fits, held, judge, OWN_BLOCKS, PENALTIES[at])
     if len(fits.blocks) > len(OWN_BLOCKS):
         found |= _shares(fits, held, judge, tuple(fits.blocks), PENALTIES[at])
@@ -310,35 +313,25 @@ def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Choice, np.ndarray]
     return found
 
 
-def _best(found: Mapping[Choice, np.ndarray], among: Collection[Choice] | None = None) -> Choice:
-    return max(found if among is None else among, key=lambda choice: float(found[choice].mean()))
+def _best(found: Mapping[Mix, np.ndarray], among: Collection[Mix] | None = None) -> Mix:
+    return max(found if among is None else among, key=lambda mix: float(found[mix].mean()))
 
 
-def _copied_alone(fits: _Fits, held: _Held) -> Tensor:
-    """Scores of the copy path with an intercept per tag and nothing else."""
-    scores_BV = held.copied_BV.clone()
-    for fold in range(FOLDS):
-        known = fits.folded.without(fold)
-        mean_T = torch.from_numpy(known.t_T / max(1, known.count)).float()
-        scores_BV[held.fold == fold, : fits.tags] += mean_T[: fits.tags] - mean_T[fits.tags :]
-    scores_BV[:, :RESERVED] = -torch.inf
-    return scores_BV
-
-
-def _shares(fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...], penalty: float) -> dict[Choice, np.ndarray]:
-    columns, tags = fits.columns(names), fits.tags
-    truth_BV, copy_BV = (torch.zeros(len(held.size), len(fits.copy.rarity)) for _ in range(2))
-    for fold in range(FOLDS):
-        rows = np.flatnonzero(held.fold == fold)
-        if len(rows):
-            moments = fits.folded.without(fold).only(columns)
-            predicted = torch.from_numpy(moments.predict(held.x[rows][:, columns], penalty))
-            truth_BV[rows, :tags], copy_BV[rows, :tags] = predicted[:, :tags], predicted[:, tags:]
-    judged = {}
-    for share in COPIED:
-        scores_BV = truth_BV + share * (held.copied_BV - copy_BV)
-        scores_BV[:, :RESERVED] = -torch.inf
-        judged[Choice(names, penalty, share)] = judge.rankings(scores_BV, held.truth, held.size)
+def _shares(fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...], penalty: float) -> dict[Mix, np.ndarray]:
+    """Some blocks with one penalty, every share of the copy path, every intercept; without blocks, all of the copy."""
+    columns, tags, judged = fits.columns(names), fits.tags, {}
+    for latest in (False, True)[: 1 + fits.folded.several]:
+        truth_BV, copy_BV = (torch.zeros(len(held.size), len(fits.copy.rarity)) for _ in range(2))
+        for fold in range(FOLDS):
+            rows = np.flatnonzero(held.fold == fold)
+            if len(rows):
+                moments = fits.folded.without(fold).only(columns)
+                predicted = torch.from_numpy(moments.predict(held.x[rows][:, columns], penalty, latest=latest))
+                truth_BV[rows, :tags], copy_BV[rows, :tags] = predicted[:, :tags], predicted[:, tags:]
+        for share in COPIED if names else COPIED[-1:]:
+            scores_BV = truth_BV + share * (held.copied_BV - copy_BV)
+            scores_BV[:, :RESERVED] = -torch.inf
+            judged[Mix(names, penalty, share, latest)] = judge.rankings(scores_BV, held.truth, held.size)
     return judged
 
 

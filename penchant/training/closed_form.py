@@ -1,26 +1,40 @@
 """Ridge regression in closed form, from sparse rows, in memory that depends on the width alone."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 
 
+@dataclass
+class Sums:
+    """How many rows of a group there are, and the sums of x and of the targets over them."""
+
+    count: int
+    x_P: np.ndarray
+    t_T: np.ndarray
+
+
 class Moments:
-    """Sums over rows that the closed form needs: of x with itself, and of x with one or several targets."""
+    """Sums over rows that the closed form needs: of x with itself, and of x with one or several targets.
+
+    Rows may belong to groups, such as days, each of which has an intercept of its own.
+    """
 
     def __init__(self, width: int, targets: int) -> None:
-        self.count = 0
-        self.x_P, self.t_T = np.zeros(width), np.zeros(targets)
+        self.groups: dict[int, Sums] = {}
         self.xx_PP, self.xt_PT = np.zeros((width, width)), np.zeros((width, targets))
 
-    def add(self, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
-        """Some more rows: x [n, P], target [n, T]."""
+    def add(self, x: sparse.csr_matrix, target: sparse.csr_matrix, group: np.ndarray | None = None) -> None:
+        """Some more rows: x [n, P], target [n, T], and the group of each, [n], all of one where it is not given."""
         x, target = x.astype(np.float64), target.astype(np.float64)
-        self.count += x.shape[0]
-        self.x_P += np.asarray(x.sum(0)).ravel()
-        self.t_T += np.asarray(target.sum(0)).ravel()
+        number = np.zeros(x.shape[0], np.int64) if group is None else group
+        for one in np.unique(number):
+            rows = np.flatnonzero(number == one)
+            sums = (np.asarray(part[rows].sum(0)).ravel() for part in (x, target))
+            self._add_group(int(one), Sums(len(rows), *sums))
         self.xx_PP += (x.T @ x).toarray()
         self.xt_PT += (x.T @ target).toarray()
 
@@ -29,42 +43,73 @@ class Moments:
         """Of the rows of all parts."""
         total = cls(width, targets)
         for part in parts:
-            total.count += part.count
-            for sums in ("x_P", "t_T", "xx_PP", "xt_PT"):
-                getattr(total, sums).__iadd__(getattr(part, sums))
+            for group, sums in part.groups.items():
+                total._add_group(group, sums)
+            total.xx_PP += part.xx_PP
+            total.xt_PT += part.xt_PT
         return total
 
     def only(self, columns: np.ndarray) -> "Moments":
         """The same of some columns of x."""
         part = Moments(0, 0)
-        part.count, part.t_T = self.count, self.t_T
-        part.x_P, part.xx_PP, part.xt_PT = self.x_P[columns], self.xx_PP[np.ix_(columns, columns)], self.xt_PT[columns]
+        part.groups = {group: Sums(sums.count, sums.x_P[columns], sums.t_T) for group, sums in self.groups.items()}
+        part.xx_PP, part.xt_PT = self.xx_PP[np.ix_(columns, columns)], self.xt_PT[columns]
         return part
 
-    def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        """weight_PT = (XᵀX + λI)⁻¹ XᵀT on centred X and T, and the intercept, [T], which is not penalised."""
-        xx_PP, xt_PT = self._centred(penalty)
-        weight_PT = cho_solve(cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False), xt_PT)
-        return weight_PT, (self.t_T - self.x_P @ weight_PT) / self.count
+    def mixed(self, share: float) -> "Moments":
+        """Where the targets are two halves side by side, the first less a share of the second as the target."""
+        half = self.xt_PT.shape[1] // 2
 
-    def predict(self, x: sparse.csr_matrix, penalty: float) -> np.ndarray:
-        """What `solve` predicts for a few rows, [n, T], in single precision and without working out the weights."""
+        def one(both: np.ndarray) -> np.ndarray:
+            return both[..., :half] - share * both[..., half:]
+
+        part = Moments(0, 0)
+        part.groups = {group: Sums(sums.count, sums.x_P, one(sums.t_T)) for group, sums in self.groups.items()}
+        part.xx_PP, part.xt_PT = self.xx_PP, one(self.xt_PT)
+        return part
+
+    def solve(self, penalty: float) -> np.ndarray:
+        """weight_PT = (XᵀX + λI)⁻¹ XᵀT, X and T centred within each group."""
+        xx_PP, xt_PT = self._centred(penalty)
+        return cho_solve(cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False), xt_PT)
+
+    def intercept(self, weight_PT: np.ndarray, *, latest: bool = False) -> np.ndarray:
+        """[T], not penalised: of all groups, or of the one with the lowest number."""
+        kept = self._means(latest)
+        return (kept.t_T - kept.x_P @ weight_PT) / kept.count
+
+    def predict(self, x: sparse.csr_matrix, penalty: float, *, latest: bool = False) -> np.ndarray:
+        """What `solve` and `intercept` predict for a few rows, [n, T], in single precision and without the weights."""
+        kept = self._means(latest)
         xx_PP, xt_PT = (part.astype(np.float32) for part in self._centred(penalty))
-        x_nP = (x.toarray() - self.x_P / self.count).astype(np.float32)
+        x_nP = (x.toarray() - kept.x_P / kept.count).astype(np.float32)
         factor = cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False)
         turned_Pn = cho_solve(factor, x_nP.T, overwrite_b=True, check_finite=False)
-        return turned_Pn.T @ xt_PT + (self.t_T / self.count).astype(np.float32)
+        return turned_Pn.T @ xt_PT + (kept.t_T / kept.count).astype(np.float32)
 
-    def reduce(self, weight_PT: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights cut to `rank`, y = x @ into_PR @ out_TR.T + bias_T: the best of its rank for the fitted values."""
+    def reduce(self, weight_PT: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+        """Weights cut to `rank`, weight_PT ≈ into_PR @ out_TR.T: the best of its rank for the fitted values."""
         xx_PP, _ = self._centred(0.0)
         _, vectors_TT = np.linalg.eigh(weight_PT.T @ xx_PP @ weight_PT)
         out_TR = np.ascontiguousarray(vectors_TT[:, ::-1][:, :rank])
-        into_PR = weight_PT @ out_TR
-        return into_PR, out_TR, (self.t_T - self.x_P @ into_PR @ out_TR.T) / self.count
+        return weight_PT @ out_TR, out_TR
+
+    def _add_group(self, group: int, sums: Sums) -> None:
+        kept = self.groups.get(group)
+        if kept is None:
+            self.groups[group] = Sums(sums.count, sums.x_P.copy(), sums.t_T.copy())
+        else:
+            kept.count, kept.x_P, kept.t_T = kept.count + sums.count, kept.x_P + sums.x_P, kept.t_T + sums.t_T
+
+    def _means(self, latest: bool) -> Sums:
+        chosen = [self.groups[min(self.groups)]] if latest else list(self.groups.values())
+        x_P, t_T = (np.sum([getattr(sums, name) for sums in chosen], 0) for name in ("x_P", "t_T"))
+        return Sums(sum(sums.count for sums in chosen), x_P, t_T)
 
     def _centred(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        mean_P = self.x_P / self.count
-        xx_PP = self.xx_PP - np.outer(self.x_P, mean_P)
+        xx_PP, xt_PT = self.xx_PP.copy(), self.xt_PT.copy()
+        for sums in self.groups.values():
+            xx_PP -= np.outer(sums.x_P, sums.x_P / sums.count)
+            xt_PT -= np.outer(sums.x_P, sums.t_T / sums.count)
         xx_PP[np.diag_indices_from(xx_PP)] += penalty
-        return xx_PP, self.xt_PT - np.outer(mean_P, self.t_T)
+        return xx_PP, xt_PT

@@ -23,7 +23,7 @@ MOST_TAGS = 4_000
 
 @dataclass(frozen=True)
 class Ridge:
-    """score = x @ weight_VV + bias_V, x = log(1 + clicks). judged: what it is worth for each user of `Sample.judged`,
+    """score = x @ weight_VV + bias_V, x = log(1 + clicks). judged: `Judge.rankings` of each user of `Sample.judged`,
     by fits that did not see their fold."""
 
     weight_VV: np.ndarray
@@ -60,7 +60,7 @@ def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *
     total = folded.total(last_only=last_only)
     found = {}
     for penalty in PENALTIES:
-        scores_BV = torch.zeros(x.shape[0], len(total.t_T))
+        scores_BV = torch.zeros(x.shape[0], total.xt_PT.shape[1])
         for number in range(FOLDS):
             rows = np.flatnonzero(fold == number)
             if len(rows):
@@ -69,7 +69,8 @@ def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *
         scores_BV[:, :RESERVED] = -torch.inf
         found[penalty] = judge.rankings(scores_BV, truth, size)
     best = max(found, key=lambda penalty: float(found[penalty].mean()))
-    return Ridge(*total.solve(best), total, found[best])
+    weight_VV = total.solve(best)
+    return Ridge(weight_VV, total.intercept(weight_VV), total, found[best])
 
 
 def joined(held: Sequence[Rows]) -> tuple[Ragged, np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ MOST_ROWS = 300_000
 MOST_JUDGED = 4_000
 """Users who are judged out of fold: the standard error of a mean NDCG is then about 0.004, of a difference far less."""
 _FOLDS_SEED, _PART_SEED = 1, 2
-_ROWS_AT_ONCE = 4_096
+_ROWS_AT_ONCE, _ROWS_SUMMED = 4_096, 20_000
 
 
 @dataclass(frozen=True)
@@ -80,25 +80,38 @@ class Sample:
         return found
 
 
+_Waiting = tuple[sparse.csr_matrix, sparse.csr_matrix, np.ndarray]
+"""x, target and the number of the window of some rows."""
+
+
 class Folded:
-    """Moments by fold of users, and apart for the last window, the one before it, and all earlier ones.
+    """Moments by fold of users, and apart for the last window and the earlier ones (of days, the one before it too).
 
     forward: windows are days on a common clock. What is judged on the last one must then not be fitted to it, though to
-    other users: the day itself would be known.
+    other users: the day itself would be known. by_window: each window has an intercept of its own.
     """
 
-    def __init__(self, width: int, targets: int, *, forward: bool) -> None:
-        self._shape, self._forward = (width, targets), forward
+    def __init__(self, width: int, targets: int, *, forward: bool, by_window: bool = False) -> None:
+        self._shape, self._forward, self._by_window = (width, targets), forward, by_window
         self._parts: dict[tuple[int, int], Moments] = {}
+        self._waiting: dict[tuple[int, int], list[_Waiting]] = {}
 
     def add(self, rows: Rows, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
         """x and target of some windows."""
-        age = np.minimum(rows.window, 2)
+        age = np.minimum(rows.window, 1 + self._forward)
         for key in sorted(set(zip(rows.fold.tolist(), age.tolist(), strict=True))):
             kept = np.flatnonzero((rows.fold == key[0]) & (age == key[1]))
-            if key not in self._parts:
-                self._parts[key] = Moments(*self._shape)
-            self._parts[key].add(x[kept], target[kept])
+            window = rows.window[kept] if self._by_window else np.zeros(len(kept), np.int64)
+            waiting = self._waiting.setdefault(key, [])
+            waiting.append((x[kept], target[kept], window))
+            if sum(len(one[2]) for one in waiting) >= _ROWS_SUMMED:
+                self._sum(key)
+
+    def _sum(self, key: tuple[int, int]) -> None:
+        """Many rows at once, because each time the whole square is added to."""
+        xs, targets, windows = zip(*self._waiting.pop(key), strict=True)
+        x, target = (sparse.csr_matrix(sparse.vstack(parts)) for parts in (xs, targets))
+        self._parts.setdefault(key, Moments(*self._shape)).add(x, target, np.concatenate(windows))
 
     def without(self, fold: int, *, last_only: bool = False) -> Moments:
         """Of all that may be known where users of a fold are judged on their last window; or of the last of these."""
@@ -114,9 +127,11 @@ class Folded:
     @property
     def several(self) -> bool:
         """Whether users have more than one window."""
-        return any(age > 0 for _, age in self._parts)
+        return any(age > 0 for _, age in [*self._parts, *self._waiting])
 
     def _summed(self, wanted: Callable[[int, int], bool]) -> Moments:
+        for key in list(self._waiting):
+            self._sum(key)
         return Moments.summed([part for key, part in self._parts.items() if wanted(*key)], *self._shape)
 
 

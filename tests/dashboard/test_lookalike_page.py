@@ -17,6 +17,7 @@ from penchant.dashboard.lookalike_page import LookalikePages, routes
 from penchant.dashboard.pages import Answer, Asked, File, Moved, Page
 from penchant.dashboard.rendering import Renderer
 from penchant.errors import AudienceError, MissingStepError, UnknownItemError
+from penchant.live import open_served
 from penchant.lookalike.audience import MIN_AUDIENCE
 from penchant.serving.consumer import MOST_TEXT
 from penchant.serving.model import Served
@@ -24,7 +25,18 @@ from penchant.store.base import Scope
 from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.clustered import clustered, send
 from tests.dashboard.sites import Site
-from tests.lookalike_runs import COLOURED, LINES, MARKUP, MIXED, ONE_SEED, PATH, POPULAR, SHOWN
+from tests.lookalike_runs import (
+    COLOURED,
+    LINES,
+    MARKUP,
+    MIXED,
+    ONE_SEED,
+    PATH,
+    POPULAR,
+    SHOWN,
+    copied,
+    outdone,
+)
 from tests.serving import worlds
 from tests.serving.apps import running
 
@@ -100,7 +112,40 @@ def complete(visit: Visit) -> None:
     assert not visit.violations()
 
 
+@pytest.fixture(scope="module")
+def beaten(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Of a run whose logistic regression is better than RALM, all of whose scores are the same."""
+    run = copied(outdone(tmp_path_factory), tmp_path_factory.mktemp("beaten") / "run")
+    site = Site(open_served(run.folder, clock=lambda: worlds.MADE), run.folder)
+    clustered(site.service, [POPULAR])
+    return site
+
+
 # In a browser
+
+
+@pytest.mark.parametrize("window", [None, PHONE])
+def test_a_live_scorer_that_is_behind_and_scores_that_have_collapsed_are_said_in_words(
+    beaten: Site, browser: Browser, window: dict[str, int] | None
+) -> None:
+    behind = "logistic regression is ahead of it by 0.451 ± 0.018 in AUC within items, clearly."
+    with running(beaten.app) as url, visiting(browser, url, window=window) as visit:
+        page = visit.go("/lookalike")
+        expect(page.locator(".scored-by")).to_contain_text(behind)
+        expect(page.locator(".scored-by code")).to_have_text("penchant audience RUN ITEM")
+        complete(visit)
+        page.get_by_role("link", name=f"Title of {POPULAR}").click()
+        collapsed = "The scores have collapsed: those of seeds and of others are within 0.0025 of each other"
+        expect(page.locator("#scores .problem")).to_contain_text(collapsed)
+        expect(page.locator("#audience .scored-by")).to_contain_text(behind)
+        complete(visit)
+
+
+def test_where_the_live_scorer_won_it_is_named_and_nothing_has_collapsed(pages: LookalikePages) -> None:
+    assert "made by RALM, which won on validation candidates." in text(pages.view(asked()))
+    whole = text(pages.view(asked(item=POPULAR, show="all")))
+    assert "made by RALM, which won" in whole
+    assert "collapsed" not in whole
 
 
 @pytest.mark.parametrize(("window", "dark"), [(None, False), (PHONE, True)])

@@ -216,7 +216,7 @@ def test_a_run_with_nothing_beside_it_has_no_chart_of_its_only_score(tmp_path: P
 def test_audiences_have_their_scorers_and_ralm_minus_the_others(runs: RunsBeside) -> None:
     part = audiences(runs, "own")
     score, difference = part.scores
-    titles = ["RALM", "RALM-average", "YouTube DNN", "attention merge", "Yahoo", "LR", "popularity"]
+    titles = ["RALM", "RALM-average", "YouTube DNN", "attention merge", "Yahoo", "logistic regression", "popularity"]
     assert drawn(score) == {"AUC": titles}
     assert drawn(difference) == {"all candidates": titles[1:], "candidates of the tail": titles[1:]}
     assert difference.series[0].points[0][1] == pytest.approx(0.70 - 0.66)
@@ -229,7 +229,7 @@ def test_audiences_are_told_by_the_number_of_seeds(runs: RunsBeside) -> None:
         "AUC by the number of seeds that candidates have",
         "Recall@5\u00a0% by the number of seeds that candidates have",
     )
-    assert drawn(auc)["LR"] == ["head", "middle", "tail"]
+    assert drawn(auc)["logistic regression"] == ["head", "middle", "tail"]
 
 
 def test_who_is_reached_begins_where_it_says_anything(runs: RunsBeside) -> None:

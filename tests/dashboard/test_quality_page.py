@@ -41,7 +41,7 @@ def words(page: str) -> str:
 
 def test_one_run_stands_beside_baselines_and_papers(own: Path) -> None:
     text = words(page_of(own))
-    assert "At NDCG@10, AF-2head+CF has 0." in text
+    assert "At NDCG@10, UTPM AF-2head+CF has 0." in text
     assert "popularity" in text
     assert "paper, ML-20M" in text
     assert ".7614" in text
@@ -103,7 +103,7 @@ def test_a_damaged_run_is_named_with_what_to_do(tmp_path: Path) -> None:
     (write(tmp_path, "bad") / "metrics.json").write_text("{", encoding="utf-8")
     text = words(page_of(own, "?run=own&run=bad"))
     assert re.search(r"bad cannot be shown: .*/bad/metrics\.json is damaged: .*penchant evaluate", text)
-    assert "At NDCG@10, AF-2head+CF has" in text
+    assert "At NDCG@10, UTPM AF-2head+CF has" in text
 
 
 def test_the_same_run_twice_is_told_beside_the_first_and_stays_ticked(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from penchant.features.labels import Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.ragged import Ragged, offsets_of
-from penchant.features.samples import texts_of
+from penchant.features.seen import Seen
 from penchant.features.vocabulary import Vocabulary
 from penchant.features.windows import LabelsConfig
 from penchant.schema import PAD, UNKNOWN
@@ -65,8 +65,8 @@ def test_the_truth_is_the_set_of_clicked_texts_whatever_the_vocabulary(
     texts: list[list[str]], known: set[str], window: list[tuple[int, int, bool]], past: list[tuple[int, int, bool]]
 ) -> None:
     vocabulary = Vocabulary(pl.Series(sorted(known), dtype=pl.String), pl.Series([1] * len(known), dtype=pl.Int64))
-    items = pl.DataFrame({"tags": texts}, schema={"tags": pl.List(pl.String)})
-    tags = texts_of(items, "tags", vocabulary.told_apart)
+    items = pl.DataFrame({"item": [*"vwxyz"], "tags": pl.Series(texts, dtype=pl.List(pl.String))})
+    tags = Seen(items, "tags", vocabulary.told_apart).always
     values, owner = tags.take(shown(*past)["entry"].to_numpy())
     before = pl.DataFrame({"sample": shown(*past)["sample"].gather(owner), "tag": values})
     labels = make_labels(shown(*window), 3, tags, LabelsConfig(), np.random.default_rng(0), before=before)

@@ -5,12 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.features.fields import AGE, SAMPLE, Field, columns, pack
 from penchant.features.live import ItemValues, LiveFeatures, UserValues, known
 from penchant.features.numbers import Span, number_columns
+from penchant.features.own import FACTS, own_columns, pack_own
+from penchant.features.plan import FeaturesConfig
+from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.vocabulary import Vocabulary
 from penchant.schema import ITEM, PAD, RESERVED, UNKNOWN, USER, VALUE
 
@@ -53,8 +57,12 @@ def people() -> UserValues:
     return UserValues.of_table(PEOPLE, {"group": GROUPS}, {"age": SPAN})
 
 
-def live() -> LiveFeatures:
-    return LiveFeatures(FIELDS, items(), people())
+HALF_LIFE = 4.0
+
+
+def live(fields: Sequence[Field] = FIELDS) -> LiveFeatures:
+    features = FeaturesConfig(fields=list(fields), fade_half_life=HALF_LIFE)
+    return LiveFeatures(features, "tags", items(), people())
 
 
 def test_an_item_of_the_table_brings_its_values_and_itself() -> None:
@@ -137,34 +145,40 @@ def test_fields_are_the_answer_worked_by_hand() -> None:
 
 
 def test_known_is_who_has_a_value_that_is_no_number_and_not_unknown() -> None:
-    features = LiveFeatures((FIELDS[0], FIELDS[2], FIELDS[4]), items(), people())
+    features = live((FIELDS[0], FIELDS[2], FIELDS[4]))
     batch = features.batch(["anna", "dora", "x", "y"], [[], [(1.0, "c")], [(1.0, "d")], [(1.0, "nowhere")]])
     assert known(batch, ["age"]).tolist() == [False, True, False, False]
     assert known(batch, []).tolist() == [True, True, False, False]
+
+
+def clicks_in_rows(clicked: Sequence[Sequence[tuple[float, str]]], source: str) -> pl.DataFrame:
+    """A row per click and value, as `columns` and `own_columns` read them."""
+    own, rows = dict(TABLE.iter_rows()), list[tuple[int, float, int, int]]()
+    for sample, clicks in enumerate(clicked):
+        for time, item in clicks:
+            age = sum(other > time for other, _ in clicks)
+            ids = [ITEMS.id(item)] if source == ITEM else [TAGS.id(text) for text in own.get(item) or ()]
+            rows += [(sample, time, age, value) for value in ids]
+    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def in_batch(
     rule: Field, users: Sequence[str], clicked: Sequence[Sequence[tuple[float, str]]]
 ) -> tuple[np.ndarray, ...]:
     """The same field by `columns` and `pack`, from the tables."""
+    asked = pl.DataFrame({SAMPLE: range(len(users)), USER: users}, {SAMPLE: pl.UInt32, USER: pl.String})
+    texts = asked.join(PEOPLE, on=USER, how="left", maintain_order="left")
     if rule.number:
-        asked = pl.DataFrame({SAMPLE: range(len(users)), USER: users})
-        texts = asked.join(PEOPLE, on=USER, how="left", maintain_order="left")
         found = number_columns(texts.select(SAMPLE, pl.col("age").list.first().alias(VALUE)), SPAN)
         return pack(found, len(users), 1)
-    rows = list[tuple[int, float, int, int]]()
-    for sample, (user, clicks) in enumerate(zip(users, clicked, strict=True)):
-        if rule.source == "group":
-            texts_of = dict(PEOPLE.select(USER, "group").iter_rows())
-            rows += [(sample, 0.0, 0, GROUPS.id(text)) for text in texts_of.get(user) or ()]
-            continue
-        own = dict(TABLE.iter_rows())
-        for time, item in clicks:
-            age = sum(other > time for other, _ in clicks)
-            ids = [ITEMS.id(item)] if rule.source == ITEM else [TAGS.id(text) for text in own.get(item) or ()]
-            rows += [(sample, time, age, value) for value in ids]
-    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
-    return pack(columns(pl.DataFrame(rows, schema, orient="row"), rule), len(users), rule.limit)
+    if rule.source == "group":
+        said = texts.select(SAMPLE, pl.col("group").alias(VALUE)).explode(VALUE, keep_nulls=False, empty_as_null=False)
+        once = said.select(SAMPLE, pl.lit(0.0).alias("time"), pl.lit(0, pl.Int64).alias(AGE), VALUE)
+        found = columns(once.with_columns(pl.Series(VALUE, GROUPS.ids(once[VALUE]))), rule)
+    else:
+        found = columns(clicks_in_rows(clicked, rule.source), rule)
+    return pack(found, len(users), rule.limit)
 
 
 CLICKS = st.sets(st.tuples(st.integers(0, 9).map(float), st.sampled_from(["a", "b", "c", "d", "new"])), max_size=12)
@@ -182,3 +196,28 @@ def test_live_is_what_a_whole_log_gives(histories: list[tuple[str, list[tuple[fl
             width = found.shape[1]
             np.testing.assert_allclose(found, expected[:, :width], rtol=1e-6)
             assert not expected[:, width:].any()
+
+
+@given(st.lists(CLICKS.map(sorted), min_size=1, max_size=4))
+def test_facts_of_own_tags_are_what_a_whole_log_gives(clicked: list[list[tuple[float, str]]]) -> None:
+    found = live().batch(["x"] * len(clicked), clicked).own
+    expected = own_columns(clicks_in_rows(clicked, "tags"), HALF_LIFE)
+    lengths = np.bincount(expected[SAMPLE].to_numpy(), minlength=len(clicked))
+    packed = pack_own(Ragged(offsets_of(lengths), expected[VALUE].to_numpy()), expected.select(FACTS).to_numpy())
+    assert found
+    assert torch.equal(found.ids_BH, packed.ids_BH)
+    torch.testing.assert_close(found.facts_BHF, packed.facts_BHF, rtol=1e-6, atol=0)
+
+
+def test_facts_of_own_tags_are_the_answer_worked_by_hand() -> None:
+    """jazz and rock at ages 1 and 3, folk at age 2; polka is unknown. Two clicks of one time are equally old."""
+    own = live().batch(["anna"], [[(10.0, "a"), (20.0, "c"), (30.0, "a"), (40.0, "b")]]).own
+    assert own
+    assert own.ids_BH.tolist() == [[2, 3, 4]]
+    assert own.fact("counts").tolist() == [[2, 2, 1]]
+    assert own.fact("age").tolist() == [[1, 1, 2]]
+    torch.testing.assert_close(own.fact("faded")[0, 0], torch.tensor(0.5 ** (1 / 4) + 0.5 ** (3 / 4)))
+    torch.testing.assert_close(own.fact("faded*2")[0, 2], torch.tensor(0.5 ** (2 / 8)))
+    level = live().batch(["anna"], [[(10.0, "a"), (10.0, "c")]]).own
+    assert level
+    assert level.fact("age").tolist() == [[0, 0, 0]]

@@ -1,16 +1,22 @@
 """A log of three users prepared end to end, against numbers worked by hand; and what happens when it is interrupted."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.features.fields import Click, Field, read, replay
-from penchant.features.plan import FeaturesConfig, Plan
+from penchant.features.live import ItemValues
+from penchant.features.periods import PeriodsConfig
+from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
+from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
 from penchant.features.windows import DAY_S, LabelsConfig, Split, UsersConfig, split_users
 from penchant.logs import ingest as ingest_module
@@ -322,6 +328,150 @@ def test_too_few_users_are_counted(tmp_path: Path) -> None:
         prepare(toy_log(tmp_path, only), toy_plan(), tmp_path / "prepared")
 
 
+def tagged_log(folder: Path, rows: list[tuple[str, str, str, float]], **said: Any) -> Log:
+    """A log of who gave an item which tag when, which is the table of tags too."""
+    table = {"field": "tags", "files": "events-0.parquet", "item": "i", "value": "tag", **said}
+    return read_log(folder, pl.DataFrame(rows, schema=["u", "i", "tag", "t"], orient="row"), item_values=[table])
+
+
+def seen_by(prepared: Prepared, split: Split) -> dict[str, dict[str, float]]:
+    """The tags of each user's history with their clicks."""
+    names, found = prepared.vocabulary("tags"), dict[str, dict[str, float]]()
+    for shard in open_shards(prepared.folder, split):
+        counts = Ragged(shard.arrays["history.offsets"].numpy(), shard.arrays["history.counts"].numpy())
+        for row, user in enumerate(shard.users):
+            rows = slice(row, row + 1)
+            tags = [names.name(tag) for tag in shard.history.part(rows).values.tolist()]
+            found[user] = dict(zip(tags, counts.part(rows).values.tolist(), strict=True))
+    return found
+
+
+MONDAY = float(NOON)
+GIVEN = [
+    *[(user, "w", "soul", MONDAY - DAY_S + place) for place, user in enumerate(USER.values())],
+    *[(user, "x", "rock", MONDAY + place) for place, user in enumerate(USER.values())],
+    *[(user, "y", "folk", MONDAY + 10 + place) for place, user in enumerate(USER.values())],
+    *[(user, "x", f"late {split}", MONDAY + DAY_S + place) for place, (split, user) in enumerate(USER.items())],
+    *[(user, "y", "later", MONDAY + DAY_S + 10 + place) for place, user in enumerate(USER.values())],
+]
+"""All three tag w on Sunday, then x and y; a day later x with a tag of their own, and y with one more."""
+
+
+@pytest.mark.parametrize("labels", [{"share": 0.4}, {"by": "days", "days": 1.0}])
+def test_a_history_knows_no_tag_that_was_said_after_it_and_labels_know_all(
+    labels: dict[str, Any], tmp_path: Path
+) -> None:
+    """The last day's tags are labels: each says something of x that nobody had said, and all tags of x are asked."""
+    plan = toy_plan(labels, fields=[Field(name="tags")])
+    prepared = prepare(tagged_log(tmp_path, GIVEN), plan, tmp_path / "prepared")
+    (test,) = open_shards(prepared.folder, "test")
+    assert test.arrays["truth.size"].tolist() == [6]  # rock, three late ones, folk, later
+    before = {"soul": 1, "rock": 1, "folk": 1}
+    latest = seen_by(prepared, "latest")[USER["test"]]
+    if labels.get("by") == "days":  # vocabularies, too, know what was said in the training period only
+        assert seen_by(prepared, "test") == {USER["test"]: before}
+        assert set(prepared.vocabulary("tags").values) == {"soul", "rock", "folk"}
+        assert latest == {"soul": 1, "rock": 2, "folk": 2}
+    else:
+        # The training user begins the last day, before anything was said on it; the test user is the last to begin.
+        assert seen_by(prepared, "train") == {USER["train"]: before}
+        assert seen_by(prepared, "test") == {USER["test"]: {**before, "late train": 1, "late valid": 1}}
+        assert set(latest) == {*before, "late train", "late valid", "late test", "later"}
+
+
+def test_live_knows_what_latest_does_of_items_whose_tags_have_a_time(tmp_path: Path) -> None:
+    log, rule = tagged_log(tmp_path, GIVEN, top=2), Field(name="tags")
+    prepared = prepare(log, toy_plan({"share": 0.4}, fields=[rule]), tmp_path / "prepared")
+    items = ItemValues(log.items(), {"tags": prepared.vocabulary("tags")})
+    (shard,) = open_shards(prepared.folder, "latest")
+    for row, user in enumerate(shard.users):
+        own = log.events(0).filter(pl.col("user") == user)
+        clicks = [Click(time, item, items.of(item)) for time, item in own.select("time", "item").rows()]
+        pairs = zip(shard.arrays["tags.ids"][row].tolist(), shard.arrays["tags.weights"][row].tolist(), strict=True)
+        assert read(replay(clicks), rule) == [(value, weight) for value, weight in pairs if value]
+
+
+def test_the_first_tags_of_an_item_are_those_of_the_moment(tmp_path: Path) -> None:
+    """Of one tag per item, x has rock until folk was said more often, on the second day."""
+    more = [(f"other {number}", "x", "folk", MONDAY + DAY_S + 100 + number) for number in range(5)]
+    early = [(user, item, "rock", MONDAY + place) for user in USER.values() for place, item in enumerate("xz")]
+    late = [(user, "z", "rock", MONDAY + 2 * DAY_S) for user in USER.values()]
+    plan = toy_plan({"share": 0.3}, fields=[Field(name="tags")])
+    prepared = prepare(tagged_log(tmp_path, [*early, *more, *late], top=1), plan, tmp_path / "prepared")
+    assert seen_by(prepared, "latest")[USER["test"]] == {"folk": 1, "rock": 2}
+    assert seen_by(prepared, "test") == {USER["test"]: {"folk": 1, "rock": 1}}
+    earlier = [(user, item, tag, at - DAY_S if at > MONDAY + DAY_S else at) for user, item, tag, at in late]
+    second = tmp_path / "second"
+    second.mkdir()
+    prepared = prepare(tagged_log(second, [*early, *more, *earlier], top=1), plan, second / "prepared")
+    assert seen_by(prepared, "test") == {USER["test"]: {"rock": 2}}
+
+
+def test_a_history_of_look_alike_knows_no_tag_that_was_said_after_its_moment(tmp_path: Path) -> None:
+    periods = PeriodsConfig(by="days", learn=0.25, test=0.25, window=0.25)
+    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="tags")]), periods)
+    rows = [(f"u{user}", f"i{item}", "rock", MONDAY + user + 10 * item) for user in range(60) for item in range(9)]
+    spread = [(user, item, tag, at + 10_000.0 * int(item[1])) for user, item, tag, at in rows]
+    late = [("u3", "i1", "secret", MONDAY + 80_000.0), ("u4", "i8", "secret", MONDAY + 80_000.0)]
+    prepared = prepare(tagged_log(tmp_path, [*spread, *late]), plan, tmp_path / "prepared")
+    assert prepared.vocabulary("tags").values == ["rock"]
+    moments: list[tuple[Split, int]] = [("learn", 1), ("test", 1), ("latest", 2)]
+    for split, there in moments:
+        for shard in open_shards(prepared.folder, split):
+            assert int((shard.arrays["tags.ids"] > 0).sum(1).max()) == there
+
+
+ITEM_NAMES = "abcdefgh"
+TAGGINGS = st.fixed_dictionaries(
+    {
+        user: st.lists(
+            st.tuples(st.sampled_from(ITEM_NAMES), st.sampled_from("pqrs"), st.integers(0, 12)), min_size=5, max_size=15
+        )
+        for user in USER.values()
+    }
+)
+
+
+@settings(max_examples=15)
+@given(TAGGINGS, st.permutations(ITEM_NAMES), st.sampled_from([{"share": 0.4, "windows": 2}, {"share": 0.3}]))
+def test_other_names_of_items_change_no_window_no_truth_and_no_history(
+    rows: dict[str, list[tuple[str, str, int]]], names: list[str], labels: dict[str, Any]
+) -> None:
+    other = dict(zip(ITEM_NAMES, names, strict=True))
+    plan = toy_plan(labels, fields=[Field(name="tags"), Field(name="recent", of="tags", last=2, half_life=1.0)])
+    made: list[Any] = []
+    for renamed in (False, True):
+        said = [
+            (user, other[item] if renamed else item, tag, MONDAY + at)
+            for user, own in rows.items()
+            for item, tag, at in own
+        ]
+        with TemporaryDirectory() as folder:
+            try:
+                prepared = prepare(tagged_log(Path(folder), said, top=2), plan, Path(folder) / "prepared")
+            except DataError as error:
+                made.append(str(error))
+                continue
+            kept = [
+                (split, name, values)
+                for split in ("train", "valid", "test", "latest")
+                for name, values in arrays_of(prepared, split).items()
+                if not name.startswith("label.")
+            ]
+            made.append((prepared.vocabulary("tags").values, kept))
+    assert made[0] == made[1]
+
+
+def test_windows_in_which_nothing_was_clicked_ask_nothing_and_that_is_said(tmp_path: Path) -> None:
+    """dora is shown i1 and i2 in the end, and clicks neither; anna and berta do."""
+    events = {user: [("i1", True), ("i2", True), ("i1", True), ("i2", True)] for user in ("anna", "berta")}
+    events["dora"] = [("i1", True), ("i2", True), ("i1", False), ("i2", False)]
+    said = r"in the label windows of test users nothing was clicked that has any tags; .*'valid': 1, 'test': 0"
+    with pytest.raises(DataError, match=said) as error:
+        prepare(toy_log(tmp_path, events), toy_plan(), tmp_path / "prepared")
+    assert "alike" not in str(error.value)
+
+
 def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path: Path) -> None:
     """In the end berta and dora clicked i4 alone, whose tag no training user ever clicked."""
     past = [("i1", True), ("i2", True)]
@@ -331,7 +481,8 @@ def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path
     for split in ("valid", "test"):
         found = arrays_of(prepared, split)
         assert (found["truth.tags"], found["truth.size"], found["truth.new"]) == ([], [1], [1])
-    with pytest.raises(DataError, match=r"too few .*'train': 0, 'valid': 1, 'test': 1"):
+    said = r"windows of train users nothing was clicked that has tags that training .*'train': 0, 'valid': 1, 'test': 1"
+    with pytest.raises(DataError, match=said):
         prepare(toy_log(tmp_path, events), toy_plan({"share": 0.25}, min_count={"tags": 2}), tmp_path / "prepared")
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError
-from penchant.features.windows import DAY_S, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
+from penchant.features.windows import (
+    DAY_S,
+    LabelsConfig,
+    UsersConfig,
+    cut_windows,
+    refuse_unfit_windows,
+    split_users,
+    training_end,
+)
+from tests.logs.logs_on_disk import read_log
 
 USERS = pl.Series([f"user {number}" for number in range(300)])
 MIDNIGHT = 978_307_200.0  # 2001-01-01
@@ -225,3 +235,33 @@ def test_a_fold_that_does_not_exist_is_refused() -> None:
 def test_windows_that_cannot_be_are_refused(values: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         LabelsConfig.parse(values, origin="test")
+
+
+@pytest.mark.parametrize(
+    ("times", "values", "said"),
+    [
+        (
+            days(2),
+            {"days": 1.0},
+            r"labels.days = 1 is too long for this log, which covers 1\.00 days: .* begins on 2000",
+        ),
+        (
+            days(9),
+            {"days": 1.0, "until": dt.date(2001, 1, 3)},
+            "begins on 2001-01-01 00:00, and the log begins on 2001-01-01",
+        ),
+        (
+            days(3),
+            {"days": 1.0, "until": dt.date(2001, 1, 9)},
+            "2001-01-08 00:00, after the last event of 2001-01-03 00:00",
+        ),
+    ],
+)
+def test_windows_of_days_that_do_not_lie_within_the_log_are_refused(
+    times: list[float], values: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    log = read_log(tmp_path, pl.DataFrame({"u": "a", "i": "x", "t": times}))
+    with pytest.raises(ConfigError, match=said):
+        refuse_unfit_windows(log, LabelsConfig(by="days", **values))
+    refuse_unfit_windows(log, LabelsConfig())
+    refuse_unfit_windows(log, LabelsConfig(by="days", days=0.4))

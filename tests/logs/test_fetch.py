@@ -352,8 +352,6 @@ def test_a_proxy_of_the_environment_is_used(
 def test_a_file_laid_there_by_hand_needs_no_network(tmp_path: Path) -> None:
     content = zip_of(FILES)
     part_of(tmp_path).write_bytes(content)
-    (tmp_path / "tiny.part").mkdir()
-    (tmp_path / "tiny.part" / "ratings.csv").write_bytes(b"half unpacked when it was killed")
     remote = Remote("http://127.0.0.1:9/tiny.zip", len(content), hashlib.sha256(content).hexdigest())
     assert written(fetch(DataSet(remote, "tiny", tuple(FILES), unpacked=1_000_000), tmp_path)) == FILES
 

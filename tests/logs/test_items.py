@@ -10,14 +10,15 @@ import pytest
 from penchant.errors import ConfigError, DataError
 from penchant.logs.items import read_items, read_users
 from penchant.logs.tables import Tables, UsersTable
+from tests.logs.logs_on_disk import read_log
 
 EVENTS = {"files": "events.parquet", "user": "u", "item": "i"}
 
 
 def items_of(folder: Path, **tables: Any) -> dict[str, dict[str, list[str]]]:
     """Every item's fields."""
-    rows = read_items(Tables.parse({"events": EVENTS, **tables}, origin="test"), folder, Counter()).rows(named=True)
-    return {row.pop("item"): row for row in rows}
+    items = read_items(Tables.parse({"events": EVENTS, **tables}, origin="test"), folder, Counter()).table
+    return {row.pop("item"): row for row in items.rows(named=True)}
 
 
 def values_of(folder: Path, frame: pl.DataFrame, **mapping: Any) -> dict[str, list[str]]:
@@ -182,5 +183,86 @@ def test_rows_that_say_nothing_are_counted(tmp_path: Path) -> None:
     table = {"field": "tags", "files": "tags.parquet", "item": "item", "value": "tag", "names": names}
     left_out: Counter[str] = Counter()
     items = read_items(Tables.parse({"events": EVENTS, "item_values": [table]}, origin="test"), tmp_path, left_out)
-    assert items.rows() == [("a", ["jazz"])]
+    assert items.table.rows() == [("a", ["jazz"])]
     assert left_out == {"tags: no item, value or weight": 2, "tags: a value without a name": 1}
+
+
+NOON = 978_350_400  # 2001-01-01 12:00 UTC
+
+
+def said_of(folder: Path, events: dict[str, Any] = EVENTS, **mapping: Any) -> list[tuple[Any, ...]]:
+    """Item, value, since and until of the tags, from events.parquet or what `mapping` says."""
+    table = {"field": "tags", "files": "events.parquet", "item": "i", "value": "tag", **mapping}
+    tables = Tables.parse({"events": events, "item_values": [table]}, origin="test")
+    said = read_items(tables, folder, Counter()).said
+    assert set(said["field"]) <= {"tags"}
+    return sorted(said.select("item", "value", "since", "until").rows())
+
+
+@pytest.fixture
+def tagged(tmp_path: Path) -> Path:
+    """Who gave which tag when; the third has no time that can be."""
+    rows = [("a", "x", "jazz", NOON + 5), ("b", "x", "rock", NOON), ("b", "y", "rock", 7), ("c", "x", "jazz", NOON + 9)]
+    frame = pl.DataFrame(rows, schema=["u", "i", "tag", "t"], orient="row")
+    frame.write_parquet(tmp_path / "events.parquet")
+    frame.with_columns(pl.from_epoch("t").alias("day")).write_parquet(tmp_path / "other.parquet")
+    return tmp_path
+
+
+JAZZ, ROCK = ("x", "jazz", NOON + 5.0, float("inf")), ("x", "rock", float(NOON), float("inf"))
+
+
+def test_values_of_the_events_own_files_were_said_at_their_time(tagged: Path) -> None:
+    assert said_of(tagged, EVENTS | {"time": "t"}) == [JAZZ, ROCK]
+    first = said_of(tagged, EVENTS | {"time": "t"}, files="*ents.parquet", top=1)
+    assert first == [JAZZ, (*ROCK[:3], NOON + 5.0)]  # by name, as soon as both were said once
+
+
+def test_values_have_the_time_that_they_name_and_none_if_they_name_none(tagged: Path) -> None:
+    assert said_of(tagged, EVENTS | {"time": "t"}, files="other.parquet") == []
+    assert said_of(tagged) == []
+    for column in ("t", "day"):
+        assert said_of(tagged, files="other.parquet", time=column) == [JAZZ, ROCK]
+
+
+def test_a_row_without_a_time_says_nothing_and_is_counted(tagged: Path) -> None:
+    table = {"field": "tags", "files": "events.parquet", "item": "i", "value": "tag", "time": "t"}
+    left_out: Counter[str] = Counter()
+    items = read_items(Tables.parse({"events": EVENTS, "item_values": [table]}, origin="test"), tagged, left_out)
+    assert items.table.rows() == [("x", ["jazz", "rock"])]
+    assert left_out == {"tags: no item, value, weight or time": 1}
+
+
+def test_positions_are_no_time_that_users_share(tagged: Path) -> None:
+    frame = pl.read_parquet(tagged / "events.parquet").with_columns(t=pl.int_range(pl.len()))
+    frame.write_parquet(tagged / "events.parquet")
+    assert said_of(tagged, EVENTS | {"time": "t"}) == []
+    with pytest.raises(
+        DataError, match="item_values of 'tags': 't' holds positions, which are no time that users share"
+    ):
+        said_of(tagged, time="t")
+    with pytest.raises(DataError, match="item_values of 'tags' have a time, but the events have positions"):
+        read_log(tagged, frame, item_values=[TAGGED | {"files": "other.parquet", "time": "day"}])
+
+
+TAGGED = {"field": "tags", "files": "events-0.parquet", "item": "i", "value": "tag"}
+
+
+def test_a_log_keeps_what_was_said_only_where_it_has_a_time(
+    tagged: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    frame = pl.read_parquet(tagged / "events.parquet").drop("t")
+    log = read_log(tmp_path_factory.mktemp("without"), frame, item_values=[TAGGED])
+    assert log.said("tags") is None
+    assert not (log.folder / "said.parquet").exists()
+    log = read_log(tmp_path_factory.mktemp("with"), pl.read_parquet(tagged / "events.parquet"), item_values=[TAGGED])
+    said = log.said("tags")
+    assert said is not None
+    assert sorted(said.rows()) == [JAZZ, ROCK]
+    assert log.said("genres") is None
+
+
+def test_a_unit_without_a_time_is_refused() -> None:
+    table = {"field": "tags", "files": "y.csv", "item": "id", "value": "b", "time_unit": "ms"}
+    with pytest.raises(ConfigError, match="time_unit = 'ms' needs `time`, the column that it belongs to"):
+        Tables.parse({"events": EVENTS, "item_values": [table]}, origin="test")

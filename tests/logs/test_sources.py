@@ -162,12 +162,17 @@ def test_hetrec_names_its_tags_and_dates_its_clicks(public_data: PublicData, tmp
     assert known_source([data]) == "hetrec-lastfm"
     tables = known_tables("hetrec-lastfm", data)
     require_all_columns(tables)
-    items = read_items(tables, data, Counter())
-    assert "rock" in items["tags"].explode(keep_nulls=False, empty_as_null=False)
-    assert items["tags"].list.len().max() == 5
+    left_out: Counter[str] = Counter()
+    items = read_items(tables, data, left_out)
+    assert "rock" in items.table["tags"].explode(keep_nulls=False, empty_as_null=False)
+    assert items.table["tags"].list.len().max() == 5
+    assert left_out == {"tags: no item, value, weight or time": 5}
     log = ingest(tables, data, tmp_path / "log", max_rejected_share=0.05)
     assert log.found["rows"] == 186_478
     assert log.found["rejected"]["time outside 1990 to 2100"] == 5  # type: ignore[index]
+    said = log.said("tags")
+    assert said is not None
+    assert said["since"].max() <= log.found["last"]  # type: ignore[operator]
     assert not log.position
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from penchant.errors import AudienceError
 from penchant.lookalike import audience
-from penchant.lookalike.audience import MIN_AUDIENCE, best, draw, known_seeds, overlap, refuse_nan
+from penchant.lookalike.audience import MIN_AUDIENCE, best, known_seeds, overlap, refuse_nan
 from penchant.lookalike.likeness import SeedClusters
 from penchant.models.base import Candidate, Likeness
 from tests.lookalike.crowds import KIND_N, KINDS, UNKNOWN, crowd, ralm
@@ -46,12 +46,13 @@ def test_blocks_change_nothing_and_many_ties_go_by_row_too(monkeypatch: pytest.M
 def test_an_audience_is_of_users_like_the_seeds_who_are_not_reached_yet() -> None:
     crowded, seed_S = crowd(), np.flatnonzero(KIND_N == 1)[:30]
     likeness = SeedClusters(ralm(), seed=0).liken(Candidate(2, seed_S), crowded)
-    drawn = draw(likeness, 60, reached=np.append(seed_S, [2, 5]))
-    assert not set(drawn.row_B.tolist()) & {2, 5, *seed_S.tolist()}
-    assert (KIND_N[drawn.row_B] == 1).all()
-    assert (np.diff(drawn.score_B) <= 0).all()
-    np.testing.assert_allclose(drawn.contribution_BJ.sum(1), drawn.score_B, atol=1e-5)
-    np.testing.assert_array_equal(drawn.strongest, drawn.contribution_BJ.argmax(1))
+    row_B, score_B = best(likeness, len(crowded), 60, reached=np.append(seed_S, [2, 5]))
+    assert not set(row_B.tolist()) & {2, 5, *seed_S.tolist()}
+    assert (KIND_N[row_B] == 1).all()
+    assert (np.diff(score_B) <= 0).all()
+    contribution_BJ = likeness.contributions(row_B)
+    np.testing.assert_allclose(contribution_BJ.sum(1), score_B, atol=1e-5)
+    np.testing.assert_array_equal(likeness.strongest(row_B), contribution_BJ.argmax(1))
 
 
 def test_an_audience_that_would_single_people_out_is_refused() -> None:

@@ -14,7 +14,7 @@ from penchant.report.build import gather
 from penchant.report.facts import Evaluated, RunFacts, read_facts
 from penchant.report.numbers import Numbers
 from penchant.runfile import RunConfig
-from penchant.training.blend import BLEND, Choice, Chosen
+from penchant.training.blend import BLEND, Chosen, Mix
 from tests.planted import RUN_FILE, changed
 
 METRICS = ("prec@1", "prec@2", "prec@3", "prec@5", "prec@10", "ndcg@10")
@@ -100,7 +100,7 @@ def chosen_of(**changes: Any) -> Chosen:
     """How a blend was chosen that is well ahead of popularity and a little of ridge."""
     said: dict[str, Any] = {
         "served": BLEND,
-        "choice": Choice(("own clicks",), 10.0, 0.5),
+        "mix": Mix(("own clicks",), 10.0, 0.5),
         "judged": {BLEND: 0.5, "popularity": 0.2, "ridge": 0.49},
         "ahead": {"popularity": (0.3, 0.01), "ridge": (0.01, 0.005)},
         "without": {"own tags": (0.02, 0.005), "other fields": (0.0, 0.0)},

@@ -64,16 +64,18 @@ def test_the_verdict_says_who_wins(tmp_path: Path, ridge: float, said: str) -> N
     (data,) = gathered([far, best, near]).data_sets
     words = " ".join(data.verdict)
     assert said in words
-    assert "At NDCG@10, AF-2head+CF" in words
+    assert "At NDCG@10, UTPM AF-2head+CF" in words
     assert "is the best of 3 configurations" in words
-    assert "1 of the others is clearly below it: AF-2head+CF, query=9" in words
-    assert "Not to be told apart from it: AF-2head+CF, embedding=32" in words or "embedding=32 is the best" in words
+    assert "1 of the others is clearly below it: UTPM AF-2head+CF, query=9" in words
+    assert (
+        "Not to be told apart from it: UTPM AF-2head+CF, embedding=32" in words or "embedding=32 is the best" in words
+    )
     assert "a single seed" in words
 
 
 def test_one_run_is_not_the_best_of_many(tmp_path: Path) -> None:
     (data,) = gathered([facts_of(tmp_path / "a", config_of(), [0.5, 0.7])]).data_sets
-    assert data.verdict[0] == "At NDCG@10, AF-2head+CF has 0.600."
+    assert data.verdict[0] == "At NDCG@10, UTPM AF-2head+CF has 0.600."
 
 
 @pytest.mark.parametrize(
@@ -140,8 +142,8 @@ def test_runs_that_share_no_user_are_refused(tmp_path: Path) -> None:
     path = other.folder / "metrics.parquet"
     pl.read_parquet(path).with_columns(pl.col("user") + " of another run").write_parquet(path)
     paired = Paired(group_runs([one, other]), ["prec@1"])
-    with pytest.raises(ReportError, match=r"AF-2head\+CF, embedding=32 and AF-2head\+CF share no test user"):
-        paired.minus("AF-2head+CF, embedding=32", "AF-2head+CF", paired.users("AF-2head+CF"))
+    with pytest.raises(ReportError, match=r"UTPM AF-2head\+CF, embedding=32 and UTPM AF-2head\+CF share no test user"):
+        paired.minus("UTPM AF-2head+CF, embedding=32", "UTPM AF-2head+CF", paired.users("UTPM AF-2head+CF"))
 
 
 def test_unusual_metrics_are_shown_where_the_usual_ones_are_not_there(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from penchant.errors import ReportError
 from penchant.evaluation.metrics import over_seeds
-from penchant.models.blend import BlendConfig
+from penchant.models.catalog import BlendConfig
 from penchant.report.groups import group_runs, half_over_seeds, name_all, settings_of
 from penchant.report.published import BEST, ROWS, published
 from tests.report.folders import config_of, facts_of
@@ -28,7 +28,7 @@ def test_runs_that_differ_in_the_seed_are_one_group(tmp_path: Path) -> None:
     runs += [facts_of(tmp_path / "wide", config_of(model={"embedding": 32}), [0.9])]
     seeds, wide = group_runs(runs)
     assert [run.folder.name for run in seeds.runs] == ["s0", "s1", "s2"]
-    assert wide.name == "AF-2head+CF, embedding=32"
+    assert wide.name == "UTPM AF-2head+CF, embedding=32"
     score, over = seeds.score("prec@1")
     assert score.mean == pytest.approx(0.1)
     assert score.half == pytest.approx(over_seeds([0.0, 0.1, 0.2])[1])
@@ -49,19 +49,19 @@ def test_the_same_seed_twice_is_refused(tmp_path: Path) -> None:
 
 def test_names_are_those_of_the_paper_and_tell_what_is_unusual() -> None:
     plain = settings()
-    assert names(plain, settings(training={"loss": "joint"})) == ["AF-2head+CF", "AF-2head+CF, joint"]
+    assert names(plain, settings(training={"loss": "joint"})) == ["UTPM AF-2head+CF", "UTPM AF-2head+CF, joint"]
     assert names(plain, settings(model={"name": "utpm", "heads": 1, "shared_query": False, **NONE})) == [
-        "AF-2head+CF",
-        "AF-1head-unshared",
+        "UTPM AF-2head+CF",
+        "UTPM AF-1head-unshared",
     ]
     wide = settings(model={"embedding": 32, "user": 32})
-    assert names(plain, wide) == ["AF-2head+CF", "AF-2head+CF, embedding=user=32"]
+    assert names(plain, wide) == ["UTPM AF-2head+CF", "UTPM AF-2head+CF, embedding=user=32"]
     assert names(plain, settings(model={"embedding": 32}), wide) == [
-        "AF-2head+CF, embedding=8",
-        "AF-2head+CF",
-        "AF-2head+CF, user=32",
+        "UTPM AF-2head+CF, embedding=8",
+        "UTPM AF-2head+CF",
+        "UTPM AF-2head+CF, user=32",
     ]
-    assert names(settings(training={"loss": "softmax"})) == ["AF-2head+CF, softmax"]
+    assert names(settings(training={"loss": "softmax"})) == ["UTPM AF-2head+CF, softmax"]
 
 
 def blend(**keys: Any) -> dict[str, Any]:
@@ -72,8 +72,8 @@ def blend(**keys: Any) -> dict[str, Any]:
 
 def test_a_blend_is_called_so_with_its_deep_model() -> None:
     deep = blend(deep={"name": "utpm", "cross": "none"}, training={"loss": "softmax"})
-    assert names(blend(), deep) == ["blend", "blend with AF-2head, softmax"]
-    assert names(blend(), blend(deep={"name": "youtube"})) == ["blend", "blend with YouTube"]
+    assert names(blend(), deep) == ["blend", "blend with UTPM AF-2head, softmax"]
+    assert names(blend(), blend(deep={"name": "youtube"})) == ["blend", "blend with YouTube DNN"]
     assert names(blend(), blend(), blend(rank=9))[2] == "blend, rank=9"
 
 
@@ -89,7 +89,7 @@ def test_the_width_of_a_cross_layer_that_is_not_there_is_no_difference() -> None
 
 def test_a_key_that_two_sections_have_keeps_its_section() -> None:
     kinds = [blend(deep={"name": "utpm", "embedding": width}) for width in (8, 32)]
-    assert names(settings(), *kinds)[2] == "blend with AF-2head+CF, model.deep.embedding=32"
+    assert names(settings(), *kinds)[2] == "blend with UTPM AF-2head+CF, model.deep.embedding=32"
 
 
 @pytest.mark.parametrize("row", list(ROWS))

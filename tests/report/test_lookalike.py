@@ -8,7 +8,7 @@ import pytest
 from penchant.errors import ReportError
 from penchant.evaluation.metrics import over_seeds
 from penchant.report.build import gather
-from penchant.report.facts import read_facts
+from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers
 from penchant.report.published import RALM_ORDER, RALM_ROWS
 from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, section_of, set_of, write_lookalike
@@ -94,6 +94,51 @@ def test_ralm_without_any_main_metric_is_refused(tmp_path: Path) -> None:
         gather([read_facts(tmp_path / "a", config_with(section_of()))])
 
 
+def chosen(folder: Path, name: str, *, seed: int = 0) -> Evaluated:
+    """A run in which a scorer won on validation candidates, and RALM's scores have collapsed for some."""
+    said = metrics_of(AUCS)
+    measured = {one: {"mean": auc, "half": 0.01} for one, auc in AUCS.items()}
+    ahead = {one: {"mean": 0.1, "half": 0.02} for one in AUCS if one != name}
+    said["chosen"] = {
+        "name": name,
+        "live": "ralm",
+        "candidates": 90,
+        "crossed": True,
+        "scores": measured,
+        "ahead": ahead,
+    }
+    for one, its in said["scores"].items():
+        its["collapsed"] = {"mean": 0.25 if one == "ralm" else 0.0}
+    write_lookalike(folder, said)
+    return read_facts(folder, config_with(section_of(seed)))
+
+
+def test_the_verdict_begins_with_who_makes_audiences_and_says_what_is_live(tmp_path: Path) -> None:
+    found = set_of(chosen(tmp_path / "a", "lr"))
+    made, served, collapsed, place, *_ = found.verdict
+    assert made.startswith("Audiences are made by logistic regression: on 90 validation candidates it has AUC within")
+    assert "logistic regression is ahead of it by 0.100 ± 0.020 in AUC within items, clearly." in served
+    assert collapsed == "Scores have collapsed, so that they tell nobody apart, for 25 % of the candidates: RALM."
+    assert place.startswith("At AUC, RALM has ")
+    assert found.groups[0].chosen == {"lr": 1}
+
+
+def test_of_several_seeds_it_is_counted_who_makes_audiences(tmp_path: Path) -> None:
+    names = ["lr", "ralm", "lr"]
+    found = set_of(*(chosen(tmp_path / str(seed), name, seed=seed) for seed, name in enumerate(names)))
+    assert found.verdict[0] == (
+        "Audiences are made by logistic regression in 2 of 3 runs, RALM in 1 of 3 runs, as each run's own validation "
+        "candidates decide; live by RALM."
+    )
+    assert found.groups[0].chosen == {"lr": 2, "ralm": 1}
+
+
+def test_of_runs_that_an_earlier_version_measured_nobody_is_said_to_be_chosen(tmp_path: Path) -> None:
+    found = set_of(evaluated(tmp_path / "a"))
+    assert found.groups[0].chosen == {}
+    assert not [sentence for sentence in found.verdict if "made by" in sentence or "collapsed" in sentence]
+
+
 def test_what_decides_is_what_ralm_has(tmp_path: Path) -> None:
     said = metrics_of(AUCS)
     for scores in said["scores"].values():
@@ -106,7 +151,7 @@ def test_what_decides_is_what_ralm_has(tmp_path: Path) -> None:
 
 def test_the_papers_order_is_said_to_be_found(tmp_path: Path) -> None:
     found = seeds(tmp_path, [0.70, 0.72])
-    order = "LR < Yahoo < RALM-average < YouTube DNN < RALM"
+    order = "logistic regression < Yahoo < RALM-average < YouTube DNN < RALM"
     assert f"The paper's order is found, {order}, in 2 of 2 seeds." in found.verdict
     assert found.order == ["popularity", "lr", "yahoo", "average", "youtube", "merge", "ralm"]
 
@@ -114,23 +159,28 @@ def test_the_papers_order_is_said_to_be_found(tmp_path: Path) -> None:
 def test_what_turns_the_papers_order_round_is_named(tmp_path: Path) -> None:
     found = set_of(evaluated(tmp_path / "a", {**AUCS, "ralm": 0.675, "lr": 0.65}))
     words = next(sentence for sentence in found.verdict if "paper's order" in sentence)
-    assert "is not found; here it is Yahoo < LR < RALM-average < RALM < YouTube DNN." in words
-    assert words.endswith("The other way round: Yahoo below LR; RALM below YouTube DNN (not clearly).")
+    assert "is not found; here it is Yahoo < logistic regression < RALM-average < RALM < YouTube DNN." in words
+    assert words.endswith("The other way round: Yahoo below logistic regression; RALM below YouTube DNN (not clearly).")
     assert found.verdict[0].endswith("place 3 of 7; the best is attention merge, with 0.690.")
     near = set_of(evaluated(tmp_path / "c", {"ralm": 0.675, "youtube": 0.68}))
     assert near.verdict[0].endswith("place 2 of 2; not clearly behind the best, YouTube DNN, with 0.680.")
     far = set_of(evaluated(tmp_path / "b", {**AUCS, "ralm": 0.60}))
     words = next(sentence for sentence in far.verdict if "paper's order" in sentence)
-    assert "RALM below LR (clearly), Yahoo (clearly), RALM-average (clearly), YouTube DNN (clearly)." in words
+    assert (
+        "RALM below logistic regression (clearly), Yahoo (clearly), RALM-average (clearly), YouTube DNN (clearly)."
+        in words
+    )
 
 
 def test_the_verdict_tells_clear_from_unclear(tmp_path: Path) -> None:
     found = set_of(evaluated(tmp_path / "a", {"ralm": 0.70, "average": 0.66, "youtube": 0.705, "lr": 0.75}))
     first, paired, *_ = found.verdict
-    assert first == "At AUC, RALM has 0.700\u00a0±\u00a00.010, place 3 of 4; the best is LR, with 0.750."
+    assert (
+        first == "At AUC, RALM has 0.700\u00a0±\u00a00.010, place 3 of 4; the best is logistic regression, with 0.750."
+    )
     assert paired == (
         "Paired, RALM is clearly better than RALM-average (+0.040\u00a0±\u00a00.010); not to be told apart from "
-        "YouTube DNN (−0.005\u00a0±\u00a00.010); clearly worse than LR (−0.050\u00a0±\u00a00.010)."
+        "YouTube DNN (−0.005\u00a0±\u00a00.010); clearly worse than logistic regression (−0.050\u00a0±\u00a00.010)."
     )
     tail = next(sentence for sentence in found.verdict if "tail" in sentence)
     assert tail.startswith(

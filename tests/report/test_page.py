@@ -149,7 +149,7 @@ def test_the_json_holds_the_numbers_of_the_page(page: str, runs: list[Path], tmp
     assert said["format"] == 1
     (data,) = said["data_sets"]
     joint, softmax = data["groups"]
-    assert (joint["name"], softmax["name"]) == ("AF-2head+CF, joint", "AF-2head+CF, softmax")
+    assert (joint["name"], softmax["name"]) == ("UTPM AF-2head+CF, joint", "UTPM AF-2head+CF, softmax")
     own = [Run.open(run).metrics["scores"]["model"]["prec@1"]["mean"] for run in runs]
     assert joint["scores"]["prec@1"]["mean"] == pytest.approx(sum(own[:2]) / 2)
     assert f"{joint['scores']['prec@1']['mean']:.3f}" in page

@@ -22,7 +22,7 @@ def values(study: Study) -> list[Any]:
 def test_one_key_makes_a_study_in_the_order_of_its_values(tmp_path: Path) -> None:
     (study,) = study_of(tmp_path, *({"model": {"heads": heads}} for heads in (4, 1, 2)))
     assert (study.key, values(study), study.best) == ("model.heads", [1, 2, 4], 4)
-    assert [point.group for point in study.points] == ["AF-1head+CF", "AF-2head+CF", "AF-4head+CF"]
+    assert [point.group for point in study.points] == ["UTPM AF-1head+CF", "UTPM AF-2head+CF", "UTPM AF-4head+CF"]
     assert list(study.points[0].scores) == ["prec@1", "prec@2", "prec@3"]
 
 

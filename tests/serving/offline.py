@@ -40,7 +40,7 @@ class Offline:
         lookalike = self.run.lookalikes
         seeds_S, _ = now(self.log, crowd.users, item, most_seeds=lookalike.config.rounds.most_seeds)
         known_S, _ = known_seeds(seeds_S, crowd, item)
-        return lookalike.scorer().liken(Candidate(lookalike.items.id(item), known_S), crowd)
+        return lookalike.scorer(lookalike.choice.live).liken(Candidate(lookalike.items.id(item), known_S), crowd)
 
     def profiles(self) -> pl.DataFrame:
         """Of all users, as `build_profiles` writes them."""

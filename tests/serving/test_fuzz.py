@@ -47,7 +47,7 @@ WITH_INPUT = [
     "GET /v1/candidates/{item}/audience",
     "POST /v1/lookalike/score",
 ]
-WITHOUT = ["GET /v1/candidates", "GET /healthz", "GET /metrics"]
+WITHOUT = ["GET /v1/candidates", "GET /healthz", "GET /metrics", "GET /v1/model"]
 MAY_BE_503 = ["GET /readyz"]
 
 CASES = [

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
+from penchant.errors import FolderError
 from penchant.profiles.build import Order
 from penchant.serving.audience import LiveAudience
 from penchant.serving.http import Limits
 from penchant.serving.http_candidates import MOST_WAITING
+from penchant.serving.model import Served
 from penchant.serving.profiles import LiveProfile
 from penchant.serving.requests_log import SLOW_MS, RequestLine, log, start_logging
 from penchant.serving.service import Service
-from penchant.store.base import Scope
+from penchant.store.base import Scope, Store
 from tests.lookalike_runs import POPULAR
 from tests.serving.apps import FANS, Desk, Reply, ask, running
 from tests.serving.worlds import MADE, served
@@ -33,6 +35,7 @@ ROUTES: list[tuple[str, str, Any, Scope | None]] = [
     ("GET", f"/v1/candidates/{POPULAR}", None, "read"),
     ("POST", "/v1/lookalike/score", {"users": ["u000"]}, "read"),
     ("GET", "/metrics", None, "read"),
+    ("GET", "/v1/model", None, "read"),
     ("PUT", "/v1/candidates/other", None, "admin"),
     ("PUT", "/v1/candidates", {"items": ["more"]}, "admin"),
     ("DELETE", "/v1/candidates/other", None, "admin"),
@@ -158,6 +161,16 @@ def test_candidates_are_opened_told_and_closed(url: str) -> None:
         assert "'three' is not open" in gone.said["error"]["message"]
 
 
+def test_the_model_says_which_look_alike_is_live_and_how_it_did(desk: Desk, url: str) -> None:
+    said, alike = ask(url, "GET", "/v1/model").said, desk.service.view.served.alike
+    assert alike is not None
+    assert (said["model"], said["tags"]) == (desk.service.health().model, True)
+    told = said["lookalike"]
+    assert (told["name"], told["live"], told["behind"], told["told"]) == ("ralm", "ralm", None, alike.choice.served)
+    assert told["scores"]["lr"] == {"mean": alike.choice.scores["lr"].mean, "half": alike.choice.scores["lr"].half}
+    assert set(told["ahead"]) == set(told["scores"]) - {"ralm"}
+
+
 def test_a_candidate_is_told_with_its_clusters(url: str) -> None:
     said = ask(url, "GET", f"/v1/candidates/{POPULAR}").said
     assert (said["seeds"], sum(said["sizes"]), said["name"]) == (len(FANS), len(FANS), f"Title of {POPULAR}")
@@ -246,6 +259,23 @@ def test_an_item_named_like_a_route_is_an_item(url: str) -> None:
 def test_errors_all_look_alike(url: str, method: str, path: str, body: Any, status: int, code: str) -> None:
     answer = ask(url, method, path, body, {"Content-Type": "application/json"})
     assert (answer.status, answer.code) == (status, code)
+
+
+class OfBusyFolder(Service):
+    """A service whose run folder another process is at work on."""
+
+    def __init__(self, store: Store, served: Served, clock: Callable[[], float]) -> None:
+        super().__init__(store, served, clock, self._refuse)
+
+    def _refuse(self, _user: str, _at: float) -> dict[str, int]:
+        raise FolderError("process 7 is at work on it")
+
+
+def test_a_run_folder_that_is_busy_is_to_be_asked_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(Desk(served(tmp_path_factory), service=OfBusyFolder).app) as url:
+        answer = ask(url, "DELETE", "/v1/users/anna")
+    assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "run_folder", "1")
+    assert answer.said["error"]["message"] == "process 7 is at work on it"
 
 
 def test_a_candidate_that_another_cannot_be_closed_with_stays_open(url: str) -> None:

@@ -7,7 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from penchant.errors import AudienceError, BusyError, MissingStepError, StoreError, UnknownItemError, UnknownTagError
+from penchant.errors import (
+    AudienceError,
+    BusyError,
+    FolderError,
+    MissingStepError,
+    StoreError,
+    UnknownItemError,
+    UnknownTagError,
+)
 from penchant.logs.forgotten import digest_of
 from penchant.serving import service as service_module
 from penchant.serving.clusterer import Clusterer
@@ -211,6 +219,26 @@ def test_who_is_forgotten_is_gone_from_store_and_files(served: Served) -> None:
     assert service.store.forgotten(0)[1] == {digest_of(USER): MADE}
     assert service.profiles([USER])[0].cold
     assert service.forget("nobody").events == 0
+
+
+def test_what_failed_half_way_is_finished_by_the_next_call(served: Served) -> None:
+    """Files come first: where they cannot forget, the store has not yet; where the store cannot, they have."""
+    asked, failing = list[str](), [FolderError("another is at work")]
+
+    def erase(user: str, _at: float) -> dict[str, int]:
+        asked.append(user)
+        if failing:
+            raise failing.pop()
+        return {"log": 0}
+
+    store = MemoryStore()
+    service = Service(store, served, lambda: MADE, erase)
+    service.append([[event("a", user=USER)]])
+    with pytest.raises(FolderError, match="another is at work"):
+        service.forget(USER)
+    assert store.forgotten(0)[1] == {}
+    assert service.forget(USER).events == 1
+    assert asked == [USER, USER]
 
 
 def test_without_files_nothing_of_them_is_told(desk: Desk) -> None:

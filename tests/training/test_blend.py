@@ -14,14 +14,15 @@ from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocol import ModelScorer, Result, evaluate
 from penchant.features.own import FACTS
-from penchant.models.blend import OWN_BLOCKS, Blend, BlendConfig
+from penchant.models.blend import OWN_BLOCKS, Blend
+from penchant.models.catalog import BlendConfig
 from penchant.pipeline import Run
 from penchant.schema import PAD, RESERVED
 from penchant.training.blend import (
     BLEND,
     BLEND_WEIGHTS,
-    Choice,
     Chosen,
+    Mix,
     _choose,
     baseline_as_blend,
     read_chosen,
@@ -151,15 +152,15 @@ def assert_same(found: Result, wanted: Result) -> None:
 
 def test_a_baseline_is_served_only_where_it_is_better_by_more_than_one_standard_error() -> None:
     rng = np.random.default_rng(0)
-    blend, noise = rng.random(400), rng.normal(0, 0.1, 400)
-    choice = Choice(OWN_BLOCKS, 30.0, 0.5)
-    found = {choice: blend, Choice((), 0.0, 1.0): blend - 1, Choice(OWN_BLOCKS, 30.0, 0.0): blend - 1}
+    blend, noise = rng.random((400, 2)), rng.normal(0, 0.1, (400, 1))
+    mix = Mix(OWN_BLOCKS, 30.0, 0.5)
+    found = {mix: blend, Mix((), 0.0, 1.0): blend - 1, Mix(OWN_BLOCKS, 30.0, 0.0): blend - 1}
     level = blend + noise - noise.mean() + 0.5 * noise.std(ddof=1) / 20
     better = blend + noise - noise.mean() + 1.5 * noise.std(ddof=1) / 20
     assert _choose(found, {"own counts": level}).served == BLEND
     chosen = _choose(found, {"own counts": level, "ridge": better, "popularity": blend - 1})
     assert chosen.served == "ridge"
-    assert chosen.choice == choice
+    assert chosen.mix == mix
     assert Chosen.from_json(chosen.as_json()) == chosen
 
 
@@ -170,7 +171,7 @@ def test_the_same_is_chosen_whatever_order_the_log_has(run: Run, tmp_path: Path)
     again = Run.start(run.config, tmp_path / "run", base=tmp_path)
     again.prepare()
     again.train()
-    assert read_chosen(again.folder / "model").choice == read_chosen(run.folder / "model").choice
+    assert read_chosen(again.folder / "model").mix == read_chosen(run.folder / "model").mix
 
 
 def test_users_of_whom_nothing_is_known_get_what_everybody_gets(run: Run) -> None:

@@ -13,7 +13,7 @@ from torch import tensor
 from penchant.errors import ConfigError
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
-from penchant.models.catalog import ModelConfig, build_model
+from penchant.models.catalog import TrainedConfig, build_model
 from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import UtpmConfig
 from penchant.models.youtube import YouTubeConfig
@@ -44,7 +44,7 @@ SIZES = Sizes({"tags": 12, "genres": 6}, 12, ("tags",))
     ],
     ids=["cf", "afm", "autoint", "youtube", "ralm-users", "ralm-users, concatenated"],
 )
-def test_a_step_stays_where_the_model_is(config: ModelConfig, large: int, loss: Loss) -> None:
+def test_a_step_stays_where_the_model_is(config: TrainedConfig, large: int, loss: Loss) -> None:
     model = build_model(config, SIZES)
     training = TrainingConfig(loss=loss, large_table_rows=large, sampled_tags=5)
     optimizers = make_optimizers(

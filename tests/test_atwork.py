@@ -1,0 +1,182 @@
+"""One works on a run folder at a time; the second is told who, and a killed one leaves nothing behind."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import penchant
+from penchant.atwork import at_work, door, is_at_work
+from penchant.erasure import erase_from_run
+from penchant.errors import FolderError
+from penchant.files import write_json
+from penchant.live import open_served
+from penchant.logs.forgotten import FORGOTTEN, digest_of, read_forgotten
+from penchant.pipeline import Run
+from tests.planted import write_planted_run
+
+BEGUN = """
+import sys
+import penchant
+
+def wait(progress):
+    if progress.step == sys.argv[3] and not told:
+        told.append(progress)
+        print("waits", flush=True)
+        sys.stdin.readline()
+
+told = []
+penchant.run(sys.argv[1], sys.argv[2], report=wait)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_planted_run(tmp_path)
+
+
+class Begun:
+    """A run in a process of its own that waits within a step until it is let go."""
+
+    def __init__(self, file: Path, out: Path, step: str) -> None:
+        command = [sys.executable, "-c", BEGUN, str(file), str(out), step]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        assert self.process.stdout.readline() == "waits\n"
+
+    def end(self) -> int:
+        self.process.communicate("\n")
+        return self.process.returncode
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.mark.parametrize("step", ["sort", "train"])
+def test_a_second_run_is_told_who_is_at_work_and_the_first_ends_well(step: str, file: Path) -> None:
+    out = file.parent / "run"
+    first = Begun(file, out, step)
+    told = rf"process {first.process.pid} on \S+, which runs everything, is at work on {out}; wait until it has ended"
+    with pytest.raises(FolderError, match=told):
+        penchant.run(file, out)
+    opened = Run.open(out)
+    for begin in (opened.check, opened.prepare, opened.train, opened.evaluate, opened.build_profiles, opened.liken):
+        with pytest.raises(FolderError, match=told):
+            begin()
+    assert first.end() == 0
+    assert Run.open(out).metrics["samples"]["test"] > 0
+    assert penchant.run(file, out).metrics == Run.open(out).metrics
+
+
+def test_the_command_line_says_so_with_status_1(file: Path) -> None:
+    out = file.parent / "run"
+    with at_work(out, "trains"):
+        command = [sys.executable, "-m", "penchant", "run", str(file), "--out", str(out)]
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert f"error: process {os.getpid()} on " in second.stderr
+    assert "which trains, is at work on" in second.stderr
+
+
+def test_a_killed_one_leaves_nothing_that_stops_the_next(file: Path) -> None:
+    first = Begun(file, file.parent / "run", "train")
+    assert is_at_work(file.parent / "run")
+    first.kill()
+    assert not is_at_work(file.parent / "run")
+    assert penchant.run(file, file.parent / "run").metrics["samples"]["test"] > 0
+
+
+def test_who_is_forgotten_meanwhile_is_gone_by_the_next_call(file: Path) -> None:
+    out = file.parent / "run"
+    first = Begun(file, out, "train")
+    with pytest.raises(FolderError, match=rf"process {first.process.pid} on .* is at work"):
+        erase_from_run(out, "u003", 1_900_000_000.0)
+    assert read_forgotten(out / FORGOTTEN) == {digest_of("u003"): 1_900_000_000.0}
+    assert first.end() == 0
+    erased = erase_from_run(out, "u003", 1_900_000_001.0)
+    assert (erased["log"], erased["profiles"]) == (len(Run.open(out).clicks("u004")) and 21, 1)
+
+
+def in_a_thread(act: Callable[[], object]) -> object:
+    """What it returns, or the FolderError it raises."""
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            return thread.submit(act).result()
+        except FolderError as error:
+            return str(error)
+
+
+def test_a_step_within_a_step_enters_again_and_another_thread_does_not(tmp_path: Path) -> None:
+    def begin() -> None:
+        with at_work(tmp_path, "begins"):
+            pass
+
+    with at_work(tmp_path, "does one"), at_work(tmp_path, "does another"), door(tmp_path):
+        pass
+    with at_work(tmp_path, "does one"), at_work(tmp_path, "does another"):
+        said = in_a_thread(begin)
+        assert re.match(rf"process {os.getpid()} on \S+, which does one, is at work on {tmp_path}; wait", str(said))
+        assert in_a_thread(lambda: is_at_work(tmp_path)) is True
+        (tmp_path / "at-work" / "holder.json").write_text("{")
+        assert re.match(r"another process is at work on ", str(in_a_thread(begin)))
+    assert in_a_thread(lambda: is_at_work(tmp_path)) is False
+    assert in_a_thread(begin) is None
+
+
+READING = """
+import ctypes, os, sys
+from pathlib import Path
+from penchant.atwork import is_at_work
+from penchant.live import open_served
+from penchant.pipeline import Run
+
+if os.geteuid() == 0:  # root may write everywhere, but for this
+    system, header, able = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert system.capget(header, able) == 0
+    able[0] &= ~0b110
+    assert system.capset(header, able) == 0
+folder = Path(sys.argv[1])
+print(Run.open(folder).profile("u004").user, len(open_served(folder).snapshot.items), is_at_work(folder))
+try:
+    Run.open(folder).evaluate()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_folder_that_cannot_be_written_is_read_and_served(file: Path) -> None:
+    """Its snapshot is there."""
+    run = Run.start(file, file.parent / "run")
+    run.prepare()
+    run.train()
+    open_served(run.folder)
+    all_of_it = [run.folder, *run.folder.rglob("*")]
+    for path in all_of_it:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    command = [sys.executable, "-c", READING, str(run.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for path in all_of_it:
+        path.chmod(0o755)
+    read, refused = done.stdout.splitlines()
+    assert read == "u004 36 False", done.stderr
+    assert re.match(r"FolderError .*/run cannot be written \(Permission denied\); make it writable", refused)
+
+
+def test_rows_that_were_scattered_count_only_where_all_files_of_their_tally_are_there(file: Path) -> None:
+    """As two runs at once left them, before there was a lock."""
+    scattered = file.parent / "run" / "log" / "scattered"
+    run = Run.start(file, file.parent / "run")
+    whole = run.check()
+    kept = {path.name: path.read_bytes() for path in (whole.folder / "events").iterdir()}
+    (whole.folder / "found.json").unlink()
+    for path in (whole.folder / "events").iterdir():
+        path.unlink()
+    write_json(scattered / "tally.json", {"buckets": 1, "files": [], "rows": 1, "reasons": {}})
+    again = run.check()
+    assert {path.name: path.read_bytes() for path in (again.folder / "events").iterdir()} == kept
