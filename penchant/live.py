@@ -56,7 +56,7 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
                 write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
         snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
-    names = run.lookalikes.names if alike else {}
+    names = log.names(run.config.profiles.item_name)
     return Served(name, snapshot, tags, alike, names, _tags_of_items(log, run.config.labels.field))
 
 

@@ -139,11 +139,7 @@ class LookalikeRun:
     @cached_property
     def names(self) -> dict[str, str]:
         """Items that have a readable name, and it."""
-        title = self.run.profiles.item_name
-        if title is None:
-            return {}
-        named = self.log.items().select(ITEM, pl.col(title).list.first()).drop_nulls()
-        return dict(named.iter_rows())
+        return self.log.names(self.run.profiles.item_name)
 
     @cached_property
     def vocabularies(self) -> dict[str, Vocabulary]:

@@ -13,6 +13,7 @@ import pytest
 
 from penchant.client import Client, ClientError
 from penchant.errors import PenchantError
+from penchant.profiles.build import Order
 from penchant.serving.profiles import LiveProfile
 from penchant.serving.service import Service
 from tests.lookalike_runs import POPULAR
@@ -49,6 +50,9 @@ def test_everything_can_be_asked(client: Client) -> None:
     assert client.send([EVENT, {**EVENT, "user": 7}])["accepted"] == 2
     assert client.profile("anna")["clicks"] == 1
     assert len(client.profile("anna", most=1)["unseen"]) == 1
+    for by in ("lift", "preference"):
+        measures = [one[by] for one in client.profile("anna", by=by)["unseen"]]
+        assert measures == sorted(measures, reverse=True)
     tag = client.explain("anna")["preference"]["tag"]
     assert client.explain("anna", tag)["preference"]["tag"] == tag
     client.put_item("new/one", {"tags": [tag]})
@@ -171,7 +175,7 @@ def test_events_whose_answer_was_lost_are_sent_again_and_count_once(desk: Desk, 
 
 
 class _Failing(Service):
-    def profiles(self, users: Sequence[str]) -> list[LiveProfile]:
+    def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:  # noqa: ARG002
         raise LookupError(users)
 
 

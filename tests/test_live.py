@@ -152,7 +152,8 @@ def test_what_is_served_has_tags_look_alike_and_names(tmp_path_factory: pytest.T
 def test_a_run_that_trained_tags_alone_is_served_without_a_look_alike(run: Run) -> None:
     remove(run.folder / "lookalike")
     served = open_served(run.folder, clock=lambda: MADE)
-    assert (served.alike, served.item_names) == (None, {})
+    assert served.alike is None
+    assert served.item_names[lookalike_runs.POPULAR] == f"Title of {lookalike_runs.POPULAR}"
     service = Service(MemoryStore(), served, lambda: MADE)
     assert not service.profiles(["u001"])[0].cold
 

@@ -66,6 +66,12 @@ class Log:
         """ITEM and its fields, each a list of texts."""
         return pl.read_parquet(self.folder / "items.parquet")
 
+    def names(self, field: str | None) -> dict[str, str]:
+        """What people know items by: the first value of a field, where there is any."""
+        if field is None:
+            return {}
+        return dict(self.items().select(ITEM, pl.col(field).list.first()).drop_nulls().iter_rows())
+
     def users(self) -> pl.DataFrame:
         """USER and its fields, each a list of texts; no row for users without any."""
         return pl.read_parquet(self.folder / "users.parquet")
