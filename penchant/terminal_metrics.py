@@ -70,18 +70,18 @@ def _beside_the_best(metrics: dict[str, Any], metric: str) -> Iterator[str]:
     score = f"{metric.upper()} {metrics['scores']['model'][metric]['mean']:.3f}"
     difference = difference_of(minus[best])
     if len(below) == len(minus):
-        yield (
-            f"{score}: [bold green]clearly better than all {len(minus)} baselines[/bold green], than the best of them, "
-            f"“{best}”, by {difference}."
-        )
+        better = "[bold green]clearly better than every baseline[/bold green]"
+        yield f"{score}: {better}, the best of them, “{best}”, by {difference}."
         return
-    most = f"clearly better than {len(below)} of {len(minus)} baselines, " if below else ""
+    most, the_best = "", "the best baseline"
+    if below:
+        most, the_best = f"clearly better than {len(below)} of {len(minus)} baselines, ", "the best"
     if minus[best]["mean"] < -minus[best]["half"]:
-        yield f"{score}: {most}[bold red]worse than the best of them[/bold red], “{best}”: {difference}."
+        yield f"{score}: {most}[bold red]worse than {the_best}[/bold red], “{best}”: {difference}."
     elif best in below:
-        yield f"{score}: {most}among them the best, “{best}”, by {difference}; level with the others."
+        yield f"{score}: {most}the best, “{best}”, by {difference}; level with the others."
     else:
         yield (
-            f"{score}: {most}[bold]level with the best of them[/bold], “{best}”: {difference}. Level means that the "
-            f"interval holds zero, so these {metrics['samples']['test']:,} test users do not tell the two apart."
+            f"{score}: {most}[bold]level with {the_best}[/bold], “{best}”: {difference}. Level means that the interval "
+            f"holds zero, so these {metrics['samples']['test']:,} test users do not tell the two apart."
         )

@@ -2,10 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner, Result
 
 import penchant
@@ -14,7 +17,13 @@ from penchant.cli import app, main
 from penchant.errors import ConfigError
 from penchant.models.utpm import UtpmConfig
 from penchant.pipeline import Run
+from penchant.profiles.build import Order
+from penchant.profiles.explain import foremost
+from penchant.terminal_metrics import verdict
+from penchant.training.blend import Chosen
 from tests.planted import write_planted_log, write_planted_run
+from tests.report.folders import chosen_of
+from tests.training.test_blend import blend_run
 
 
 @pytest.fixture(autouse=True)
@@ -40,15 +49,7 @@ def test_tables_to_profile_with_a_run_file_that_init_wrote(tmp_path: Path) -> No
     assert re.search(r"users +60", found)
     assert re.search(r"tags +12 +36 +2\.00", found)
     done = call("run", tmp_path / "run.toml", "--out", tmp_path / "run").output
-    for word in (
-        "UTPM AF-2head+CF",
-        "popularity",
-        "own counts",
-        "ridge",
-        "Prec@1",
-        "Tags clicked",
-        "Where the attention went",
-    ):
+    for word in ("blend", "popularity", "own counts", "ridge", "Prec@1", "Tags clicked", "Clicked most", "Served: "):
         assert word in done
     assert "t0-" in call("profile", tmp_path / "run", "u000").output
     assert "loses without each value" in call("explain", tmp_path / "run", "u000").output
@@ -150,23 +151,84 @@ def test_later_files_change_keys_of_the_run_file(tmp_path: Path) -> None:
         call("check", path, over / "wide.toml")
 
 
-@pytest.mark.parametrize(
-    ("mean", "said"),
-    [(-0.2, "is worse than: ridge"), (0.05, "is not clearly better than: ridge"), (0.2, "better than every baseline")],
-)
-def test_the_verdict_says_who_wins(mean: float, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    score = {"mean": 0.5, "half": 0.1}
-    names = ("prec@1", "recall@1", "ndcg@1", "coverage@1")
-    metrics = {
-        "model": {"name": "utpm", "share": 0.0},
+NAMES = ("prec@1", "recall@1", "ndcg@1", "coverage@1")
+
+
+def metrics_of(means: dict[str, float], chosen: Chosen | None = None) -> dict[str, Any]:
+    """Of a model at 0.5 that is so far ahead of some baselines, ± 0.1."""
+    scores = {"model": 0.5, **{name: 0.5 - mean for name, mean in means.items()}}
+    return {
+        "model": {"name": "blend", "title": "blend", "chosen": chosen and chosen.as_json()},
         "made": {"negatives": "logged"},
         "samples": {"test": 9},
-        "scores": {"model": dict.fromkeys(names, score), "ridge": dict.fromkeys(names, score)},
-        "model_minus": {"ridge": {name: {"mean": mean, "half": 0.1} for name in names[:3]}},
+        "scores": {name: {metric: {"mean": mean, "half": 0.1} for metric in NAMES} for name, mean in scores.items()},
+        "model_minus": {
+            name: {metric: {"mean": mean, "half": 0.1} for metric in NAMES[:3]} for name, mean in means.items()
+        },
         "learning_curve": [{"validation": 0.1}, {"validation": 0.2}],
     }
-    terminal.show_metrics(metrics)
-    told = capsys.readouterr().out
-    assert said in told
-    assert "its share is 0" in told
-    assert "still rising at the last epoch" in told
+
+
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [
+        ({"popularity": 0.3, "ridge": 0.2}, "clearly better than every baseline, the best of them, “ridge”, by +0.200"),
+        ({"popularity": 0.3, "ridge": 0.05}, "better than 1 of 2 baselines, level with the best, “ridge”: +0.050"),
+        ({"popularity": 0.03, "ridge": 0.05}, "NDCG@1 0.500: level with the best baseline, “popularity”"),
+        ({"popularity": 0.3, "ridge": -0.2}, "better than 1 of 2 baselines, worse than the best, “ridge”: -0.200"),
+        ({"popularity": 0.05, "ridge": 0.3}, "better than 1 of 2 baselines, level with the best, “popularity”"),
+    ],
+)
+def test_the_verdict_says_who_wins(means: dict[str, float], said: str) -> None:
+    told = plain(verdict(metrics_of(means), "ndcg@1"))
+    assert told[0] == "Served: blend."
+    assert said in told[1]
+    assert ("Level means that the interval holds zero" in told[1]) is ("level with the best" in told[1])
+    assert "still rising at the last epoch" in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "Served: blend, users' own clicks and ridge regression as one model."),
+        ({"gain": 0.25, "deep": (0.004, 0.001)}, "as one model, with a deep model beside them."),
+        ({"served": "ridge"}, "a baseline: nothing that was learned here did better."),
+    ],
+)
+def test_the_verdict_says_what_is_served_and_on_which_evidence(changes: dict[str, Any], said: str) -> None:
+    told = plain(verdict(metrics_of({"ridge": 0.2}, chosen_of(**changes)), "ndcg@1"))
+    assert said in told[0]
+    assert told[2].startswith("On 1,234 training users, each judged by a fit that left them out, the blend was +0.010")
+
+
+def plain(lines: Iterable[str]) -> list[str]:
+    """Without markup."""
+    return [Text.from_markup(line).plain for line in lines]
+
+
+@pytest.mark.parametrize("order", ["lift", "preference"])
+def test_a_profile_is_drawn_in_the_order_that_is_asked_for(run: Path, order: Order) -> None:
+    said = call("profile", run, "u000", "--by", order).output
+    assert f"Tags clicked, by {order}" in said
+    profile = Run.open(run).profile("u000")
+    lines = [line.split()[1] for line in said.splitlines() if "t0-" in line and "█" in line]
+    assert lines[: len(profile.clicked)] == [one.tag for one in foremost(profile.clicked, order, 10)]
+    often = max(profile.clicked, key=lambda one: one.clicks)
+    assert f"Clicked most: {often.tag} {often.clicks}" in said
+    assert "Where the attention went" not in said
+
+
+def test_an_explanation_begins_with_the_sum_and_ends_with_what_most_users_have(run: Path) -> None:
+    said = call("explain", run, "u000").output
+    why = Run.open(run).explain("u000")
+    for path in why.paths:
+        assert any(path.path in line and f"{path.effect:+.3f}" in line for line in said.splitlines())
+    latest = sum(why.preference.tag in tags for tags in Run.open(run).clicks("u000")["tags"].head(20).to_list())
+    assert f"clicked {why.preference.clicks} times, {latest} of the latest 20 clicks" in said
+    assert said.index("What the preference is made of") < said.index("What the preference loses")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A blend without a deep model."""
+    return blend_run(tmp_path_factory.mktemp("blend")).folder

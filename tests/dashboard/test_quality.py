@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from penchant.dashboard import quality
@@ -14,7 +15,7 @@ from penchant.dashboard.quality_charts import MOST_LINES, as_series, by_epoch, f
 from penchant.dashboard.quality_parts import LookalikePart, ProfilesPart, lookalike_parts, moment, profiles_parts
 from penchant.dashboards import RunsBeside
 from penchant.evaluation.calibration import Bin
-from tests.dashboard.quality_runs import HOSTILE, write, write_all
+from tests.dashboard.quality_runs import BASELINES, HOSTILE, write, write_all
 from tests.report.lookalike_folders import metrics_of, write_lookalike
 
 
@@ -133,7 +134,11 @@ def test_a_difference_is_drawn_as_wide_as_it_has_to_be_to_be_clear(runs: RunsBes
 
 def test_learning_curves_have_a_line_per_run_with_the_same_place_in_all_charts(runs: RunsBeside) -> None:
     validation, separate, joint = profiles(runs, "own", "own, seed 1", HOSTILE).learning
-    assert drawn(validation) == {name: ["1", "2", "3"] for name in ("own", "own, seed 1", HOSTILE)}
+    lines = {name: ["1", "2", "3"] for name in ("own", "own, seed 1", HOSTILE)}
+    assert drawn(validation) == lines | {name: ["1", "3"] for name in BASELINES}
+    level = validation.series[3]
+    assert level.aside
+    assert [y for _, y in level.points] == [pytest.approx(np.mean(BASELINES["popularity"]))] * 2
     assert validation.series[0].points[2] == ("3", 0.2)
     assert drawn(separate) == {"own": ["1", "2", "3"], "own, seed 1": ["1", "2", "3"], HOSTILE: []}
     assert drawn(joint) == {"own": [], "own, seed 1": [], HOSTILE: ["1", "2", "3"]}

@@ -1,5 +1,6 @@
 """What pages say of one user: the same as profile, explanation and log, at his last click and at earlier ones."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from penchant.models.linear import LinearPath, WithLinearPath
 
 from penchant.dashboard.users import EXAMPLES, RECALLED, Person, examples, person
 from penchant.dashboard.users_attention import MOST_VALUES
@@ -15,6 +15,8 @@ from penchant.dashboard.users_items import AT_ONCE
 from penchant.dashboard.users_time import EARLIER, FOREMOST, MOST_LEADERS, MOST_MOMENTS, MOST_READ, moments, told
 from penchant.errors import UnknownTagError
 from penchant.models.base import Interests as Model
+from penchant.models.base import Sizes
+from penchant.models.blend import CLICKS, CROSSED, LEAST_SHARE, Blend, CopyPath, LinearPath
 from penchant.models.catalog import build_model
 from penchant.models.youtube import YouTubeConfig
 from penchant.serving.model import Served
@@ -41,14 +43,24 @@ def service(served: Served) -> Service:
 
 
 def with_model(served: Served, model: Model) -> Service:
-    """The same run, but for the model of tags."""
+    """The same run, but for the model of tags, whose average user is that of the snapshot's clicks."""
     assert served.tags
-    return Service(MemoryStore(), replace(served, tags=replace(served.tags, model=model.eval())), lambda: MADE)
+    width = model.tags().shape[1]
+    average = replace(served.tags.average, user_U=torch.zeros(width))
+    tags = replace(served.tags, model=model.eval(), average=average)
+    return Service(MemoryStore(), replace(served, tags=tags), lambda: MADE)
 
 
 def model_of(served: Served) -> Model:
     assert served.tags
     return served.tags.model
+
+
+def blend(tags: int) -> Blend:
+    """The log of own clicks as a blend, whose linear path says nothing."""
+    copy = CopyPath(tags)
+    copy.weight[CROSSED.index("log clicks")] = 1.0
+    return Blend(LinearPath({CLICKS: tags}, tags, 2), copy, None, 0.0, Sizes({}, tags))
 
 
 def click(service: Service, user: str, *items: str, at: float = MADE) -> None:
@@ -75,7 +87,9 @@ def test_an_insight_is_profile_and_explanation_in_one(service: Service, user: st
         why.preference.clicks,
     )
     assert insight.why.preference.preference == pytest.approx(why.preference.preference)
+    assert insight.why.preference.lift == pytest.approx(why.preference.lift, abs=1e-6)
     assert (insight.why.without, insight.why.alone, insight.why.together) == (why.without, why.alone, why.together)
+    assert insight.why.paths == why.paths
     assert insight.tags == len(model_of(service.view.served).tags()) - 2
 
 
@@ -141,16 +155,6 @@ def test_an_item_is_open_once_it_was_opened(service: Service) -> None:
     assert not service.is_open(POPULAR)
     service.open([POPULAR])
     assert service.is_open(POPULAR)
-
-
-def test_recall_for_a_profile_that_is_known_is_the_same(service: Service) -> None:
-    people = service.view.users.now([USER])
-    found = service.view.recall(people, 9, service.profiles([USER])[0])
-    assert found == service.view.recall(people, 9) == service.recall(USER, 9)
-    assert found
-
-
-# A person
 
 
 def test_a_person_is_what_he_clicked_and_what_the_model_makes_of_it(service: Service) -> None:
@@ -277,11 +281,49 @@ def test_a_model_that_takes_averages_has_no_attention(served: Served) -> None:
     assert found.insight.why.alone
 
 
-def test_a_linear_path_alone_has_no_attention(served: Served) -> None:
-    path = LinearPath(["tags"], model_of(served).sizes.tags, 2)
-    found = asked(with_model(served, WithLinearPath(model_of(served), path, gain=0.0)), USER).interests
+def test_a_deep_model_without_a_share_has_no_attention(served: Served) -> None:
+    bare = blend(model_of(served).sizes.tags)
+    for share, kind in ((LEAST_SHARE, "none"), (0.5, "heads")):
+        found = asked(with_model(served, bare.with_deep(model_of(served), 1.0, share)), USER).interests
+        assert found
+        assert found.attended.kind == kind
+
+
+# Order and paths
+
+
+def test_tags_are_as_large_as_what_they_are_ordered_by(service: Service) -> None:
+    for by in ("lift", "preference"):
+        found = person(service, USER, tag=None, newer=0, position=False, by=by).interests
+        assert found
+        assert found.by == by
+        for tags in (found.clicked, found.unseen):
+            measures = [one.lift if by == "lift" else one.preference for one in tags]
+            assert measures == sorted(measures, reverse=True)
+            assert [one.size for one in tags] == sorted((one.size for one in tags), reverse=True)
+        first = max([*found.clicked, *found.unseen], key=lambda one: one.lift if by == "lift" else one.preference)
+        assert found.insight.why.preference.tag == first.tag
+
+
+def test_what_was_clicked_most_is_counted_over_all_clicks(service: Service) -> None:
+    (clicks,) = service.view.users.now([USER]).clicks
+    counted = Counter(tag for _, item in clicks for tag in service.view.tags_of(item))
+    often = dict(asked(service, USER).often)
+    assert often == {tag: counted[tag] for tag in often}
+    assert min(often.values()) >= max((many for tag, many in counted.items() if tag not in often), default=0)
+
+
+def test_the_paths_of_a_blend_are_told_with_what_they_rest_on(served: Served) -> None:
+    models = blend(model_of(served).sizes.tags), model_of(served)
+    found, other = (asked(with_model(served, model), USER).interests for model in models)
     assert found
-    assert found.attended.kind == "none"
+    assert other
+    assert not other.reasons
+    why = found.insight.why
+    (_, clicks), *_ = told = [(path.path, words) for path, words in found.reasons]
+    assert [path for path, _ in told] == ["own clicks on it", "all else known", "everybody"]
+    assert clicks.startswith(f"clicked {why.preference.clicks} times, ")
+    assert sum(path.effect for path, _ in found.reasons) == pytest.approx(why.preference.preference, abs=1e-5)
 
 
 # Time

@@ -249,6 +249,21 @@ def test_links_lead_to_whatever_somebody_is_called(desk: Desk) -> None:
         assert {one["user"][0] for one in why} == {user}
 
 
+def test_the_order_of_tags_is_a_plain_link_that_reasons_and_older_clicks_keep(desk: Desk) -> None:
+    said = desk.page(user=USER)
+    assert "Sorted by <strong>lift</strong>" in said
+    urls = [unescape(url) for url in findall('href="([^"]*)"', said)]
+    (other,) = [url for url in urls if url.endswith("&by=preference#interests")]
+    query = {key: values[0] for key, values in parse_qs(urlsplit(other).query).items()}
+    assert query == {"user": USER, "by": "preference"}
+    there = desk.page(**query)
+    assert "<strong>preference</strong>" in there
+    why = [unescape(url) for url in findall('href="([^"]*)"', there) if "why=" in url]
+    assert why
+    assert all("by=preference" in url or "&by=lift#interests" in url for url in why)
+    assert desk.page(user=USER, by="anything else") == said
+
+
 def test_hostile_tags_stay_text_in_profile_reasons_and_clicks(desk: Desk, served: Served) -> None:
     assert served.tags
     known = served.tags.names[served.tags.label]

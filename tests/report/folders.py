@@ -14,6 +14,7 @@ from penchant.report.build import gather
 from penchant.report.facts import Evaluated, RunFacts, read_facts
 from penchant.report.numbers import Numbers
 from penchant.runfile import RunConfig
+from penchant.training.blend import BLEND, Choice, Chosen
 from tests.planted import RUN_FILE, changed
 
 METRICS = ("prec@1", "prec@2", "prec@3", "prec@5", "prec@10", "ndcg@10")
@@ -40,8 +41,11 @@ def write_run(
     metrics: tuple[str, ...] = METRICS,
     log: str = "one",
     calibration: bool = True,
+    chosen: Chosen | None = None,
+    curve: bool = True,
 ) -> Path:
-    """A folder as `penchant evaluate` leaves it: own and baselines are values of test users, by scorer."""
+    """A folder as `penchant evaluate` leaves it: own and baselines are values of test users, by scorer; chosen: how a
+    blend was; curve: whether anything was trained."""
     frames = {"model": users_of(own, metrics)}
     frames |= {name: users_of(values, metrics) for name, values in (baselines or {}).items()}
     for part in ("log", "prepared"):
@@ -49,10 +53,11 @@ def write_run(
     clicks = {"of": "tag", "error": 0.1, "bins": BINS} if config.training.loss == "separate" else None
     samples = {"train": 9, "valid": 2, "test": len(own)}
     said = {
+        "model": {"name": config.model.name, "title": config.model.name, "chosen": chosen and chosen.as_json()},
         "made": {"version": "0.1.0", "commit": "abc1234", "at": "2026-01-02T03:04:05+00:00", "negatives": "logged"},
         "samples": samples,
         "scores": {name: summarize(Result(frame, {})) for name, frame in frames.items()},
-        "learning_curve": [{"epoch": at, "loss": 1 / (at + 1), "validation": at / 10} for at in range(3)],
+        "learning_curve": [{"epoch": at, "loss": 1 / (at + 1), "validation": at / 10} for at in range(3) if curve],
         "calibration": {"clicks": clicks, "tags": {"bins": BINS}},
     }
     if not calibration:
@@ -89,3 +94,16 @@ def gathered(runs: Sequence[RunFacts]) -> Numbers:
 def noise(seed: int, mean: float, users: int = 40) -> list[float]:
     """Values of users about a mean."""
     return np.clip(np.random.default_rng(seed).normal(mean, 0.05, users), 0, 1).tolist()
+
+
+def chosen_of(**changes: Any) -> Chosen:
+    """How a blend was chosen that is well ahead of popularity and a little of ridge."""
+    said: dict[str, Any] = {
+        "served": BLEND,
+        "choice": Choice(("own clicks",), 10.0, 0.5),
+        "judged": {BLEND: 0.5, "popularity": 0.2, "ridge": 0.49},
+        "ahead": {"popularity": (0.3, 0.01), "ridge": (0.01, 0.005)},
+        "without": {"own tags": (0.02, 0.005), "other fields": (0.0, 0.0)},
+        "users": 1_234,
+    }
+    return Chosen(**{**said, **changes})

@@ -1,6 +1,7 @@
 """Differences are paired by user, and the words follow from them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ from penchant.errors import ReportError
 from penchant.report.compare import Paired, deciding, shown_metrics, verdict
 from penchant.report.groups import group_runs
 from penchant.report.numbers import Difference
-from tests.report.folders import config_of, facts_of, gathered, noise
+from tests.report.folders import chosen_of, config_of, facts_of, gathered, noise
 
 WIDE = {"embedding": 32}
 
@@ -75,6 +76,46 @@ def test_the_verdict_says_who_wins(tmp_path: Path, ridge: float, said: str) -> N
 def test_one_run_is_not_the_best_of_many(tmp_path: Path) -> None:
     (data,) = gathered([facts_of(tmp_path / "a", config_of(), [0.5, 0.7])]).data_sets
     assert data.verdict[0] == "At NDCG@10, UTPM AF-2head+CF has 0.600."
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ["left them out, the blend was +0.010 ±0.010 beside the best baseline, “ridge”."]),
+        (
+            {"served": "ridge", "ahead": {"ridge": (-0.02, 0.005)}},
+            ["It serves “ridge”, a baseline.", "the blend was −0.020 ±0.010 beside “ridge”, so that baseline is what"],
+        ),
+        (
+            {"gain": 0.25, "deep": (0.004, 0.001)},
+            ["The deep model makes 20% of how preferences spread: +0.004 ±0.002 for validation users."],
+        ),
+        ({"deep": (0.00002, 0.0001)}, ["The deep model earned no share: +0.0000 ±0.0002 for validation users."]),
+    ],
+)
+def test_the_verdict_says_what_was_chosen_on_which_evidence(
+    tmp_path: Path, changes: dict[str, Any], said: list[str]
+) -> None:
+    (data,) = gathered([facts_of(tmp_path / "a", config_of(), [0.5, 0.7], chosen=chosen_of(**changes))]).data_sets
+    words = " ".join(data.verdict)
+    assert all(one in words for one in said)
+    assert "On 1,234 training users" in words
+
+
+def test_levels_are_those_of_users_left_out_of_the_fit_or_else_of_test_users(tmp_path: Path) -> None:
+    baselines = {"popularity": [0.1, 0.3]}
+    (blend,) = gathered([facts_of(tmp_path / "a", config_of(), [0.5, 0.7], chosen=chosen_of())]).data_sets
+    assert {one.name: one.score for one in blend.levels} == {
+        "blend": 0.5,
+        "popularity": 0.2,
+        "ridge": 0.49,
+        "blend without own tags": pytest.approx(0.48),
+        "blend without other fields": 0.5,
+    }
+    assert {one.of for one in blend.levels} == {"1,234 training users, each judged by a fit that left them out"}
+    (other,) = gathered([facts_of(tmp_path / "b", config_of(), [0.5, 0.7], baselines=baselines)]).data_sets
+    assert [(one.name, one.of) for one in other.levels] == [("popularity", "test users")]
+    assert other.levels[0].score == pytest.approx(0.2)
 
 
 def test_different_data_is_never_in_one_table(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_run_that_is_not_evaluated_says_so(tmp_path: Path) -> None:
     [
         ("{", r"metrics.json is damaged: Expecting .*; run the steps of .*a again"),
         ("[1]", r"metrics.json is damaged: it holds list, not an object"),
-        ("{}", r"metrics.json is not what this version writes: 'made': Field required"),
+        ("{}", r"metrics.json is not what this version writes: 'model': Field required"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, text: str, said: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from penchant.errors import ReportError
 from penchant.evaluation.metrics import over_seeds
+from penchant.models.blend import BlendConfig
 from penchant.report.groups import group_runs, half_over_seeds, name_all, settings_of
 from penchant.report.published import BEST, ROWS, published
 from tests.report.folders import config_of, facts_of
@@ -63,9 +64,23 @@ def test_names_are_those_of_the_paper_and_tell_what_is_unusual() -> None:
     assert names(settings(training={"loss": "softmax"})) == ["UTPM AF-2head+CF, softmax"]
 
 
-def test_a_linear_path_is_in_the_name() -> None:
-    with_path = {**settings(), "linear": "fitted", "linear.fields": "tags+recent", "linear.rank": 32}
-    assert names(settings(), with_path) == ["UTPM AF-2head+CF", "UTPM AF-2head+CF + linear path"]
+def blend(**keys: Any) -> dict[str, Any]:
+    """The settings of a blend; keys: of its model and its training."""
+    sections = config_of(training=keys.pop("training", {})).model_dump(mode="json")
+    return settings_of({**sections, "model": BlendConfig.parse(keys, origin="test").model_dump(mode="json")})
+
+
+def test_a_blend_is_called_so_with_its_deep_model() -> None:
+    deep = blend(deep={"name": "utpm", "cross": "none"}, training={"loss": "softmax"})
+    assert names(blend(), deep) == ["blend", "blend with UTPM AF-2head, softmax"]
+    assert names(blend(), blend(deep={"name": "youtube"})) == ["blend", "blend with YouTube DNN"]
+    assert names(blend(), blend(), blend(rank=9))[2] == "blend, rank=9"
+
+
+def test_training_decides_nothing_where_nothing_is_trained() -> None:
+    assert blend(training={"batch": 9}) == blend(training={"batch": 8})
+    deep = {"name": "utpm"}
+    assert blend(deep=deep, training={"batch": 9}) != blend(deep=deep, training={"batch": 8})
 
 
 def test_the_width_of_a_cross_layer_that_is_not_there_is_no_difference() -> None:
@@ -73,8 +88,8 @@ def test_the_width_of_a_cross_layer_that_is_not_there_is_no_difference() -> None
 
 
 def test_a_key_that_two_sections_have_keeps_its_section() -> None:
-    one = {**settings(), "linear": "fitted", "linear.fields": "tags", "linear.rank": 8}
-    assert names(one, {**one, "linear.fields": "recent"})[1] == "UTPM AF-2head+CF + linear path, linear.fields=recent"
+    kinds = [blend(deep={"name": "utpm", "embedding": width}) for width in (8, 32)]
+    assert names(settings(), *kinds)[2] == "blend with UTPM AF-2head+CF, model.deep.embedding=32"
 
 
 @pytest.mark.parametrize("row", list(ROWS))
@@ -82,7 +97,7 @@ def test_every_row_of_the_paper_is_recognised(row: str) -> None:
     wanted, loss = row.removesuffix(", joint"), "joint" if row.endswith("joint") else "separate"
     kind = {**settings(), "model.cross": "none", "training.loss": loss}
     if wanted == "YouTube":
-        kind = {"model.name": "youtube", "linear": "none", "training.loss": loss}
+        kind = {"model.name": "youtube", "training.loss": loss}
     else:
         kind["model.heads"] = int(wanted[3])
         kind["model.shared_query"] = "unshared" not in wanted
@@ -107,7 +122,7 @@ def test_numbers_are_the_printed_ones() -> None:
     "other",
     [
         {"training.loss": "softmax"},
-        {"linear": "fitted"},
+        {"model.name": "blend"},
         {"model.weights": True},
         {"model.heads": 4},
         {"model.activation": "tanh"},

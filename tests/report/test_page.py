@@ -17,8 +17,9 @@ from penchant.errors import ConfigError, MissingStepError, ReportError
 from penchant.pipeline import Run, report_on
 from penchant.report.numbers import Measured
 from penchant.report.page import render, score, shade, write_report
+from penchant.runfile import RunConfig
 from tests.planted import changed, write_planted_run
-from tests.report.folders import config_of, facts_of, gathered, noise, write_run
+from tests.report.folders import chosen_of, config_of, facts_of, gathered, noise, write_run
 from tests.report.tags import Tags
 
 HOSTILE = '<script>alert("x")</script> & $\\frac{$ 標籤'
@@ -107,6 +108,22 @@ def test_every_section_is_there_or_says_why_not(page: str, tmp_path: Path) -> No
     made = render(gathered([old]))
     assert re.search(r"Left out: .*old: evaluated by a version that measured no calibration", made)
     assert "Left out: no two configurations differ in one key only" in made
+
+
+def test_a_model_in_closed_form_has_no_curve_and_paths_that_are_worth_something(tmp_path: Path) -> None:
+    config = RunConfig.parse({**config_of().model_dump(exclude_none=True), "model": {"name": "blend"}}, origin="test")
+    made = render(gathered([facts_of(tmp_path / "a", config, [0.5, 0.7], chosen=chosen_of(), curve=False)]))
+    assert "Left out: these models are worked out in closed form, in one step, so they have no epochs" in made
+    assert "What each path of blend is worth" in made
+    rows = re.findall(r'<th scope="row">(?:<span.*?</span> )?([\w ]+)</th><td>([\d.]+)</td><td>(.*?)</td>', made)
+    assert ("without own tags", "0.480", "+0.020 ±0.010") in rows
+    assert ("without other fields", "0.500", "nothing: it has no share") in rows
+    assert ("ridge", "0.490", "+0.010 ±0.010") in rows
+
+
+def test_levels_are_lines_of_the_validation_score_alone(tmp_path: Path) -> None:
+    made = render(gathered([facts_of(tmp_path / "a", config_of(), [0.5, 0.7], chosen=chosen_of())]))
+    assert made.count("Dashed: NDCG@10 of 1,234 training users") == 1
 
 
 def test_the_papers_numbers_stand_beside_its_rows_only(page: str, tmp_path: Path) -> None:

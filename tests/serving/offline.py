@@ -47,7 +47,8 @@ class Offline:
         run, folder = self.run, self.folder / "profiles"
         shards = self._latest(run.config.plan, run.prepared, self.folder / "tags")
         names = {name: Names(vocabulary) for name, vocabulary in run.shown.items()}
-        build_profiles(run.model, shards, names, folder, run.config.profiles, tags=run.config.labels.field)
+        model, average, wanted, label = run.model, run.average, run.config.profiles, run.config.labels.field
+        build_profiles(model, average, shards, names, folder, wanted, tags=label)
         return pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))])
 
     def _latest(self, plan: Plan, prepared: Prepared, folder: Path) -> list[Shard]:

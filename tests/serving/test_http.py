@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from penchant.errors import FolderError
+from penchant.profiles.build import Order
 from penchant.serving.audience import LiveAudience
 from penchant.serving.http import Limits
 from penchant.serving.http_candidates import MOST_WAITING
@@ -94,13 +95,28 @@ def test_a_profile_is_fresh_to_the_last_event_sent(url: str) -> None:
     assert (said["cold"], said["clicks"], said["latest"]) == (False, 1, EVENT["time"])
 
 
-def test_an_explanation_is_of_the_tag_asked_for_or_the_best(url: str) -> None:
+def test_a_profile_is_by_lift_or_by_preference_as_one_asks(url: str) -> None:
+    usual, lift, preference = (
+        ask(url, "GET", f"/v1/users/u003/profile?most=99{by}").said for by in ("", "&by=lift", "&by=preference")
+    )
+    assert usual == lift
+    for said, measure in ((lift, "lift"), (preference, "preference")):
+        for kind in ("clicked", "unseen"):
+            measures = [one[measure] for one in said[kind]]
+            assert measures == sorted(measures, reverse=True)
+    assert preference["unseen"] != lift["unseen"]
+    wrong = ask(url, "GET", "/v1/users/u003/profile?by=popularity")
+    assert (wrong.status, wrong.code) == (422, "invalid")
+
+
+def test_an_explanation_is_of_the_tag_asked_for_or_the_first(url: str) -> None:
     profile = ask(url, "GET", "/v1/users/u003/profile").said
-    best = max(profile["clicked"] + profile["unseen"], key=lambda one: one["preference"])["tag"]
-    assert ask(url, "GET", "/v1/users/u003/explain").said["preference"]["tag"] == best
+    first = max(profile["clicked"] + profile["unseen"], key=lambda one: one["lift"])["tag"]
+    assert ask(url, "GET", "/v1/users/u003/explain").said["preference"]["tag"] == first
     said = ask(url, "GET", "/v1/users/u003/explain?tag=t1-0").said
     assert said["preference"]["tag"] == "t1-0"
-    assert {"without", "alone", "together"} <= said.keys()
+    assert {"without", "paths", "alone", "together"} <= said.keys()
+    assert {"values", "effect", "holders", "common"} == said["alone"][0].keys()
     unknown = ask(url, "GET", "/v1/users/u003/explain?tag=t%2F%20x")
     assert (unknown.status, unknown.code) == (404, "unknown_tag")
 
@@ -384,7 +400,7 @@ def test_the_log_names_route_and_key_and_neither_people_nor_secrets(
 
 
 class _Broken(Service):
-    def profiles(self, users: Sequence[str]) -> list[LiveProfile]:
+    def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:  # noqa: ARG002
         raise LookupError(f"{users} have a secret")
 
 

@@ -112,6 +112,8 @@ def test_profiles_are_the_same(both: Both) -> None:
             found = getattr(profile, kind)
             assert [one.tag for one in found] == row[f"{kind}.tags"], row["user"]
             np.testing.assert_allclose([one.preference for one in found], row[f"{kind}.preferences"], atol=1e-5)
+            np.testing.assert_allclose([one.lift for one in found], row[f"{kind}.lifts"], atol=1e-5)
+        assert [one.clicks for one in profile.clicked] == row["clicked.clicks"]
 
 
 def test_scores_are_the_same(both: Both) -> None:
