@@ -18,9 +18,14 @@ from penchant.features.shards import Batch
 from penchant.models.base import Attention, Interests, Sizes
 from penchant.schema import PAD, RESERVED
 
-CLICKS, FADED = "own clicks", "own clicks, faded"
-OWN_BLOCKS = (CLICKS, FADED)
-"""Blocks of the linear path that hold a user's own tags; the others are called like the field they hold."""
+CLICKS = "own clicks"
+OWN_BLOCKS = {
+    CLICKS: "counts",
+    "own clicks, faded": "faded",
+    "own clicks, fading fast": "faded/7",
+    "own clicks, fading slowly": "faded*2",
+}
+"""Blocks of the linear path that hold a fact of the user's own tags, and which; others are called like their field."""
 
 OWN_PATH, REST_PATH, DEEP_PATH, EVERYBODY = "own clicks on it", "all else known", "deep model", "everybody"
 """What adds to a preference: the user's clicks on the tag, by the copy path and the linear one; the rest of the linear
@@ -96,21 +101,21 @@ class LinearPath(nn.Module):
     def users(self, batch: Batch) -> Tensor:
         """[B, R + 1]; the last entry is 1, for the bias."""
         user_BR = self.tag.new_zeros(len(batch), self.tag.shape[1])
-        for _, x_BH, into_BHR in self._read(batch):
-            user_BR = user_BR + torch.bmm(x_BH[:, None], into_BHR)[:, 0]
+        for ids_BH, x_BH, into in self._read(batch):
+            user_BR = user_BR + nn.functional.embedding_bag(ids_BH, into, per_sample_weights=x_BH, mode="sum")
         return nn.functional.pad(user_BR, (0, 1), value=1.0)
 
     def terms(self, batch: Batch, tag: int) -> dict[str, tuple[Tensor, Tensor]]:
         """By block, ids_BH and what each of them adds to the preference for one tag."""
         read = zip(self.blocks, self._read(batch), strict=True)
-        return {block: (ids_BH, x_BH * (into_BHR @ self.tag[tag])) for block, (ids_BH, x_BH, into_BHR) in read}
+        return {block: (ids_BH, x_BH * (into @ self.tag[tag])[ids_BH]) for block, (ids_BH, x_BH, into) in read}
 
     def _read(self, batch: Batch) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """ids_BH, x_BH and into_BHR of each block."""
+        """ids_BH and x_BH of each block, both zero where nothing is known, and its table."""
         for number, (block, rows) in enumerate(self.blocks.items()):
             ids_BH, x_BH = values_of(batch, block, unit=self.unit)
-            into = self.get_buffer(f"into_{number}")
-            yield ids_BH, x_BH * (ids_BH < rows), nn.functional.embedding(ids_BH.clamp(max=rows - 1), into)
+            known_BH = (x_BH != 0) & (ids_BH < rows)
+            yield ids_BH * known_BH, x_BH * known_BH, self.get_buffer(f"into_{number}")
 
     def tags(self) -> Tensor:
         """[V, R + 1]."""
@@ -121,7 +126,7 @@ def values_of(batch: Batch, block: str, *, unit: bool) -> tuple[Tensor, Tensor]:
     """ids_BH and x_BH of one block, zero where nothing is known; see `LinearPath`."""
     if block in OWN_BLOCKS:
         assert batch.own is not None
-        ids_BH, weight_BH = batch.own.ids_BH, batch.own.fact("counts" if block == CLICKS else "faded")
+        ids_BH, weight_BH = batch.own.ids_BH, batch.own.fact(OWN_BLOCKS[block])
     else:
         ids_BH, weight_BH = batch.ids[block], batch.weights[block]
     x_BH = torch.log1p(weight_BH) * (ids_BH >= RESERVED)

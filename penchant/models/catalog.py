@@ -21,7 +21,7 @@ class BlendConfig(Config):
 
     name: Literal["blend"] = "blend"
     deep: Annotated[UtpmConfig | YouTubeConfig, Limits(discriminator="name")] | None = None
-    rank: Positive = 64
+    rank: Positive = 128
 
     @property
     def fields(self) -> list[str] | None:

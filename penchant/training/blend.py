@@ -30,7 +30,7 @@ from penchant.training.ridge import Ridge, fit_ridges, joined
 from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, own_matrix, truth_matrix
 
 BLEND = "blend"
-WIDEST = 3_000
+WIDEST = 4_000
 """Values of all blocks together, the most frequent of each: the square of it is held in memory for every fold."""
 MOST_TAGS = 2_500
 """Tags that the linear path tells apart, the most frequent; the others have the copy path and the deep model."""
@@ -298,7 +298,7 @@ def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Mix, np.ndarray]:
     long as its neighbour is better; each with every share of the copy path."""
     at = len(PENALTIES) // 2
     found = _shares(fits, held, judge, (), 1.0)
-    found |= _shares(fits, held, judge, OWN_BLOCKS, PENALTIES[at])
+    found |= _shares(fits, held, judge, tuple(OWN_BLOCKS), PENALTIES[at])
     if len(fits.blocks) > len(OWN_BLOCKS):
         found |= _shares(fits, held, judge, tuple(fits.blocks), PENALTIES[at])
     blocks = _best(found, [one for one in found if one.blocks]).blocks

@@ -8,7 +8,7 @@ from torch import Tensor, nn, tensor
 
 from penchant.features.shards import Batch
 from penchant.models.base import Interests, Sizes
-from penchant.models.catalog import AnyConfig, build_model
+from penchant.models.catalog import TrainedConfig, build_model
 from penchant.models.ralm_users import RalmUsersConfig
 from penchant.models.utpm import Utpm, UtpmConfig
 from penchant.models.youtube import YouTubeConfig
@@ -56,7 +56,7 @@ NAMES_OF_PYTHON = sorted(
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_fields_may_be_called_anything(config: AnyConfig) -> None:
+def test_fields_may_be_called_anything(config: TrainedConfig) -> None:
     """As many fields as there are names: what they are called changes neither vectors nor attention."""
     vectors = []
     for names in (NAMES_OF_PYTHON, [f"f{number}" for number in range(len(NAMES_OF_PYTHON))]):

@@ -153,8 +153,8 @@ def assert_same(found: Result, wanted: Result) -> None:
 def test_a_baseline_is_served_only_where_it_is_better_by_more_than_one_standard_error() -> None:
     rng = np.random.default_rng(0)
     blend, noise = rng.random((400, 2)), rng.normal(0, 0.1, (400, 1))
-    mix = Mix(OWN_BLOCKS, 30.0, 0.5)
-    found = {mix: blend, Mix((), 0.0, 1.0): blend - 1, Mix(OWN_BLOCKS, 30.0, 0.0): blend - 1}
+    mix = Mix(tuple(OWN_BLOCKS), 30.0, 0.5)
+    found = {mix: blend, Mix((), 0.0, 1.0): blend - 1, Mix(tuple(OWN_BLOCKS), 30.0, 0.0): blend - 1}
     level = blend + noise - noise.mean() + 0.5 * noise.std(ddof=1) / 20
     better = blend + noise - noise.mean() + 1.5 * noise.std(ddof=1) / 20
     assert _choose(found, {"own counts": level}).served == BLEND
