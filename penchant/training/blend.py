@@ -294,13 +294,13 @@ class _Held:
 
 
 def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Mix, np.ndarray]:
-    """What choices are worth for users who were left out: blocks first, then the penalty, from the middle one on as
-    long as its neighbour is better; each with every share of the copy path."""
+    """What mixes are worth for users who were left out: blocks first, then the penalty, from the middle one on as
+    long as its neighbour is better; each with every share of the copy path and every intercept."""
     at = len(PENALTIES) // 2
-    found = _shares(fits, held, judge, (), 1.0)
-    found |= _shares(fits, held, judge, tuple(OWN_BLOCKS), PENALTIES[at])
-    if len(fits.blocks) > len(OWN_BLOCKS):
-        found |= _shares(fits, held, judge, tuple(fits.blocks), PENALTIES[at])
+    crosses = {names: _Cross(fits, held, judge, names) for names in ((), tuple(OWN_BLOCKS), tuple(fits.blocks))}
+    found: dict[Mix, np.ndarray] = {}
+    for cross in crosses.values():
+        found |= cross.mixes(PENALTIES[at])
     blocks = _best(found, [one for one in found if one.blocks]).blocks
     for step in (1, -1):
         place = at + step
@@ -308,31 +308,43 @@ def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Mix, np.ndarray]:
             0 <= place < len(PENALTIES)
             and _best(found, [one for one in found if one.blocks]).penalty == PENALTIES[place - step]
         ):
-            found |= _shares(fits, held, judge, blocks, PENALTIES[place])
+            found |= crosses[blocks].mixes(PENALTIES[place])
             place += step
     return found
 
 
-def _best(found: Mapping[Mix, np.ndarray], among: Collection[Mix] | None = None) -> Mix:
-    return max(found if among is None else among, key=lambda mix: float(found[mix].mean()))
+class _Cross:
+    """Some blocks, none for an intercept alone, fitted without each fold and judged on it."""
 
+    def __init__(self, fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...]) -> None:
+        self.fits, self.held, self.judge, self.names = fits, held, judge, names
+        self.columns = fits.columns(names)
+        self.without = [fits.folded.without(fold).only(self.columns) for fold in range(FOLDS)]
 
-def _shares(fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...], penalty: float) -> dict[Mix, np.ndarray]:
-    """Some blocks with one penalty, every share of the copy path, every intercept; without blocks, all of the copy."""
-    columns, tags, judged = fits.columns(names), fits.tags, {}
-    for latest in (False, True)[: 1 + fits.folded.several]:
-        truth_BV, copy_BV = (torch.zeros(len(held.size), len(fits.copy.rarity)) for _ in range(2))
-        for fold in range(FOLDS):
+    def mixes(self, penalty: float) -> dict[Mix, np.ndarray]:
+        """With one penalty, every share of the copy path and every intercept; without blocks, all of the copy path."""
+        held, tags = self.held, self.fits.tags
+        both_BT = torch.zeros(len(held.size), 2 * tags)
+        shift_BT = torch.zeros(len(held.size), 2 * tags)
+        for fold, moments in enumerate(self.without):
             rows = np.flatnonzero(held.fold == fold)
             if len(rows):
-                moments = fits.folded.without(fold).only(columns)
-                predicted = torch.from_numpy(moments.predict(held.x[rows][:, columns], penalty, latest=latest))
-                truth_BV[rows, :tags], copy_BV[rows, :tags] = predicted[:, :tags], predicted[:, tags:]
-        for share in COPIED if names else COPIED[-1:]:
-            scores_BV = truth_BV + share * (held.copied_BV - copy_BV)
-            scores_BV[:, :RESERVED] = -torch.inf
-            judged[Mix(names, penalty, share, latest)] = judge.rankings(scores_BV, held.truth, held.size)
-    return judged
+                predicted, shift = moments.predict(held.x[rows][:, self.columns], penalty)
+                both_BT[rows], shift_BT[rows] = torch.from_numpy(predicted), torch.from_numpy(shift)
+        judged = {}
+        for latest in (False, True)[: 1 + self.fits.folded.several]:
+            found_BT = both_BT + shift_BT if latest else both_BT
+            for share in COPIED if self.names else COPIED[-1:]:
+                scores_BV = share * held.copied_BV
+                scores_BV[:, :tags] += found_BT[:, :tags] - share * found_BT[:, tags:]
+                scores_BV[:, :RESERVED] = -torch.inf
+                mix = Mix(self.names, penalty, share, latest)
+                judged[mix] = self.judge.rankings(scores_BV, held.truth, held.size)
+        return judged
+
+
+def _best(found: Mapping[Mix, np.ndarray], among: Collection[Mix] | None = None) -> Mix:
+    return max(found if among is None else among, key=lambda mix: float(found[mix].mean()))
 
 
 def _countings(held: _Held, counts_V: np.ndarray) -> Iterator[tuple[str, Tensor]]:

@@ -78,14 +78,18 @@ class Moments:
         kept = self._means(latest)
         return (kept.t_T - kept.x_P @ weight_PT) / kept.count
 
-    def predict(self, x: sparse.csr_matrix, penalty: float, *, latest: bool = False) -> np.ndarray:
-        """What `solve` and `intercept` predict for a few rows, [n, T], in single precision and without the weights."""
-        kept = self._means(latest)
+    def predict(self, x: sparse.csr_matrix, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """What `solve` and `intercept` predict for a few rows, [n, T], and what the latest group's intercept adds, [T];
+        in single precision and without working out the weights."""
+        every, latest = self._means(latest=False), self._means(latest=True)
         xx_PP, xt_PT = (part.astype(np.float32) for part in self._centred(penalty))
-        x_nP = (x.toarray() - kept.x_P / kept.count).astype(np.float32)
+        mean_P = every.x_P / every.count
+        x_nP = np.concatenate([x.toarray() - mean_P, (mean_P - latest.x_P / latest.count)[None]]).astype(np.float32)
         factor = cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False)
         turned_Pn = cho_solve(factor, x_nP.T, overwrite_b=True, check_finite=False)
-        return turned_Pn.T @ xt_PT + (kept.t_T / kept.count).astype(np.float32)
+        found_nT = turned_Pn.T @ xt_PT
+        mean_T = (every.t_T / every.count).astype(np.float32)
+        return found_nT[:-1] + mean_T, found_nT[-1] - mean_T + (latest.t_T / latest.count).astype(np.float32)
 
     def reduce(self, weight_PT: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
         """Weights cut to `rank`, weight_PT ≈ into_PR @ out_TR.T: the best of its rank for the fitted values."""

@@ -58,14 +58,14 @@ def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge, *, forward: boo
 def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *, last_only: bool) -> Ridge:
     truth, size, fold = joined(held)
     total = folded.total(last_only=last_only)
+    parts = [folded.without(number, last_only=last_only) for number in range(FOLDS)]
     found = {}
     for penalty in PENALTIES:
         scores_BV = torch.zeros(x.shape[0], total.xt_PT.shape[1])
         for number in range(FOLDS):
             rows = np.flatnonzero(fold == number)
             if len(rows):
-                predicted = folded.without(number, last_only=last_only).predict(x[rows], penalty)
-                scores_BV[rows] = torch.from_numpy(predicted)
+                scores_BV[rows] = torch.from_numpy(parts[number].predict(x[rows], penalty)[0])
         scores_BV[:, :RESERVED] = -torch.inf
         found[penalty] = judge.rankings(scores_BV, truth, size)
     best = max(found, key=lambda penalty: float(found[penalty].mean()))

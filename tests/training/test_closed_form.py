@@ -32,7 +32,8 @@ def test_a_prediction_is_what_the_weights_give() -> None:
     moments, x, _ = random_moments()
     weight = moments.solve(3.0)
     bias = moments.intercept(weight)
-    found = moments.predict(sparse.csr_matrix(x[:5]), 3.0)
+    found, shift = moments.predict(sparse.csr_matrix(x[:5]), 3.0)
+    np.testing.assert_allclose(shift, 0, atol=1e-6)
     np.testing.assert_allclose(found, x[:5] @ weight + bias, atol=1e-4)
 
 
@@ -78,8 +79,9 @@ def test_groups_have_their_own_intercepts_and_the_latest_has_the_lowest_number()
     found = moments.solve(1e-9)
     np.testing.assert_allclose(found, weight, atol=1e-8)
     np.testing.assert_allclose(moments.intercept(found, latest=True), [5.0, -5.0], atol=1e-8)
-    predicted = moments.predict(sparse.csr_matrix(x[:1]), 1e-9, latest=True)
-    np.testing.assert_allclose(predicted, x[:1] @ weight + [5.0, -5.0], atol=1e-4)
+    predicted, shift = moments.predict(sparse.csr_matrix(x[:1]), 1e-9)
+    np.testing.assert_allclose(predicted + shift, x[:1] @ weight + [5.0, -5.0], atol=1e-4)
+    np.testing.assert_allclose(predicted, x[:1] @ found + moments.intercept(found), atol=1e-4)
 
 
 def test_a_mix_of_two_targets_is_a_fit_to_their_difference() -> None:
