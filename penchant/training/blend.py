@@ -34,7 +34,7 @@ WIDEST = 4_000
 """Values of all blocks together, the most frequent of each: the square of it is held in memory for every fold."""
 MOST_TAGS = 2_500
 """Tags that the linear path tells apart, the most frequent; the others have the copy path and the deep model."""
-PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
+PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 COPIED = (0.0, 0.5, 1.0)
 """Shares of the copy path: with 0 the linear path explains everything, with 1 what the copy path leaves."""
 GAINS = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 5.0)
@@ -294,23 +294,23 @@ class _Held:
 
 
 def _crossed(fits: _Fits, held: _Held, judge: Judge) -> dict[Mix, np.ndarray]:
-    """What mixes are worth for users who were left out: blocks first, then the penalty, from the middle one on as
-    long as its neighbour is better; each with every share of the copy path and every intercept."""
-    at = len(PENALTIES) // 2
-    crosses = {names: _Cross(fits, held, judge, names) for names in ((), tuple(OWN_BLOCKS), tuple(fits.blocks))}
+    """What mixes are worth for users who were left out: of each set of blocks the penalties from the middle one on as
+    long as a neighbour is better, each with every share of the copy path and every intercept."""
     found: dict[Mix, np.ndarray] = {}
-    for cross in crosses.values():
-        found |= cross.mixes(PENALTIES[at])
-    blocks = _best(found, [one for one in found if one.blocks]).blocks
-    for step in (1, -1):
-        place = at + step
-        while (
-            0 <= place < len(PENALTIES)
-            and _best(found, [one for one in found if one.blocks]).penalty == PENALTIES[place - step]
-        ):
-            found |= crosses[blocks].mixes(PENALTIES[place])
-            place += step
+    for names in dict.fromkeys([(), tuple(OWN_BLOCKS), tuple(fits.blocks)]):
+        cross, at = _Cross(fits, held, judge, names), len(PENALTIES) // 2
+        own = cross.mixes(PENALTIES[at])
+        for step in (1, -1) if names else ():
+            place = at + step
+            while 0 <= place < len(PENALTIES) and _best(own).penalty == PENALTIES[place - step]:
+                own |= cross.mixes(PENALTIES[place])
+                place += step
+        found |= own
     return found
+
+
+def _best(found: Mapping[Mix, np.ndarray], among: Collection[Mix] | None = None) -> Mix:
+    return max(found if among is None else among, key=lambda mix: float(found[mix].mean()))
 
 
 class _Cross:
@@ -322,7 +322,7 @@ class _Cross:
         self.without = [fits.folded.without(fold).only(self.columns) for fold in range(FOLDS)]
 
     def mixes(self, penalty: float) -> dict[Mix, np.ndarray]:
-        """With one penalty, every share of the copy path and every intercept; without blocks, all of the copy path."""
+        """With one penalty, every share of the copy path and every intercept."""
         held, tags = self.held, self.fits.tags
         both_BT = torch.zeros(len(held.size), 2 * tags)
         shift_BT = torch.zeros(len(held.size), 2 * tags)
@@ -334,17 +334,13 @@ class _Cross:
         judged = {}
         for latest in (False, True)[: 1 + self.fits.folded.several]:
             found_BT = both_BT + shift_BT if latest else both_BT
-            for share in COPIED if self.names else COPIED[-1:]:
+            for share in COPIED:
                 scores_BV = share * held.copied_BV
                 scores_BV[:, :tags] += found_BT[:, :tags] - share * found_BT[:, tags:]
                 scores_BV[:, :RESERVED] = -torch.inf
                 mix = Mix(self.names, penalty, share, latest)
                 judged[mix] = self.judge.rankings(scores_BV, held.truth, held.size)
         return judged
-
-
-def _best(found: Mapping[Mix, np.ndarray], among: Collection[Mix] | None = None) -> Mix:
-    return max(found if among is None else among, key=lambda mix: float(found[mix].mean()))
 
 
 def _countings(held: _Held, counts_V: np.ndarray) -> Iterator[tuple[str, Tensor]]:
