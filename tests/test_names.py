@@ -122,7 +122,6 @@ def test_init_proposes_names_that_run(tmp_path: Path) -> None:
     text = as_toml(propose(find_tables([tmp_path]), tmp_path))
     values = tomllib.loads(text)
     values["features"]["min_count"] = {}
-    values["training"]["epochs"] = 1
     config = RunConfig.parse(values, origin="proposal")
     assert config.logs.tables
     sources = {**config.logs.tables.items.fields, **config.logs.tables.users.fields}  # type: ignore[union-attr]
