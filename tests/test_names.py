@@ -122,6 +122,8 @@ def test_init_proposes_names_that_run(tmp_path: Path) -> None:
     text = as_toml(propose(find_tables([tmp_path]), tmp_path))
     values = tomllib.loads(text)
     values["features"]["min_count"] = {}
+    # A model with attention, so that a profile names the values of every field.
+    values["model"], values["training"] = {"name": "utpm"}, {"epochs": 1}
     config = RunConfig.parse(values, origin="proposal")
     assert config.logs.tables
     sources = {**config.logs.tables.items.fields, **config.logs.tables.users.fields}  # type: ignore[union-attr]
