@@ -25,6 +25,7 @@ from penchant.models.blend import CLICKS, CROSSED, OWN_BLOCKS, Blend, CopyPath, 
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity, load_tensors, refuse_other, save_tensors
+from penchant.training.closed_form import Predictor
 from penchant.training.copy_path import fit_copy
 from penchant.training.ridge import Ridge, fit_ridges, joined
 from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, own_matrix, truth_matrix
@@ -319,17 +320,17 @@ class _Cross:
     def __init__(self, fits: _Fits, held: _Held, judge: Judge, names: tuple[str, ...]) -> None:
         self.fits, self.held, self.judge, self.names = fits, held, judge, names
         self.columns = fits.columns(names)
-        self.without = [fits.folded.without(fold).only(self.columns) for fold in range(FOLDS)]
+        self.without = [Predictor(fits.folded.without(fold).only(self.columns)) for fold in range(FOLDS)]
 
     def mixes(self, penalty: float) -> dict[Mix, np.ndarray]:
         """With one penalty, every share of the copy path and every intercept."""
         held, tags = self.held, self.fits.tags
         both_BT = torch.zeros(len(held.size), 2 * tags)
         shift_BT = torch.zeros(len(held.size), 2 * tags)
-        for fold, moments in enumerate(self.without):
+        for fold, predictor in enumerate(self.without):
             rows = np.flatnonzero(held.fold == fold)
             if len(rows):
-                predicted, shift = moments.predict(held.x[rows][:, self.columns], penalty)
+                predicted, shift = predictor.predict(held.x[rows][:, self.columns], penalty)
                 both_BT[rows], shift_BT[rows] = torch.from_numpy(predicted), torch.from_numpy(shift)
         judged = {}
         for latest in (False, True)[: 1 + self.fits.folded.several]:

@@ -70,30 +70,17 @@ class Moments:
 
     def solve(self, penalty: float) -> np.ndarray:
         """weight_PT = (XᵀX + λI)⁻¹ XᵀT, X and T centred within each group."""
-        xx_PP, xt_PT = self._centred(penalty)
+        xx_PP, xt_PT = self.centred(penalty)
         return cho_solve(cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False), xt_PT)
 
     def intercept(self, weight_PT: np.ndarray, *, latest: bool = False) -> np.ndarray:
         """[T], not penalised: of all groups, or of the one with the lowest number."""
-        kept = self._means(latest)
+        kept = self.means(latest=latest)
         return (kept.t_T - kept.x_P @ weight_PT) / kept.count
-
-    def predict(self, x: sparse.csr_matrix, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        """What `solve` and `intercept` predict for a few rows, [n, T], and what the latest group's intercept adds, [T];
-        in single precision and without working out the weights."""
-        every, latest = self._means(latest=False), self._means(latest=True)
-        xx_PP, xt_PT = (part.astype(np.float32) for part in self._centred(penalty))
-        mean_P = every.x_P / every.count
-        x_nP = np.concatenate([x.toarray() - mean_P, (mean_P - latest.x_P / latest.count)[None]]).astype(np.float32)
-        factor = cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False)
-        turned_Pn = cho_solve(factor, x_nP.T, overwrite_b=True, check_finite=False)
-        found_nT = turned_Pn.T @ xt_PT
-        mean_T = (every.t_T / every.count).astype(np.float32)
-        return found_nT[:-1] + mean_T, found_nT[-1] - mean_T + (latest.t_T / latest.count).astype(np.float32)
 
     def reduce(self, weight_PT: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
         """Weights cut to `rank`, weight_PT ≈ into_PR @ out_TR.T: the best of its rank for the fitted values."""
-        xx_PP, _ = self._centred(0.0)
+        xx_PP, _ = self.centred(0.0)
         _, vectors_TT = np.linalg.eigh(weight_PT.T @ xx_PP @ weight_PT)
         out_TR = np.ascontiguousarray(vectors_TT[:, ::-1][:, :rank])
         return weight_PT @ out_TR, out_TR
@@ -105,15 +92,39 @@ class Moments:
         else:
             kept.count, kept.x_P, kept.t_T = kept.count + sums.count, kept.x_P + sums.x_P, kept.t_T + sums.t_T
 
-    def _means(self, latest: bool) -> Sums:
+    def means(self, *, latest: bool) -> Sums:
+        """Sums of all groups, or of the one with the lowest number."""
         chosen = [self.groups[min(self.groups)]] if latest else list(self.groups.values())
         x_P, t_T = (np.sum([getattr(sums, name) for sums in chosen], 0) for name in ("x_P", "t_T"))
         return Sums(sum(sums.count for sums in chosen), x_P, t_T)
 
-    def _centred(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        xx_PP, xt_PT = self.xx_PP.copy(), self.xt_PT.copy()
-        for sums in self.groups.values():
-            xx_PP -= np.outer(sums.x_P, sums.x_P / sums.count)
-            xt_PT -= np.outer(sums.x_P, sums.t_T / sums.count)
+    def centred(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """XᵀX + λI and XᵀT, centred within each group."""
+        sums = list(self.groups.values())
+        x_GP, t_GT = np.stack([one.x_P for one in sums]), np.stack([one.t_T for one in sums])
+        mean_GP = x_GP / np.array([[one.count] for one in sums])
+        xx_PP, xt_PT = self.xx_PP - x_GP.T @ mean_GP, self.xt_PT - mean_GP.T @ t_GT
         xx_PP[np.diag_indices_from(xx_PP)] += penalty
         return xx_PP, xt_PT
+
+
+class Predictor:
+    """What `Moments` predict for a few rows, with one penalty after the other, in single precision and without working
+    out the weights."""
+
+    def __init__(self, moments: Moments) -> None:
+        xx_PP, xt_PT = moments.centred(0.0)
+        self._xx_PP, self._xt_PT = xx_PP.astype(np.float32), xt_PT.astype(np.float32)
+        every, latest = moments.means(latest=False), moments.means(latest=True)
+        self._mean_P, self._mean_T = every.x_P / every.count, every.t_T / every.count
+        self._moved_P = self._mean_P - latest.x_P / latest.count
+        self._moved_T = latest.t_T / latest.count - self._mean_T
+
+    def predict(self, x: sparse.csr_matrix, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """Of rows x [n, P]: [n, T], and what the intercept of the latest group adds, [T]."""
+        xx_PP = self._xx_PP.copy()
+        xx_PP[np.diag_indices_from(xx_PP)] += np.float32(penalty)
+        x_nP = np.concatenate([x.toarray() - self._mean_P, self._moved_P[None]]).astype(np.float32)
+        factor = cho_factor(xx_PP, lower=True, overwrite_a=True, check_finite=False)
+        found_nT = cho_solve(factor, x_nP.T, overwrite_b=True, check_finite=False).T @ self._xt_PT
+        return found_nT[:-1] + self._mean_T.astype(np.float32), found_nT[-1] + self._moved_T.astype(np.float32)

@@ -13,7 +13,7 @@ from penchant.features.shards import Shard
 from penchant.models.base import Judge
 from penchant.models.blend import CLICKS
 from penchant.schema import RESERVED
-from penchant.training.closed_form import Moments
+from penchant.training.closed_form import Moments, Predictor
 from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, truth_matrix
 
 PENALTIES = (30.0, 100.0, 300.0, 1_000.0, 3_000.0)
@@ -58,7 +58,7 @@ def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge, *, forward: boo
 def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *, last_only: bool) -> Ridge:
     truth, size, fold = joined(held)
     total = folded.total(last_only=last_only)
-    parts = [folded.without(number, last_only=last_only) for number in range(FOLDS)]
+    parts = [Predictor(folded.without(number, last_only=last_only)) for number in range(FOLDS)]
     found = {}
     for penalty in PENALTIES:
         scores_BV = torch.zeros(x.shape[0], total.xt_PT.shape[1])

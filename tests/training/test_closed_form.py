@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from penchant.training.closed_form import Moments
+from penchant.training.closed_form import Moments, Predictor
 
 
 def random_moments() -> tuple[Moments, np.ndarray, np.ndarray]:
@@ -32,7 +32,7 @@ def test_a_prediction_is_what_the_weights_give() -> None:
     moments, x, _ = random_moments()
     weight = moments.solve(3.0)
     bias = moments.intercept(weight)
-    found, shift = moments.predict(sparse.csr_matrix(x[:5]), 3.0)
+    found, shift = Predictor(moments).predict(sparse.csr_matrix(x[:5]), 3.0)
     np.testing.assert_allclose(shift, 0, atol=1e-6)
     np.testing.assert_allclose(found, x[:5] @ weight + bias, atol=1e-4)
 
@@ -79,7 +79,7 @@ def test_groups_have_their_own_intercepts_and_the_latest_has_the_lowest_number()
     found = moments.solve(1e-9)
     np.testing.assert_allclose(found, weight, atol=1e-8)
     np.testing.assert_allclose(moments.intercept(found, latest=True), [5.0, -5.0], atol=1e-8)
-    predicted, shift = moments.predict(sparse.csr_matrix(x[:1]), 1e-9)
+    predicted, shift = Predictor(moments).predict(sparse.csr_matrix(x[:1]), 1e-9)
     np.testing.assert_allclose(predicted + shift, x[:1] @ weight + [5.0, -5.0], atol=1e-4)
     np.testing.assert_allclose(predicted, x[:1] @ found + moments.intercept(found), atol=1e-4)
 
