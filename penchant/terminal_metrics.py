@@ -58,9 +58,12 @@ def _what(chosen: Chosen | None) -> str:
     if chosen is None:
         return ""
     if chosen.served != BLEND:
-        return ", a baseline: nothing that was learned here did better"
-    deep = ", with a deep model beside them" if chosen.gain else ""
-    return f", users' own clicks and ridge regression as one model{deep}"
+        return ", a baseline: training users who were left out of the fit preferred it to the blend"
+    parts = ["how popular tags are"]
+    parts += ["users' own clicks"] if chosen.mix.copied else []
+    parts += ["ridge regression"] if chosen.mix.blocks else []
+    parts += ["a deep model"] if chosen.gain else []
+    return f", made of {' and '.join([', '.join(parts[:-1]), parts[-1]] if parts[1:] else parts)}"
 
 
 def _beside_the_best(metrics: dict[str, Any], metric: str) -> Iterator[str]:

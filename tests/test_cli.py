@@ -20,7 +20,7 @@ from penchant.pipeline import Run
 from penchant.profiles.build import Order
 from penchant.profiles.explain import foremost
 from penchant.terminal_metrics import verdict
-from penchant.training.blend import Chosen
+from penchant.training.blend import Chosen, Mix
 from tests.planted import write_planted_log, write_planted_run
 from tests.report.folders import chosen_of
 from tests.training.test_blend import blend_run
@@ -190,9 +190,10 @@ def test_the_verdict_says_who_wins(means: dict[str, float], said: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "Served: blend, users' own clicks and ridge regression as one model."),
-        ({"gain": 0.25, "deep": (0.004, 0.001)}, "as one model, with a deep model beside them."),
-        ({"served": "ridge"}, "a baseline: nothing that was learned here did better."),
+        ({}, "Served: blend, made of how popular tags are, users' own clicks and ridge regression."),
+        ({"gain": 0.25, "deep": (0.004, 0.001)}, "users' own clicks, ridge regression and a deep model."),
+        ({"mix": Mix((), 30.0, 0.0)}, "Served: blend, made of how popular tags are."),
+        ({"served": "ridge"}, "a baseline: training users who were left out of the fit preferred it to the blend."),
     ],
 )
 def test_the_verdict_says_what_is_served_and_on_which_evidence(changes: dict[str, Any], said: str) -> None:

@@ -127,6 +127,9 @@ def _look(path: Path) -> Table:
             plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
             if re.search(rf"(^|_)({words}){_ID}", plain) and _fits(role, dtype):
                 roles[role] = name
+    clocks = [name for name, dtype in sample.schema.items() if dtype.is_temporal()]
+    if "time" not in roles and len(clocks) == 1:
+        roles["time"] = clocks[0]
     return Table(path, sample, roles)
 
 
@@ -353,6 +356,8 @@ _SMALL_LOG = """\
 [labels]
 {field}windows = 8      # training windows per user …
 stride = 0.05    # … each ending 5 % of the history earlier
+# Windows are shares of each user's events. Where what is popular changes by the day, by = "days" asks about tomorrow:
+# a harder question, with other numbers (docs/bring-your-own-data.md).
 
 [model]
 name = "blend"

@@ -89,6 +89,11 @@ class Interests(nn.Module, ABC):
         """tag_VU."""
         return self.tag.weight
 
+    @property
+    def tells_unseen(self) -> bool:
+        """Whether preferences for tags that a user did not click differ between users."""
+        return True
+
     def own(self, batch: Batch) -> tuple[Tensor, Tensor] | None:  # noqa: ARG002
         """ids_BH of the user's own tags, and what is added to the preference for each beside the inner product; None
         for models whose preference is the inner product alone."""

@@ -177,6 +177,10 @@ class Blend(Interests):
     def tags(self) -> Tensor:
         return torch.cat([self.tag.weight, self.linear.tags()], 1)
 
+    @property
+    def tells_unseen(self) -> bool:
+        return bool(self.linear.blocks) or self.gain != 0
+
     def own(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """ids_BH of the user's own tags, and what is added to each."""
         assert batch.own is not None

@@ -25,12 +25,14 @@ _OWN = "own tags"
 @dataclass(frozen=True)
 class Average:
     """preference_V: the mean preference for each tag over all users, 0 for PAD and UNKNOWN; user_U: their mean vector;
-    holders: the share of users of whom each value is known, [rows] by field, and under None of whom clicked each tag.
+    holders: the share of users of whom each value is known, [rows] by field, and under None of whom clicked each tag;
+    unseen_alike: the model prefers tags that a user did not click by what everybody clicks, so that none has a lift.
     """
 
     preference_V: Tensor
     user_U: Tensor
     holders: Mapping[str | None, Tensor]
+    unseen_alike: bool = False
 
     def levels(self, scores_BV: Tensor) -> Tensor:
         """[B, 2], α and β of each user's line: over all tags, preference ≈ α + β · the average preference, by least
@@ -72,7 +74,7 @@ def average_of(model: Interests, shards: Sequence[Shard]) -> Average:
     total_V[:RESERVED] = 0
     many = max(1, count)
     holders = {name: (total / many).float() for name, total in held.items()}
-    return Average((total_V / many).float(), (total_U / many).float(), holders)
+    return Average((total_V / many).float(), (total_U / many).float(), holders, not model.tells_unseen)
 
 
 def _batches(model: Interests, shards: Sequence[Shard]) -> Iterator[Batch]:
@@ -86,7 +88,8 @@ def _batches(model: Interests, shards: Sequence[Shard]) -> Iterator[Batch]:
 def save_average(folder: Path, average: Average, identity: Identity) -> None:
     """Write `folder`/average.safetensors."""
     holders = {_OWN if name is None else f"field.{name}": share for name, share in average.holders.items()}
-    tensors = {"preference": average.preference_V, "user": average.user_U, **holders}
+    alike = torch.tensor([average.unseen_alike])
+    tensors = {"preference": average.preference_V, "user": average.user_U, "unseen_alike": alike, **holders}
     save_tensors(folder / AVERAGE, tensors, asdict(identity))
 
 
@@ -97,4 +100,5 @@ def load_average(folder: Path, identity: Identity) -> Average:
     holders: dict[str | None, Tensor] = {
         name.removeprefix("field."): share for name, share in tensors.items() if name.startswith("field.")
     }
-    return Average(tensors["preference"], tensors["user"], {**holders, None: tensors[_OWN]})
+    alike = bool(tensors["unseen_alike"][0])
+    return Average(tensors["preference"], tensors["user"], {**holders, None: tensors[_OWN]}, alike)

@@ -116,7 +116,8 @@ class Ranked:
 def rank(scores_BV: Tensor, own: Own, average: Average, config: ProfilesConfig) -> dict[str, Ranked]:
     """Tags that users have clicked ("clicked") and have not ("unseen"), in the order of the config, level ones in the
     order of `ranking`; the most clicked one takes the last place where it would have none. Of users who clicked nothing
-    there is nothing special, so that theirs are in the order of preference. scores_BV is changed."""
+    there is nothing special, so that theirs are in the order of preference, as are unseen tags of a model that prefers
+    these alike for everybody. scores_BV is changed."""
     level_B2 = average.levels(scores_BV)
     own_BH, clicks_BH = scores_BV.gather(1, own.ids_BH), own.fact("counts")
     lift_BH = average.lifts_of(own_BH, own.ids_BH, level_B2)
@@ -128,17 +129,20 @@ def rank(scores_BV: Tensor, own: Own, average: Average, config: ProfilesConfig) 
         kept_B1 = (place_BK == most_B1).any(1, keepdim=True)
         place_BK[:, -1:] = torch.where(kept_B1, place_BK[:, -1:], most_B1)
     ordering_BV = scores_BV
-    if by_lift:
+    if by_lift and not average.unseen_alike:
         ordering_BV = average.lifts(scores_BV, level_B2)
         ordering_BV[bare_B] = scores_BV[bare_B]
     unseen = best(ordering_BV, config.unseen)
     preferences_BK = scores_BV.gather(1, unseen.ids)
+    lifts_BK = average.lifts_of(preferences_BK, unseen.ids, level_B2)
+    if average.unseen_alike:
+        lifts_BK = torch.where(lifts_BK.isneginf(), lifts_BK, 0.0)
     return {
         "clicked": _ranked(own.ids_BH, own_BH, lift_BH, clicks_BH, place_BK),
         "unseen": Ranked(
             unseen.ids.numpy(),
             preferences_BK.numpy(),
-            average.lifts_of(preferences_BK, unseen.ids, level_B2).numpy(),
+            lifts_BK.numpy(),
             np.zeros(unseen.ids.shape, np.int64),
         ),
     }

@@ -121,6 +121,7 @@ def describe(
 
     def preference(number: int) -> TagPreference:
         rank, preference, lift = int(rank_V[number]), float(scores_V[number]), float(lift_V[number])
+        lift = 0.0 if average.unseen_alike and number not in clicks else lift
         return TagPreference(names[tags].name(number), preference, rank, clicks.get(number, 0), lift)
 
     ranked = [number for number in ordered_V.tolist() if number > UNKNOWN]

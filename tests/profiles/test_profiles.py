@@ -360,3 +360,15 @@ def test_a_blend_without_a_deep_model_has_no_evidence_but_all_else(blended: Run)
 )
 def test_a_path_is_told_in_words(path: str, clicks: int, latest: int, said: str) -> None:
     assert in_words(PathEffect(path, 0.1, []), TagPreference("jazz", 0.5, 1, clicks, 0.1), latest) == said
+
+
+def test_unseen_tags_that_a_model_prefers_alike_have_no_lift(blended: Run) -> None:
+    """The planted log chooses a blend without ridge regression: of tags not clicked it knows how popular they are."""
+    assert not blended.model.tells_unseen
+    assert blended.average.unseen_alike
+    unseen = blended.profile("u000").unseen
+    assert {one.lift for one in unseen} == {0.0}
+    rows = pl.read_parquet(blended.build_profiles() / "*.parquet")
+    for preferences, lifts in rows.select("unseen.preferences", "unseen.lifts").iter_rows():
+        assert preferences == sorted(preferences, reverse=True)
+        assert set(lifts) <= {0.0}

@@ -21,6 +21,7 @@ from penchant.schema import PAD, RESERVED
 from penchant.training.blend import (
     BLEND,
     BLEND_WEIGHTS,
+    FEW_USERS,
     Chosen,
     Mix,
     _choose,
@@ -162,6 +163,15 @@ def test_a_baseline_is_served_only_where_it_is_better_by_more_than_one_standard_
     assert chosen.served == "ridge"
     assert chosen.mix == mix
     assert Chosen.from_json(chosen.as_json()) == chosen
+
+
+def test_of_few_users_a_baseline_that_is_better_at_all_is_served() -> None:
+    mixes = (Mix(tuple(OWN_BLOCKS), 30.0, 0.5), Mix((), 0.0, 1.0), Mix(tuple(OWN_BLOCKS), 30.0, 0.0))
+    for users, served in ((FEW_USERS - 1, "own counts"), (FEW_USERS, BLEND)):
+        blend = np.random.default_rng(0).random((users, 2))
+        found = dict(zip(mixes, (blend, blend - 1, blend - 1), strict=True))
+        better = blend + np.where(np.arange(users) % 2, 0.1, -0.099)[:, None]
+        assert _choose(found, {"own counts": better}).served == served
 
 
 def test_the_same_is_chosen_whatever_order_the_log_has(run: Run, tmp_path: Path) -> None:
