@@ -38,7 +38,7 @@ class UserRoutes:
         routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
 
     async def profile(self, user: PathId, most: Most = 20, by: Order | None = None) -> Response:
-        """The tags that a user prefers, fresh to his last acknowledged event. by: the order, profiles.order of the run
+        """The tags that a user prefers, fresh to their last acknowledged event. by: the order, profiles.order of the run
         file if not given."""
         return Json(await self._profiles.ask((user, most, by)))
 
@@ -47,7 +47,7 @@ class UserRoutes:
         return Json(await self.work(self.service.explain, user, tag))
 
     async def recall(self, user: PathId, most: Most = 50) -> Response:
-        """Items that a user has not clicked yet, by his tags and by likeness, each with its reasons."""
+        """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons."""
         found: list[Any] = await self.work(self.service.recall, user, most)
         return Json({"user": user, "items": found})
 

@@ -110,7 +110,7 @@ class LiveProfiles:
 
     @torch.inference_mode()
     def insight(self, people: People, tag: str | None, by: Order | None = None) -> Insight:
-        """One user, read once, and why he has a preference for a tag, the one that stands first if none is given. It
+        """One user, read once, and why they have a preference for a tag, the one that stands first if none is given. It
         takes as long with many tags as with few, but for the products with their vectors. by: as in `of`. Raises
         UnknownTagError."""
         model, average, names, label = self.model.model, self.model.average, self.model.names, self.model.label

@@ -21,7 +21,7 @@ USERS = 400
 
 
 def crowd() -> Crowd:
-    """Each user's vector is one number, how much he is of the kind of even items."""
+    """Each user's vector is one number, how much they are of the kind of even items."""
     own_N = np.random.default_rng(5).normal(size=USERS).astype(np.float32)
     nothing = Ragged(np.zeros(USERS + 1, np.int64), np.zeros(0, np.int32))
     return Crowd(pl.Series([f"u{number}" for number in range(USERS)]), own_N[:, None], nothing, 0)
