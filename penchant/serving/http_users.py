@@ -38,7 +38,7 @@ class UserRoutes:
         routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
 
     async def profile(self, user: PathId, most: Most = 20, by: Order | None = None) -> Response:
-        """The tags that a user prefers, fresh to their last acknowledged event. by: the order, profiles.order of the run
+        """The tags that a user prefers, fresh to the last acknowledged event. by: the order, profiles.order of the run
         file if not given."""
         return Json(await self._profiles.ask((user, most, by)))
 

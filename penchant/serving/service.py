@@ -154,7 +154,7 @@ class Service:
         return self.view.explain(user, tag)
 
     def recall(self, user: str, most: int) -> list[Recalled]:
-        """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has trained them."""
+        """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has these."""
         view = self.view
         return view.recall(view.users.now([user]), most)
 

@@ -99,7 +99,7 @@ class View:
         return told.get(self.served.tags.label, [])
 
     def recall(self, people: People, most: int) -> list[Recalled]:
-        """Items that one user has not clicked yet, by their tags and by likeness, as far as the run has trained them."""
+        """Items that one user has not clicked yet, by their tags and by likeness, as far as the run has these."""
         lists = []
         clicked = {item for _, item in people.clicks[0]}
         if self._profiler is not None:
