@@ -88,7 +88,7 @@ class Person:
 def person(
     service: Service, user: str, *, tag: str | None, newer: int, position: bool, by: Order | None = None
 ) -> Person:
-    """A user at this moment. tag: to be explained, the first one if not given; position: the log has places in a history
+    """A user now. tag: to be explained, the first one if not given; position: the log has places in a history
     for times; by: what tags are ordered by, as in the run file if not given. UnknownTagError."""
     view = service.view
     people = view.users.now([user])
