@@ -194,14 +194,12 @@ def baseline_as_blend(name: str, counts_V: np.ndarray, ridge: Ridge | None) -> B
 
 def _choose(found: Mapping[Mix, np.ndarray], others: Mapping[str, np.ndarray]) -> Chosen:
     best = _best(found)
-    blend, rest = (
-        found[best],
-        {
-            "own tags": [one for one in found if one.copied == 0],
-            "ridge regression": [one for one in found if not one.blocks],
-            "other fields": [one for one in found if set(one.blocks) <= set(OWN_BLOCKS)],
-        },
-    )
+    blend = found[best]
+    rest = {
+        "own tags": [one for one in found if one.copied == 0],
+        "ridge regression": [one for one in found if not one.blocks],
+        "other fields": [one for one in found if set(one.blocks) <= set(OWN_BLOCKS)],
+    }
     without = {path: _mean_and_error((blend - found[_best(found, left)])[:, 0]) for path, left in rest.items()}
     ahead = {name: _mean_and_error((blend - other)[:, 0]) for name, other in others.items()}
     judged = {name: float(ndcg.mean(0)[0]) for name, ndcg in {BLEND: blend, **others}.items()}
