@@ -29,7 +29,7 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("stage", penchant.STAGES)
 def test_a_stage_imports_earlier_stages_only(stage: str) -> None:
-    ground = {"config", "errors", "files", "progress", "ranking", "schema"}
+    ground = {"config", "errors", "files", "progress", "ranking", "schema", "version"}
     allowed = {*penchant.STAGES[: penchant.STAGES.index(stage) + 1], *ground}
     for path in (PACKAGE / stage).rglob("*.py"):
         late = {name for name in imports(path) if name.split(".")[0] not in allowed}
@@ -38,14 +38,13 @@ def test_a_stage_imports_earlier_stages_only(stage: str) -> None:
 
 def test_every_folder_of_the_package_is_a_stage() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == {*penchant.STAGES, "examples"}
+    assert folders == {*penchant.STAGES, "command", "examples", "kinds", "operation"}
 
 
 def test_models_do_not_import_each_other() -> None:
-    shared = {"models.base", "models.crosses", "models.layers", "models.mentions"}
-    for path in (PACKAGE / "models").glob("*.py"):
-        if path.stem != "catalog":
-            others = {name for name in imports(path) if name.startswith("models.")} - shared
+    for path in (PACKAGE / "models").rglob("*.py"):
+        if path.stem not in ("catalog", "seed_clusters"):  # the latter asks RALM about the clusters of a candidate
+            others = {name for name in imports(path) if re.match(r"models\.(?!base$|parts\.|\w+\.promise$)", name)}
             assert not others, f"{path.name} imports {others}"
 
 
@@ -54,20 +53,10 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = readme.split("## The tree")[1].split("```")[1]
-    named, folder = set(), ""
-    for line in block.strip().splitlines():
-        match = re.match(r"( *)([\w./-]+)", line)
-        assert match, line
-        folder = match[2] if not match[1] else folder
-        named.add(match[2] if not match[1] else folder + match[2])
-    missing = {name for name in named if not (ROOT / name).exists()}
-    assert not missing, f"README names what is not there: {missing}"
-    modules = {str(path.relative_to(ROOT)) for path in MODULES if path.name != "__init__.py"}
-    unnamed = {name for name in modules if name not in named}
-    assert not unnamed, f"README leaves out {sorted(unnamed)}"
+def test_the_page_of_the_tree_is_the_tree_on_disk() -> None:
+    written: dict[str, Callable[[], str]] = runpy.run_path(str(ROOT / "docs" / "tree.py"))
+    page = (ROOT / "docs" / "tree.md").read_text(encoding="utf-8")
+    assert page == written["tree"](), "run `python docs/tree.py`"
 
 
 def test_nothing_is_pickled() -> None:
@@ -77,7 +66,7 @@ def test_nothing_is_pickled() -> None:
 
 
 def test_workers_of_simulation_and_logs_start_without_torch() -> None:
-    told = "import sys, penchant.simulation.shards, penchant.logs.ingest; print('torch' in sys.modules)"
+    told = "import sys, penchant.simulation.blocks, penchant.logs.ingest; print('torch' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert said.stdout == "False\n"
 
@@ -92,14 +81,15 @@ def test_the_core_needs_no_extras() -> None:
     """Redis is imported by its own store, which is imported by nobody at start."""
     for path in MODULES:
         words = set(re.findall(r"^(?:import|from) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
-        own = {"redis"} if path.match("store/redis*.py") else set()
+        own = {"redis"} if path.match("store/redis/*.py") else set()
         assert not words & {"ray", "redis", "playwright"} - own, path
 
 
 def test_logic_of_serving_and_pages_knows_no_http() -> None:
     for path in MODULES:
         words = set(re.findall(r"^(?:import|from) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
-        if path.parent.name not in ("serving", "dashboard") or not path.stem.startswith("http"):
+        knows = ("serving/http/*.py", "dashboard/shell/*.py")
+        if not any(path.match(one) for one in knows):
             assert not words & {"fastapi", "starlette", "uvicorn"}, path
 
 
