@@ -29,7 +29,7 @@ from penchant.evaluation.recovery import Truth, recover
 from penchant.features.shards import Shard, batch_of
 from penchant.files import aside
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.promise import Interests
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig, load_config
@@ -133,20 +133,27 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
 
 def _train(run: Run) -> Interests:
     """The model where its own loss on validation users is least."""
-    config, valid = run.config, run.shards("valid")
+    config, valid = run.config, run.interests().shards("valid")
     torch.manual_seed(config.training.seed)
     names = {rule.name: rule.source for rule in config.features.fields}
-    vocabularies = {name: run.prepared.vocabulary(source) for name, source in names.items()}
+    vocabularies = {name: run.prepared("users").vocabulary(source) for name, source in names.items()}
     rows = {name: len(vocabulary) for name, vocabulary in vocabularies.items()}
     assert run.trained
-    model = build_model(run.trained, Sizes(rows, len(run.tags)))
+    model = build_interests(run.trained, Sizes(rows, len(run.interests().tags)))
     identity = Identity(run.trained.model_dump_json(), str(rows), config.training.model_dump_json())
     torch.manual_seed(config.training.seed)
 
     def validate(model: Interests) -> float:
         return -_loss(model, valid, config.training)
 
-    train(model, run.shards("train"), config.training, run.folder / "model", identity=identity, validate=validate)
+    train(
+        model,
+        run.interests().shards("train"),
+        config.training,
+        run.folder / "model",
+        identity=identity,
+        validate=validate,
+    )
     return model.eval()
 
 
@@ -169,7 +176,7 @@ def _share(base: Path, folder: Path) -> None:
 
 
 def _score(scorer: Scorer, run: Run, truth: Truth, path: Path) -> None:
-    test, tags = run.shards("test"), len(run.tags)
+    test, tags = run.interests().shards("test"), len(run.interests().tags)
     later = evaluate(scorer, test, AT, tags).users
     found = later.join(recover(scorer, test, truth, tags, AT), on=USER, how="left", maintain_order="left")
     with aside(path) as temporary:

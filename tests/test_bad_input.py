@@ -315,7 +315,7 @@ def test_a_user_with_one_event_has_a_profile_and_trains_nothing(finished: Run) -
     assert read_json(finished.folder / "log" / "found.json")["users_with_one_event"] == 1
     assert sum(one.clicks for one in finished.profile("u005").clicked) == 2  # one item, two tags
     for split in ("train", "valid", "test"):
-        assert not any("u005" in shard.users.to_list() for shard in finished.shards(split))
+        assert not any("u005" in shard.users.to_list() for shard in finished.interests().shards(split))
 
 
 def test_an_unknown_user(finished: Run) -> None:
@@ -334,7 +334,7 @@ def test_weights_of_another_vocabulary(finished: Run, tmp_path: Path) -> None:
     other = Run.start(file, tmp_path / "run")
     other.prepare()
     (tmp_path / "run" / "model").symlink_to(finished.folder / "model")
-    old, new = (run.prepared.vocabulary("tags").fingerprint for run in (finished, other))
+    old, new = (run.prepared("users").vocabulary("tags").fingerprint for run in (finished, other))
     assert old != new
     with pytest.raises(StaleVocabularyError, match=rf"weights\.safetensors was trained .*{old}.* this run has .*{new}"):
         other.evaluate()

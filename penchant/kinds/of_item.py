@@ -25,11 +25,10 @@ from penchant.audiences.expected import Expected, ExpectedPrecision
 from penchant.audiences.spread import Spread
 from penchant.audiences.why import FEWEST, explain
 from penchant.errors import AudienceError, ConfigError
-from penchant.evaluation.choice import Scorer
 from penchant.evaluation.protocols.lookalikes import Contestant
 from penchant.features.cuts.rounds import now
 from penchant.files import aside
-from penchant.kinds.lookalikes import LookalikeRun
+from penchant.kinds.lookalikes import Lookalikes
 from penchant.logs.ingest import Log
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness
 from penchant.models.lookalikes.seed_clusters import SeedLikeness
@@ -83,9 +82,9 @@ class ItemAudience:
 
     item: str
     name: str
-    by: Scorer
+    by: str
     chosen: str
-    silent: tuple[Scorer, ...]
+    silent: tuple[str, ...]
     spread: Spread | None
     seeds: int
     left_out: int
@@ -97,7 +96,7 @@ class ItemAudience:
 
 
 def audience_of(
-    run: LookalikeRun, item: str, size: int, *, by: Scorer | None = None, minimum: int = MIN_AUDIENCE
+    run: Lookalikes, item: str, size: int, *, by: str | None = None, minimum: int = MIN_AUDIENCE
 ) -> ItemAudience:
     """The `size` users most like those who clicked the item, of all who have no event with it yet, and why.
 
@@ -109,16 +108,16 @@ def audience_of(
     be alike to, where fewer than `size` users are left, or where `size` is below `minimum`.
     """
     choice, metrics = run.choice, run.metrics
-    if by is not None and by not in run.scorers:
+    if by is not None and by not in run.names:
         raise ConfigError(
-            f"by = {by!r} is no scorer of {run.folder.parent}, which measures {', '.join(run.scorers)}; add it to "
-            f"lookalike.competitors of the run file, and run it again"
+            f"by = {by!r} is no look-alike of {run.run.folder}, which measures {', '.join(run.names)}; add a section "
+            f"[models.{by}] to the run file, and run it again"
         )
-    crowd = run.crowd("latest", run.merge)
-    seeds_S, reached = now(run.log, crowd.users, item, most_seeds=run.config.rounds.most_seeds)
+    crowd = run.crowd("latest", run.reference)
+    seeds_S, reached = now(run.ground.log, crowd.users, item, most_seeds=run.ground.config.rounds.most_seeds)
     seeds_S, left_out = known_seeds(seeds_S, crowd, item)
-    closed, candidate = _closed(crowd, reached), Candidate(run.items.id(item), seeds_S)
-    open_N, silent = open_rows(len(crowd), closed), list[Scorer]()
+    closed, candidate = _closed(crowd, reached), Candidate(run.ground.items.id(item), seeds_S)
+    open_N, silent = open_rows(len(crowd), closed), list[str]()
     for name in [by] if by else choice.order:
         maker = _maker(run, name)
         likeness = maker.lookalike.liken(candidate, maker.crowd)
@@ -130,7 +129,7 @@ def audience_of(
     expects = ExpectedPrecision.read(metrics, name)
     return ItemAudience(
         item=item,
-        name=run.names.get(item, item),
+        name=run.run.item_names.get(item, item),
         by=name,
         chosen=choice.made if name == choice.name else f"By default, a{choice.made[1:]}",
         silent=tuple(silent),
@@ -145,10 +144,10 @@ def audience_of(
     )
 
 
-def some_item(run: LookalikeRun) -> str:
+def some_item(run: Lookalikes) -> str:
     """An item of the long tail to show: of the items in the lowest third by clicks, the most clicked."""
-    counts = run.items.counts
-    return run.items.values[int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))]
+    counts = run.ground.items.counts
+    return run.ground.items.values[int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))]
 
 
 def write_audience(audience: ItemAudience, folder: Path) -> Path:
@@ -162,9 +161,9 @@ def write_audience(audience: ItemAudience, folder: Path) -> Path:
     return path
 
 
-def _maker(run: LookalikeRun, name: Scorer) -> Contestant:
+def _maker(run: Lookalikes, name: str) -> Contestant:
     """A scorer, and all users now as it knows them; an AudienceError where a vector is not finite."""
-    crowd = run.crowd("latest", run.merge_of(name))
+    crowd = run.crowd("latest", name)
     refuse_nan(crowd)
     return Contestant(run.scorer(name), crowd)
 
@@ -192,13 +191,13 @@ def _members(crowd: Crowd, row_B: np.ndarray, score_B: np.ndarray, cluster_B: np
 
 
 def _groups(
-    run: LookalikeRun, crowd: Crowd, seeds_S: np.ndarray, likeness: Likeness, cluster_B: np.ndarray | None
+    run: Lookalikes, crowd: Crowd, seeds_S: np.ndarray, likeness: Likeness, cluster_B: np.ndarray | None
 ) -> list[SeedGroup]:
     """What seeds have in common, by cluster where the scorer knows clusters: told by the first field of tags, or by the
     first field if there is none."""
     fields, numbers = run.sizes.fields, run.sizes.numbers
-    label = run.run.labels.field
-    lists = [rule for rule in run.plan.features.fields if not rule.number]
+    label = run.run.config.labels.field
+    lists = [rule for rule in run.ground.plan.features.fields if not rule.number]
     told = next((rule.name for rule in lists if rule.source == label), lists[0].name)
     among = values_within(told, fields, numbers=numbers)
     own_S, cluster_S = seeds_S, np.zeros(len(seeds_S), np.int64)
@@ -218,21 +217,21 @@ def _groups(
     return groups
 
 
-def _neighbours(run: LookalikeRun, maker: Contestant, item: str, row_B: np.ndarray) -> Iterator[Neighbour]:
+def _neighbours(run: Lookalikes, maker: Contestant, item: str, row_B: np.ndarray) -> Iterator[Neighbour]:
     """Audiences of the same size by the same scorer, for the items that most seeds clicked too, where so many users are
     left of whom it can say something."""
-    crowd, most_seeds, size = maker.crowd, run.config.rounds.most_seeds, len(row_B)
-    for other, clicks in _clicked_too(run.log, item):
-        seeds_S, reached = now(run.log, crowd.users, other, most_seeds=most_seeds)
+    crowd, most_seeds, size = maker.crowd, run.ground.config.rounds.most_seeds, len(row_B)
+    for other, clicks in _clicked_too(run.ground.log, item):
+        seeds_S, reached = now(run.ground.log, crowd.users, other, most_seeds=most_seeds)
         known_S = seeds_S[crowd.values.lengths[seeds_S] > 0]
         if not len(known_S):
             continue
-        likeness = maker.lookalike.liken(Candidate(run.items.id(other), known_S), crowd)
+        likeness = maker.lookalike.liken(Candidate(run.ground.items.id(other), known_S), crowd)
         try:
             other_B, _ = best(likeness, len(crowd), size, _closed(crowd, reached), minimum=1)
         except AudienceError:  # fewer are left
             continue
-        yield Neighbour(other, run.names.get(other, other), clicks, overlap(row_B, other_B))
+        yield Neighbour(other, run.run.item_names.get(other, other), clicks, overlap(row_B, other_B))
 
 
 def _clicked_too(log: Log, item: str) -> list[tuple[str, int]]:

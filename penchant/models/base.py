@@ -6,7 +6,15 @@ from typing import Annotated
 
 from pydantic import Field as Limits
 
+from penchant.config import Config
+
 Positive = Annotated[int, Limits(ge=1)]
+
+
+class ModelConfig(Config):
+    """The keys of a model in a run file. name: which model of the catalogue it is."""
+
+    name: str
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,9 @@ def test_what_is_missing_of_a_run_is_named(tmp_path: Path) -> None:
     run = Run.start(write_planted_run(tmp_path), tmp_path / "run")
     run.prepare()
     with pytest.raises(penchant.PenchantError, match=r"has no trained model yet; run `penchant train .*run` first"):
-        _ = run.model
+        _ = run.interests().model
     with pytest.raises(penchant.PenchantError, match=r"is not evaluated yet; run `penchant evaluate .*run` first"):
-        _ = run.metrics
+        _ = run.interests().metrics
     with pytest.raises(penchant.PenchantError, match=r"nowhere is no run folder; begin one with `penchant run"):
         Run.open(tmp_path / "nowhere")
 

@@ -145,8 +145,8 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def scores_of(run: Run, scorer: Scorer) -> Iterator[tuple[str, dict[str, float]]]:
     """What a scorer says of every tag, user by user."""
-    names = run.tags.values
-    for shard, rows in blocks(run.shards("test"), len(run.tags)):
+    names = run.interests().tags.values
+    for shard, rows in blocks(run.interests().shards("test"), len(run.interests().tags)):
         for user, score_V in zip(shard.users[rows], scorer.scores(shard, rows).numpy(), strict=True):
             yield user, dict(zip(names, score_V[2:].tolist(), strict=True))
 
@@ -166,9 +166,9 @@ def test_the_data_hold_what_makes_counting_hard(counted: tuple[Run, Tags]) -> No
 
 def test_vocabulary_and_test_users_are_those_of_the_raw_log(counted: tuple[Run, Tags]) -> None:
     run, tags = counted
-    assert run.tags.values == tags.listed
-    assert run.tags.counts.tolist() == [tags.clicks[tag] for tag in tags.listed]
-    assert {user for shard in run.shards("test") for user in shard.users} == set(tags.users)
+    assert run.interests().tags.values == tags.listed
+    assert run.interests().tags.counts.tolist() == [tags.clicks[tag] for tag in tags.listed]
+    assert {user for shard in run.interests().shards("test") for user in shard.users} == set(tags.users)
 
 
 @pytest.mark.parametrize("candidates", ["all", "new"])
@@ -177,21 +177,21 @@ def test_every_metric_of_every_user_is_the_recounted_one(
     counted: tuple[Run, Tags], name: str, candidates: Candidates
 ) -> None:
     run, tags = counted
-    popular = popularity(run.tags)
+    popular = popularity(run.interests().tags)
     made: dict[str, Scorer] = {"popularity": Popularity(popular), "own counts": OwnCounts(popular)}
-    scorer = made.get(name) or ModelScorer(run.model)
+    scorer = made.get(name) or ModelScorer(run.interests().model)
     said: dict[str, dict[str, Any]] = {
         "popularity": dict.fromkeys(tags.users, tags.clicks),
         "own counts": {
             user: {tag: (one.before[tag], count) for tag, count in tags.clicks.items()}
             for user, one in tags.users.items()
         },
-        "model": dict(scores_of(run, ModelScorer(run.model))),
+        "model": dict(scores_of(run, ModelScorer(run.interests().model))),
     }
     if candidates == "all":
         kept = pl.read_parquet(run.folder / "metrics.parquet").filter(pl.col("scorer") == name).drop("scorer")
     else:
-        kept = evaluate(scorer, run.shards("test"), AT, len(run.tags), candidates).users
+        kept = evaluate(scorer, run.interests().shards("test"), AT, len(run.interests().tags), candidates).users
     found = {row["user"]: row for row in kept.rows(named=True)}
     listed: dict[int, set[str]] = {k: set() for k in AT}
     for user, one in tags.users.items():
@@ -207,7 +207,7 @@ def test_every_metric_of_every_user_is_the_recounted_one(
     assert not found
     if candidates == "all":
         covered = {f"coverage@{k}": len(listed[k]) / len(tags.clicks) for k in AT}
-        assert_equal({metric: run.metrics["scores"][name][metric]["mean"] for metric in covered}, covered)
+        assert_equal({metric: run.interests().metrics["scores"][name][metric]["mean"] for metric in covered}, covered)
 
 
 @pytest.fixture(scope="module")

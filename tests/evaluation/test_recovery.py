@@ -117,15 +117,15 @@ def test_kendall_counts_pairs_and_forgives_ties(one: list[int], other: list[int]
 
 def test_blocks_of_users_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, truth = simulated(tmp_path)
-    scorer = OwnCounts(popularity(run.tags))
-    whole = recover(scorer, run.shards("test"), truth, len(run.tags), [3])
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.tags))
-    assert recover(scorer, run.shards("test"), truth, len(run.tags), [3]).equals(whole)
+    scorer = OwnCounts(popularity(run.interests().tags))
+    whole = recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3])
+    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.interests().tags))
+    assert recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3]).equals(whole)
 
 
 def test_who_knows_the_truth_recovers_it_and_own_counts_beat_popularity(tmp_path: Path) -> None:
     run, truth = simulated(tmp_path)
-    test, tags = run.shards("test"), len(run.tags)
+    test, tags = run.interests().shards("test"), len(run.interests().tags)
     people = {user: row for row, user in enumerate(test[0].users)}
     rows = truth.interests.filter(pl.col("user").is_in(list(people)))
     known = torch.zeros(len(people), tags)
@@ -136,7 +136,7 @@ def test_who_knows_the_truth_recovers_it_and_own_counts_beat_popularity(tmp_path
         assert oracle[metric].drop_nulls().to_numpy().min() == pytest.approx(1), metric
     # It does not know of dislikes, which are among the contributions.
     assert oracle["cared/tau"].drop_nulls().to_numpy().mean() > 0.9
-    popular = popularity(run.tags)
+    popular = popularity(run.interests().tags)
     for metric in ("cared/prec@1", "cared/tau", "interest/auc", "interest/prec@3"):
         own, all_alike = (
             recover(scorer, test, truth, tags, [3])[metric].drop_nulls().to_numpy().mean()
@@ -151,5 +151,5 @@ def simulated(folder: Path) -> tuple[Run, Truth]:
     feed = simulate(config, folder / "feed")
     run = Run.start(feed.run_file, folder / "run")
     run.prepare()
-    users = pl.concat([shard.users for shard in run.shards("test")])
-    return run, Truth.read(feed.folder, users, run.tags, last_day(config))
+    users = pl.concat([shard.users for shard in run.interests().shards("test")])
+    return run, Truth.read(feed.folder, users, run.interests().tags, last_day(config))

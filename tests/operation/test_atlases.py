@@ -75,7 +75,7 @@ def until(true: Callable[[], object], background: AtlasInBackground, within_s: f
 def test_the_atlas_of_a_run_is_that_of_its_log_and_profiles(folder: Path) -> None:
     atlas, run = read_atlas(folder), Run.open(folder)
     assert atlas is not None
-    assert atlas.tags == run.tags.values
+    assert atlas.tags == run.interests().tags.values
     events = pl.read_parquet(folder.parent / "run" / "log" / "events" / "00000.parquet").filter("clicked")
     tags = dict(pl.read_parquet(folder / "log" / "items.parquet").select("item", "tags").iter_rows())
     clicks = Counter(tag for item in events["item"] for tag in tags[item])

@@ -62,22 +62,24 @@ def test_a_row_says_the_same_as_the_profile_of_that_user(run: Run, rows: pl.Data
 
 def test_clicked_and_unseen_share_out_the_vocabulary(run: Run) -> None:
     profile = run.profile("u000")
-    assert {one.tag for one in profile.clicked} | {one.tag for one in profile.unseen} == set(run.tags.values)
+    assert {one.tag for one in profile.clicked} | {one.tag for one in profile.unseen} == set(
+        run.interests().tags.values
+    )
     assert all(one.clicks > 0 for one in profile.clicked)
     assert all(one.clicks == 0 for one in profile.unseen)
     ranks = sorted(one.rank for one in (*profile.clicked, *profile.unseen))
-    assert ranks == list(range(1, len(run.tags.values) + 1))
+    assert ranks == list(range(1, len(run.interests().tags.values) + 1))
 
 
 def test_preferences_are_the_models_own(run: Run) -> None:
-    shard = run.shards("latest")[0]
+    shard = run.interests().shards("latest")[0]
     row = 3
     with torch.inference_mode():
         batch = batch_of(shard, run.config_fields, slice(row, row + 1))
-        scores = run.model.preferences(batch, run.model.users(batch))[0]
+        scores = run.interests().model.preferences(batch, run.interests().model.users(batch))[0]
     profile = run.profile(shard.users[row])
     for one in (*profile.clicked, *profile.unseen):
-        assert one.preference == pytest.approx(float(scores[run.tags.id(one.tag)]), rel=1e-5)
+        assert one.preference == pytest.approx(float(scores[run.interests().tags.id(one.tag)]), rel=1e-5)
 
 
 def test_preferences_follow_the_planted_group(run: Run) -> None:
@@ -97,28 +99,28 @@ def test_attention_of_a_profile_sums_to_one_per_head(run: Run) -> None:
 
 
 def test_an_effect_is_what_changes_when_the_value_is_left_out(run: Run) -> None:
-    shard = run.shards("latest")[0]
+    shard = run.interests().shards("latest")[0]
     user = shard.users[0]
     why = run.explain(user)
     batch = batch_of(shard, run.config_fields, slice(0, 1))
     field, value = why.alone[0].values[0].split(": ")
-    vocabulary = run.prepared.vocabulary(next(r.source for r in run.config.features.fields if r.name == field))
+    vocabulary = run.prepared("users").vocabulary(next(r.source for r in run.config.features.fields if r.name == field))
     ids = {name: given.clone() for name, given in batch.ids.items()}
     ids[field][ids[field] == vocabulary.id(value)] = 0
-    number = run.tags.id(why.preference.tag)
+    number = run.interests().tags.id(why.preference.tag)
     with torch.inference_mode():
-        without = run.model.preference(Batch(ids, batch.weights), number)
+        without = run.interests().model.preference(Batch(ids, batch.weights), number)
     assert why.alone[0].effect == pytest.approx(why.preference.preference - float(without), abs=1e-5)
     assert len(why.alone) == sum(int((given != 0).sum()) for given in batch.ids.values())
     assert len(why.together) == 16 * 15 // 2
 
 
 def test_without_history_is_the_preference_of_an_empty_user(run: Run) -> None:
-    why = run.explain("u000", run.tags.values[0])
+    why = run.explain("u000", run.interests().tags.values[0])
     nothing = {name: torch.zeros(1, 1, dtype=torch.long) for name in run.config_fields}
     weights = {name: torch.zeros(1, 1) for name in run.config_fields}
     with torch.inference_mode():
-        expected = float(run.model.preference(Batch(nothing, weights), 2))
+        expected = float(run.interests().model.preference(Batch(nothing, weights), 2))
     assert why.without == pytest.approx(expected, abs=1e-5)
 
 
@@ -224,18 +226,20 @@ def test_who_clicked_nothing_has_no_lift_to_be_ordered_by() -> None:
 
 
 def test_the_average_user_is_the_mean_of_all(run: Run) -> None:
-    total, holders, users = torch.zeros(len(run.tags)), torch.zeros(len(run.tags)), 0
+    total, holders, users = torch.zeros(len(run.interests().tags)), torch.zeros(len(run.interests().tags)), 0
     with torch.inference_mode():
-        for shard in run.shards("latest"):
+        for shard in run.interests().shards("latest"):
             batch = batch_of(shard, run.config_fields, slice(0, len(shard)), own=True)
-            total[RESERVED:] += run.model.preferences(batch, run.model.users(batch))[:, RESERVED:].sum(0)
+            total[RESERVED:] += (
+                run.interests().model.preferences(batch, run.interests().model.users(batch))[:, RESERVED:].sum(0)
+            )
             assert batch.own
             for ids_H in batch.own.ids_BH:
                 holders[ids_H[ids_H > 0]] += 1
             users += len(shard)
-    torch.testing.assert_close(run.average.preference_V, total / users)
-    torch.testing.assert_close(run.average.holders[None], holders / users)
-    assert run.average.holders["group"].sum() == pytest.approx(1)
+    torch.testing.assert_close(run.interests().average.preference_V, total / users)
+    torch.testing.assert_close(run.interests().average.holders[None], holders / users)
+    assert run.interests().average.holders["group"].sum() == pytest.approx(1)
 
 
 # A blend
@@ -271,7 +275,7 @@ def linear(blended: Run) -> Blend:
 
 
 def explained(run: Run, model: Blend, user: str, tag: str) -> Explanation:
-    shards, names, label = run.shards("latest"), run.shown, run.config.labels.field
+    shards, names, label = run.interests().shards("latest"), run.interests().shown, run.config.labels.field
     usual, shard = average_of(model, shards), next(shard for shard in shards if user in shard.users)
     row = shard.users.index_of(user)
     assert row is not None

@@ -46,9 +46,14 @@ class Offline:
     def profiles(self) -> pl.DataFrame:
         """Of all users, as `build_profiles` writes them."""
         run, folder = self.run, self.folder / "profiles"
-        shards = self._latest(run.config.plan, run.prepared, self.folder / "tags")
-        names = {name: Names(vocabulary) for name, vocabulary in run.shown.items()}
-        model, average, wanted, label = run.model, run.average, run.config.profiles, run.config.labels.field
+        shards = self._latest(run.config.plan, run.prepared("users"), self.folder / "tags")
+        names = {name: Names(vocabulary) for name, vocabulary in run.interests().shown.items()}
+        model, average, wanted, label = (
+            run.interests().model,
+            run.interests().average,
+            run.config.profiles,
+            run.config.labels.field,
+        )
         build_profiles(model, average, shards, names, folder, wanted, tags=label)
         return pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))])
 

@@ -58,13 +58,13 @@ def deep_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def blend_of(run: Run) -> Blend:
-    assert isinstance(run.model, Blend)
-    return run.model
+    assert isinstance(run.interests().model, Blend)
+    return run.interests().model
 
 
 def preferences(run: Run, split: Any = "test") -> torch.Tensor:
     model = blend_of(run)
-    batches = [model.batch(shard, slice(0, len(shard))) for shard in run.shards(split)]
+    batches = [model.batch(shard, slice(0, len(shard))) for shard in run.interests().shards(split)]
     return torch.cat([model.preferences(batch, model.users(batch)) for batch in batches])
 
 
@@ -81,7 +81,12 @@ def test_a_run_file_with_the_linear_section_of_before_is_refused_with_what_to_wr
 
 
 def test_it_learns_planted_interests_and_says_what_was_chosen(run: Run) -> None:
-    assert evaluate(ModelScorer(run.model), run.shards("test"), [3], len(run.tags)).mean("prec@3") > 0.8
+    assert (
+        evaluate(
+            ModelScorer(run.interests().model), run.interests().shards("test"), [3], len(run.interests().tags)
+        ).mean("prec@3")
+        > 0.8
+    )
     chosen = read_chosen(run.folder / "model")
     assert set(chosen.judged) == {BLEND, *chosen.ahead}
     assert chosen.judged[BLEND] > chosen.judged["popularity"] + 0.1
@@ -101,12 +106,12 @@ def test_preferences_are_the_sum_of_the_paths(run: Run, deep_run: Run) -> None:
 
 
 def test_own_tags_add_only_to_themselves(run: Run) -> None:
-    model, shard = blend_of(run), run.shards("test")[0]
+    model, shard = blend_of(run), run.interests().shards("test")[0]
     batch = model.batch(shard, slice(0, len(shard)))
     bare = model.users(batch) @ model.tags().T
     added = model.preferences(batch, model.users(batch)) - bare
     for row, own in zip(added[:, RESERVED:], batch.own.ids_BH if batch.own else [], strict=True):
-        others = sorted(set(range(RESERVED, len(run.tags))) - set(own.tolist()))
+        others = sorted(set(range(RESERVED, len(run.interests().tags))) - set(own.tolist()))
         assert not row[np.array(others) - RESERVED].abs().gt(1e-6).any()
 
 
@@ -132,17 +137,19 @@ def test_another_deep_model_does_not_load(deep_run: Run) -> None:
     text = (deep_run.folder / "config.json").read_text(encoding="utf-8")
     changed = deep_run.config.model_copy(update={"model": BlendConfig(rank=7, deep=deep_run.config.model.deep)})  # type: ignore[union-attr]
     with pytest.raises(CheckpointError, match="rank was 5, is 7"):
-        replace(deep_run, config=changed).load_model()
+        replace(deep_run, config=changed).load()
     assert text
 
 
 @pytest.mark.parametrize("name", ["popularity", "own counts", "own counts, faded", "ridge", "ridge, all windows"])
 def test_a_baseline_that_is_served_ranks_as_the_baseline_does(run: Run, name: str) -> None:
-    judge, size = Ndcg(run.shards("valid"), len(run.tags)), len(run.tags)
-    ridges = fit_ridges(run.shards("train"), size, judge, forward=False)
-    served = baseline_as_blend(name, run.tags.counts_by_id, ridges.get(name))
-    scorer = make_baselines(run.tags, run.shards("train"), judge, forward=False)[name]
-    found, wanted = (evaluate(one, run.shards("test"), [1, 5], size) for one in (ModelScorer(served), scorer))
+    judge, size = Ndcg(run.interests().shards("valid"), len(run.interests().tags)), len(run.interests().tags)
+    ridges = fit_ridges(run.interests().shards("train"), size, judge, forward=False)
+    served = baseline_as_blend(name, run.interests().tags.counts_by_id, ridges.get(name))
+    scorer = make_baselines(run.interests().tags, run.interests().shards("train"), judge, forward=False)[name]
+    found, wanted = (
+        evaluate(one, run.interests().shards("test"), [1, 5], size) for one in (ModelScorer(served), scorer)
+    )
     assert_same(found, wanted)
 
 
@@ -185,7 +192,7 @@ def test_the_same_is_chosen_whatever_order_the_log_has(run: Run, tmp_path: Path)
 
 
 def test_users_of_whom_nothing_is_known_get_what_everybody_gets(run: Run) -> None:
-    model, shard = blend_of(run), run.shards("test")[0]
+    model, shard = blend_of(run), run.interests().shards("test")[0]
     batch = model.batch(shard, slice(0, 1))
     assert batch.own
     nothing = replace(
@@ -226,5 +233,5 @@ labels = { by = "days", days = 1.0, windows = 3 }
 
 
 def test_facts_of_own_tags_are_in_the_shards(run: Run) -> None:
-    shard = run.shards("test")[0]
+    shard = run.interests().shards("test")[0]
     assert {f"history.{fact}" for fact in FACTS} <= set(shard.arrays)

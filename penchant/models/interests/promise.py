@@ -9,10 +9,9 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor, nn
 
-from penchant.config import Config
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Batch, Shard, batch_of
-from penchant.models.base import Positive, Sizes
+from penchant.models.base import ModelConfig, Positive, Sizes
 from penchant.schema import RESERVED
 
 
@@ -27,7 +26,7 @@ class Attention:
     fields: Tensor
 
 
-class TowerConfig(Config):
+class TowerConfig(ModelConfig):
     """What every interest model has. fields: those it reads, all of the run if not given, but for numbers where it
     cannot read them; embedding: E; user: U, the
     width of user and tag vectors; hidden: width of the first fully connected layer, 2U if not given; dropout: share of
@@ -56,6 +55,9 @@ class Interests(nn.Module, ABC):
 
     reads_own: ClassVar[bool] = False
     """Whether it reads `Batch.own`."""
+
+    reads_numbers: ClassVar[bool] = False
+    """Whether it can read fields that hold a number."""
 
     @abstractmethod
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:

@@ -15,7 +15,7 @@ from penchant.dashboard.users.person import EXAMPLES, RECALLED, Person, examples
 from penchant.dashboard.users.time import EARLIER, FOREMOST, MOST_LEADERS, MOST_MOMENTS, MOST_READ, moments, told
 from penchant.errors import UnknownTagError
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.blend import CLICKS, CROSSED, LEAST_SHARE, Blend, CopyPath, LinearPath
 from penchant.models.interests.promise import Interests as Model
 from penchant.models.interests.youtube import YouTubeConfig
@@ -274,7 +274,7 @@ def test_attention_of_heads_is_told_by_field_with_what_it_holds(service: Service
 
 
 def test_a_model_that_takes_averages_has_no_attention(served: Served) -> None:
-    service = with_model(served, build_model(YouTubeConfig(embedding=4, user=4), model_of(served).sizes))
+    service = with_model(served, build_interests(YouTubeConfig(embedding=4, user=4), model_of(served).sizes))
     found = asked(service, USER).interests
     assert found
     assert found.attended.kind == "even"

@@ -7,7 +7,7 @@ from torch import Tensor
 from benchmarks.made_up import Shape, made_up_shard
 from benchmarks.plain import PlainUtpm, Users, batches, plain_loss
 from penchant.features.shards import batch_of
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.training.loop import TrainingConfig, labels_of, loss_of
 from penchant.training.optimizers import make_optimizers
@@ -23,7 +23,7 @@ def dense(gradient: Tensor | None) -> Tensor:
 @pytest.mark.parametrize("large", [1, 1_000], ids=["sparse", "dense"])
 def test_loss_and_gradients_are_those_of_the_plain_version(large: int) -> None:
     torch.manual_seed(0)
-    shard, model = made_up_shard(SHAPE, SHAPE.batch), build_model(SHAPE.model, SHAPE.sizes)
+    shard, model = made_up_shard(SHAPE, SHAPE.batch), build_interests(SHAPE.model, SHAPE.sizes)
     plain = PlainUtpm(SHAPE.model, SHAPE.sizes)
     plain.load_state_dict(model.state_dict())
     make_optimizers(
