@@ -46,6 +46,7 @@ LAYOUT = (
     Place("log/users.parquet", names="rows"),
     Place("prepared/*/plan.json", decides=True, compared=True),
     Place("prepared/*/manifest.json", compared=True),
+    Place("prepared/*/baselines-*.parquet", names="rows"),
     Place("prepared/*/*/*.safetensors", names="remade"),
     Place("prepared/*/*/*.users.parquet", names="remade"),
     Place("models/*/weights.safetensors", decides=True, profiled=True),

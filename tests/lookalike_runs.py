@@ -11,6 +11,7 @@ import pytest
 
 from penchant.files import read_json, write_json
 from penchant.pipeline import Run
+from penchant.progress import Report, quiet
 from penchant.runfile import RunConfig
 from penchant.training.checkpoint import load_tensors, save_tensors
 from tests.planted import write_planted_log
@@ -175,11 +176,11 @@ def _made(folder: Path) -> Run:
     return run
 
 
-def liken(run: Run) -> None:
-    """Train and examine the look-alikes of a run, and nothing else."""
-    run.prepare()
-    run.train(only="ralm")
-    run.evaluate(only="ralm")
+def liken(run: Run, report: Report = quiet) -> dict[str, Any]:
+    """Train and examine the look-alikes of a run, and nothing else; the scores."""
+    run.prepare(report, only="ralm")
+    run.train(report, only="ralm")
+    return run.evaluate(report, only="ralm")["ralm"]
 
 
 def trained(temporary: pytest.TempPathFactory) -> Run:
@@ -225,8 +226,8 @@ def changed(
     periods: dict[str, Any] | None = None,
     **sections: dict[str, Any],
 ) -> RunConfig:
-    """The run's config with some keys changed: of the model of its users, of the look-alike, of how both are trained, of
-    the periods, and of sections of [lookalike]."""
+    """The run's config with some keys changed: of the model of its users, of the look-alike, of how both are trained,
+    of the periods, and of sections of [lookalike]."""
     values = run.config.model_dump(exclude_none=True)
     models = values["models"]
     for name, keys, trained in (("users", users, users_training), ("ralm", model, training)):

@@ -3,7 +3,6 @@
 import os
 import shlex
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -284,7 +283,7 @@ def _show_run(finished: Run, only: str | None = None) -> None:
     show_next(finished.folder, user, item)
 
 
-def _show_scores(run: Run, found: Mapping[str, Mapping[str, Any]]) -> None:
+def _show_scores(run: Run, found: dict[str, dict[str, Any]]) -> None:
     """The scores of each model beside baselines; look-alikes in one table."""
     for name, metrics in found.items():
         if name == run.config.reference:

@@ -48,7 +48,7 @@ def _erase(folder: Path, user: str) -> dict[str, int]:
     """By part of the run folder."""
     log = Log.open(folder / "log")
     bucket = f"{hash_of(user) % log.buckets:05}.parquet"
-    erased = dict.fromkeys(("log", "scores", "profiles", "audiences"), 0)
+    erased = dict.fromkeys(("log", "prepared", "scores", "profiles", "audiences"), 0)
     for path in files_of(folder, names="rows"):
         # Files of buckets are named after them, and a user is in one.
         if not _BUCKET.fullmatch(path.name) or path.name == bucket:

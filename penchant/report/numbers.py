@@ -165,8 +165,8 @@ class AttendedUser:
 class DataSet:
     """All that was measured on one set of prepared data. metrics: those of the tables; metric: the one that decides;
     reference: the group given first; verdict: sentences; levels: what stands beside the learning curves. attended,
-    attended_run, attended_model: the group, run and model whose attention is shown; protocol: sections of its run file. missing: why a section
-    is left out, by section.
+    attended_run, attended_model: the group, run and model whose attention is shown; protocol: sections of its run
+    file. missing: why a section is left out, by section.
     """
 
     statistics: Statistics

@@ -126,7 +126,8 @@ def test_more_places_than_tags_rank_them_all(run: Run) -> None:
 
 
 def test_the_trained_model_learns_the_planted_interests(run: Run) -> None:
-    model = run.train()
+    run.train()
+    model = run.interests().model
     result = evaluate(ModelScorer(model), run.interests().shards("test"), [1, 3], len(run.interests().tags))
     assert result.mean("prec@3") > 0.8
     assert set(summarize(result)) == {f"{m}@{k}" for m in ("prec", "recall", "ndcg", "coverage") for k in (1, 3)}
@@ -176,7 +177,7 @@ def test_without_an_opinion_every_user_has_what_a_draw_gives(run: Run, candidate
 def test_new_candidates_leave_the_history_out(run: Run, fixed: Fixed, tmp_path: Path) -> None:
     short = Run.start(changed(run.config, labels={"share": 0.9}), tmp_path / "run", base=run.base)
     short.prepare()
-    test, tags = short.shards("test"), len(run.interests().tags)
+    test, tags = short.interests().shards("test"), len(run.interests().tags)
     expected = {}
     for shard in test:
         seen, true = dense(shard, "history.counts", tags) > 0, dense(shard, "truth", tags) > 0
@@ -206,7 +207,7 @@ def test_shown_candidates_are_the_tags_of_the_window(run: Run, fixed: Fixed) -> 
 def test_baselines_are_measured_once_for_the_data_and_again_for_other_questions(run: Run, tmp_path: Path) -> None:
     model = changed(run.config, training={"epochs": 1})
     first = Run.start(model, tmp_path / "run", base=run.base)
-    kept = first.prepare().folder / "baselines.parquet"
+    kept = first.prepare()[0].folder / "baselines-tags.parquet"
     first.train()
     found, measured = first.evaluate()["scores"], kept.stat().st_mtime_ns
     assert Run.open(first.folder).evaluate()["scores"] == found

@@ -90,7 +90,8 @@ def tagged(folder: Path) -> Raw:
 
 
 def run_of(folder: Path, logs: dict[str, Any], **sections: Any) -> Run:
-    values = {"logs": logs, "model": MODEL, "training": TRAINING, "evaluation": {"at": AT}, **sections}
+    tags = {"tags": {**MODEL, "training": TRAINING}}
+    values = {"logs": logs, "evaluation": {"at": AT}, **sections, "models": {**tags, **sections.get("models", {})}}
     return Run.start(RunConfig.parse(values, origin="test"), folder / "run", base=folder)
 
 
@@ -105,13 +106,21 @@ TAGGED = {
 FIELDS = {"fields": [{"name": "tags"}, {"name": "item", "last": 10}], "min_count": {"tags": 12, "item": 8}}
 ALIKE = {
     "periods": {"learn": 0.2, "test": SHARE, "validation_share": 0.3},
-    "rounds": {"least_seeds": LEAST, "negatives": "logged"},
-    "competitors": ["popularity", "lr"],
-    "users": {"embedding": 4, "user": 4},
-    "users_training": {"epochs": 1, "batch": 16},
-    "model": {"width": 4, "clusters": 2},
-    "training": {"epochs": 1},
-    "evaluation": {"audience_items": 1000, "resamples": 2},
+    "models": {
+        "users": {
+            "name": "ralm-users",
+            "cut": "periods",
+            "embedding": 4,
+            "user": 4,
+            "training": {"epochs": 1, "batch": 16},
+        },
+        "ralm": {"name": "ralm", "width": 4, "clusters": 2, "training": {"epochs": 1}},
+    },
+    "lookalike": {
+        "rounds": {"least_seeds": LEAST, "negatives": "logged"},
+        "beside": ["popularity", "lr"],
+        "evaluation": {"audience_items": 1000, "resamples": 2},
+    },
 }
 
 
@@ -214,17 +223,18 @@ def test_every_metric_of_every_user_is_the_recounted_one(
 def likened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Alike]:
     folder = tmp_path_factory.mktemp("recount")
     raw = made_up(folder)
-    run = run_of(folder, {"tables": TABLES}, features=FIELDS, lookalike=ALIKE)
-    run.liken()
+    run = run_of(folder, {"tables": TABLES}, features=FIELDS, **ALIKE)
+    run.train(only="ralm")
+    run.evaluate(only="ralm")
     asked = recount.alike_by_share(raw, learn=0.2, test=SHARE, least_seeds=LEAST, min_count=8, share=0.3)
     return run, asked
 
 
 def test_rounds_are_those_of_the_raw_log(likened: tuple[Run, Alike]) -> None:
     run, asked = likened
-    users = run.lookalikes.crowd("test", run.lookalikes.merge).users
+    users = run.lookalikes.crowd("test", "ralm").users
     assert set(users) == asked.crowd
-    (one,) = run.lookalikes.rounds("test", users)
+    (one,) = run.lookalikes.ground.rounds("test", users)
     rows = zip(one.candidate_L.tolist(), one.user_L.tolist(), one.clicked_L.tolist(), strict=True)
     found = {(users[user], one.names[candidate], clicked) for candidate, user, clicked in rows}
     assert len(found) == len(one.user_L) == len(asked.pairs)
@@ -240,8 +250,8 @@ def test_rounds_are_those_of_the_raw_log(likened: tuple[Run, Alike]) -> None:
 def test_every_metric_of_a_look_alike_is_the_recounted_one(likened: tuple[Run, Alike], name: Any) -> None:
     run, asked = likened
     alike = run.lookalikes
-    scorer, crowd = alike.scorer(name), alike.crowd("test", alike.merge_of(name))
-    rounds, (whole,) = alike.rounds("test", crowd.users), alike.rounds("test", crowd.users, whole=True)
+    scorer, crowd = alike.scorer(name), alike.crowd("test", name)
+    rounds, (whole,) = alike.ground.rounds("test", crowd.users), alike.ground.rounds("test", crowd.users, whole=True)
     (one,) = rounds
     pairs = {}
     for candidate, user, score in zip(one.candidate_L, one.user_L, score_pairs(scorer, crowd, rounds), strict=True):

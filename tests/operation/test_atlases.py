@@ -58,7 +58,7 @@ def background(folder: Path) -> Iterator[AtlasInBackground]:
 
 def train_anew(folder: Path) -> None:
     """Other weights, to look at."""
-    path = folder / "model" / "weights.safetensors"
+    path = folder / "models" / "tags" / "weights.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -129,7 +129,7 @@ def test_the_version_changes_with_whatever_decides_the_atlas(folder: Path, name:
 
 
 def test_a_run_without_a_trained_tag_model_has_none(folder: Path) -> None:
-    remove(folder / "model")
+    remove(folder / "models" / "tags")
     assert open_atlas(folder) is None
     assert read_atlas(folder) is None
     background = AtlasInBackground(folder)
@@ -138,7 +138,7 @@ def test_a_run_without_a_trained_tag_model_has_none(folder: Path) -> None:
 
 def test_weights_without_the_average_user_beside_them_are_no_trained_model(folder: Path) -> None:
     """It is written last."""
-    (folder / "model" / AVERAGE).unlink()
+    (folder / "models" / "tags" / AVERAGE).unlink()
     assert open_atlas(folder) is None
 
 

@@ -29,10 +29,10 @@ from penchant.training.blend import (
     read_chosen,
 )
 from penchant.training.ridge import fit_ridges
-from tests.planted import RUN_FILE, write_planted_log
+from tests.planted import RUN_FILE, changed, write_planted_log
 
-UTPM = '[model]\nname = "utpm"\nembedding = 8\nuser = 8\nquery = 4\ndropout = 0.2\n'
-BLENDED = '[model]\nname = "blend"\nrank = 5\n'
+UTPM = '[models.tags]\nname = "utpm"\nembedding = 8\nuser = 8\nquery = 4\ndropout = 0.2\n'
+BLENDED = '[models.tags]\nname = "blend"\nrank = 5\n'
 WITH_DEEP = BLENDED + 'deep = { name = "utpm", embedding = 8, user = 8, query = 4 }\n'
 
 
@@ -58,8 +58,9 @@ def deep_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def blend_of(run: Run) -> Blend:
-    assert isinstance(run.interests().model, Blend)
-    return run.interests().model
+    model = run.interests().model
+    assert isinstance(model, Blend)
+    return model
 
 
 def preferences(run: Run, split: Any = "test") -> torch.Tensor:
@@ -70,8 +71,8 @@ def preferences(run: Run, split: Any = "test") -> torch.Tensor:
 
 def test_it_is_the_default_of_a_run_file_that_names_no_model(run: Run) -> None:
     values = run.config.model_dump(exclude_none=True)
-    del values["model"]
-    assert type(run.config).parse(values, origin="test").model == BlendConfig()
+    del values["models"]
+    assert type(run.config).parse(values, origin="test").models["tags"].model == BlendConfig()
 
 
 def test_a_run_file_with_the_linear_section_of_before_is_refused_with_what_to_write(run: Run) -> None:
@@ -87,7 +88,7 @@ def test_it_learns_planted_interests_and_says_what_was_chosen(run: Run) -> None:
         ).mean("prec@3")
         > 0.8
     )
-    chosen = read_chosen(run.folder / "model")
+    chosen = read_chosen(run.folder / "models" / "tags")
     assert set(chosen.judged) == {BLEND, *chosen.ahead}
     assert chosen.judged[BLEND] > chosen.judged["popularity"] + 0.1
     assert chosen.users > 40
@@ -96,7 +97,7 @@ def test_it_learns_planted_interests_and_says_what_was_chosen(run: Run) -> None:
 
 def test_preferences_are_the_sum_of_the_paths(run: Run, deep_run: Run) -> None:
     for one in (run, deep_run):
-        model, shard = blend_of(one), one.shards("test")[0]
+        model, shard = blend_of(one), one.interests().shards("test")[0]
         batch = model.batch(shard, slice(0, len(shard)))
         whole = model.preferences(batch, model.users(batch))
         for tag in (RESERVED, RESERVED + 5):
@@ -118,15 +119,15 @@ def test_own_tags_add_only_to_themselves(run: Run) -> None:
 def test_weights_save_and_load(run: Run) -> None:
     again = Run.open(run.folder)
     torch.testing.assert_close(preferences(again), preferences(run), rtol=0, atol=0)
-    assert (run.folder / "model" / BLEND_WEIGHTS).exists()
+    assert (run.folder / "models" / "tags" / BLEND_WEIGHTS).exists()
 
 
 def test_a_run_without_a_deep_model_trains_none_and_one_with_it_gives_it_the_share_it_earns(
     run: Run, deep_run: Run
 ) -> None:
-    assert run.trained is None
-    assert not (run.folder / "model" / "weights.safetensors").exists()
-    chosen = read_chosen(deep_run.folder / "model")
+    assert run.interests().section.trained is None
+    assert not (run.folder / "models" / "tags" / "weights.safetensors").exists()
+    chosen = read_chosen(deep_run.folder / "models" / "tags")
     assert chosen.deep is not None
     mean, error = chosen.deep
     assert (chosen.gain > 0) == (mean > error)
@@ -134,11 +135,8 @@ def test_a_run_without_a_deep_model_trains_none_and_one_with_it_gives_it_the_sha
 
 
 def test_another_deep_model_does_not_load(deep_run: Run) -> None:
-    text = (deep_run.folder / "config.json").read_text(encoding="utf-8")
-    changed = deep_run.config.model_copy(update={"model": BlendConfig(rank=7, deep=deep_run.config.model.deep)})  # type: ignore[union-attr]
     with pytest.raises(CheckpointError, match="rank was 5, is 7"):
-        replace(deep_run, config=changed).load()
-    assert text
+        replace(deep_run, config=changed(deep_run.config, model={"rank": 7})).interests().load()
 
 
 @pytest.mark.parametrize("name", ["popularity", "own counts", "own counts, faded", "ridge", "ridge, all windows"])
@@ -188,7 +186,7 @@ def test_the_same_is_chosen_whatever_order_the_log_has(run: Run, tmp_path: Path)
     again = Run.start(run.config, tmp_path / "run", base=tmp_path)
     again.prepare()
     again.train()
-    assert read_chosen(again.folder / "model").mix == read_chosen(run.folder / "model").mix
+    assert read_chosen(again.folder / "models" / "tags").mix == read_chosen(run.folder / "models" / "tags").mix
 
 
 def test_users_of_whom_nothing_is_known_get_what_everybody_gets(run: Run) -> None:
@@ -229,7 +227,7 @@ labels = { by = "days", days = 1.0, windows = 3 }
     run = Run.start(tmp_path / "run.toml", tmp_path / "run")
     run.prepare()
     run.train()
-    assert read_chosen(run.folder / "model").judged["ridge"] < 0.7
+    assert read_chosen(run.folder / "models" / "tags").judged["ridge"] < 0.7
 
 
 def test_facts_of_own_tags_are_in_the_shards(run: Run) -> None:

@@ -13,7 +13,8 @@ from torch import tensor
 from penchant.errors import ConfigError
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
-from penchant.models.catalog import TrainedConfig, build_interests
+from penchant.models.catalog import build_interests
+from penchant.models.interests.promise import TowerConfig
 from penchant.models.interests.ralm_users import RalmUsersConfig
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig
@@ -44,7 +45,7 @@ SIZES = Sizes({"tags": 12, "genres": 6}, 12, ("tags",))
     ],
     ids=["cf", "afm", "autoint", "youtube", "ralm-users", "ralm-users, concatenated"],
 )
-def test_a_step_stays_where_the_model_is(config: TrainedConfig, large: int, loss: Loss) -> None:
+def test_a_step_stays_where_the_model_is(config: TowerConfig, large: int, loss: Loss) -> None:
     model = build_interests(config, SIZES)
     training = TrainingConfig(loss=loss, large_table_rows=large, sampled_tags=5)
     optimizers = make_optimizers(

@@ -33,7 +33,7 @@ class TowerConfig(ModelConfig):
     a user's values hidden while training; initial_scale: of the tables' first values, which are uniform within
     ±1/√width times it."""
 
-    fields: list[str] | None = None
+    fields: Annotated[list[str], Limits(min_length=1)] | None = None
     embedding: Positive = 16
     user: Positive = 16
     hidden: Positive | None = None

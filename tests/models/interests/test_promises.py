@@ -8,8 +8,8 @@ from torch import Tensor, nn, tensor
 
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
-from penchant.models.catalog import TrainedConfig, build_interests
-from penchant.models.interests.promise import Interests
+from penchant.models.catalog import build_interests
+from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.models.interests.ralm_users import RalmUsersConfig
 from penchant.models.interests.utpm import Utpm, UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig
@@ -57,7 +57,7 @@ NAMES_OF_PYTHON = sorted(
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_fields_may_be_called_anything(config: TrainedConfig) -> None:
+def test_fields_may_be_called_anything(config: TowerConfig) -> None:
     """As many fields as there are names: what they are called changes neither vectors nor attention."""
     vectors = []
     for names in (NAMES_OF_PYTHON, [f"f{number}" for number in range(len(NAMES_OF_PYTHON))]):
