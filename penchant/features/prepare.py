@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
 from penchant.errors import ConfigError, DataError
-from penchant.features.cuts.by_period import PERIOD_SPLITS, refuse_unfit_periods
-from penchant.features.cuts.by_user import refuse_unfit_windows
+from penchant.features.cuts.cut import Split
 from penchant.features.fields import Field
 from penchant.features.numbers import Span
 from penchant.features.plan import Plan
@@ -53,7 +53,7 @@ def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Pr
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
         files = ("plan.json", "manifest.json", "baselines.parquet", "numbers.json")
-        for part in (*files, *PERIOD_SPLITS, "vocabulary"):
+        for part in (*files, *get_args(Split), "vocabulary"):
             remove(folder / part)
         write_json(folder / "plan.json", fingerprint)
     if not (folder / "manifest.json").exists():
@@ -77,7 +77,7 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
             write_json(done, builder.build(bucket, folder))
         made.append(read_json(done))
         report(Progress("features", bucket + 1, log.buckets))
-    totals = {split: sum(part[split] for part in made) for split in plan.splits}
+    totals: dict[str, int] = {split: sum(part[split] for part in made) for split in plan.cut.splits}
     _refuse_silent(totals, plan)
     vocabulary_sizes = {source: len(vocabulary) for source, vocabulary in vocabularies.items()}
     manifest = {"samples": totals, "vocabulary": vocabulary_sizes, "negatives": builder.negatives}
@@ -99,7 +99,7 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
                 f"call it {fit_name(rule.source, [rule.name, ITEM])!r}"
             )
     _refuse_no_numbers(log, plan)
-    predictable = [*log.items().columns[1:], *([ITEM] if plan.periods else [])]
+    predictable = [*log.items().columns[1:], *([ITEM] if plan.cut.asks_for_items else [])]
     if plan.labels.field not in predictable:
         raise ConfigError(
             f"labels.field = {plan.labels.field!r} is not a field of the items, so it cannot be predicted"
@@ -109,12 +109,7 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
             f"no item has any {plan.labels.field}, so there is nothing to learn; check the mapping of "
             f"{plan.labels.field!r} in the run file, and what it leaves out (`without`, `min_items`)"
         )
-    if plan.labels.by == "days" and log.position:
-        raise ConfigError('labels.by = "days" needs a clock, but times are positions; use by = "share"')
-    if plan.periods:
-        refuse_unfit_periods(log, plan.periods)
-    else:
-        refuse_unfit_windows(log, plan.labels)
+    plan.cut.refuse_unfit(log)
     _refuse_strangers(log, plan)
     _refuse_nobody(log, plan)
 
@@ -154,14 +149,15 @@ def _side_by_side(log: Log, column: str, table: pl.Series) -> str:
 
 def _refuse_nobody(log: Log, plan: Plan) -> None:
     """Raise DataError where a split has no sample; buckets are looked at until each has one."""
-    last, totals = float(str(log.found["last"])), dict.fromkeys(plan.splits, 0)
+    last = float(str(log.found["last"]))
+    totals: dict[str, int] = dict.fromkeys(plan.cut.splits, 0)
     for bucket in range(log.buckets):
-        splits = plan.cut(log.events(bucket), last)["split"]
+        splits = plan.cut.samples(log.events(bucket), last)["split"]
         for split in totals:
             totals[split] += int((splits == split).sum())
         if all(totals.values()):
             return
-    _refuse_too_few(totals, plan)
+    raise DataError(plan.cut.too_few(totals))
 
 
 def _refuse_no_numbers(log: Log, plan: Plan) -> None:
@@ -180,22 +176,6 @@ def _refuse_no_numbers(log: Log, plan: Plan) -> None:
             )
 
 
-def _refuse_too_few(totals: dict[str, int], plan: Plan) -> None:
-    if all(totals[split] for split in plan.splits):
-        return
-    if plan.periods:
-        raise DataError(
-            f"too few users with a history: {totals}; training and validation users need at least two events in the "
-            f"represent period, so give more users or a longer log, or change `learn`, `test`, `window` or "
-            f"`validation_share`"
-        )
-    raise DataError(
-        f"too few users with a history and labels: {totals}; a user needs an event before the window and a later one "
-        f"in it, and events at one time are not parted; give more users or a longer log, or change `share`, `days` or "
-        f"`validation_share`"
-    )
-
-
 def _refuse_silent(totals: dict[str, int], plan: Plan) -> None:
     """Raise DataError where the users of a split have windows, but none that asks anything."""
     for split, count in totals.items():
@@ -209,8 +189,7 @@ def _refuse_silent(totals: dict[str, int], plan: Plan) -> None:
 
 
 def _fingerprint(log: Log, plan: Plan) -> dict[str, object]:
-    parts = [plan.features.model_dump_json(), plan.labels.model_dump_json(), plan.users.model_dump_json()]
-    parts += [plan.periods.model_dump_json()] if plan.periods else []
+    parts = [plan.features.model_dump_json(), plan.labels.model_dump_json(), plan.cut.name, *plan.cut.settings]
     source = (log.folder / "source.json").read_text(encoding="utf-8")
     told = {"plan": sha256("\n".join(parts).encode()).hexdigest(), "log": sha256(source.encode()).hexdigest()}
     return {"form": FORM, **told}
@@ -222,7 +201,7 @@ def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
     counts = pl.DataFrame(schema={ITEM: pl.String, COUNT: pl.Int64})
     for bucket in range(log.buckets):
         events = log.events(bucket)
-        counted = events.select(ITEM, used=events[CLICKED] & plan.counts(events, last))
+        counted = events.select(ITEM, used=events[CLICKED] & plan.cut.counts(events, last))
         here = counted.group_by(ITEM).agg(pl.col("used").sum().cast(pl.Int64).alias(COUNT))
         counts = pl.concat([counts, here]).group_by(ITEM).agg(pl.col(COUNT).sum())
         report(Progress("count", bucket + 1, log.buckets))
@@ -230,10 +209,10 @@ def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
 
 
 def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocabulary]:
-    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.training_end(float(str(log.found["last"])))
+    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.cut.training_end(float(str(log.found["last"])))
     users = log.users()
     if users.width > 1:
-        users = users.filter(plan.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))
+        users = users.filter(plan.cut.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))
     found = {}
     for source in plan.sources:
         table = items if source == ITEM or source in items.columns else users
@@ -258,7 +237,7 @@ def _spans(log: Log, plan: Plan) -> dict[str, Span]:
     if not plan.numbers:
         return {}
     users = log.users()
-    training = users.filter(plan.trains(users[USER]))
+    training = users.filter(plan.cut.trains(users[USER]))
     spans = {}
     for source in plan.numbers:
         span = Span.of(training[source].list.first())

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from penchant.features.cuts.by_user import MOMENT, LabelsConfig
+from penchant.features.cuts.by_user import LabelsConfig
+from penchant.features.cuts.cut import MOMENT
 from penchant.features.fields import AGE, SAMPLE, columns, pack
 from penchant.features.labels import ENTRY, TAG, Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.numbers import Span, number_columns
@@ -51,17 +52,17 @@ class ShardBuilder:
     def build(self, bucket: int, folder: Path) -> dict[str, int]:
         """Write the shards of one bucket; the number of samples per split."""
         events = self.log.events(bucket).join(self.entries, on=ITEM, how="left", maintain_order="left")
-        samples = self.plan.cut(events, self.last)
-        rng = np.random.default_rng([self.plan.seed, bucket])
+        samples = self.plan.cut.samples(events, self.last)
+        rng = np.random.default_rng([self.plan.cut.seed, bucket])
         rows = _rows_of_samples(events, samples)
         clicks = _clicks_before(rows)
         labels = self._labels(rows, clicks, len(samples), rng)
         arrays = {**self._fields(clicks, samples), **self._history(clicks, len(samples))}
         arrays["window"] = samples["window"].to_numpy().astype(np.int32)
-        made = {}
-        for split in self.plan.splits:
+        made: dict[str, int] = {}
+        for split in self.plan.cut.splits:
             keep = samples.filter(pl.col("split") == split)[SAMPLE].to_numpy()
-            if split in self.plan.labelled:
+            if split in self.plan.cut.labelled:
                 # A window in which nothing was clicked asks nothing. From one with unknown tags alone nothing can be
                 # learned, but a model is wrong about it, and its numbers have to say so.
                 asking = labels.truth.lengths if split == "train" else labels.truth_size

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError, MissingStepError
-from penchant.features.cuts.by_period import PeriodsConfig
-from penchant.features.cuts.by_user import DAY_S, LabelsConfig, Split, UsersConfig, split_users
+from penchant.features.cuts.by_period import ByPeriod, PeriodsConfig
+from penchant.features.cuts.by_user import ByUser, LabelsConfig
+from penchant.features.cuts.cut import DAY_S, Split
 from penchant.features.fields import Click, Field, read, replay
 from penchant.features.live import ItemValues
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
@@ -24,7 +25,6 @@ from penchant.logs.ingest import Log
 from penchant.progress import Progress
 from tests.logs.logs_on_disk import NOON, read_log
 
-USERS = UsersConfig()
 SPLIT_OF = {"train": "anna", "valid": "berta", "test": "dora"}
 ITEMS = {"i1": ["a", "b"], "i2": ["a"], "i3": ["c"], "i4": ["d"]}
 EVENTS = {
@@ -38,7 +38,7 @@ USERS_TABLE = {"files": "users.parquet", "user": "user", "fields": {"group": "gr
 
 def name_of(split: str, number: int = 0) -> str:
     names = pl.Series([f"user {number}" for number in range(200)])
-    return str(split_users(names, USERS).filter(pl.col("split") == split)["user"][number])
+    return str(ByUser().split(names).filter(pl.col("split") == split)["user"][number])
 
 
 USER = {split: name_of(split) for split in ("train", "valid", "test")}
@@ -65,11 +65,8 @@ def toy_plan(labels: dict[str, Any] | None = None, fields: list[Field] | None = 
         Field(name="item", limit=3, last=3, order="recent"),
         Field(name="group", limit=1),
     ]
-    return Plan(
-        FeaturesConfig(fields=rules, **features),
-        LabelsConfig(**{"share": 0.5, "items": 2, "tags": 2, **(labels or {})}),
-        USERS,
-    )
+    asked = LabelsConfig(**{"share": 0.5, "items": 2, "tags": 2, **(labels or {})})
+    return Plan(FeaturesConfig(fields=rules, **features), ByUser(asked), asked)
 
 
 def arrays_of(prepared: Prepared, split: Split) -> dict[str, Any]:
@@ -271,7 +268,8 @@ def test_shards_of_a_finished_preparation_are_kept(tmp_path: Path, monkeypatch: 
 def test_another_plan_prepares_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, plan = many_users(tmp_path, monkeypatch)
     prepare(log, plan, tmp_path / "prepared")
-    other = Plan(plan.features, LabelsConfig(share=0.4, items=2, tags=2), USERS)
+    asked = LabelsConfig(share=0.4, items=2, tags=2)
+    other = Plan(plan.features, ByUser(asked), asked)
     again = prepare(log, other, tmp_path / "prepared")
     fresh = prepare(log, other, tmp_path / "fresh")
     assert files_of(again.folder) == files_of(fresh.folder)
@@ -409,7 +407,7 @@ def test_the_first_tags_of_an_item_are_those_of_the_moment(tmp_path: Path) -> No
 
 def test_a_history_of_look_alike_knows_no_tag_that_was_said_after_its_moment(tmp_path: Path) -> None:
     periods = PeriodsConfig(by="days", learn=0.25, test=0.25, window=0.25)
-    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="tags")]), periods)
+    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="tags")]), ByPeriod(periods))
     rows = [(f"u{user}", f"i{item}", "rock", MONDAY + user + 10 * item) for user in range(60) for item in range(9)]
     spread = [(user, item, tag, at + 10_000.0 * int(item[1])) for user, item, tag, at in rows]
     late = [("u3", "i1", "secret", MONDAY + 80_000.0), ("u4", "i8", "secret", MONDAY + 80_000.0)]

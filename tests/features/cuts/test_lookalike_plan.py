@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from penchant.errors import ConfigError, DataError
-from penchant.features.cuts.by_period import PERIOD_SPLITS, PeriodsConfig, trains
-from penchant.features.cuts.by_user import LabelsConfig, Split, UsersConfig
+from penchant.features.cuts.by_period import ByPeriod, PeriodsConfig
+from penchant.features.cuts.by_user import ByUser, LabelsConfig
+from penchant.features.cuts.cut import Split
 from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
@@ -20,8 +21,8 @@ from tests.logs.logs_on_disk import read_log
 # Of ten events six represent (the last three of them labels), two teach, two test.
 PERIODS = PeriodsConfig(learn=0.2, test=0.2, window=0.5, positives=4, validation_share=0.5)
 NAMES = pl.Series([f"user {number}" for number in range(100)])
-ANNA, BERTA = NAMES.filter(trains(NAMES, PERIODS))[:2]
-DORA = NAMES.filter(~trains(NAMES, PERIODS))[0]
+ANNA, BERTA = NAMES.filter(ByPeriod(PERIODS).trains(NAMES))[:2]
+DORA = NAMES.filter(~ByPeriod(PERIODS).trains(NAMES))[0]
 # Anna and Berta train, Dora validates. Who trains clicks i, j and k three times, l twice and m once in the represent
 # period; the others are unknown.
 EVENTS = {ANNA: "iijklmnnpp", BERTA: "jikkjlnnoo", DORA: "qiijjqqkll"}
@@ -43,7 +44,7 @@ def toy_log(folder: Path, ages: dict[str, list[str]] = AGES, clicked: bool = Tru
 
 def toy_plan(fields: list[Field] | None = None, **periods: Any) -> Plan:
     asked = PERIODS.model_copy(update=periods)
-    return lookalike_plan(FeaturesConfig(fields=fields or FIELDS), asked)
+    return lookalike_plan(FeaturesConfig(fields=fields or FIELDS), ByPeriod(asked))
 
 
 @pytest.fixture(scope="module")
@@ -146,13 +147,12 @@ def test_a_user_without_a_number_has_padding(tmp_path: Path) -> None:
 def test_numbers_serve_the_tag_path_too(tmp_path: Path) -> None:
     pl.DataFrame({"item": list("ijklmn"), "tags": [["t"]] * 6}).write_parquet(tmp_path / "items.parquet")
     table = {"files": "items.parquet", "item": "item", "fields": {"tags": "tags"}}
-    users = UsersConfig()
     rows = [(name, "ijkl"[place], place) for name in NAMES for place in range(4)]
     ages = pl.DataFrame({"user": NAMES, "age": [str(number) for number in range(100)]})
     ages.write_parquet(tmp_path / "users.parquet")
     named = {"files": "users.parquet", "user": "user", "fields": {"age": "age"}}
     log = read_log(tmp_path, pl.DataFrame(rows, schema=["u", "i", "t"], orient="row"), items=table, users=named)
-    plan = Plan(FeaturesConfig(fields=[Field(name="tags"), Field(name="age", number=True)]), LabelsConfig(), users)
+    plan = Plan(FeaturesConfig(fields=[Field(name="tags"), Field(name="age", number=True)]), ByUser(), LabelsConfig())
     prepared = prepare(log, plan, tmp_path / "prepared")
     span = prepared.span("age")
     train = arrays_of(prepared, "train")
@@ -174,7 +174,7 @@ def test_other_fields_leave_nothing_of_the_earlier_ones(tmp_path: Path) -> None:
     prepare(log, toy_plan(), tmp_path / "prepared")
     again = prepare(log, toy_plan(FIELDS[:1]), tmp_path / "prepared")
     assert not (again.folder / "numbers.json").exists()
-    assert {path.name for path in again.folder.iterdir() if path.is_dir()} == {*PERIOD_SPLITS, "vocabulary"}
+    assert {path.name for path in again.folder.iterdir() if path.is_dir()} == {*ByPeriod.splits, "vocabulary"}
 
 
 @pytest.mark.parametrize(("field", "said"), [("item", "age, group"), ("height", "age, group")])
