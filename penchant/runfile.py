@@ -131,7 +131,7 @@ class RunConfig(Config):
 
     @property
     def plan(self) -> Plan:
-        return Plan(self.features, ByUser(self.labels, self.users), self.labels)
+        return Plan(self.features, ByUser(self.labels, self.users), (self.labels.target,))
 
 
 def load_config(path: Path, *over: Path) -> RunConfig:

@@ -8,9 +8,9 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.features.cuts.by_period import ByPeriod
-from penchant.features.cuts.by_user import LabelsConfig
 from penchant.features.cuts.cut import Cut
 from penchant.features.fields import Field
+from penchant.features.target import Target
 from penchant.logs.names import OF_SHARDS, problem_of
 from penchant.schema import ITEM
 
@@ -38,17 +38,26 @@ class FeaturesConfig(Config):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides the content of the shards: what is read, how the log is cut, and what is predicted."""
+    """All that decides the content of the shards: what is read, how the log is cut, and what is predicted.
+
+    targets: one or several, known by their fields; each has labels, a truth and histories of its own, which do not
+    depend on the targets after it.
+    """
 
     features: FeaturesConfig
     cut: Cut
-    labels: LabelsConfig
+    targets: tuple[Target, ...]
+
+    def __post_init__(self) -> None:
+        fields = [target.field for target in self.targets]
+        assert fields, "nothing is predicted"
+        assert len(set(fields)) == len(fields), f"two targets have one field: {fields}"
 
     @property
     def sources(self) -> list[str]:
-        """Every vocabulary that is needed, the label's first."""
+        """Every vocabulary that is needed, the targets' first."""
         read = (rule.source for rule in self.features.fields if not rule.number)
-        return list(dict.fromkeys([self.labels.field, *read]))
+        return list(dict.fromkeys([*(target.field for target in self.targets), *read]))
 
     @property
     def numbers(self) -> list[str]:
@@ -59,5 +68,4 @@ class Plan:
 def lookalike_plan(features: FeaturesConfig, cut: ByPeriod) -> Plan:
     """The plan of look-alike: users' vectors are taught by the items clicked in the represent period, clicks alone."""
     most = cut.periods.positives
-    labels = LabelsConfig(field=ITEM, items=most, tags=1, negatives="popularity", negatives_per_click=0)
-    return Plan(features, cut, labels)
+    return Plan(features, cut, (Target(field=ITEM, items=most, tags=1, negatives="popularity", negatives_per_click=0),))

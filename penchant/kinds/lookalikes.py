@@ -160,7 +160,7 @@ class LookalikeRun:
         return Sizes(rows, len(self.items), of_items, tuple(rule.name for rule in rules if rule.number))
 
     def shards(self, split: Split) -> list[Shard]:
-        return open_shards(self.prepared.folder, split)
+        return open_shards(self.prepared.folder, split, ITEM)
 
     def train_users(self, merge: Merge, report: Report = quiet) -> Interests:
         """Phase 1, its fields merged so: the trained model."""

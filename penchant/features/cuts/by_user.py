@@ -24,6 +24,7 @@ from penchant.features.cuts.cut import (
     windows_between,
 )
 from penchant.features.cuts.instants import Instants
+from penchant.features.target import Target
 from penchant.logs.ingest import Log
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER
@@ -44,8 +45,8 @@ class UsersConfig(Config):
         return self
 
 
-class LabelsConfig(Config):
-    """Which events are labels.
+class LabelsConfig(Target):
+    """Which events are labels, and what is predicted of them.
 
     by = "share": the last `share` of each user's events; for sets without a common clock. Events at one time stay
         together: a border that would part them moves behind the last of them, and a window that is left with none asks
@@ -59,17 +60,12 @@ class LabelsConfig(Config):
     negatives_per_click: how many are drawn for each click.
     """
 
-    field: str = "tags"
     by: Literal["share", "days"] = "share"
     share: Annotated[float, Limits(gt=0, lt=1)] = 0.2
     stride: Annotated[float, Limits(gt=0, lt=1)] | None = None
     days: Annotated[float, Limits(gt=0)] = 1.0
     until: datetime.date | None = None
     windows: Annotated[int, Limits(ge=1)] = 1
-    items: Annotated[int, Limits(ge=1)] = 30
-    tags: Annotated[int, Limits(ge=1)] = 5
-    negatives: Literal["logged", "popularity", "uniform", "tags"] = "logged"
-    negatives_per_click: Annotated[int, Limits(ge=0)] = 1
 
     @model_validator(mode="after")
     def _windows_leave_a_history(self) -> Self:
@@ -79,6 +75,11 @@ class LabelsConfig(Config):
         if self.by == "days" and self.stride is not None:
             raise ValueError('stride goes with by = "share"; windows of days follow one another')
         return self
+
+    @property
+    def target(self) -> Target:
+        """What is predicted, without when."""
+        return Target(**self.model_dump(include=set(Target.model_fields)))
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class ByUser(Cut):
 
     @property
     def settings(self) -> list[str]:
-        return [self.labels.model_dump_json(), self.users.model_dump_json()]
+        return [self.labels.model_dump_json(exclude=set(Target.model_fields)), self.users.model_dump_json()]
 
     def split(self, users: pl.Series) -> pl.DataFrame:
         """USER and "split" ("train", "valid" or "test") of distinct users; the same for a user in whatever company."""
