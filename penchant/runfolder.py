@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from penchant.errors import ConfigError, MissingStepError
+from penchant.features.cuts.by_period import ByPeriod
+from penchant.features.cuts.by_user import ByUser
 from penchant.features.plan import Plan, lookalike_plan
 from penchant.features.prepare import Prepared
 from penchant.files import read_json
@@ -124,8 +126,12 @@ class RunFolder:
         chosen = [rule for rule in self.config.features.fields if None in wanted or rule.name in named]
         features = self.config.features.model_copy(update={"fields": chosen})
         if cut == "periods":
-            return lookalike_plan(features, self.config.periods)
-        return Plan(features, self.config.labels, self.config.users)
+            return lookalike_plan(features, ByPeriod(self.config.periods))
+        own, names = self.config.labels, self.config.interests(cut)
+        # The first target draws as it would alone, so that another model beside it changes nothing.
+        predicted = sorted({self.config.labels_of(name): name for name in names}, key=lambda field: field != own.field)
+        targets = tuple(own.target.model_copy(update={"field": field}) for field in predicted)
+        return Plan(features, ByUser(own, self.config.users), targets)
 
     @property
     def cuts(self) -> list[CutName]:

@@ -133,8 +133,9 @@ def prepare(files: RunFiles, out: Out) -> None:
     with bars() as report:
         prepared = Run.start(load_config(*files), out, base=files[0].parent).prepare(report)
     for one in prepared:
-        for name, value in one.manifest.items():
-            console.print(f"{one.folder.name} {name}: {value}")
+        for field, told in one.manifest["targets"].items():
+            console.print(f"{one.folder.name}, {field}: {told['samples']}, un-clicked items {told['negatives']}")
+        console.print(f"vocabulary: {one.manifest['vocabulary']}")
     console.print(f"Next: [cyan]penchant train {out}[/cyan]")
 
 

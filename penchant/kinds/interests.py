@@ -22,7 +22,7 @@ from penchant.evaluation.protocols.interests import (
     save_results,
     summarize,
 )
-from penchant.features.cuts.by_user import Split
+from penchant.features.cuts.cut import Split
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, read_json, remove, write_json
@@ -82,7 +82,7 @@ class InterestModel(RunModel[InterestsSection]):
         return (self.folder / self._last_file).exists()
 
     def shards(self, split: Split) -> list[Shard]:
-        return open_shards(self.run.prepared(self.section.cut).folder, split)
+        return open_shards(self.run.prepared(self.section.cut).folder, split, self.label)
 
     def train(self, report: Report) -> None:
         refuse_missing(self.run.config.device)
@@ -137,13 +137,13 @@ class InterestModel(RunModel[InterestsSection]):
 
     def examine(self, made: dict[str, str], report: Report) -> dict[str, Any] | None:
         """Metrics of the model and of every baseline on test users; None on a cut that has none."""
-        if "test" not in self.run.plan(self.section.cut).labelled:
+        if "test" not in self.run.plan(self.section.cut).cut.labelled:
             return None
         asked, tags, test = self.run.config.evaluation, self.sizes.tags, self.shards("test")
         own = evaluate(ModelScorer(self.model), test, asked.at, tags, asked.candidates)
         baselines = self._baselines(report)
         results = {"model": own, **baselines}
-        manifest = self.run.prepared(self.section.cut).manifest
+        prepared = self.run.prepared(self.section.cut)
         metrics = {
             "model": {
                 "name": self.section.model.name,
@@ -151,8 +151,8 @@ class InterestModel(RunModel[InterestsSection]):
                 "title": self.title,
                 "chosen": self.chosen and self.chosen.as_json(),
             },
-            "made": {**made, "negatives": manifest["negatives"]},
-            "samples": manifest["samples"],
+            "made": {**made, "negatives": prepared.negatives(self.label)},
+            "samples": prepared.samples(self.label),
             "scores": {name: summarize(result) for name, result in results.items()},
             "model_minus": {name: compare(own, result) for name, result in baselines.items()},
             "learning_curve": read_metrics(self.folder) if self.section.trained else [],

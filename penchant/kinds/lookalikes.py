@@ -13,8 +13,8 @@ from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError
 from penchant.evaluation.choice import Choice, Part, Trial, choose, trial_of, without
 from penchant.evaluation.protocols.lookalikes import Contestant, LookalikeTest, evaluate_lookalikes, score_pairs
-from penchant.features.cuts.by_period import trains
-from penchant.features.cuts.by_user import Split
+from penchant.features.cuts.by_period import ByPeriod
+from penchant.features.cuts.cut import Split
 from penchant.features.cuts.rounds import Round, make_rounds
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
@@ -54,8 +54,8 @@ class Ground:
         return self.run.log
 
     @property
-    def periods(self) -> Any:
-        return self.run.config.periods
+    def cut(self) -> ByPeriod:
+        return ByPeriod(self.run.config.periods)
 
     @cached_property
     def items(self) -> Vocabulary:
@@ -72,12 +72,12 @@ class Ground:
     def rounds(self, period: Any, users: pl.Series, *, whole: bool = False) -> list[Round]:
         """See `make_rounds`. Labels tested may be bounded, a whole period is not."""
         asked = self.config.rounds
-        return make_rounds(self.log, self.plan, period, users=users, items=self.items, config=asked, whole=whole)
+        return make_rounds(self.log, self.cut, period, users=users, items=self.items, config=asked, whole=whole)
 
     def held(self, rounds: Sequence[Round]) -> frozenset[str]:
         """The candidates that teach no likeness."""
         names = pl.concat([one.names for one in rounds]).unique()
-        return frozenset(names.filter(~trains(names, self.periods)))
+        return frozenset(names.filter(~self.cut.trains(names)))
 
     def _vectors(self, model: InterestModel, split: Split, shards: list[Shard], report: Report) -> np.ndarray:
         """vectors_NX of all users, read from disk where the same weights have written them."""

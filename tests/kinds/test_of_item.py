@@ -83,7 +83,9 @@ def test_a_smaller_audience_is_the_beginning_of_a_larger_one(run: Run) -> None:
 def test_scores_are_those_of_a_plain_recomputation(run: Run, item: str) -> None:
     """Eq. 2 and 9-11 in so many lines, from vectors and weights as they lie on disk."""
     user_NX = load_file(run.place_of("users") / "crowd" / "latest.safetensors")["vectors"].double()
-    users = pl.concat([shard.users for shard in open_shards(run.prepared("periods").folder, "latest")]).to_list()
+    users = pl.concat(
+        [shard.users for shard in open_shards(run.prepared("periods").folder, "latest", "item")]
+    ).to_list()
     weight = {name: value.double() for name, value in load_file(run.place_of("ralm") / "weights.safetensors").items()}
     is_seed = torch.tensor([user in seeds_of(run, item) for user in users])
 

@@ -150,7 +150,7 @@ def test_the_run_file_reads_the_feed_and_not_its_truth(unbroken: Path, tmp_path:
     assert log.found["events"] == simulate(small(), unbroken).impressions
     run.prepare()
     run.train()
-    assert run.prepared("users").manifest["negatives"] == "logged"
+    assert run.prepared("users").negatives("tags") == "logged"
 
 
 def test_the_command_says_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
