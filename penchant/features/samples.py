@@ -33,7 +33,7 @@ class ShardBuilder:
     ) -> None:
         self.log, self.plan, self.spans = log, plan, spans
         self.entries = counts.select(ITEM).with_row_index(ENTRY).cast({ENTRY: pl.Int64})
-        self.last = float(str(log.found["last"]))
+        self.last = log.found["last"]
         logged = log.found["clicked"] != log.found["events"]
         self.negatives = _negatives(plan.labels, logged=logged)
         clicks = counts[COUNT].to_numpy()

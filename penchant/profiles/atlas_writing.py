@@ -129,7 +129,7 @@ def write_atlas(surveyed: Surveyed, folder: Path, said: dict[str, Any], *, made:
 def _count_clicks(grounds: Grounds, report: Report) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """edges, clicks of each tag [V, T] and all clicks [T], in one bin where all is of one moment."""
     log, pairs = grounds.log, _carried(grounds)
-    first, last = float(str(log.found["first"])), float(str(log.found["last"]))
+    first, last = log.found["first"], log.found["last"]
     bins = MOST_BINS if last > first else 1
     edges = np.linspace(first, last, bins + 1)
     entries = pairs.select(ITEM).unique().sort(ITEM).with_row_index(_ENTRY)

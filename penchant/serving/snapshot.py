@@ -190,7 +190,7 @@ def write_snapshot(
     items = pl.concat([log.items()[ITEM], *(log.events(bucket)[ITEM].unique() for bucket in range(log.buckets))])
     entries = items.unique().sort().to_frame().with_row_index(ENTRY).cast({ENTRY: pl.Int32})
     people = _Crowd(crowd)
-    last, recent = float(str(log.found["last"])), np.zeros(len(entries), np.int64)
+    last, recent = log.found["last"], np.zeros(len(entries), np.int64)
     remove(folder)
     with aside(folder) as temporary:
         temporary.mkdir()

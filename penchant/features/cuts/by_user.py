@@ -157,7 +157,7 @@ def refuse_unfit_windows(log: Log, labels: LabelsConfig) -> None:
     """Raise ConfigError where windows of days do not lie within the log, with a history before those that train."""
     if labels.by == "share":
         return
-    first, last = float(str(log.found["first"])), float(str(log.found["last"]))
+    first, last = log.found["first"], log.found["last"]
     test = training_end(labels, last)
     train = test - labels.days * DAY_S
     if train <= first:

@@ -88,7 +88,7 @@ def make_rounds(
     drawn = None if whole else config.negatives
     if drawn == "logged" and log.found["clicked"] == log.found["events"]:
         raise ConfigError('rounds: negatives = "logged", but the log has clicks alone; use "popularity" or "uniform"')
-    moments = _moments(plan.periods, period, float(str(log.found["last"])), whole=whole)
+    moments = _moments(plan.periods, period, log.found["last"], whole=whole)
     firsts = read_firsts(log, plan.periods, period, users=users, moments=moments, unclicked=drawn == "logged")
     drafts = list(_drafts(firsts, moments, config, clock=plan.periods.by == "days"))
     if not drafts:
