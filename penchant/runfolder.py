@@ -13,21 +13,22 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from penchant.audiences.best import MIN_AUDIENCE
+from penchant.audiences.of_item import ItemAudience
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
-from penchant.evaluation.choice import Scorer
 from penchant.features.prepare import Prepared
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
 from penchant.kinds.lookalikes import LookalikeRun
-from penchant.kinds.of_item import ItemAudience, audience_of
+from penchant.kinds.of_item import audience_of
 from penchant.logs.ingest import Log
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
 from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
 from penchant.models.interests.promise import Interests
 from penchant.profiles.average import AVERAGE, Average, load_average
-from penchant.profiles.explain import Explanation, Profile, describe, explain, first
+from penchant.profiles.explain import Explanation, describe, explain, first
+from penchant.profiles.profile import WholeProfile
 from penchant.report.build import Examples
 from penchant.runfile import RunConfig
 from penchant.schema import CLICKED, ITEM, TIME, USER
@@ -89,7 +90,7 @@ class RunFolder:
     def shards(self, split: Literal["train", "valid", "test", "latest"]) -> list[Shard]:
         return open_shards(self.prepared.folder, split)
 
-    def profile(self, user: str | int) -> Profile:
+    def profile(self, user: str | int) -> WholeProfile:
         """One user's profile, from all of their history. Raises UnknownUserError."""
         return self._of_user(str(user))[1]
 
@@ -114,7 +115,7 @@ class RunFolder:
         return LookalikeRun(self.folder / "lookalike", self.config, self.folder / "log")
 
     def audience(
-        self, item: str | int, size: int, *, by: Scorer | None = None, minimum: int = MIN_AUDIENCE
+        self, item: str | int, size: int, *, by: str | None = None, minimum: int = MIN_AUDIENCE
     ) -> ItemAudience:
         """The `size` users most like those who clicked an item, and why. by: the scorer, the one that won on validation
         candidates if not given; see `audience_of` for errors."""
@@ -137,7 +138,7 @@ class RunFolder:
         except PenchantError as error:
             return Examples(reason=str(error))
 
-    def _of_user(self, user: str) -> tuple[Batch, Profile]:
+    def _of_user(self, user: str) -> tuple[Batch, WholeProfile]:
         shards = self.shards("latest")
         shard = shards[_bucket(user, len(shards))]
         found = shard.users.index_of(user)

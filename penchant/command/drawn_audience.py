@@ -10,9 +10,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from penchant.audiences.expected import Expected
+from penchant.audiences.of_item import ItemAudience, Neighbour, SeedGroup
 from penchant.command.drawn import bar_of, cell_of, console, difference_of, new_table
 from penchant.evaluation.choice import Choice, collapse_in_words, title
-from penchant.kinds.of_item import ItemAudience, Neighbour, SeedGroup
 from penchant.schema import USER
 
 METRICS = ("auc", "auc within items", "prec@10", "recall@1%", "recall@10%", "auc.tail", "prec@50")

@@ -18,7 +18,7 @@ from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError, MissingStepError
 from penchant.evaluation.choice import DEFAULT, Choice, Part, Scorer, Trial, choose, trial_of, without
 from penchant.evaluation.protocols.interests import ModelScorer, evaluate
-from penchant.evaluation.protocols.lookalikes import Contestant, LookalikeTest, evaluate_lookalikes, score_pairs
+from penchant.evaluation.protocols.lookalikes import LookalikeTest, evaluate_lookalikes, score_pairs
 from penchant.features.cuts.by_period import trains
 from penchant.features.cuts.by_user import Split
 from penchant.features.cuts.rounds import Round, make_rounds
@@ -35,7 +35,7 @@ from penchant.models.interests.ralm_users import RalmUsers
 from penchant.models.lookalikes.dot import InnerProduct
 from penchant.models.lookalikes.logistic import Logistic
 from penchant.models.lookalikes.popular import Popular
-from penchant.models.lookalikes.promise import Crowd, LookAlike
+from penchant.models.lookalikes.promise import Contestant, Crowd, LookAlike
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.models.lookalikes.seed_clusters import SeedClusters
 from penchant.models.lookalikes.yahoo import Yahoo

@@ -11,8 +11,8 @@ from penchant.logs.forgotten import digest_of
 from penchant.models.parts.clusters import Drift
 from penchant.profiles.build import Order
 from penchant.profiles.explain import Explanation
+from penchant.profiles.profile import LiveProfile
 from penchant.serving.candidates.audience import LiveAudience, audience
-from penchant.serving.profiles import LiveProfile
 from penchant.serving.recall import Recalled
 from penchant.serving.roles.consumer import problem_of
 from penchant.serving.served import Served

@@ -11,10 +11,11 @@ from safetensors.torch import load_file
 
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import ExpectedPrecision
+from penchant.audiences.of_item import NEIGHBOURS, write_audience
 from penchant.errors import AudienceError, ConfigError, PenchantError, UnknownItemError
 from penchant.evaluation.choice import Scorer
 from penchant.features.shards import open_shards
-from penchant.kinds.of_item import NEIGHBOURS, some_item, write_audience
+from penchant.kinds.of_item import some_item
 from penchant.models.lookalikes.promise import Candidate
 from penchant.models.parts.clusters import kmeans
 from penchant.pipeline import Run

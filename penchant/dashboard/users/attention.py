@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from penchant.features.fields import Field
-from penchant.profiles.explain import Weighed
+from penchant.profiles.profile import Weighed
 from penchant.serving.profiles import Insight
 
 MOST_VALUES = 15

@@ -12,7 +12,8 @@ from penchant.dashboard.users.items import Clicked, Suggested, listed, suggested
 from penchant.dashboard.users.time import Changed, changed
 from penchant.profiles.build import Order
 from penchant.profiles.explain import LATEST, PathEffect, in_words
-from penchant.serving.profiles import Insight, LivePreference
+from penchant.profiles.profile import TagPreference
+from penchant.serving.profiles import Insight
 from penchant.serving.service import Service
 from penchant.serving.users import Clicks
 from penchant.serving.view import View
@@ -153,7 +154,7 @@ def _sized(insight: Insight, by: Order) -> tuple[list[Sized], list[Sized]]:
     by = by if profile.clicked else "preference"
     size = sizes([one.measure(by) for one in [*profile.clicked, *profile.unseen]])
 
-    def made(ones: list[LivePreference], start: int) -> list[Sized]:
+    def made(ones: Sequence[TagPreference], start: int) -> list[Sized]:
         return [
             Sized(one.tag, one.preference, one.lift, one.clicks, size[start + place]) for place, one in enumerate(ones)
         ]

@@ -14,7 +14,7 @@ from penchant.evaluation.metrics import Duels, Estimate, resamples
 from penchant.evaluation.protocols.reach import Asked, ask_audiences, lists_of
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import Ragged
-from penchant.models.lookalikes.promise import Candidate, Crowd, LookAlike
+from penchant.models.lookalikes.promise import Candidate, Contestant, Crowd, LookAlike
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
 
@@ -28,14 +28,6 @@ class LookalikeEvaluation(Config):
     audience_items: Annotated[int, Limits(ge=1)] = 300
     resamples: Annotated[int, Limits(ge=2)] = 200
     seed: Annotated[int, Limits(ge=0)] = 0
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A scorer and the crowd as it knows it; rows are the same users for all contestants."""
-
-    lookalike: LookAlike
-    crowd: Crowd
 
 
 @dataclass(frozen=True)

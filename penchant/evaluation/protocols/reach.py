@@ -12,7 +12,7 @@ from penchant.evaluation.metrics import Estimate, evenness, hits, precision
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.models.lookalikes.promise import Candidate, Crowd, LookAlike
-from penchant.ranking import best
+from penchant.ranking import among_highest, best
 
 RANK_SHARES = (0.0, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """The shares of a ranking at which curves are kept."""
@@ -47,8 +47,7 @@ class Asked:
         drawn = np.random.default_rng(seed).permutation(np.flatnonzero((later_C > 0) & (whole.seeds.lengths > 0)))
         kind = bounds.classes(whole.seeds.lengths[drawn])
         by_class = np.argsort(kind, kind="stable")
-        turn = np.argsort(place_in_run(kind[by_class]), kind="stable")
-        chosen = np.sort(by_class[turn[:items]])
+        chosen = np.sort(by_class[among_highest(-place_in_run(kind[by_class]), items)])
         position_C = np.full(len(whole.items_C), -1)
         position_C[drawn[chosen]] = np.arange(len(chosen))
         position_L = position_C[whole.candidate_L]
