@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
 from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
-from penchant.evaluation.metrics import interval, over_seeds
+from penchant.evaluation.estimates import interval, over_seeds
 from penchant.evaluation.protocols.interests import ModelScorer, Scorer, evaluate
 from penchant.evaluation.recovery import Truth, recover
 from penchant.features.shards import Shard, batch_of

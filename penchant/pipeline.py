@@ -18,15 +18,14 @@ from penchant.atwork import at_work
 from penchant.errors import ConfigError
 from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.calibration import calibrate
+from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocols.interests import (
     ModelScorer,
     Result,
-    compare,
     evaluate,
     load_results,
     save_results,
-    summarize,
 )
 from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.files import aside, read_json, remove, write_json
@@ -144,8 +143,8 @@ class Run(RunFolder):
         """Metrics of the model and of every baseline on test users, written to metrics.json."""
         asked, tags, test = self.config.evaluation, self.sizes.tags, self.shards("test")
         own = evaluate(ModelScorer(self.model), test, asked.at, tags, asked.candidates)
-        baselines = self._baselines(report)
-        results = {"model": own, **baselines}
+        results = {"model": own, **self._baselines(report)}
+        examined = Examination(results)
         self._keep_users(results)
         metrics = {
             "model": {
@@ -155,8 +154,8 @@ class Run(RunFolder):
             },
             "made": {**_made(), "negatives": self.prepared.manifest["negatives"]},
             "samples": self.prepared.manifest["samples"],
-            "scores": {name: summarize(result) for name, result in results.items()},
-            "model_minus": {name: compare(own, result) for name, result in baselines.items()},
+            "scores": examined.scores(),
+            "model_minus": examined.minus("model"),
             "learning_curve": read_metrics(self.folder / "model") if self.trained else [],
             "calibration": calibrate(self.model, test, self.config.training.loss, log_odds=self.chosen is None),
         }

@@ -9,7 +9,8 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from penchant.errors import MissingStepError
-from penchant.evaluation.metrics import NORMAL, Duels, Estimate
+from penchant.evaluation.estimates import NORMAL, Estimate
+from penchant.evaluation.metrics import Duels
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import place_in_run
 from penchant.logs.users import uniform

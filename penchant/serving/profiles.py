@@ -20,8 +20,8 @@ from penchant.serving.users import Clicks, People
 
 @dataclass(frozen=True)
 class Insight:
-    """One user as the model reads them. known: whether the model knows any value of theirs; tags: how many tags it knows;
-    fields: share of attention per field and head; values: most attention first; why: the reasons for one
+    """One user as the model reads them. known: whether the model knows any value of the user; tags: how many tags it
+    knows; fields: share of attention per field and head; values: most attention first; why: the reasons for one
     preference."""
 
     profile: LiveProfile

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from penchant.evaluation.baselines import OwnCounts, Popularity, make_baselines, popularity
+from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocols.interests import Candidates, ModelScorer, compare, evaluate, summarize
+from penchant.evaluation.protocols.interests import Candidates, ModelScorer, evaluate
 from penchant.features.shards import Shard
 from penchant.pipeline import Run
 from penchant.training.ridge import PENALTIES, fit_ridges
@@ -101,10 +102,12 @@ def test_a_comparison_is_paired_by_user(run: Run) -> None:
     own = evaluate(OwnCounts(popularity(run.tags)), test, [1], width)
     popular = evaluate(Popularity(popularity(run.tags)), test, [1], width)
     difference = (own.users["prec@1"] - popular.users["prec@1"]).to_numpy()
-    said = compare(own, popular)["prec@1"]
+    examined = Examination({"own": own, "popular": popular, "again": own})
+    said = examined.minus("own")["popular"]["prec@1"]
     assert said["mean"] == pytest.approx(difference.mean())
     assert said["half"] == pytest.approx(1.959964 * difference.std(ddof=1) / len(difference) ** 0.5)
-    assert compare(own, own)["prec@1"] == {"mean": 0.0, "half": 0.0}
+    assert examined.minus("own")["again"]["prec@1"] == {"mean": 0.0, "half": 0.0}
+    assert set(examined.minus("popular")) == {"own", "again"}
 
 
 def test_more_places_than_tags_rank_them_all(run: Run) -> None:
@@ -117,7 +120,7 @@ def test_the_trained_model_learns_the_planted_interests(run: Run) -> None:
     model = run.train()
     result = evaluate(ModelScorer(model), run.shards("test"), [1, 3], len(run.tags))
     assert result.mean("prec@3") > 0.8
-    assert set(summarize(result)) == {f"{m}@{k}" for m in ("prec", "recall", "ndcg", "coverage") for k in (1, 3)}
+    assert set(result.estimates()) == {f"{m}@{k}" for m in ("prec", "recall", "ndcg", "coverage") for k in (1, 3)}
 
 
 def test_metrics_of_every_test_user_are_kept(run: Run, tmp_path: Path) -> None:
