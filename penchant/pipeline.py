@@ -16,12 +16,10 @@ import torch
 import penchant
 from penchant.atwork import at_work
 from penchant.errors import ConfigError
-from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.calibration import calibrate
 from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocols.interests import (
-    ModelScorer,
     Result,
     evaluate,
     load_results,
@@ -44,6 +42,7 @@ from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
 from penchant.runfolder import RunFolder
+from penchant.training.baselines import fit_baselines
 from penchant.training.blend import BLEND, BLEND_WEIGHTS, Chosen, add_deep, fit_blend, save_blend
 from penchant.training.loop import read_metrics, train
 
@@ -142,7 +141,7 @@ class Run(RunFolder):
     def evaluate(self, report: Report = quiet) -> dict[str, Any]:
         """Metrics of the model and of every baseline on test users, written to metrics.json."""
         asked, tags, test = self.config.evaluation, self.sizes.tags, self.shards("test")
-        own = evaluate(ModelScorer(self.model), test, asked.at, tags, asked.candidates)
+        own = evaluate(self.model, test, asked.at, tags, asked.candidates)
         results = {"model": own, **self._baselines(report)}
         examined = Examination(results)
         self._keep_users(results)
@@ -238,11 +237,11 @@ class Run(RunFolder):
         kept = load_results(path, asked)
         if kept is not None:
             return kept
-        scorers = make_baselines(
-            self.tags, self.shards("train"), self._judge, forward=self.config.labels.by == "days", report=report
+        models = fit_baselines(
+            self.tags.counts, self.shards("train"), self._judge, forward=self.config.labels.by == "days", report=report
         )
         test, size = self.shards("test"), self.sizes.tags
-        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in scorers.items()}
+        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in models.items()}
         save_results(path, results, asked)
         return results
 

@@ -17,7 +17,7 @@ import torch
 from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError, MissingStepError
 from penchant.evaluation.choice import DEFAULT, Choice, Part, Scorer, Trial, choose, trial_of, without
-from penchant.evaluation.protocols.interests import ModelScorer, evaluate
+from penchant.evaluation.protocols.interests import evaluate
 from penchant.evaluation.protocols.lookalikes import LookalikeTest, evaluate_lookalikes, score_pairs
 from penchant.features.cuts.by_period import trains
 from penchant.features.cuts.by_user import Split
@@ -164,7 +164,7 @@ class LookalikeRun:
         valid, size = self.shards("valid"), len(self.items)
 
         def validate(model: Interests) -> float:
-            return evaluate(ModelScorer(model), valid, [10], size).mean("ndcg@10")
+            return evaluate(model, valid, [10], size).mean("ndcg@10")
 
         config, identity = self.config.users_training, self._users_identity(merge)
         train(model, self.shards("train"), config, folder, identity=identity, validate=validate, report=report)

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from penchant.errors import CheckpointError, ConfigError
-from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocols.interests import ModelScorer, Result, evaluate
+from penchant.evaluation.protocols.interests import Result, evaluate
 from penchant.features.own import FACTS
 from penchant.models.catalog import BlendConfig
 from penchant.models.interests.blend import OWN_BLOCKS, Blend
 from penchant.pipeline import Run
 from penchant.schema import PAD, RESERVED
+from penchant.training.baselines import fit_baselines
 from penchant.training.blend import (
     BLEND,
     BLEND_WEIGHTS,
@@ -81,7 +81,7 @@ def test_a_run_file_with_the_linear_section_of_before_is_refused_with_what_to_wr
 
 
 def test_it_learns_planted_interests_and_says_what_was_chosen(run: Run) -> None:
-    assert evaluate(ModelScorer(run.model), run.shards("test"), [3], len(run.tags)).mean("prec@3") > 0.8
+    assert evaluate(run.model, run.shards("test"), [3], len(run.tags)).mean("prec@3") > 0.8
     chosen = read_chosen(run.folder / "model")
     assert set(chosen.judged) == {BLEND, *chosen.ahead}
     assert chosen.judged[BLEND] > chosen.judged["popularity"] + 0.1
@@ -141,8 +141,8 @@ def test_a_baseline_that_is_served_ranks_as_the_baseline_does(run: Run, name: st
     judge, size = Ndcg(run.shards("valid"), len(run.tags)), len(run.tags)
     ridges = fit_ridges(run.shards("train"), size, judge, forward=False)
     served = baseline_as_blend(name, run.tags.counts_by_id, ridges.get(name))
-    scorer = make_baselines(run.tags, run.shards("train"), judge, forward=False)[name]
-    found, wanted = (evaluate(one, run.shards("test"), [1, 5], size) for one in (ModelScorer(served), scorer))
+    scorer = fit_baselines(run.tags.counts, run.shards("train"), judge, forward=False)[name]
+    found, wanted = (evaluate(one, run.shards("test"), [1, 5], size) for one in (served, scorer))
     assert_same(found, wanted)
 
 

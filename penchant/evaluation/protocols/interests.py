@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ from penchant.evaluation.metrics import coverage, hits, mark, ndcg, precision, r
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
 from penchant.files import aside, read_json, write_json
-from penchant.models.interests.promise import Interests
+from penchant.models.interests.promise import Preferences
 from penchant.ranking import best
 from penchant.schema import PAD, RESERVED, USER
 
@@ -40,27 +40,6 @@ class EvaluationConfig(Config):
     candidates: Candidates = "all"
 
 
-class Scorer(Protocol):
-    """Whatever ranks tags: a model or a baseline."""
-
-    def scores(self, shard: Shard, rows: slice) -> Tensor:
-        """[n, V], higher is better; -inf for what is no tag."""
-        ...
-
-
-@dataclass(frozen=True)
-class ModelScorer:
-    """A model behind the promise of Scorer."""
-
-    model: Interests
-
-    @torch.inference_mode()
-    def scores(self, shard: Shard, rows: slice) -> Tensor:
-        self.model.eval()
-        batch = self.model.batch(shard, rows).to(self.model.tag.weight.device)
-        return self.model.preferences(batch, self.model.users(batch)).cpu()
-
-
 @dataclass(frozen=True)
 class Result:
     """users: USER and a column per metric, a row per user in the order of the shards; coverage: per K."""
@@ -79,9 +58,10 @@ class Result:
 
 
 def evaluate(
-    scorer: Scorer, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
+    model: Preferences, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
 ) -> Result:
-    """Every user of the shards who has clicked a candidate (EvaluationConfig says which tags those are).
+    """Measure a model on every user of the shards who has clicked a candidate (EvaluationConfig says which tags those
+    are).
 
     vocabulary: rows of the table of tags, PAD and UNKNOWN included. Equal scores count as if they stood in any order;
     coverage, which asks what is listed, takes them in the order of `ranking`.
@@ -90,13 +70,20 @@ def evaluate(
     frames, seen = [], []
     for shard, rows in blocks(shards, vocabulary):
         asked = ask(shard, rows, vocabulary, candidates)
-        scores_BV = asked.narrow(scorer.scores(shard, rows))
+        scores_BV = asked.narrow(scores_of(model, shard, rows))
         top = best(scores_BV, most)
         seen.append(top.ids.masked_fill(top.scores.isneginf(), PAD).numpy())
         frames.append(_measure(hits(scores_BV, top, asked.truth), asked, at))
     listed = np.concatenate(seen)
     covered = {f"coverage@{k}": coverage(listed[:, :k], vocabulary - RESERVED) for k in at}
     return Result(pl.concat(frames), covered)
+
+
+@torch.inference_mode()
+def scores_of(model: Preferences, shard: Shard, rows: slice) -> Tensor:
+    """Return the model's preferences for all tags, [n, V], on the CPU."""
+    model.eval()
+    return model.preferences(model.batch(shard, rows).to(model.device)).cpu()
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,8 @@ class ReachAnswer:
 
     reached_IR: share of each candidate's later clickers within each of RANK_SHARES of the users who had not clicked it;
     area_I: the mean share of these users that a later clicker stands above; collapsed_I: whether scores are too close
-    to tell anybody apart; users: by metric a number per user of `ReachTest.users_B`; evenness: how evenly candidates fill the
-    short lists, NaN where these are empty.
+    to tell anybody apart; users: by metric a number per user of `ReachTest.users_B`; evenness: how
+    evenly candidates fill the short lists, NaN where these are empty.
     """
 
     reached_IR: np.ndarray
