@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-
 from penchant.evaluation.estimates import Estimate
 
 
@@ -14,7 +12,8 @@ class Answer(Protocol):
     """How one contestant did."""
 
     def estimates(self) -> Mapping[str, Estimate]:
-        """Return an estimate by metric, of the same users, items or resamples for every contestant."""
+        """Return an estimate by metric, of the same users, items or resamples for every contestant. A metric that could
+        not be measured may be left out."""
         ...
 
 
@@ -34,16 +33,15 @@ class Examination(Generic[Given]):
         return {name: answer.estimates() for name, answer in self.answers.items()}
 
     def scores(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Return by contestant and metric the mean and half its 95 % interval, as JSON holds them. A metric without a
-        single measured value is left out."""
+        """Return by contestant and metric the mean and half its 95 % interval, as JSON holds them."""
         return {name: _as_json(estimates) for name, estimates in self.estimates.items()}
 
     def minus(self, reference: str) -> dict[str, dict[str, dict[str, float]]]:
-        """Return the reference's metrics less those of each other contestant, paired; only metrics that have an
-        interval."""
+        """Return the reference's metrics less those of each other contestant, paired; only metrics that both have, with
+        an interval."""
         own = {metric: one for metric, one in self.estimates[reference].items() if one.half is not None}
         return {
-            name: _as_json({metric: one.minus(its[metric]) for metric, one in own.items()})
+            name: _as_json({metric: one.minus(its[metric]) for metric, one in own.items() if metric in its})
             for name, its in self.estimates.items()
             if name != reference
         }
@@ -55,4 +53,4 @@ def examine(contestants: Mapping[str, Contender], ask: Callable[[str, Contender]
 
 
 def _as_json(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    return {metric: one.as_json() for metric, one in estimates.items() if np.isfinite(one.mean)}
+    return {metric: one.as_json() for metric, one in estimates.items()}

@@ -55,13 +55,12 @@ def test_a_paired_difference_is_of_each_value() -> None:
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of a contestant: its values, and a share without spread."""
+    """What is told of a contestant."""
 
-    values: np.ndarray
-    share: float
+    found: Mapping[str, Estimate]
 
     def estimates(self) -> Mapping[str, Estimate]:
-        return {"prec@1": Estimate.over(self.values), "coverage@1": Estimate.bare(self.share)}
+        return self.found
 
 
 def test_contestants_are_measured_side_by_side_and_the_others_paired_with_the_reference() -> None:
@@ -69,7 +68,7 @@ def test_contestants_are_measured_side_by_side_and_the_others_paired_with_the_re
 
     def ask(name: str, values: np.ndarray) -> Told:
         asked.append(name)
-        return Told(values, len(asked) / 10)
+        return Told({"prec@1": Estimate.over(values), "coverage@1": Estimate.bare(len(asked) / 10)})
 
     values = {"model": np.array([1.0, 0.0, 1.0]), "baseline": np.array([0.0, 0.0, 1.0])}
     examined = examine(values, ask)
@@ -81,6 +80,9 @@ def test_contestants_are_measured_side_by_side_and_the_others_paired_with_the_re
     }
 
 
-def test_a_metric_that_nothing_could_be_measured_for_is_left_out() -> None:
-    examined = examine({"one": float("nan")}, lambda _, share: Told(np.ones(2), share))
-    assert examined.scores() == {"one": {"prec@1": {"mean": 1.0, "half": 0.0}}}
+def test_only_metrics_that_both_have_are_compared() -> None:
+    one, other = Estimate.over(np.array([1.0, 0.0])), Estimate.over(np.array([0.0, 0.0]))
+    asked = {"model": {"auc": one, "auc.tail": one}, "baseline": {"auc": other}}
+    examined = examine(asked, lambda _, found: Told(found))
+    assert list(examined.minus("model")["baseline"]) == ["auc"]
+    assert list(examined.minus("baseline")["model"]) == ["auc"]

@@ -86,7 +86,8 @@ class Pairs:
 
 @dataclass(frozen=True)
 class LookalikeAnswer:
-    """How a look-alike did. curves: see `ReachAnswer.curves`."""
+    """How a look-alike did. found: by metric, those left out that nothing could be measured for; curves: see
+    `ReachAnswer.curves`."""
 
     found: Mapping[str, Estimate]
     curves: Mapping[str, Any]
@@ -121,7 +122,9 @@ class LookalikeProtocol:
         found = measure_pairs(scores_L, self.pairs, self.bounds, self.config)
         tell("audiences")
         answer = ask_audiences(contestant.lookalike, contestant.crowd, self.reach, self.test.kinds)
-        return LookalikeAnswer(found | answer.estimates(self.reach), answer.curves(self.reach))
+        found |= answer.estimates(self.reach)
+        measured = {metric: one for metric, one in found.items() if np.isfinite(one.mean)}
+        return LookalikeAnswer(measured, answer.curves(self.reach))
 
 
 def evaluate_lookalikes(
