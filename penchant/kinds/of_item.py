@@ -23,7 +23,7 @@ from penchant.audiences.best import (
 from penchant.audiences.crowd import value_at, values_within
 from penchant.audiences.expected import Expected, ExpectedPrecision
 from penchant.audiences.spread import Spread
-from penchant.audiences.why import FEWEST, explain
+from penchant.audiences.why import Counts, Group, groups_of, with_pulled
 from penchant.errors import AudienceError, ConfigError
 from penchant.evaluation.choice import Scorer
 from penchant.evaluation.protocols.lookalikes import Contestant
@@ -38,29 +38,7 @@ from penchant.schema import CLICKED, ITEM, USER
 NEIGHBOURS = 5
 """With the audiences of how many other items an audience is compared."""
 
-MOST_TRAITS = 5
 LONGEST_NAME = 100
-
-
-@dataclass(frozen=True)
-class Common:
-    """A value that seeds of a cluster have in common: the share of them, and of all users, who have it."""
-
-    value: str
-    seeds: float
-    users: float
-
-
-@dataclass(frozen=True)
-class SeedGroup:
-    """Seeds of one cluster, of all too small to be described (`few`), or where the scorer knows no clusters all seeds:
-    how many, how many of the audience they pulled in (None without clusters: then all seeds did), and what they have in
-    common, the most telling first."""
-
-    few: bool
-    seeds: int
-    pulled: int | None
-    common: list[Common]
 
 
 @dataclass(frozen=True)
@@ -92,7 +70,7 @@ class ItemAudience:
     reachable: int
     members: pl.DataFrame
     expected: list[Expected] | None
-    groups: list[SeedGroup]
+    groups: list[Group]
     neighbours: list[Neighbour]
 
 
@@ -193,29 +171,36 @@ def _members(crowd: Crowd, row_B: np.ndarray, score_B: np.ndarray, cluster_B: np
 
 def _groups(
     run: LookalikeRun, crowd: Crowd, seeds_S: np.ndarray, likeness: Likeness, cluster_B: np.ndarray | None
-) -> list[SeedGroup]:
-    """What seeds have in common, by cluster where the scorer knows clusters: told by the first field of tags, or by the
-    first field if there is none."""
+) -> list[Group]:
+    """Return what seeds have in common, by cluster where the scorer knows clusters: values of the first field of tags,
+    or of the first field where there is none."""
     fields, numbers = run.sizes.fields, run.sizes.numbers
     label = run.run.labels.field
     lists = [rule for rule in run.plan.features.fields if not rule.number]
     told = next((rule.name for rule in lists if rule.source == label), lists[0].name)
-    among = values_within(told, fields, numbers=numbers)
+    among, names = values_within(told, fields, numbers=numbers), run.vocabularies[told]
     own_S, cluster_S = seeds_S, np.zeros(len(seeds_S), np.int64)
     if isinstance(likeness, SeedLikeness):
         own_S, cluster_S = likeness.seed_S, likeness.cluster_S
+
+    def counts(place_S: np.ndarray) -> Counts:
+        return _counts(crowd, own_S[place_S], among)
+
+    def name(place: int) -> str:
+        return names.name(value_at(among.start + place, fields, numbers=numbers)[1])
+
     pulling_B = np.zeros(0, np.int64) if cluster_B is None else cluster_B
-    found = explain(crowd, own_S, cluster_S, pulling_B, among=among, most=MOST_TRAITS)
-    names = run.vocabularies[told]
-    groups = []
-    for group in found:
-        common = [
-            Common(names.name(value_at(trait.value, fields, numbers=numbers)[1]), trait.seeds, trait.users)
-            for trait in group.traits
-        ]
-        few = len(group.clusters) > 1 or group.seeds < FEWEST
-        groups.append(SeedGroup(few, group.seeds, None if cluster_B is None else group.pulled, common))
-    return groups
+    size_J = np.bincount(cluster_S, minlength=int(pulling_B.max(initial=-1)) + 1)
+    groups = groups_of(size_J, cluster_S, counts, _counts(crowd, None, among), name)
+    return groups if cluster_B is None else with_pulled(groups, cluster_B)
+
+
+def _counts(crowd: Crowd, rows: np.ndarray | None, among: range) -> Counts:
+    """How many of the users, all if no rows are given, have each value of `among`."""
+    values = crowd.values.values if rows is None else crowd.values.take(rows)[0]
+    inside = values[(values >= among.start) & (values < among.stop)]
+    users = len(crowd) if rows is None else len(rows)
+    return Counts(np.bincount(inside - among.start, minlength=len(among)), users)
 
 
 def _neighbours(run: LookalikeRun, maker: Contestant, item: str, row_B: np.ndarray) -> Iterator[Neighbour]:

@@ -19,9 +19,11 @@ from penchant.errors import (
 from penchant.logs.forgotten import digest_of
 from penchant.serving import service as service_module
 from penchant.serving.candidates.clusterer import Clusterer
+from penchant.serving.candidates.openings import CandidateState
 from penchant.serving.roles.consumer import consume
+from penchant.serving.roles.intake import AHEAD_S, Appended
 from penchant.serving.served import Served
-from penchant.serving.service import AHEAD_S, Appended, CandidateState, Service
+from penchant.serving.service import Service
 from penchant.serving.view import Scored
 from penchant.store.base import Backlog, Event
 from penchant.store.memory import MemoryStore

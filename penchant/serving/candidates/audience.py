@@ -62,8 +62,7 @@ def audience(
     """
     if size < minimum:
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {minimum:,}")
-    alike = users.served.alike
-    assert alike is not None
+    alike = users.served.lookalike
     found, snapshot = reach(store, users, item), users.served.snapshot
     score_N = [_scores(alike.ralm, clusters, found.vectors_LX)]
     for start in range(0, len(found.row_S), BLOCK):
