@@ -55,8 +55,7 @@ def open_sources(folder: Path, service: Service, measures: Measures, *, live: bo
 
 def open_most_clicked(service: Service) -> None:
     """Open some items of a run that is only looked at, so that the page Look-alike has candidates to show."""
-    if service.model().lookalike:
-        service.open(service.most_clicked(MOST_SHOWN))
+    service.open(service.most_clicked(MOST_SHOWN))
 
 
 READ = (

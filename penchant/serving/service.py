@@ -140,9 +140,8 @@ class Service:
     # Candidates
 
     def open(self, items: Sequence[str]) -> None:
-        """Open items to audience extension; those that are open stay as they are. MissingStepError where the run has no
-        look-alike."""
-        self.view.served.lookalike  # noqa: B018 - raises
+        """Open items to audience extension; those that are open stay as they are. A run without look-alike keeps them
+        for a model that has one."""
         self.store.open_candidates(items, self.clock())
         self._candidates = self.store.candidates()
 
@@ -198,7 +197,8 @@ class Service:
         return view.score(view.users.now(users), items)
 
     def audience(self, item: str, size: int) -> LiveAudience:
-        """Who is most like the seeds of a candidate; one audience at a time. UnknownItemError, AudienceError."""
+        """Who is most like the seeds of a candidate; one audience at a time. UnknownItemError, AudienceError,
+        MissingStepError where the run has no look-alike."""
         opening = self.opening(item)
         with self._auditing:
             return opening.audience(size)

@@ -103,6 +103,8 @@ class LookalikePages:
 
     def open(self, asked: Asked) -> Answer:
         """Open an item to audience extension, then show it."""
+        if self._service.model().lookalike is None:
+            return Page("lookalike_untrained", status=409)
         item = asked.form.get("item", "")
         if not 0 < len(item) <= MOST_TEXT:
             return _refused(422, f"an id has 1 to {MOST_TEXT:,} characters, but this one has {len(item):,}", asked)

@@ -420,8 +420,13 @@ def test_a_log_without_a_clock_and_a_run_without_measures_are_explained(served: 
 
 
 def test_a_run_without_look_alike_says_how_to_get_it(served: Served, folder: Path) -> None:
-    pages = LookalikePages(Site(replace(served, alike=None), folder).sources)
+    site = Site(replace(served, alike=None), folder)
+    site.service.open([POPULAR])
+    pages = LookalikePages(site.sources)
     assert "[lookalike]" in text(pages.page(asked()))
     assert "[lookalike]" in text(pages.page(asked(item=POPULAR)))
+    answer = pages.open(sent(item=POPULAR))
+    assert isinstance(answer, Page)
+    assert (answer.template, answer.status) == ("lookalike_untrained", 409)
     with pytest.raises(MissingStepError, match=re.escape("add [lookalike] to its run file")):
-        pages.open(sent(item=POPULAR))
+        pages.part(asked(htmx=True, item=POPULAR, part="seeds"))

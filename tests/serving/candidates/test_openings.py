@@ -8,7 +8,7 @@ import pytest
 
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.growth import Growth
-from penchant.errors import AudienceError, MissingStepError
+from penchant.errors import AudienceError
 from penchant.serving.candidates.audience import reach
 from penchant.serving.candidates.clusters import (
     PublishedClusters,
@@ -204,16 +204,6 @@ def test_an_item_without_clusters_has_no_audience(tmp_path_factory: pytest.TempP
     assert not service.opening(POPULAR).clustered
     with pytest.raises(AudienceError, match=f"alike to '{POPULAR}': its seeds are not clustered yet"):
         service.audience(POPULAR, MIN_AUDIENCE)
-
-
-def test_a_run_without_look_alike_says_so_in_the_same_words_everywhere(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    service = Service(MemoryStore(), replace(served(tmp_path_factory), alike=None), lambda: MADE)
-    for ask in (lambda: service.open([POPULAR]), lambda: service.score(["u001"], None)):
-        with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[lookalike\]"):
-            ask()
-    assert service.model().lookalike is None
 
 
 # When all were clustered
