@@ -25,7 +25,7 @@ from penchant.audiences.best import (
 )
 from penchant.audiences.expected import Expected, ExpectedPrecision
 from penchant.audiences.spread import Spread
-from penchant.audiences.why import FEWEST, explain
+from penchant.audiences.why import Counts, SeedGroup, groups_of, with_pulled
 from penchant.errors import AudienceError
 from penchant.features.cuts.rounds import now
 from penchant.features.vocabulary import Vocabulary
@@ -38,7 +38,6 @@ from penchant.schema import CLICKED, ITEM, USER
 NEIGHBOURS = 5
 """With the audiences of how many other items an audience is compared."""
 
-MOST_TRAITS = 5
 LONGEST_NAME = 100
 
 
@@ -78,27 +77,6 @@ class Sources:
     def closed(self, reached: np.ndarray) -> np.ndarray:
         """Return the rows of users who cannot be members: those who are reached, or of whom nothing is known."""
         return np.union1d(reached, np.flatnonzero(self.crowd.values.lengths == 0))
-
-
-@dataclass(frozen=True)
-class Common:
-    """A value that seeds of a cluster have in common: the share of them, and of all users, who have it."""
-
-    value: str
-    seeds: float
-    users: float
-
-
-@dataclass(frozen=True)
-class SeedGroup:
-    """Seeds of one cluster, of all too small to be described (`few`), or where the scorer knows no clusters all seeds:
-    how many, how many of the audience they pulled in (None without clusters: then all seeds did), and what they have in
-    common, the most telling first."""
-
-    few: bool
-    seeds: int
-    pulled: int | None
-    common: list[Common]
 
 
 @dataclass(frozen=True)
@@ -216,19 +194,30 @@ def _members(crowd: Crowd, row_B: np.ndarray, score_B: np.ndarray, cluster_B: np
 
 
 def _groups(sources: Sources, seeds_S: np.ndarray, likeness: Likeness, cluster_B: np.ndarray | None) -> list[SeedGroup]:
-    """What seeds have in common, by cluster where the look-alike knows clusters."""
+    """Return what seeds have in common, by cluster where the look-alike knows clusters."""
     own_S, cluster_S = seeds_S, np.zeros(len(seeds_S), np.int64)
     if isinstance(likeness, SeedLikeness):
         own_S, cluster_S = likeness.seed_S, likeness.cluster_S
+    crowd, among = sources.crowd, sources.described.among
+
+    def counts(place_S: np.ndarray) -> Counts:
+        return _counts(crowd, own_S[place_S], among)
+
+    def name(place: int) -> str:
+        return sources.described.name(among.start + place)
+
     pulling_B = np.zeros(0, np.int64) if cluster_B is None else cluster_B
-    described = sources.described
-    found = explain(sources.crowd, own_S, cluster_S, pulling_B, among=described.among, most=MOST_TRAITS)
-    groups = []
-    for group in found:
-        common = [Common(described.name(trait.value), trait.seeds, trait.users) for trait in group.traits]
-        few = len(group.clusters) > 1 or group.seeds < FEWEST
-        groups.append(SeedGroup(few, group.seeds, None if cluster_B is None else group.pulled, common))
-    return groups
+    size_J = np.bincount(cluster_S, minlength=int(pulling_B.max(initial=-1)) + 1)
+    groups = groups_of(size_J, cluster_S, counts, _counts(crowd, None, among), name)
+    return groups if cluster_B is None else with_pulled(groups, cluster_B)
+
+
+def _counts(crowd: Crowd, rows: np.ndarray | None, among: range) -> Counts:
+    """How many of the users, all if no rows are given, have each value of `among`."""
+    values = crowd.values.values if rows is None else crowd.values.take(rows)[0]
+    inside = values[(values >= among.start) & (values < among.stop)]
+    users = len(crowd) if rows is None else len(rows)
+    return Counts(np.bincount(inside - among.start, minlength=len(among)), users)
 
 
 def _neighbours(sources: Sources, maker: Contestant, item: str, row_B: np.ndarray) -> Iterator[Neighbour]:

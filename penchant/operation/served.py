@@ -57,7 +57,8 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
         snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
     names = log.names(run.config.profiles.item_name)
-    return Served(name, snapshot, tags, alike, names, _tags_of_items(log, run.config.labels.field))
+    item_tags = _tags_of_items(log, run.config.labels.field)
+    return Served(name, snapshot, tags, alike, names, item_tags, clocked=not log.position)
 
 
 def version_of(folder: Path) -> str:

@@ -67,16 +67,15 @@ def audience(
     Raises AudienceError where `size` is below `minimum`, or where fewer can be reached.
     """
     refuse_small(size, minimum)
-    alike = users.served.alike
-    assert alike is not None
     found = reach(store, users, item)
-    place_B, score_B = best(_scored(users, alike.ralm, clusters, found), size, minimum=minimum)
+    place_B, score_B = best(_scored(users, clusters, found), size, minimum=minimum)
     members = zip(found.names(users.served.snapshot, place_B), score_B.tolist(), strict=True)
     return LiveAudience(item, list(members), len(found))
 
 
-def _scored(users: Users, ralm: Ralm, clusters: Clusters, found: Reach) -> Iterator[np.ndarray]:
+def _scored(users: Users, clusters: Clusters, found: Reach) -> Iterator[np.ndarray]:
     """Scores in blocks: of users with live events, then of rows of the snapshot."""
+    ralm = users.served.lookalike.ralm
     yield _scores(ralm, clusters, found.vectors_LX)
     for rows in blocks(found.row_S):
         yield _scores(ralm, clusters, users.served.snapshot.vectors(rows))
