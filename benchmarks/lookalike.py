@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.metrics import over_seeds
+from penchant.evaluation.estimates import over_seeds
 from penchant.files import read_json
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig, load_config

@@ -17,12 +17,12 @@ from typing import Any
 
 import polars as pl
 import torch
+from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
 from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
 from penchant.evaluation.metrics import interval, over_seeds
 from penchant.evaluation.protocols.interests import ModelScorer, Scorer, evaluate
 from penchant.evaluation.recovery import Truth, recover

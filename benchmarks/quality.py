@@ -21,7 +21,7 @@ import polars as pl
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.metrics import interval
+from penchant.evaluation.estimates import interval
 from penchant.files import read_json, remove
 from penchant.logs.propose import known_source, source_toml
 from penchant.pipeline import Run

@@ -21,12 +21,12 @@ import polars as pl
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from penchant.evaluation.baselines import Popularity, popularity
 from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.baselines import Popularity, popularity
 from penchant.evaluation.metrics import over_seeds
 from penchant.evaluation.protocols.interests import Candidates, ModelScorer, Scorer, evaluate
 from penchant.features.shards import batch_of

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from benchmarks.machine import describe_machine
-from penchant.audiences.best import best
+from penchant.audiences.best import best, blocks
 from penchant.models.lookalikes.ralm import ALPHA, BETA, Ralm, RalmConfig
 from penchant.models.lookalikes.seed_clusters import SeedLikeness, packed
 from penchant.models.parts.cluster_scores import Packed, contributions, score
@@ -46,7 +46,7 @@ def contest(users: int, clusters: int, width: int) -> dict[str, Callable[[], obj
     ready = packed(model, grouped(torch.randn(clusters, width).numpy(), np.arange(clusters), clusters))
     norm_N = np.linalg.norm(user_NG, axis=1)
     likeness = SeedLikeness(ready, user_NG, norm_N, np.arange(clusters), np.arange(clusters))
-    reached = np.flatnonzero(np.random.default_rng(0).random(users) > NOT_REACHED)
+    open_N = np.flatnonzero(np.random.default_rng(0).random(users) <= NOT_REACHED)
     user, product_GK = torch.from_numpy(user_NG), ready.products_KG.T.contiguous()
     product_NK = torch.empty(users, product_GK.shape[1])
     np.testing.assert_allclose(score(ready, user_NG, norm_N), plain(ready, user), atol=1e-5)
@@ -56,7 +56,7 @@ def contest(users: int, clusters: int, width: int) -> dict[str, Callable[[], obj
         "bare product, NumPy": lambda: np.matmul(user_NG, product_GK.numpy(), out=product_NK.numpy()),
         "scores": lambda: score(ready, user_NG, norm_N),
         "what each cluster gives to them": lambda: contributions(ready, user_NG, norm_N),
-        "the best 10,000 of 90 % of the users": lambda: best(likeness, users, 10_000, reached),
+        "the best 10,000 of 90 % of the users": lambda: best(map(likeness.scores, blocks(open_N)), 10_000),
         "scores, straightforward PyTorch": lambda: plain(ready, user),
     }
 

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.metrics import interval, over_seeds
+from penchant.evaluation.estimates import interval, over_seeds
 from penchant.pipeline import Run
 from penchant.report.published import published
 from penchant.runfile import RunConfig, load_config

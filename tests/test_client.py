@@ -14,7 +14,7 @@ import pytest
 from penchant.client import Client, ClientError
 from penchant.errors import PenchantError
 from penchant.profiles.build import Order
-from penchant.serving.profiles import LiveProfile
+from penchant.profiles.profile import LiveProfile
 from penchant.serving.service import Service
 from tests.lookalike_runs import POPULAR
 from tests.serving.apps import Desk, running

@@ -1,5 +1,7 @@
 """One order for every ranking: by score, then by number; whatever a library's top-k does with equal scores."""
 
+from random import Random
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from penchant.ranking import best, order, place_of
+from penchant.ranking import among_highest, best, highest, order, place_of
 
 SCORES = st.sampled_from([-np.inf, -1.0, -0.0, 0.0, 0.25, 0.5, 3.0])
 TABLES = hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 40)), elements=SCORES)
@@ -40,3 +42,19 @@ def test_the_place_of_a_column_is_where_it_stands_in_the_order(scores_BV: np.nda
     places = [place_of(scores_V, number) for number in order(scores_V).tolist()]
     assert places == list(range(1, len(scores_V) + 1))
     assert best(scores_V[None], len(scores_V)).ids[0].tolist() == order(scores_V).tolist()
+
+
+@given(TABLES, st.integers(0, 45))
+def test_the_highest_of_one_row_are_the_best_of_it(scores_BV: np.ndarray, most: int) -> None:
+    expected = best(torch.from_numpy(scores_BV[:1]), most).ids[0].tolist()
+    assert highest(scores_BV[0], most).tolist() == expected
+    assert among_highest(scores_BV[0], most).tolist() == sorted(expected)
+
+
+@given(TABLES, st.integers(0, 45), st.randoms(use_true_random=False))
+def test_equal_scores_go_by_name_where_names_are_given(scores_BV: np.ndarray, most: int, random: Random) -> None:
+    names = [f"{number:02}" for number in range(scores_BV.shape[1])]
+    random.shuffle(names)
+    expected = sorted(range(len(names)), key=lambda place: (-scores_BV[0, place], names[place]))[:most]
+    assert highest(scores_BV[0], most, names=names).tolist() == expected
+    assert among_highest(scores_BV[0], most, names=names).tolist() == sorted(expected)

@@ -20,7 +20,8 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.metrics import Duels, Estimate, resamples
+from penchant.evaluation.estimates import Estimate, resamples
+from penchant.evaluation.metrics import Duels
 from penchant.evaluation.protocols.lookalikes import Pairs
 from penchant.features.cuts.rounds import Round
 from penchant.models.lookalikes.promise import Crowd

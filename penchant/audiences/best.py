@@ -1,5 +1,6 @@
-"""Who of all users is most like the seeds of a candidate, and when an audience is refused."""
+"""Which users are most like the seeds of a candidate, and when an audience is refused."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,10 @@ import numpy as np
 from penchant.audiences.spread import Spread, spread_of
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Crowd, Likeness
+from penchant.ranking import highest
 
 MIN_AUDIENCE = 50
-"""Fewer people could be told apart."""
+"""Among fewer people, single persons could be told apart."""
 
 BLOCK = 16_384
 """Users scored at a time."""
@@ -27,9 +29,9 @@ class Overlap:
 
 
 def known_seeds(seeds_S: np.ndarray, crowd: Crowd, item: str) -> tuple[np.ndarray, int]:
-    """The seeds of an item of whom something is known, and how many are left out.
+    """Return the seeds of an item of whom something is known, and how many others there are.
 
-    seeds_S: rows of the crowd, -1 for users who are not in it. An AudienceError where nobody is left.
+    seeds_S: rows of the crowd, -1 for users who are not in it. Raises AudienceError where nobody is left.
     """
     if not len(seeds_S):
         raise AudienceError(
@@ -45,7 +47,7 @@ def known_seeds(seeds_S: np.ndarray, crowd: Crowd, item: str) -> tuple[np.ndarra
 
 
 def refuse_nan(crowd: Crowd) -> None:
-    """An AudienceError that names a user whose vector is not finite."""
+    """Raise AudienceError, which names a user, where the vector of any user is not finite."""
     broken_N = ~np.isfinite(crowd.vectors_NX).all(1)
     if broken_N.any():
         user = crowd.users[int(broken_N.argmax())]
@@ -55,35 +57,45 @@ def refuse_nan(crowd: Crowd) -> None:
         )
 
 
-def best(
-    likeness: Likeness, users: int, size: int, reached: np.ndarray, *, minimum: int = MIN_AUDIENCE
-) -> tuple[np.ndarray, np.ndarray]:
-    """row_B and score_B, best first, the lower row first where scores are equal; exact, over all users.
+def best(scores: Iterable[np.ndarray], size: int, *, minimum: int = MIN_AUDIENCE) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of an audience and their scores, best first, the lower place first where scores are equal.
 
-    users: how many the crowd has; reached: rows of those who are left out. An AudienceError where `size` is below
-    `minimum`, or where there are not so many users who have a score and are not reached yet.
+    scores: float32, in blocks, of all users who are not reached yet; NaN where nothing can be said. Places count
+    through all blocks. No block is asked for before `size` is known to be large enough. Raises AudienceError where
+    `size` is below `minimum`, or above the number of users who have a score.
     """
-    if size < (least := max(1, minimum)):
-        raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {least:,}")
-    row_N = open_N = open_rows(users, reached)
-    parts = [likeness.scores(row_N[start : start + BLOCK]) for start in range(0, len(row_N), BLOCK)]
-    score_N = np.concatenate([np.zeros(0, np.float32), *parts])
-    row_N, score_N = row_N[~np.isnan(score_N)], score_N[~np.isnan(score_N)]
-    if size > len(row_N):
-        silent, most = len(open_N) - len(row_N), f"at most {len(row_N):,}"
+    refuse_small(size, minimum)
+    score_N = np.concatenate([np.zeros(0, np.float32), *scores])
+    place_N = np.flatnonzero(~np.isnan(score_N))
+    if size > len(place_N):
+        silent, most = len(score_N) - len(place_N), f"at most {len(place_N):,}"
         who = f"are not reached yet and have a score, {silent:,} have none" if silent else "are not reached yet"
         what = f"{most}, or ask another scorer" if silent else most
         raise AudienceError(
-            f"an audience of {size:,} was asked for, but only {len(row_N):,} users {who}; ask for {what}"
+            f"an audience of {size:,} was asked for, but only {len(place_N):,} users {who}; ask for {what}"
         )
-    level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
-    row_N, score_N = row_N[score_N >= level], score_N[score_N >= level]
-    order = np.argsort(-score_N, kind="stable")[:size]
-    return row_N[order], score_N[order]
+    place_B = place_N[highest(score_N[place_N], size)]
+    return place_B, score_N[place_B]
+
+
+def refuse_small(size: int, minimum: int = MIN_AUDIENCE) -> None:
+    """Raise AudienceError where an audience of this size would single people out; one of nobody always does."""
+    if size < (least := max(1, minimum)):
+        raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {least:,}")
+
+
+def blocks(row_N: np.ndarray, at_once: int = BLOCK) -> Iterator[np.ndarray]:
+    """Yield the rows in order, so many at a time.
+
+    >>> [rows.tolist() for rows in blocks(np.array([4, 7, 9]), 2)]
+    [[4, 7], [9]]
+    """
+    for start in range(0, len(row_N), at_once):
+        yield row_N[start : start + at_once]
 
 
 def open_rows(users: int, reached: np.ndarray) -> np.ndarray:
-    """Those of so many users who are not reached, ascending.
+    """Return the rows of those of so many users who are not reached, ascending.
 
     >>> open_rows(4, np.array([2, 0]))
     array([1, 3])
@@ -94,13 +106,14 @@ def open_rows(users: int, reached: np.ndarray) -> np.ndarray:
 
 
 def sampled_spread(likeness: Likeness, seeds_S: np.ndarray, open_N: np.ndarray, top: float | None) -> Spread | None:
-    """Of the scores of seeds and of others, of SAMPLED at most of each, evenly spread; see `spread_of`."""
+    """Return how far the scores of seeds and of others lie apart, from an even sample of SAMPLED at most of each; see
+    `spread_of`."""
     own_S, other_N = (likeness.scores(rows[:: -(-len(rows) // SAMPLED) or 1]) for rows in (seeds_S, open_N))
     return spread_of(own_S, other_N, top)
 
 
 def overlap(row_B: np.ndarray, other_B: np.ndarray) -> Overlap:
-    """Of two audiences of one crowd that are not empty.
+    """Compare two audiences of one crowd; neither is empty.
 
     >>> overlap(np.array([4, 2]), np.array([2, 3, 5]))
     Overlap(jaccard=0.25, share=0.5)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from penchant.ranking import among_highest
+
 
 @dataclass(frozen=True)
 class Seeds:
@@ -39,7 +41,7 @@ def add(seeds: Seeds, user_N: np.ndarray, time_N: np.ndarray, *, limit: int) -> 
     time_S[place_N[known_N]] = np.maximum(time_S[place_N[known_N]], time_N[known_N])
     user_S = np.insert(seeds.user_S, place_N[~known_N], user_N[~known_N])
     time_S = np.insert(time_S, place_N[~known_N], time_N[~known_N])
-    kept_S = _last(time_S, limit)
+    kept_S = among_highest(time_S, limit)
     return Seeds(user_S[kept_S], time_S[kept_S])
 
 
@@ -49,14 +51,3 @@ def _latest(user_N: np.ndarray, time_N: np.ndarray) -> tuple[np.ndarray, np.ndar
     user_N, time_N = user_N[order], time_N[order]
     last_N = np.append(user_N[1:] != user_N[:-1], True)[: len(user_N)]
     return user_N[last_N], time_N[last_N]
-
-
-def _last(time_S: np.ndarray, limit: int) -> np.ndarray | slice:
-    """Which entries are the `limit` with the greatest times, those further left where times are equal."""
-    if len(time_S) <= limit:
-        return slice(None)
-    first = np.partition(time_S, len(time_S) - limit)[len(time_S) - limit]
-    kept_S = time_S > first
-    level = np.flatnonzero(time_S == first)
-    kept_S[level[: limit - kept_S.sum()]] = True
-    return kept_S

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from penchant import progress
+from penchant.logs.found import Found
 from penchant.logs.ingest import REPEATED
 from penchant.report.numbers import Numbers
 from penchant.simulation.simulate import Feed
@@ -51,7 +52,7 @@ def bars() -> Iterator[progress.Report]:
             shown.update(task, completed=shown.tasks[task].total)
 
 
-def show_found(found: dict[str, Any]) -> None:
+def show_found(found: Found) -> None:
     """What `penchant check` tells."""
     table = new_table("Found", right=[1])
     for name, value in _facts(found):
@@ -81,7 +82,7 @@ def show_found(found: dict[str, Any]) -> None:
         console.print(rejected)
 
 
-def _few(found: dict[str, Any]) -> Iterator[str]:
+def _few(found: Found) -> Iterator[str]:
     """What little the tables have in common, in words."""
     for name, said in found["fields"].items():
         if 2 * said["events_with"] < found["events"]:
@@ -92,7 +93,7 @@ def _few(found: dict[str, Any]) -> Iterator[str]:
         yield f"Only {share} of the users have a row in the table of users: are ids written alike in both?"
 
 
-def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _facts(found: Found) -> Iterator[tuple[str, str]]:
     yield "rows read", f"{found['rows']:,}"
     if found["left_out"]:
         yield "left out, rating between the two thresholds", f"{found['left_out']:,}"

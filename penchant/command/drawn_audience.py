@@ -10,9 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from penchant.audiences.expected import Expected
+from penchant.audiences.of_item import ItemAudience, Neighbour
+from penchant.audiences.why import SeedGroup
 from penchant.command.drawn import bar_of, cell_of, console, difference_of, new_table
 from penchant.evaluation.choice import Choice, collapse_in_words, title
-from penchant.kinds.of_item import ItemAudience, Neighbour, SeedGroup
 from penchant.schema import USER
 
 METRICS = ("auc", "auc within items", "prec@10", "recall@1%", "recall@10%", "auc.tail", "prec@50")
@@ -91,7 +92,7 @@ def _groups(groups: Sequence[SeedGroup], size: int) -> Table:
         table.add_column(column)
     for group in groups:
         told = ", ".join(
-            f"{escape(_short(one.value))} [dim]({one.seeds:.0%}, {one.users:.0%})[/dim]" for one in group.common
+            f"{escape(_short(one.name))} [dim]({one.seeds:.0%}, {one.users:.0%})[/dim]" for one in group.traits
         )
         few = "clusters too small to be described" if clusters else "too few seeds to be described"
         alone = few if group.few and not told else "nothing that stands out"

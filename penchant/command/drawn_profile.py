@@ -10,15 +10,8 @@ from rich.table import Table
 
 from penchant.command.drawn import bar_of, console, moment, new_table
 from penchant.profiles.build import Order
-from penchant.profiles.explain import (
-    LATEST,
-    Effect,
-    Explanation,
-    Profile,
-    TagPreference,
-    foremost,
-    in_words,
-)
+from penchant.profiles.explain import LATEST, Effect, Explanation, foremost, in_words
+from penchant.profiles.profile import RankedPreference, WholeProfile
 from penchant.schema import ITEM, TIME
 
 LEAST_EFFECT = 0.0005
@@ -28,7 +21,7 @@ MOST_CLICKED = 5
 MOST_COMMON = 5
 
 
-def show_profile(profile: Profile, clicks: pl.DataFrame, by: Order, *, most: int = 10) -> None:
+def show_profile(profile: WholeProfile, clicks: pl.DataFrame, by: Order, *, most: int = 10) -> None:
     """What was clicked most, tags with bars, the latest clicks, and where attention went, if that is evidence."""
     clicked = sorted(profile.clicked, key=lambda one: -one.clicks)[:MOST_CLICKED]
     often = ", ".join(f"{escape(one.tag)} [dim]{one.clicks:,}[/dim]" for one in clicked)
@@ -45,7 +38,7 @@ def show_profile(profile: Profile, clicks: pl.DataFrame, by: Order, *, most: int
     console.print(Panel(Group(*parts), title=f"user {escape(profile.user)}", border_style="dim"))
 
 
-def _preferences(title: str, preferences: Sequence[TagPreference], by: Order) -> Table:
+def _preferences(title: str, preferences: Sequence[RankedPreference], by: Order) -> Table:
     table = new_table(f"{title}, by {by}", right=[2, 3, 4, 5])
     for column in ["tag", "", "preference", "lift", "rank", "clicks"]:
         table.add_column(column)
@@ -68,7 +61,7 @@ def _clicks(clicks: pl.DataFrame, most: int) -> Table:
     return table
 
 
-def _attention(profile: Profile, most: int) -> Table:
+def _attention(profile: WholeProfile, most: int) -> Table:
     heads = len(next(iter(profile.fields.values())))
     table = new_table("Where the attention went", right=range(2, 3 + heads))
     for column in ["field", "value", "weight", *(f"head {head + 1}" for head in range(heads))]:

@@ -186,10 +186,11 @@ def _address(text: str) -> tuple[str, int]:
 
 def _say_who_scores(server: Server) -> None:
     """Which look-alike is live, and how far it is behind the best one."""
-    alike = server.models.all[0].served.alike
-    if alike is not None:
-        behind = " Audiences by that one are made offline: penchant audience RUN ITEM." if alike.choice.behind else ""
-        aside.print(alike.choice.served + behind, highlight=False)
+    served = server.models.all[0].served
+    if served.has_lookalike:
+        choice = served.lookalike.choice
+        behind = " Audiences by that one are made offline: penchant audience RUN ITEM." if choice.behind else ""
+        aside.print(choice.served + behind, highlight=False)
 
 
 def _listening(where: str) -> None:

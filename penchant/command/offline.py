@@ -12,6 +12,7 @@ from rich.markup import escape
 import penchant
 from penchant.atwork import at_work
 from penchant.audiences.best import MIN_AUDIENCE
+from penchant.audiences.of_item import write_audience
 from penchant.command import drawn as terminal
 from penchant.command import live as cli_live
 from penchant.command.drawn import (
@@ -26,7 +27,7 @@ from penchant.command.drawn_metrics import show_metrics
 from penchant.command.drawn_profile import show_explanation, show_profile
 from penchant.errors import AudienceError, ConfigError, PenchantError
 from penchant.files import aside
-from penchant.kinds.of_item import some_item, write_audience
+from penchant.kinds.of_item import some_item
 from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
 from penchant.pipeline import Run, report_on, run

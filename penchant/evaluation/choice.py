@@ -9,10 +9,12 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from penchant.errors import MissingStepError
-from penchant.evaluation.metrics import NORMAL, Duels, Estimate
+from penchant.evaluation.estimates import NORMAL, Estimate
+from penchant.evaluation.metrics import Duels
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import place_in_run
 from penchant.logs.users import uniform
+from penchant.ranking import highest
 
 METRIC = "auc within items"
 """What decides: how well users are told apart for one item, which is what an audience is. AUC over all pairs mixes it
@@ -140,7 +142,7 @@ def _thinned(asked: pl.DataFrame, seed: int) -> pl.DataFrame:
     drawn = asked[np.random.default_rng(seed).permutation(len(asked))].sort("name", maintain_order=True)
     turn = place_in_run(drawn["name"].rle_id().to_numpy())
     order = np.random.default_rng([seed, 1]).permutation(len(drawn))
-    return drawn[order[np.argsort(turn[order], kind="stable")][:MOST]]
+    return drawn[order[highest(-turn[order], MOST)]]
 
 
 def _part(rounds: Sequence[Round], chosen: pl.DataFrame, names: frozenset[str]) -> Part:

@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from penchant.evaluation.metrics import hits, ndcg, precision
-from penchant.evaluation.protocols.interests import ModelScorer, evaluate
+from penchant.evaluation.protocols.interests import evaluate
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
-from penchant.models.interests.promise import Interests
+from penchant.models.interests.promise import Preferences
 from penchant.ranking import best
 from penchant.schema import RESERVED
 
@@ -29,15 +29,15 @@ class Ndcg:
     tags: int
 
     def rankings(self, scores_BV: Tensor, truth: Ragged, size_B: np.ndarray) -> np.ndarray:
-        """See `models.base.Judge`."""
+        """See `models.interests.promise.Judge`."""
         top = best(scores_BV, min(K, scores_BV.shape[1] - RESERVED))
         hit_BK = hits(scores_BV, top, truth)
         return np.stack([ndcg(hit_BK, size_B, K), precision(hit_BK, size_B, K)], 1)
 
-    def model(self, model: Interests) -> np.ndarray:
+    def model(self, model: Preferences) -> np.ndarray:
         """NDCG@10 of each validation user."""
-        return evaluate(ModelScorer(model), self.valid, [K], self.tags).users[f"ndcg@{K}"].to_numpy()
+        return evaluate(model, self.valid, [K], self.tags).users[f"ndcg@{K}"].to_numpy()
 
-    def mean(self, model: Interests) -> float:
+    def mean(self, model: Preferences) -> float:
         """Of all validation users: what training stops by."""
         return float(self.model(model).mean())

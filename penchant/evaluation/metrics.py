@@ -1,12 +1,10 @@
-"""Metrics of rankings, and what a mean of them is worth.
+"""Metrics of rankings.
 
 hit_BK are the hits of the best K tags (or items) of each user, best first, as `hits` counts them; size is how many
 distinct ones the user clicked, with those outside the vocabulary, which nobody can hit. All metrics are linear in hits.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import torch
@@ -15,12 +13,6 @@ from torch import Tensor
 from penchant.features.ragged import Ragged
 from penchant.ranking import Top
 from penchant.schema import PAD
-
-STUDENT_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
-"""The 97.5 % point by degrees of freedom."""
-
-NORMAL = 1.959964
-"""The 97.5 % point of the normal distribution."""
 
 
 def hits(scores_BV: Tensor, top: Top, truth: Ragged) -> np.ndarray:
@@ -161,71 +153,3 @@ def auc(scores_L: np.ndarray, true_L: np.ndarray) -> float:
     """
     nobody_L = np.zeros(len(scores_L), np.int64)
     return float(Duels.of(scores_L, true_L, owner_L=nobody_L, group_L=nobody_L, groups=1).won(np.ones(1))[0])
-
-
-def resamples(owners: int, count: int, seed: int) -> Iterator[np.ndarray]:
-    """Weights of a bootstrap over owners: how often each was drawn, [owners], for each of `count` draws.
-
-    >>> [int(weight.sum()) for weight in resamples(5, 2, seed=0)]
-    [5, 5]
-    """
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        yield np.bincount(rng.integers(owners, size=owners), minlength=owners).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean and what its spread is read from: `values`, one per user or item, or the mean of each resample; no values
-    where the spread is not known.
-
-    Estimates of two scorers are paired by position: `minus` takes the difference of each value.
-    """
-
-    mean: float
-    values: np.ndarray
-    resampled: bool = False
-
-    @classmethod
-    def over(cls, values: np.ndarray) -> "Estimate":
-        """The mean of values that are independent of each other."""
-        return cls(float(values.mean()), values)
-
-    @classmethod
-    def bare(cls, mean: float) -> "Estimate":
-        """Without spread."""
-        return cls(mean, np.zeros(0))
-
-    @property
-    def half(self) -> float | None:
-        """Half the width of the 95 % interval (normal); resamples that could not answer are left out."""
-        if not self.resampled:
-            return interval(self.values)[1] if len(self.values) else None
-        known = self.values[np.isfinite(self.values)]
-        return NORMAL * float(known.std(ddof=1)) if len(known) > 1 else None
-
-    def minus(self, other: "Estimate") -> "Estimate":
-        return Estimate(self.mean - other.mean, self.values - other.values, self.resampled)
-
-    def as_json(self) -> dict[str, float]:
-        return {"mean": self.mean} if self.half is None else {"mean": self.mean, "half": self.half}
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Mean over users and half the width of its 95 % interval (normal, which is fair from a few dozen users up).
-
-    >>> interval(np.array([0.0, 1.0, 1.0, 0.0]))
-    (0.5, 0.5657...)
-    """
-    spread = float(values.std(ddof=1)) / sqrt(len(values)) if len(values) > 1 else 0.0
-    return float(values.mean()), NORMAL * spread
-
-
-def over_seeds(means: Sequence[float]) -> tuple[float, float]:
-    """Mean over runs with different seeds and half the width of its 95 % interval (Student's t, 2 to 10 runs).
-
-    >>> over_seeds([0.70, 0.72, 0.71])
-    (0.71, 0.0248...)
-    """
-    values = np.asarray(means)
-    return float(values.mean()), STUDENT_T[len(values) - 1] * float(values.std(ddof=1)) / sqrt(len(values))

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from penchant.evaluation.metrics import hits, precision
-from penchant.evaluation.protocols.interests import Scorer, blocks
+from penchant.evaluation.protocols.interests import blocks, scores_of
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
+from penchant.models.interests.promise import Preferences
 from penchant.ranking import best
 from penchant.schema import ITEM, PAD, RESERVED, TIME, USER
 from penchant.simulation.world import TAG
@@ -51,8 +52,8 @@ class Truth:
         )
 
 
-def recover(scorer: Scorer, shards: list[Shard], truth: Truth, vocabulary: int, at: list[int]) -> pl.DataFrame:
-    """A row per test user and what the scorer's preferences recover.
+def recover(model: Preferences, shards: list[Shard], truth: Truth, vocabulary: int, at: list[int]) -> pl.DataFrame:
+    """A row per test user and what the model's preferences recover.
 
     Within the clicked articles of the label window, the mean over a user's articles: "cared/prec@1", whether the tag of
     highest preference is the one that decided; "cared/tau", the rank correlation of preferences and contributions;
@@ -62,7 +63,7 @@ def recover(scorer: Scorer, shards: list[Shard], truth: Truth, vocabulary: int, 
     """
     frames = []
     for shard, rows in blocks(shards, vocabulary):
-        scores_BV = scorer.scores(shard, rows)
+        scores_BV = scores_of(model, shard, rows)
         people = pl.DataFrame({USER: shard.users[rows]}).with_row_index("row")
         clicks = truth.clicks.join(people, on=USER, how="inner", maintain_order="left")
         interests = people.join(truth.interests, on=USER, how="inner", maintain_order="left")

@@ -165,7 +165,7 @@ def _side_by_side(log: Log, column: str, table: pl.Series) -> str:
 
 def _refuse_nobody(log: Log, plan: Plan) -> None:
     """Raise DataError where a split has no sample; buckets are looked at until each has one."""
-    last = float(str(log.found["last"]))
+    last = log.found["last"]
     totals: dict[str, int] = dict.fromkeys(plan.cut.splits, 0)
     for bucket in range(log.buckets):
         splits = plan.cut.samples(log.events(bucket), last)["split"]
@@ -213,7 +213,7 @@ def _fingerprint(log: Log, plan: Plan) -> dict[str, object]:
 
 def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
     """ITEM and COUNT: clicks by training users in the training period; every item of the log has a row."""
-    last = float(str(log.found["last"]))
+    last = log.found["last"]
     counts = pl.DataFrame(schema={ITEM: pl.String, COUNT: pl.Int64})
     for bucket in range(log.buckets):
         events = log.events(bucket)
@@ -225,7 +225,7 @@ def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
 
 
 def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocabulary]:
-    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.cut.training_end(float(str(log.found["last"])))
+    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.cut.training_end(log.found["last"])
     users = log.users()
     if users.width > 1:
         users = users.filter(plan.cut.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))

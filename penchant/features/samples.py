@@ -39,7 +39,7 @@ class ShardBuilder:
         self.log, self.plan, self.spans, self.vocabularies = log, plan, spans, vocabularies
         self.items = Items.of(log, counts[ITEM], vocabularies)
         self.entries = counts.select(ITEM).with_row_index(ENTRY).cast({ENTRY: pl.Int64})
-        self.last = float(str(log.found["last"]))
+        self.last = log.found["last"]
         self.people = log.users()
         self.targets = [
             TargetBuilder(target, number, self, counts[COUNT].to_numpy()) for number, target in enumerate(plan.targets)

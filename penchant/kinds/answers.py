@@ -8,14 +8,16 @@ import numpy as np
 import polars as pl
 
 from penchant.audiences.best import MIN_AUDIENCE
+from penchant.audiences.of_item import ItemAudience
 from penchant.errors import ConfigError, PenchantError
 from penchant.kinds.interests import InterestModel
 from penchant.kinds.kind import RunModel
 from penchant.kinds.lookalikes import Ground, LookalikeModel, Lookalikes
-from penchant.kinds.of_item import ItemAudience, audience_of
+from penchant.kinds.of_item import audience_of
 from penchant.kinds.sections import InterestsSection, LookalikesSection
 from penchant.logs.users import bucket_of
-from penchant.profiles.explain import Explanation, Profile
+from penchant.profiles.explain import Explanation
+from penchant.profiles.profile import WholeProfile
 from penchant.report.build import Examples
 from penchant.runfolder import RunFolder
 from penchant.schema import CLICKED, ITEM, TIME, USER
@@ -76,7 +78,7 @@ class ModelRun(RunFolder):
         assert isinstance(model, LookalikeModel)
         return model.beside
 
-    def profile(self, user: str | int, model: str | None = None) -> Profile:
+    def profile(self, user: str | int, model: str | None = None) -> WholeProfile:
         """One user's profile by a model, the one whose profiles come first if none is given."""
         return self.interests(model).profile(user)
 

@@ -10,17 +10,14 @@ import torch
 
 import penchant
 from penchant.errors import ConfigError, UnknownUserError
-from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.calibration import calibrate
+from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocols.interests import (
-    ModelScorer,
     Result,
-    compare,
     evaluate,
     load_results,
     save_results,
-    summarize,
 )
 from penchant.features.cuts.cut import Split
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
@@ -34,11 +31,13 @@ from penchant.models.catalog import BlendConfig, build_interests, find
 from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.profiles.average import AVERAGE, Average, average_of, load_average, save_average
 from penchant.profiles.build import Names, build_profiles
-from penchant.profiles.explain import Explanation, Profile, describe, explain, first
+from penchant.profiles.explain import Explanation, describe, explain, first
+from penchant.profiles.profile import WholeProfile
 from penchant.progress import Report
 from penchant.report.groups import settings_of, title
 from penchant.runfolder import RunFolder
 from penchant.schema import ITEM
+from penchant.training.baselines import fit_baselines
 from penchant.training.blend import (
     BLEND,
     BLEND_WEIGHTS,
@@ -140,9 +139,9 @@ class InterestModel(RunModel[InterestsSection]):
         if "test" not in self.run.plan(self.section.cut).cut.labelled:
             return None
         asked, tags, test = self.run.config.evaluation, self.sizes.tags, self.shards("test")
-        own = evaluate(ModelScorer(self.model), test, asked.at, tags, asked.candidates)
-        baselines = self._baselines(report)
-        results = {"model": own, **baselines}
+        own = evaluate(self.model, test, asked.at, tags, asked.candidates)
+        results = {"model": own, **self._baselines(report)}
+        examined = Examination(results)
         prepared = self.run.prepared(self.section.cut)
         metrics = {
             "model": {
@@ -153,8 +152,8 @@ class InterestModel(RunModel[InterestsSection]):
             },
             "made": {**made, "negatives": prepared.negatives(self.label)},
             "samples": prepared.samples(self.label),
-            "scores": {name: summarize(result) for name, result in results.items()},
-            "model_minus": {name: compare(own, result) for name, result in baselines.items()},
+            "scores": examined.scores(),
+            "model_minus": examined.minus("model"),
             "learning_curve": read_metrics(self.folder) if self.section.trained else [],
             "calibration": calibrate(self.model, test, self.section.training.loss, log_odds=self.chosen is None),
         }
@@ -180,7 +179,7 @@ class InterestModel(RunModel[InterestsSection]):
         build_profiles(self.model, self.average, shards, vocabularies, folder, config, tags=self.label, report=report)
         return folder
 
-    def profile(self, user: str | int) -> Profile:
+    def profile(self, user: str | int) -> WholeProfile:
         """One user's profile, from all of their history. Raises UnknownUserError."""
         return self._of_user(str(user))[1]
 
@@ -274,9 +273,11 @@ class InterestModel(RunModel[InterestsSection]):
         kept = load_results(path, asked)
         if kept is not None:
             return kept
-        scorers = make_baselines(self.tags, self.shards("train"), self._judge, forward=self._forward, report=report)
+        models = fit_baselines(
+            self.tags.counts, self.shards("train"), self._judge, forward=self._forward, report=report
+        )
         test, size = self.shards("test"), self.sizes.tags
-        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in scorers.items()}
+        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in models.items()}
         save_results(path, results, asked)
         return results
 
@@ -293,7 +294,7 @@ class InterestModel(RunModel[InterestsSection]):
             remove(folder)
             write_json(folder / "weights.json", weights)
 
-    def _of_user(self, user: str) -> tuple[Batch, Profile]:
+    def _of_user(self, user: str) -> tuple[Batch, WholeProfile]:
         shards = self.shards("latest")
         shard = shards[int(bucket_of(pl.Series([user]), len(shards))[0])]
         found = shard.users.index_of(user)

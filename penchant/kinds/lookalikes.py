@@ -12,7 +12,7 @@ import torch
 from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError
 from penchant.evaluation.choice import Choice, Part, Trial, choose, trial_of, without
-from penchant.evaluation.protocols.lookalikes import Contestant, LookalikeTest, evaluate_lookalikes, score_pairs
+from penchant.evaluation.protocols.lookalikes import LookalikeTest, evaluate_lookalikes, score_pairs
 from penchant.features.cuts.by_period import ByPeriod
 from penchant.features.cuts.cut import Split
 from penchant.features.cuts.rounds import Round, make_rounds
@@ -28,7 +28,7 @@ from penchant.models.base import Sizes
 from penchant.models.catalog import find
 from penchant.models.interests.promise import Interests
 from penchant.models.lookalikes.dot import InnerProduct, InnerProductConfig
-from penchant.models.lookalikes.promise import Crowd, LookAlike
+from penchant.models.lookalikes.promise import Contestant, Crowd, LookAlike
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
 from penchant.models.lookalikes.seed_clusters import SeedClusters
 from penchant.progress import Progress, Report, quiet

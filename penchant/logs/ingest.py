@@ -21,6 +21,7 @@ from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.forgotten import Forgotten, without_forgotten
+from penchant.logs.found import Counted, FieldFound, Found, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, file_format, find_files
@@ -55,7 +56,7 @@ class Log:
     @classmethod
     def open(cls, folder: Path) -> "Log":
         """A log that was written earlier."""
-        found = read_json(folder / "found.json")
+        found = _read_found(folder)
         return cls(folder, found["buckets"], found["time_unit"] == "position")
 
     def events(self, bucket: int) -> pl.DataFrame:
@@ -85,9 +86,9 @@ class Log:
         return rows if len(rows) else None
 
     @property
-    def found(self) -> dict[str, object]:
+    def found(self) -> Found:
         """What the check found: `penchant check` prints it."""
-        return dict(read_json(self.folder / "found.json"))
+        return _read_found(self.folder)
 
 
 def ingest(
@@ -131,7 +132,7 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: F
     if not _is_whole(folder / "scattered"):
         with aside(folder / "scattered") as path:
             _scatter(tables.events, base, path, report)
-    tally = read_json(folder / "scattered" / "tally.json")
+    tally: Tally = read_json(folder / "scattered" / "tally.json")
     _refuse_too_many_rejected(tally, limit)
     _refuse_two_clocks(tally, both.said)
     settled = []
@@ -140,9 +141,15 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: F
         settled.append(_settle(folder, bucket, tally["files"], wanted, users))
         report(Progress("sort", bucket + 1, tally["buckets"]))
     _gather_rejected(folder)
-    summary = _summary(tally, settled, items, users, tables)
+    counted = _sum_up(tally, settled, items, users, tables)
     examples = _examples(folder / "rejected.parquet")
-    write_json(folder / "found.json", {**summary, "rows_beside_left_out": dict(left_out), "examples": examples})
+    found: Found = {**counted, "rows_beside_left_out": dict(left_out), "examples": examples}
+    write_json(folder / "found.json", found)
+
+
+def _read_found(folder: Path) -> Found:
+    found: Found = read_json(folder / "found.json")
+    return found
 
 
 def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, object]:
@@ -232,18 +239,17 @@ def _rejected_rows(path: Path, rejected: pl.DataFrame, malformed: list[tuple[int
     return pl.concat([rejected, broken]).select(pl.lit(str(path)).alias(FILE), ROW, REASON)
 
 
-def _refuse_too_many_rejected(tally: dict[str, object], limit: float) -> None:
-    reasons: dict[str, int] = tally["reasons"]  # type: ignore[assignment]
-    share = sum(reasons.values()) / int(str(tally["rows"]))
+def _refuse_too_many_rejected(tally: Tally, limit: float) -> None:
+    share = sum(tally["reasons"].values()) / tally["rows"]
     if share > limit:
-        common = ", ".join(f"{count:,} × {reason}" for reason, count in Counter(reasons).most_common(3))
+        common = ", ".join(f"{count:,} × {reason}" for reason, count in Counter(tally["reasons"]).most_common(3))
         raise DataError(
             f"{share:.1%} of {tally['rows']:,} rows make no sense, more than max_rejected_share = {limit:.1%}: "
             f"{common}; mend the mapping in the run file, or raise the limit"
         )
 
 
-def _refuse_two_clocks(tally: dict[str, object], said: pl.DataFrame) -> None:
+def _refuse_two_clocks(tally: Tally, said: pl.DataFrame) -> None:
     if tally["time_unit"] == "position" and len(said):
         raise DataError(
             f"item_values of {said[FIELD][0]!r} have a time, but the events have positions, which cannot be compared "
@@ -332,31 +338,37 @@ def _examples(rejected: Path) -> dict[str, str]:
     return {reason: f"{Path(file).name}, row {row:,}" for reason, file, row in rows.iter_rows()}
 
 
-def _summary(
-    tally: dict[str, object], settled: list[dict[str, object]], items: pl.DataFrame, users: pl.DataFrame, tables: Tables
-) -> dict[str, object]:
+def _sum_up(
+    tally: Tally, settled: list[dict[str, object]], items: pl.DataFrame, users: pl.DataFrame, tables: Tables
+) -> Counted:
+    """The counts of all buckets together."""
     frame = pl.DataFrame(settled, infer_schema_length=None)
     totals = frame.select(pl.exclude("first", "last").sum()).row(0, named=True)
     if totals["events"] == 0:
         raise DataError(f"none of {tally['rows']:,} rows is an event: {tally['reasons']}; mend the mapping")
-    fields = {
+    fields: dict[str, FieldFound] = {
         name: {
             "values": items[name].explode(keep_nulls=False, empty_as_null=False).n_unique(),
             "items_with": int((items[name].list.len() > 0).sum()),
             "per_item": float(items[name].list.len().mean() or 0),  # type: ignore[arg-type]
-            "events_with": totals.pop(f"events_with.{name}"),
+            "events_with": totals[f"events_with.{name}"],
         }
         for name in tables.item_fields
     }
-    rejected = {**tally["reasons"], REPEATED: totals.pop("repeated")}  # type: ignore[dict-item]
+    rejected = {**tally["reasons"], REPEATED: totals["repeated"]}
     return {
         "rows": tally["rows"],
-        "left_out": int(str(tally["left_out"])) + totals.pop("unwanted"),
+        "left_out": tally["left_out"] + totals["unwanted"],
         "buckets": tally["buckets"],
         "time_unit": tally["time_unit"],
-        "first": frame["first"].min(),
-        "last": frame["last"].max(),
-        **totals,
+        "first": frame.select(pl.col("first").min()).item(),
+        "last": frame.select(pl.col("last").max()).item(),
+        "events": totals["events"],
+        "clicked": totals["clicked"],
+        "users": totals["users"],
+        "users_with_one_event": totals["users_with_one_event"],
+        "users_with_row": totals["users_with_row"],
+        "backwards": totals["backwards"],
         "items_in_table": len(items),
         "users_in_table": len(users),
         "fields": fields,

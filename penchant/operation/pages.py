@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from penchant.audiences.expected import ExpectedPrecision
 from penchant.dashboard.shell.http import Dashboard
-from penchant.dashboard.shell.kept import Kept
 from penchant.dashboard.shell.readings import Readings
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.site import site
@@ -22,6 +19,7 @@ from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import Numbers
 from penchant.runfolder import files_of, read_config
+from penchant.serving.cache import Cache
 from penchant.serving.http.routes import Routes
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures
@@ -56,22 +54,16 @@ def open_sources(folder: Path, service: Service, measures: Measures, *, live: bo
 
 
 def open_most_clicked(service: Service) -> None:
-    """Open some items of a run that nobody else opens candidates of: those clicked most in the last day of the log,
-    then those clicked most ever."""
-    snapshot = service.view.served.snapshot
-    clicks_I = np.zeros(len(snapshot.items), np.int64)
-    for part in snapshot.parts:
-        clicks_I += np.bincount(part.arrays["history.entry"], minlength=len(clicks_I))
-    best = np.lexsort((-clicks_I, -snapshot.recent))[:MOST_SHOWN]
-    service.open([snapshot.items[place] for place in best.tolist() if clicks_I[place] > 0])
+    """Open some items of a run that is only looked at, so that the page Look-alike has candidates to show."""
+    service.open(service.most_clicked(MOST_SHOWN))
 
 
 @dataclass(frozen=True)
 class RunsBeside:
-    """A run folder and those in the same folder; what was compared is kept, and also why it could not be."""
+    """A run folder and those beside it. Comparisons are kept, and so is the reason why one could not be made."""
 
     folder: Path
-    _kept: Kept[Numbers | str] = field(default_factory=lambda: Kept(MOST_KEPT))
+    _kept: Cache[Numbers | str] = field(default_factory=lambda: Cache(MOST_KEPT))
 
     @property
     def place(self) -> Path:

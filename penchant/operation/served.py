@@ -42,10 +42,8 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
                 write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
         snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
-    names = log.names(run.config.profiles.item_name)
-    return Served(
-        name, snapshot, tags, alike, names, _tags_of_items(log, tags.label if tags else run.config.labels.field)
-    )
+    item_tags = _tags_of_items(log, tags.label if tags else run.config.labels.field)
+    return Served(name, snapshot, tags, alike, run.item_names, item_tags, clocked=not log.position)
 
 
 def version_of(folder: Path) -> str:

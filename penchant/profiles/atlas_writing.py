@@ -29,6 +29,7 @@ from penchant.profiles.atlas import (
 )
 from penchant.profiles.layout import lay_out
 from penchant.progress import Progress, Report, quiet
+from penchant.ranking import among_highest
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 FOREMOST = 10
@@ -129,7 +130,7 @@ def write_atlas(surveyed: Surveyed, folder: Path, said: dict[str, Any], *, made:
 def _count_clicks(grounds: Grounds, report: Report) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """edges, clicks of each tag [V, T] and all clicks [T], in one bin where all is of one moment."""
     log, pairs = grounds.log, _carried(grounds)
-    first, last = float(str(log.found["first"])), float(str(log.found["last"]))
+    first, last = log.found["first"], log.found["last"]
     bins = MOST_BINS if last > first else 1
     edges = np.linspace(first, last, bins + 1)
     entries = pairs.select(ITEM).unique().sort(ITEM).with_row_index(_ENTRY)
@@ -198,6 +199,6 @@ def _best(rows: pl.DataFrame, *, by: str) -> pl.DataFrame:
 def _places(vectors_VE: np.ndarray, clicks_V: np.ndarray, seed: int) -> np.ndarray:
     """place_VC of the most clicked tags, NaN of others."""
     place_VC = np.full((len(clicks_V), 2), np.nan, np.float32)
-    mapped = np.sort(np.argsort(-clicks_V, kind="stable")[:MOST_MAPPED])
+    mapped = among_highest(clicks_V, MOST_MAPPED)
     place_VC[mapped] = lay_out(vectors_VE[mapped], seed)
     return place_VC

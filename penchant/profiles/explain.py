@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,8 +17,11 @@ from penchant.models.interests.blend import DEEP_PATH, EVERYBODY, OWN_PATH, REST
 from penchant.models.interests.promise import Attention, Interests
 from penchant.profiles.average import Average
 from penchant.profiles.build import Order
+from penchant.profiles.profile import RankedPreference, TagPreference, Weighed, WholeProfile
 from penchant.ranking import order
 from penchant.schema import PAD, UNKNOWN
+
+Tag = TypeVar("Tag", bound=TagPreference)
 
 MOST_PAIRED = 16
 MOST_NAMED = 3
@@ -25,44 +29,6 @@ LATEST = 20
 """Clicks that count as late ones when a preference is told in words."""
 COMMON = 0.5
 """What more users than this have is everybody's, and no reason for one of them."""
-
-
-@dataclass(frozen=True)
-class TagPreference:
-    """A tag; its preference; its rank among all tags by preference (1 is best); the user's clicks on it; its lift, how
-    far the preference is above what is usual (profiles/average.py)."""
-
-    tag: str
-    preference: float
-    rank: int
-    clicks: int
-    lift: float
-
-    def measure(self, by: Order) -> float:
-        """What it is ordered by."""
-        return self.lift if by == "lift" else self.preference
-
-
-@dataclass(frozen=True)
-class Weighed:
-    """A value of a field: its weight in the history, and the share of attention per head."""
-
-    field: str
-    value: str
-    weight: float
-    attention: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """clicked and unseen: best first, by preference; fields: share of attention per field and head; values: most
-    attention first."""
-
-    user: str
-    clicked: list[TagPreference]
-    unseen: list[TagPreference]
-    fields: dict[str, tuple[float, ...]]
-    values: list[Weighed]
 
 
 @dataclass(frozen=True)
@@ -97,7 +63,7 @@ class Explanation:
     """
 
     user: str
-    preference: TagPreference
+    preference: RankedPreference
     without: float
     paths: list[PathEffect]
     alone: list[Effect]
@@ -107,8 +73,8 @@ class Explanation:
 @torch.inference_mode()
 def describe(
     model: Interests, average: Average, batch: Batch, names: Mapping[str, Vocabulary], tags: str, user: str
-) -> Profile:
-    """The profile of a single user: `batch`, with own tags, holds one row."""
+) -> WholeProfile:
+    """Return the profile of a single user: `batch`, with own tags, holds one row."""
     model.eval()
     assert batch.own
     user_BU, attention = model.read(batch)
@@ -119,13 +85,13 @@ def describe(
     rank_V[ordered_V] = torch.arange(1, len(ordered_V) + 1)
     clicks = dict(zip(batch.own.ids_BH[0].tolist(), batch.own.fact("counts")[0].int().tolist(), strict=True))
 
-    def preference(number: int) -> TagPreference:
+    def preference(number: int) -> RankedPreference:
         rank, preference, lift = int(rank_V[number]), float(scores_V[number]), float(lift_V[number])
         lift = 0.0 if average.unseen_alike and number not in clicks else lift
-        return TagPreference(names[tags].name(number), preference, rank, clicks.get(number, 0), lift)
+        return RankedPreference(names[tags].name(number), preference, clicks.get(number, 0), lift, rank)
 
     ranked = [number for number in ordered_V.tolist() if number > UNKNOWN]
-    return Profile(
+    return WholeProfile(
         user,
         [preference(number) for number in ranked if number in clicks],
         [preference(number) for number in ranked if number not in clicks],
@@ -154,7 +120,7 @@ def explain(
     model: Interests,
     average: Average,
     batch: Batch,
-    profile: Profile,
+    profile: WholeProfile,
     names: Mapping[str, Vocabulary],
     tags: str,
     tag: str,
@@ -229,13 +195,13 @@ def _largest_first(effects: list[Effect]) -> list[Effect]:
     return sorted(effects, key=lambda one: (one.common, -abs(one.effect)))
 
 
-def first(profile: Profile, by: Order) -> str:
+def first(profile: WholeProfile, by: Order) -> str:
     """The tag that stands first; by preference where the user clicked nothing, as in `rank`."""
     by = by if profile.clicked else "preference"
     return max([*profile.clicked, *profile.unseen], key=lambda one: one.measure(by)).tag
 
 
-def foremost(tags: Sequence[TagPreference], by: Order, most: int) -> list[TagPreference]:
+def foremost(tags: Sequence[Tag], by: Order, most: int) -> list[Tag]:
     """The first `most`; the tag that was clicked most takes the last place where it would have none, as in `rank`."""
     ordered = sorted(tags, key=lambda one: -one.measure(by))
     often = max(tags, key=lambda one: one.clicks, default=None)

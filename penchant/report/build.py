@@ -8,7 +8,7 @@ import numpy as np
 
 import penchant
 from penchant.errors import ReportError
-from penchant.profiles.explain import Profile, Weighed
+from penchant.profiles.profile import Weighed, WholeProfile
 from penchant.report.chosen_words import WHOSE
 from penchant.report.compare import Paired, baseline_numbers, deciding, measured, shown_metrics, verdict
 from penchant.report.facts import OWN, Evaluated, RunFacts
@@ -41,7 +41,7 @@ MOST_TAGS = 5
 class Examples:
     """Profiles of a few test users for the attention section; `reason`: why there are none."""
 
-    profiles: Sequence[Profile] = ()
+    profiles: Sequence[WholeProfile] = ()
     reason: str = ""
 
 
@@ -223,7 +223,7 @@ def _missing(groups: Sequence[GroupNumbers], found: Sequence[object], attended: 
     return missing
 
 
-def _user(profile: Profile) -> AttendedUser:
+def _user(profile: WholeProfile) -> AttendedUser:
     by_field: dict[str, list[Weighed]] = {name: [] for name in profile.fields}
     for value in profile.values:
         by_field[value.field].append(value)

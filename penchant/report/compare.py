@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from penchant.errors import ReportError
-from penchant.evaluation.metrics import interval
+from penchant.evaluation.estimates import interval
 from penchant.report.chosen_words import told
 from penchant.report.facts import OWN
 from penchant.report.groups import Group

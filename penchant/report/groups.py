@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from penchant.errors import ReportError
-from penchant.evaluation.metrics import STUDENT_T, over_seeds
+from penchant.evaluation.estimates import STUDENT_T, over_seeds
 from penchant.report.facts import OWN, RunFacts
 from penchant.report.published import architecture
 from penchant.report.written import Score

@@ -10,16 +10,8 @@ import torch
 from penchant.errors import UnknownTagError
 from penchant.features.shards import Batch
 from penchant.profiles.build import Order, ProfilesConfig, Ranked, rank
-from penchant.profiles.explain import (
-    Explanation,
-    Profile,
-    TagPreference,
-    Weighed,
-    attended,
-    describe,
-    explain,
-    first,
-)
+from penchant.profiles.explain import Explanation, attended, describe, explain, first
+from penchant.profiles.profile import LiveProfile, RankedPreference, TagPreference, Weighed, WholeProfile
 from penchant.ranking import best, place_of
 from penchant.schema import RESERVED, UNKNOWN
 from penchant.serving.served import TagModel
@@ -27,37 +19,10 @@ from penchant.serving.users import Clicks, People
 
 
 @dataclass(frozen=True)
-class LivePreference:
-    """A tag, the user's preference for it, their clicks on it, and how far the preference is above what is usual."""
-
-    tag: str
-    preference: float
-    clicks: int
-    lift: float
-
-    def measure(self, by: Order) -> float:
-        """What it is ordered by."""
-        return self.lift if by == "lift" else self.preference
-
-
-@dataclass(frozen=True)
-class LiveProfile:
-    """Tags clicked and not clicked yet, best first by preference or by lift. cold: nothing is known of them, so this
-    is what users prefer on average; latest: of the last click, UTC seconds, None where there is none."""
-
-    user: str
-    cold: bool
-    clicks: int
-    latest: float | None
-    clicked: list[LivePreference]
-    unseen: list[LivePreference]
-
-
-@dataclass(frozen=True)
 class Insight:
-    """One user as the model reads him. known: whether any value is, be it of his clicks or of his own; tags: how many
-    the model knows; fields: share of attention per field and head; values: most attention first; why: he has a
-    preference for one tag."""
+    """One user as the model reads them. known: whether the model knows any value of the user; tags: how many tags it
+    knows; fields: share of attention per field and head; values: most attention first; why: the reasons for one
+    preference."""
 
     profile: LiveProfile
     known: bool
@@ -126,8 +91,8 @@ class LiveProfiles:
         number = names[label].id(tag)
         clicks = int((batch.own.fact("counts") * (batch.own.ids_BH == number)).sum())
         place = place_of(score_V, number)
-        asked = TagPreference(tag, float(score_V[number]), place, clicks, float(lift_V[number]))
-        bare = Profile(people.users[0], [asked], [], *attended(attention, batch, names))
+        asked = RankedPreference(tag, float(score_V[number]), clicks, float(lift_V[number]), place)
+        bare = WholeProfile(people.users[0], [asked], [], *attended(attention, batch, names))
         known = any(bool((ids_1H > UNKNOWN).any()) for ids_1H in (*batch.ids.values(), batch.own.ids_BH))
         why = explain(model, average, batch, bare, names, label, tag)
         return Insight(profile, known, len(score_V) - RESERVED, bare.fields, bare.values, why)
@@ -146,7 +111,7 @@ class LiveProfiles:
     def _config(self, by: Order | None) -> ProfilesConfig:
         return self.model.config if by is None else self.model.config.model_copy(update={"order": by})
 
-    def _described(self, people: People) -> tuple[Batch, Profile]:
+    def _described(self, people: People) -> tuple[Batch, WholeProfile]:
         model = self.model
         batch = model.features.batch(people.own, people.clicks)
         return batch, describe(model.model, model.average, batch, model.names, model.label, people.users[0])
@@ -155,21 +120,19 @@ class LiveProfiles:
         return [
             LiveProfile(
                 user,
-                not clicks,
-                len(clicks),
-                clicks[-1][0] if clicks else None,
-                *(self._preferences(ranked[kind], row) for kind in KINDS),
+                self._preferences(ranked["clicked"], row),
+                self._preferences(ranked["unseen"], row),
+                clicks=len(clicks),
+                latest=clicks[-1][0] if clicks else None,
+                cold=not clicks,
             )
             for row, (user, clicks) in enumerate(zip(people.users, people.clicks, strict=True))
         ]
 
-    def _preferences(self, ranked: Ranked, row: int) -> list[LivePreference]:
+    def _preferences(self, ranked: Ranked, row: int) -> list[TagPreference]:
         columns = (ranked.ids, ranked.preferences, ranked.clicks, ranked.lifts)
         return [
-            LivePreference(self._texts[value], preference, clicks, lift)
+            TagPreference(self._texts[value], preference, clicks, lift)
             for value, preference, clicks, lift in zip(*(one[row].tolist() for one in columns), strict=True)
             if preference > -np.inf
         ]
-
-
-KINDS = ("clicked", "unseen")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from penchant.serving.profiles import LivePreference
+from penchant.profiles.profile import TagPreference
 
 SMOOTH = 60
 """k of reciprocal rank fusion: how little the first places of one list count more than the next ones."""
@@ -57,7 +57,7 @@ class TagIndex:
         return self._items.get(tag, [])
 
 
-def by_tags(preferences: Sequence[LivePreference], index: TagIndex, skip: Collection[str], most: int) -> list[Recalled]:
+def by_tags(preferences: Sequence[TagPreference], index: TagIndex, skip: Collection[str], most: int) -> list[Recalled]:
     """Items of the user's best tags: one of each tag, the best tag first, then the next of each.
 
     preferences: of equal ones, the first counts as better. skip: items that are left out.

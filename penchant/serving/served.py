@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from penchant.errors import MissingStepError
 from penchant.evaluation.choice import Choice
 from penchant.features.live import LiveFeatures
 from penchant.features.vocabulary import Vocabulary
@@ -15,8 +16,8 @@ from penchant.serving.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class TagModel:
-    """Clicks → preferences for tags. average: the average user; label: the field that is predicted; names: per field,
-    and of the label, what ids are called; config: how many tags a profile has, in which order."""
+    """Turns clicks into preferences for tags. average: the average user; label: the field that is predicted;
+    names: of the ids of each field and of the label; config: how many tags a profile has, in which order."""
 
     model: Interests
     average: Average
@@ -28,8 +29,8 @@ class TagModel:
 
 @dataclass(frozen=True)
 class AlikeModel:
-    """Clicks → universal vectors → scores. seed: of k-means; most_seeds: of an item, the latest so many count; choice:
-    which scorer `ralm` is, and how it did beside those that cannot be live."""
+    """Turns clicks into universal vectors, and these into scores. seed: of k-means; most_seeds: how many seeds of an
+    item count, the latest ones; choice: which scorer `ralm` is, and how it did beside those that cannot be live."""
 
     users: Interests
     ralm: Ralm
@@ -40,9 +41,36 @@ class AlikeModel:
 
 
 @dataclass(frozen=True)
+class ModelState:
+    """What answers. model: its version; tags: whether it has profiles; lookalike: which scorer is live, and how it did
+    beside those that cannot be; None without look-alike."""
+
+    model: str
+    tags: bool
+    lookalike: Choice | None
+
+
+@dataclass(frozen=True)
+class LogState:
+    """The log as it is served. made: when its snapshot was written; ends: its last event, None where it has no clock.
+    UTC seconds."""
+
+    users: int
+    items: int
+    made: float
+    ends: float | None
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the log has a clock, rather than positions in each user's history."""
+        return self.ends is not None
+
+
+@dataclass(frozen=True)
 class Served:
     """name: changes whenever weights, vocabularies or the snapshot do; item_names: items that have a readable name;
-    item_tags: the tags of each item of the log. tags, alike: None where the run has not trained that."""
+    item_tags: the tags of each item of the log; clocked: whether times of the log are those of a clock, rather than
+    positions in a history. tags, alike: None where the run has not trained that; ask `interests` and `lookalike`."""
 
     name: str
     snapshot: Snapshot
@@ -50,3 +78,43 @@ class Served:
     alike: AlikeModel | None
     item_names: Mapping[str, str]
     item_tags: Mapping[str, list[str]]
+    clocked: bool
+
+    @property
+    def has_interests(self) -> bool:
+        return self.tags is not None
+
+    @property
+    def has_lookalike(self) -> bool:
+        return self.alike is not None
+
+    @property
+    def interests(self) -> TagModel:
+        """The model of tags. MissingStepError where the run has none."""
+        if self.tags is None:
+            raise MissingStepError("this run has no trained tag model; train one with `penchant train RUN`")
+        return self.tags
+
+    @property
+    def lookalike(self) -> AlikeModel:
+        """The look-alike. MissingStepError where the run has none."""
+        if self.alike is None:
+            raise MissingStepError("this run has no look-alike; add [lookalike] to its run file and run it again")
+        return self.alike
+
+    @property
+    def features(self) -> list[LiveFeatures]:
+        """Those of each model that there is."""
+        return [model.features for model in (self.tags, self.alike) if model is not None]
+
+    @property
+    def state(self) -> ModelState:
+        """What answers, in short."""
+        return ModelState(self.name, self.has_interests, self.alike.choice if self.alike else None)
+
+    @property
+    def log(self) -> LogState:
+        """The log, in short."""
+        manifest = self.snapshot.manifest
+        ends = float(manifest["last"]) if self.clocked else None
+        return LogState(len(self.snapshot), len(self.snapshot.items), float(manifest["made"]), ends)

@@ -2,46 +2,36 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from threading import Lock
 
-from penchant.errors import AudienceError, BusyError, UnknownItemError
-from penchant.evaluation.choice import Choice
+from penchant.errors import BusyError, UnknownItemError
 from penchant.logs.forgotten import digest_of
-from penchant.models.parts.clusters import Drift
 from penchant.profiles.build import Order
+from penchant.profiles.directions import Directions
 from penchant.profiles.explain import Explanation
-from penchant.serving.candidates.audience import LiveAudience, audience
-from penchant.serving.profiles import LiveProfile
+from penchant.profiles.profile import LiveProfile
+from penchant.serving.candidates.audience import LiveAudience
+from penchant.serving.candidates.catalogue import Match
+from penchant.serving.candidates.clusters import Clustered, clustered
+from penchant.serving.candidates.openings import CandidateState, Opening, Openings, state_of
+from penchant.serving.person import Person, examples, person_of
 from penchant.serving.recall import Recalled
-from penchant.serving.roles.consumer import problem_of
-from penchant.serving.served import Served
+from penchant.serving.roles.intake import Appended, append
+from penchant.serving.served import LogState, ModelState, Served
 from penchant.serving.versions import Models
 from penchant.serving.view import Scored, View
-from penchant.store.base import Backlog, Event, Store
+from penchant.store.base import Backlog, Event, Poison, Store
 
 MOST_BACKLOG = 500_000
 """Events that may wait for consumers; more are refused until there is room."""
-
-AHEAD_S = 3_600.0
-"""An event may be so far ahead of the clock here."""
 
 RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
-class Appended:
-    """What became of some events: accepted for the first time, repeated, or refused: by their place, and why."""
-
-    accepted: int
-    repeated: int
-    refused: dict[int, str]
-
-
-@dataclass(frozen=True)
 class Forgotten:
-    """What was removed of a user: events of his history, events still in the log, items he was a seed of or was shown,
-    and rows of each kind of file of the run folder."""
+    """What was removed of a user. events: of their history; log: events that waited in the log; items: those that they
+    were a seed of or were shown; files: rows of each kind of file of the run folder."""
 
     events: int
     log: int
@@ -50,35 +40,9 @@ class Forgotten:
 
 
 @dataclass(frozen=True)
-class CandidateState:
-    """A candidate. opened: when; seeds: how many, None before they were counted; sizes: members of each cluster; drift:
-    since all seeds were clustered, at `clustered`; fresh: when the latest seed clicked or joined. Times are UTC
-    seconds, None where there is none."""
-
-    item: str
-    name: str
-    opened: float
-    seeds: int | None
-    sizes: list[int]
-    drift: Drift | None
-    clustered: float | None
-    fresh: float | None
-
-
-@dataclass(frozen=True)
-class ModelState:
-    """What answers. model: its version; tags: whether it has profiles; lookalike: which scorer is live, and how it did
-    beside those that cannot be; None without look-alike."""
-
-    model: str
-    tags: bool
-    lookalike: Choice | None
-
-
-@dataclass(frozen=True)
 class Health:
-    """missing: which kind of thing this process would need to answer well, "consumers" or "clusters", and why; model:
-    its version; candidates, scored: open ones, and those among them that have clusters."""
+    """missing: what this process needs to answer well and does not have, "consumers" or "clusters", and why; model: its
+    version; candidates: those that are open; scored: those of them that have clusters."""
 
     missing: dict[str, str]
     model: str
@@ -107,6 +71,7 @@ class Service:
         self.models = Models(store, served)
         self.view = View(store, self.models.all[0])
         self.next: View | None = None
+        self._openings = Openings()
         self._candidates: dict[str, float] = {}
         self._backlog = Backlog(0, None, 0)
         self._auditing, self._refreshing = Lock(), Lock()
@@ -122,21 +87,7 @@ class Service:
                 f"{self._backlog.events:,} events wait for consumers, more than {MOST_BACKLOG:,}; send these later",
                 after_s=RETRY_S,
             )
-        now = self.clock()
-        refused = [
-            {place: why for place, event in enumerate(events) if (why := self._problem(event, now))} for events in calls
-        ]
-        sound = [
-            event
-            for events, bad in zip(calls, refused, strict=True)
-            for place, event in enumerate(events)
-            if place not in bad
-        ]
-        new = iter(self.store.append(sound, now) if sound else [])
-        return [
-            _appended(list(islice(new, len(events) - len(bad))), bad)
-            for events, bad in zip(calls, refused, strict=True)
-        ]
+        return append(self.store, calls, self.clock())
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Say what new items are about, by the fields of the items' table."""
@@ -147,11 +98,29 @@ class Service:
 
     def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:
         """Fresh to the last acknowledged event; by: their order, that of the run file if not given."""
-        return self.view.profiles(users, by)
+        view = self.view
+        return view.profiler.of(view.users.now(users), by)
 
     def explain(self, user: str, tag: str | None) -> Explanation:
         """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError."""
-        return self.view.explain(user, tag)
+        view = self.view
+        return view.profiler.explain(view.users.now([user]), tag)
+
+    def person(self, user: str, *, tag: str | None = None, by: Order | None = None, newer: int = 0) -> Person:
+        """All that is known of one user, in one answer; see `person_of`. UnknownTagError."""
+        return person_of(self.view, self.is_open, user, tag=tag, by=by, newer=newer)
+
+    def examples(self) -> list[str]:
+        """Some users with many clicks."""
+        return examples(self.view)
+
+    def knows_tag(self, tag: str) -> bool:
+        """Whether users can have a preference for a tag."""
+        return self.view.knows_tag(tag)
+
+    def directions(self) -> Directions:
+        """Which tags are near each other, by the model that answers."""
+        return self.view.directions
 
     def recall(self, user: str, most: int) -> list[Recalled]:
         """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has these."""
@@ -171,7 +140,8 @@ class Service:
     # Candidates
 
     def open(self, items: Sequence[str]) -> None:
-        """Open items to audience extension; those that are open stay as they are."""
+        """Open items to audience extension; those that are open stay as they are. A run without look-alike keeps them
+        for a model that has one."""
         self.store.open_candidates(items, self.clock())
         self._candidates = self.store.candidates()
 
@@ -195,35 +165,43 @@ class Service:
         return self._state(item, self._opened(item))
 
     def _state(self, item: str, opened: float) -> CandidateState:
-        live = self.view.live.get(item)
-        name = self.view.served.item_names.get(item, item)
-        if live is None:
-            return CandidateState(item, name, opened, None, [], None, None, None)
-        sizes = live.size_J.tolist()
-        fresh = live.fresh if live.fresh > 0 else None
-        return CandidateState(item, name, opened, live.seeds, sizes, live.drift, live.made, fresh)
+        view = self.view
+        return state_of(item, view.name_of(item), opened, view.live.get(item))
+
+    def opening(self, item: str) -> Opening:
+        """All that is known of one open item; what takes long is worked out when it is asked for. UnknownItemError
+        where it is not open."""
+        return Opening(self.view, item, self._opened(item), self._openings)
+
+    def search_items(self, text: str) -> Sequence[Match]:
+        """Items of the log by a part of their name or id, those with the most seeds first."""
+        return self._openings.catalogue(self.view).search(text)
+
+    def most_clicked(self, most: int) -> list[str]:
+        """Items clicked most in the last day of the log, then those clicked most ever."""
+        return self.view.served.snapshot.most_clicked(most)
+
+    def scorable(self) -> int:
+        """How many candidates are scored where none is named."""
+        return len(self.view.live)
+
+    def clustered(self) -> Clustered:
+        """When the seeds of open candidates were clustered."""
+        return clustered(self.view.live.values())
 
     def score(self, users: Sequence[str], items: Sequence[str] | None) -> list[Scored]:
         """Scores of some users for some open candidates, or for all; those without known seeds are left out."""
         for item in items or ():
             self._opened(item)
-        return self.view.score(users, items)
+        view = self.view
+        return view.score(view.users.now(users), items)
 
     def audience(self, item: str, size: int) -> LiveAudience:
-        """Who is most like the seeds of a candidate; one audience at a time. UnknownItemError, AudienceError."""
-        self._opened(item)
-        view = self.view
-        live = view.live.get(item)
-        clusters = live.clusters if live else None
-        if clusters is None:
-            why = (
-                "its seeds are not clustered yet; ask again in a few seconds"
-                if live is None
-                else "it has no known seed"
-            )
-            raise AudienceError(f"nobody can be alike to {item!r}: {why}")
+        """Who is most like the seeds of a candidate; one audience at a time. UnknownItemError, AudienceError,
+        MissingStepError where the run has no look-alike."""
+        opening = self.opening(item)
         with self._auditing:
-            return audience(self.store, view.users, item, clusters, size)
+            return opening.audience(size)
 
     # The process
 
@@ -238,7 +216,7 @@ class Service:
                     view.put_items(items)
                     view.follow(self._candidates)
             if self.next is not None and (
-                self.next.served.alike is None or self.view.live.keys() <= self.next.live.keys()
+                not self.next.served.has_lookalike or self.view.live.keys() <= self.next.live.keys()
             ):
                 self.view, self.next = self.next, None
 
@@ -254,28 +232,37 @@ class Service:
         if self._backlog.events > MOST_BACKLOG:
             missing["consumers"] = f"{self._backlog.events:,} events wait for them"
         waiting = len(self._candidates.keys() - self.view.live.keys())
-        if waiting and self.view.served.alike:
+        if waiting and self.view.served.has_lookalike:
             missing["clusters"] = f"{waiting:,} of {len(self._candidates):,} candidates have none yet"
         return Health(missing, self.view.served.name, self._backlog, len(self._candidates), scored)
 
     def model(self) -> ModelState:
-        """Of the model that answers now."""
-        served = self.view.served
-        return ModelState(served.name, served.tags is not None, served.alike.choice if served.alike else None)
+        """The model that answers now."""
+        return self.view.served.state
 
-    def _problem(self, event: Event, now: float) -> str | None:
-        if (problem := problem_of(event)) is not None:
-            return problem
-        if event.time > now + AHEAD_S:
-            return f"time is {event.time!r}, more than an hour ahead of {now!r}, which is now"
-        return None
+    def coming_model(self) -> str | None:
+        """The version of a model that is getting ready to take over, None where there is none."""
+        coming = self.next
+        return coming.served.name if coming else None
+
+    def log(self) -> LogState:
+        """The log that the model was trained on."""
+        return self.view.served.log
+
+    def store_kind(self) -> str:
+        """The name of the class of the store."""
+        return type(self.store).__name__
+
+    def holders(self) -> Mapping[str, str]:
+        """Which process plays each part that only one may play. It asks the store."""
+        return self.store.holders()
+
+    def set_aside(self, most: int) -> list[Poison]:
+        """The latest entries that could not be processed. It asks the store."""
+        return self.store.poison(most)
 
     def _opened(self, item: str) -> float:
         opened = self._candidates.get(item)
         if opened is None:
             raise UnknownItemError(f"item {item!r} is not open to audience extension; open it first")
         return opened
-
-
-def _appended(new: list[bool], refused: dict[int, str]) -> Appended:
-    return Appended(sum(new), len(new) - sum(new), refused)

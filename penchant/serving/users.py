@@ -11,7 +11,6 @@ from penchant.features.live import known
 from penchant.logs.forgotten import digest_of
 from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
-from penchant.serving.told import Told
 from penchant.store.base import Event, Store
 
 MOST_KEPT = 200_000
@@ -26,9 +25,9 @@ Clicks = list[tuple[float, str]]
 
 @dataclass(frozen=True)
 class People:
-    """Some users as they are now. clicks: of each; events: how many each has since the snapshot; row_B: of the
-    snapshot, -1 for those who are not in it; own: under whose name their own fields are read, "" for who was forgotten:
-    what the table of users said of him is in memory until the next start."""
+    """Some users as they are now. clicks: of each; events: how many each has since the snapshot; row_B: rows of the
+    snapshot, -1 for those who are not in it; own: the name under which their own fields are read, "" for users who were
+    forgotten, because memory holds what the table of users said of them until the next start."""
 
     users: Sequence[str]
     clicks: list[Clicks]
@@ -37,21 +36,44 @@ class People:
     own: list[str]
 
 
+class News:
+    """What processes tell each other through the store: items that were put, and users who were forgotten.
+
+    `refresh` keeps it up to date; other threads may read it meanwhile. items: their fields; forgotten: the digest of
+    each user, and when.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._lock = store, Lock()
+        self._items_number = self._forgotten_number = 0
+        self.items: dict[str, Mapping[str, list[str]]] = {}
+        self.forgotten: dict[str, float] = {}
+        self.refresh()
+
+    def refresh(self) -> dict[str, Mapping[str, list[str]]]:
+        """Take over what is new, and return the items among it."""
+        with self._lock:
+            self._items_number, items = self._store.items(self._items_number)
+            self._forgotten_number, forgotten = self._store.forgotten(self._forgotten_number)
+            self.items.update(items)
+            self.forgotten.update(forgotten)
+            return dict(items)
+
+
 class Users:
     """Users as one model sees them."""
 
-    def __init__(self, store: Store, told: Told, served: Served) -> None:
-        self.store, self.told, self.served = store, told, served
+    def __init__(self, store: Store, news: News, served: Served) -> None:
+        self.store, self.news, self.served = store, news, served
         self._kept: dict[str, tuple[int, np.ndarray, bool]] = {}
         self._lock = Lock()
-        self.put_items(told.items)
+        self.put_items(news.items)
 
     def put_items(self, items: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """Take over what was said of items, by their fields."""
         for item, fields in items.items():
-            for model in (self.served.tags, self.served.alike):
-                if model is not None:
-                    model.features.items.put(item, fields)
+            for features in self.served.features:
+                features.items.put(item, fields)
         if items:
             with self._lock:
                 self._kept.clear()
@@ -61,20 +83,20 @@ class Users:
         histories = self.store.histories(users)
         row_B = np.array([self.row(user) for user in users], np.int64)
         clicks = [_merged(self.served.snapshot, int(row), events) for row, events in zip(row_B, histories, strict=True)]
-        own = ["" if self.told.forgotten and self._was_forgotten(user) else user for user in users]
+        own = ["" if self.news.forgotten and self._was_forgotten(user) else user for user in users]
         return People(users, clicks, [len(events) for events in histories], row_B, own)
 
     def row(self, user: str) -> int:
         """Of the snapshot; -1 for a user who is not in it, or was forgotten since it was written."""
         row = self.served.snapshot.row(user)
-        if row >= 0 and self.told.forgotten and self._was_forgotten(user):
+        if row >= 0 and self.news.forgotten and self._was_forgotten(user):
             return -1
         return row
 
     def forgotten_rows(self) -> np.ndarray:
         """Rows of the snapshot of users who were forgotten since it was written."""
         made = self.served.snapshot.manifest["made"]
-        forgotten = [digest for digest, at in list(self.told.forgotten.items()) if at >= made]
+        forgotten = [digest for digest, at in list(self.news.forgotten.items()) if at >= made]
         rows = np.array([self.served.snapshot.row_of_hash(int(digest, 16)) for digest in forgotten], np.int64)
         return rows[rows >= 0]
 
@@ -137,8 +159,7 @@ class Users:
 
     @torch.inference_mode()
     def _work_out(self, people: People, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        alike = self.served.alike
-        assert alike is not None
+        alike = self.served.lookalike
         batch = alike.features.batch(
             [people.own[place] for place in places], [people.clicks[place] for place in places]
         )
@@ -153,7 +174,7 @@ class Users:
         return vectors_BX, known_B
 
     def _was_forgotten(self, user: str) -> bool:
-        at = self.told.forgotten.get(digest_of(user))
+        at = self.news.forgotten.get(digest_of(user))
         return at is not None and at >= self.served.snapshot.manifest["made"]
 
 

@@ -187,7 +187,7 @@ def baseline_as_blend(name: str, counts_V: np.ndarray, ridge: Ridge | None) -> B
         if name != "popularity":
             copy.weight[CROSSED.index("log clicks" if name == "own counts" else "log faded")] = 1.0
     else:
-        into_VR, out_VR = ridge.moments.reduce(ridge.weight_VV, BASELINE_RANK)
+        into_VR, out_VR = ridge.moments.reduce(ridge.model.weight.numpy(), BASELINE_RANK)
         bias_V = ridge.moments.intercept(into_VR @ out_VR.T)
         linear = _linear({CLICKS: tags}, tags, into_VR, out_VR, bias_V, unit=False)
     return Blend(linear, copy, None, 0.0, Sizes({}, tags))

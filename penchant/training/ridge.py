@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy import sparse
-from torch import Tensor
 
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.models.interests.blend import CLICKS
 from penchant.models.interests.promise import Judge
+from penchant.models.interests.ridge import RidgeRegression
 from penchant.schema import RESERVED
 from penchant.training.linear_path import Moments, Predictor
 from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, truth_matrix
@@ -23,19 +23,12 @@ MOST_TAGS = 4_000
 
 @dataclass(frozen=True)
 class Ridge:
-    """score = x @ weight_VV + bias_V, x = log(1 + clicks). judged: `Judge.rankings` of each user of `Sample.judged`,
-    by fits that did not see their fold."""
+    """A ridge regression and what it was fitted from. judged: `Judge.rankings` of each user of `Sample.judged`, by fits
+    that did not see their fold."""
 
-    weight_VV: np.ndarray
-    bias_V: np.ndarray
+    model: RidgeRegression
     moments: Moments
     judged: np.ndarray
-
-    def scores(self, counts_BV: np.ndarray) -> Tensor:
-        """[B, V]; -inf for PAD and UNKNOWN. counts_BV: clicks per tag."""
-        scores_BV = torch.from_numpy((np.log1p(counts_BV) @ self.weight_VV + self.bias_V).astype(np.float32))
-        scores_BV[:, :RESERVED] = -torch.inf
-        return scores_BV
 
 
 def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge, *, forward: bool) -> dict[str, Ridge]:
@@ -70,7 +63,7 @@ def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *
         found[penalty] = judge.rankings(scores_BV, truth, size)
     best = max(found, key=lambda penalty: float(found[penalty].mean()))
     weight_VV = total.solve(best)
-    return Ridge(weight_VV, total.intercept(weight_VV), total, found[best])
+    return Ridge(RidgeRegression(weight_VV, total.intercept(weight_VV)), total, found[best])
 
 
 def joined(held: Sequence[Rows]) -> tuple[Ragged, np.ndarray, np.ndarray]:

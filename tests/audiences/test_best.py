@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.audiences import best as audience
-from penchant.audiences.best import MIN_AUDIENCE, best, known_seeds, overlap, refuse_nan
+from penchant.audiences.best import MIN_AUDIENCE, best, blocks, known_seeds, open_rows, overlap, refuse_nan
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Candidate, Likeness
 from penchant.models.lookalikes.seed_clusters import SeedClusters
@@ -25,28 +24,37 @@ class Told(Likeness):
         return self.score_N[rows_B].astype(np.float32)
 
 
+def best_rows(
+    likeness: Likeness, users: int, size: int, reached: np.ndarray, *, minimum: int = MIN_AUDIENCE, at_once: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and scores of an audience, scored so many users at a time."""
+    open_N = open_rows(users, reached)
+    place_B, score_B = best(map(likeness.scores, blocks(open_N, at_once)), size, minimum=minimum)
+    return open_N[place_B], score_B
+
+
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.data())
 def test_the_best_are_those_of_a_full_sort_and_ties_go_by_row(levels: list[int], data: st.DataObject) -> None:
     reached = np.array(sorted(data.draw(st.sets(st.integers(0, len(levels) - 1), max_size=len(levels) - 1))), np.int64)
     waiting = [row for row in range(len(levels)) if row not in reached]
     size = data.draw(st.integers(1, len(waiting)))
-    row_B, score_B = best(Told(np.array(levels)), len(levels), size, reached, minimum=1)
+    row_B, score_B = best_rows(Told(np.array(levels)), len(levels), size, reached, minimum=1)
     assert row_B.tolist() == sorted(waiting, key=lambda row: (-levels[row], row))[:size]
     assert score_B.tolist() == [levels[row] for row in row_B]
 
 
-def test_blocks_change_nothing_and_many_ties_go_by_row_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing_and_many_ties_go_by_row_too() -> None:
     level_N = np.random.default_rng(0).integers(0, 5, 1000)
-    whole = best(Told(level_N), 1000, 600, NOBODY)
+    whole = best_rows(Told(level_N), 1000, 600, NOBODY)
     assert whole[0].tolist() == sorted(range(1000), key=lambda row: (-level_N[row], row))[:600]
-    monkeypatch.setattr(audience, "BLOCK", 7)
-    np.testing.assert_array_equal(best(Told(level_N), 1000, 600, NOBODY), whole)
+    np.testing.assert_array_equal(best_rows(Told(level_N), 1000, 600, NOBODY, at_once=7), whole)
+    np.testing.assert_array_equal(best_rows(Told(level_N), 1000, 600, NOBODY, at_once=5000), whole)
 
 
 def test_an_audience_is_of_users_like_the_seeds_who_are_not_reached_yet() -> None:
     crowded, seed_S = crowd(), np.flatnonzero(KIND_N == 1)[:30]
     likeness = SeedClusters(ralm(), seed=0).liken(Candidate(2, seed_S), crowded)
-    row_B, score_B = best(likeness, len(crowded), 60, reached=np.append(seed_S, [2, 5]))
+    row_B, score_B = best_rows(likeness, len(crowded), 60, reached=np.append(seed_S, [2, 5]))
     assert not set(row_B.tolist()) & {2, 5, *seed_S.tolist()}
     assert (KIND_N[row_B] == 1).all()
     assert (np.diff(score_B) <= 0).all()
@@ -58,19 +66,26 @@ def test_an_audience_is_of_users_like_the_seeds_who_are_not_reached_yet() -> Non
 def test_an_audience_that_would_single_people_out_is_refused() -> None:
     told = Told(np.arange(200))
     with pytest.raises(AudienceError, match=r"audience of 20 would single people out; ask for at least 50"):
-        best(told, 200, 20, NOBODY)
+        best_rows(told, 200, 20, NOBODY)
     with pytest.raises(AudienceError, match="ask for at least 100"):
-        best(told, 200, 99, NOBODY, minimum=100)
-    assert len(best(told, 200, MIN_AUDIENCE, NOBODY)[0]) == MIN_AUDIENCE
+        best_rows(told, 200, 99, NOBODY, minimum=100)
+    assert len(best_rows(told, 200, MIN_AUDIENCE, NOBODY)[0]) == MIN_AUDIENCE
+
+
+def test_no_score_is_asked_for_where_an_audience_is_too_small() -> None:
+    asked: list[int] = []
+    with pytest.raises(AudienceError, match=r"an audience of 0 would single people out; ask for at least 1$"):
+        best((np.zeros(asked.append(1) or 3) for _ in range(2)), 0, minimum=0)  # type: ignore[func-returns-value]
+    assert not asked
 
 
 def test_an_audience_larger_than_the_users_there_are_is_refused_with_their_number() -> None:
     told = Told(np.append(np.arange(90), np.nan))
     with pytest.raises(AudienceError, match=r"audience of 1,000 was asked for, but only 88 users"):
-        best(told, 91, 1000, np.array([0, 1]))
+        best_rows(told, 91, 1000, np.array([0, 1]))
     with pytest.raises(AudienceError, match="only 0 users"):
-        best(told, 91, 60, np.arange(91))
-    assert len(best(told, 91, 88, np.array([0, 1]))[0]) == 88
+        best_rows(told, 91, 60, np.arange(91))
+    assert len(best_rows(told, 91, 88, np.array([0, 1]))[0]) == 88
 
 
 def test_seeds_of_whom_nothing_is_known_are_left_out_and_counted() -> None:

@@ -101,12 +101,12 @@ def test_an_audience_is_drawn_and_written(call: Call, copy: Run) -> None:
     said = call("audience", copy.folder, POPULAR, "--size", 60)
     assert said.status == 0
     found = copy.audience(POPULAR, 60)
-    common = next(one for group in found.groups for one in group.common if one.value.startswith("t0-"))
+    common = next(one for group in found.groups for one in group.traits if one.name.startswith("t0-"))
     for told in (
         "audience of Title of i0-0",
         f"60 of {found.reachable} users who have no event with it yet, most like its {found.seeds} seeds",
         "what clusters of seeds have in common",
-        f"{common.value} ({common.seeds:.0%}, {common.users:.0%})",
+        f"{common.name} ({common.seeds:.0%}, {common.users:.0%})",
         "Expected to click, in as much time as the test period",
         "Shared with audiences of the items",
         f"Title of {found.neighbours[0].item}",

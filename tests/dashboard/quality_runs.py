@@ -65,7 +65,7 @@ def sources_of(own: Path) -> Sources:
 def page_of(own: Path, query: str = "", *, part: bool = False) -> str:
     """The HTML that a reader of `own`'s dashboard gets."""
     (route,) = routes(sources_of(own))
-    page = route.view(asked(f"{PATH}{query}", part=part))
+    page = route.answer(asked(f"{PATH}{query}", part=part))
     assert isinstance(page, Page)
     return Renderer(lambda name: name, {"run": own.name, "live": False}).page(page, "", "")
 

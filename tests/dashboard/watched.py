@@ -2,7 +2,7 @@
 
 from penchant.dashboard.shell.readings import Readings
 from penchant.serving.measures import Measures
-from penchant.serving.service import Appended
+from penchant.serving.roles.intake import Appended
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from penchant.store.sqlite.store import SqliteStore

@@ -1,6 +1,5 @@
 """Baselines and the protocol on a planted log."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,15 @@ import polars as pl
 import pytest
 import torch
 
-from penchant.evaluation.baselines import OwnCounts, Popularity, make_baselines, popularity
+from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocols.interests import Candidates, ModelScorer, compare, evaluate, summarize
-from penchant.features.shards import Shard
+from penchant.evaluation.protocols.interests import Candidates, evaluate, scores_of
+from penchant.features.shards import Batch, Shard
+from penchant.models.base import Sizes
+from penchant.models.interests.counts import OwnCounts, Popularity
+from penchant.models.interests.promise import Preferences
 from penchant.pipeline import Run
+from penchant.training.baselines import fit_baselines
 from penchant.training.ridge import PENALTIES, fit_ridges
 from tests.planted import changed, write_planted_run
 
@@ -38,7 +41,7 @@ def judge(run: Run) -> Ndcg:
 
 
 def test_popularity_is_the_share_of_the_most_clicked(run: Run) -> None:
-    scores = popularity(run.interests().tags)
+    scores = Popularity(run.interests().tags.counts).popularity
     assert scores[:2].tolist() == [-torch.inf] * 2
     assert scores[2] == 1.0
     np.testing.assert_allclose(
@@ -49,11 +52,10 @@ def test_popularity_is_the_share_of_the_most_clicked(run: Run) -> None:
 def test_own_counts_rank_by_clicks_then_popularity(run: Run) -> None:
     shard = run.interests().shards("test")[0]
     counts = dense(shard, "history.counts", len(run.interests().tags))
-    scores = OwnCounts(popularity(run.interests().tags)).scores(shard, slice(0, len(shard))).numpy()
+    scores = scores_of(OwnCounts(run.interests().tags.counts), shard, slice(0, len(shard))).numpy()
+    popular = run.interests().tags.counts_by_id
     for own, scored in zip(counts, scores, strict=True):
-        expected = sorted(
-            range(2, len(own)), key=lambda tag: (-own[tag], -popularity(run.interests().tags)[tag].item(), tag)
-        )
+        expected = sorted(range(2, len(own)), key=lambda tag: (-own[tag], -popular[tag], tag))
         assert [own[tag] for tag in np.argsort(-scored[2:], kind="stable") + 2] == [own[tag] for tag in expected]
     assert np.isneginf(scores[:, :2]).all()
 
@@ -68,19 +70,20 @@ def test_ridge_is_the_closed_form(run: Run) -> None:
     train, width = run.interests().shards("train"), len(run.interests().tags)
     x = np.concatenate([np.log1p(dense(shard, "history.counts", width)) for shard in train])
     y = np.concatenate([dense(shard, "truth", width) for shard in train])
-    ridge = fit_ridges(train, width, judge(run), forward=False)["ridge"]
+    ridge = fit_ridges(train, width, judge(run), forward=False)["ridge"].model
+    weight_VV = ridge.weight.numpy()
     centred_x, centred_y = x - x.mean(0), y - y.mean(0)
     fits = {
         penalty: np.linalg.solve(centred_x.T @ centred_x + penalty * np.eye(width), centred_x.T @ centred_y)
         for penalty in PENALTIES
     }
-    assert any(np.allclose(ridge.weight_VV, weights, atol=1e-5) for weights in fits.values())
-    np.testing.assert_allclose(ridge.bias_V, y.mean(0) - x.mean(0) @ ridge.weight_VV, atol=1e-5)
+    assert any(np.allclose(weight_VV, weights, atol=1e-5) for weights in fits.values())
+    np.testing.assert_allclose(ridge.bias.numpy(), y.mean(0) - x.mean(0) @ weight_VV, atol=1e-5)
 
 
 def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -> None:
     test, width = run.interests().shards("test"), len(run.interests().tags)
-    made = make_baselines(run.interests().tags, run.interests().shards("train"), judge(run), forward=False)
+    made = fit_baselines(run.interests().tags.counts, run.interests().shards("train"), judge(run), forward=False)
     found = {name: evaluate(scorer, test, [1, 3], width).mean("prec@3") for name, scorer in made.items()}
     assert list(found) == ["popularity", "own counts", "own counts, faded", "ridge"]
     assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
@@ -88,14 +91,14 @@ def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -
 
 def test_ridge_is_left_out_for_a_large_vocabulary(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("penchant.training.ridge.MOST_TAGS", 3)
-    assert "ridge" not in make_baselines(
-        run.interests().tags, run.interests().shards("train"), judge(run), forward=False
+    assert "ridge" not in fit_baselines(
+        run.interests().tags.counts, run.interests().shards("train"), judge(run), forward=False
     )
 
 
 def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     scorer, test, width = (
-        OwnCounts(popularity(run.interests().tags)),
+        OwnCounts(run.interests().tags.counts),
         run.interests().shards("test"),
         len(run.interests().tags),
     )
@@ -108,18 +111,20 @@ def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.Mo
 
 def test_a_comparison_is_paired_by_user(run: Run) -> None:
     test, width = run.interests().shards("test"), len(run.interests().tags)
-    own = evaluate(OwnCounts(popularity(run.interests().tags)), test, [1], width)
-    popular = evaluate(Popularity(popularity(run.interests().tags)), test, [1], width)
+    own = evaluate(OwnCounts(run.interests().tags.counts), test, [1], width)
+    popular = evaluate(Popularity(run.interests().tags.counts), test, [1], width)
     difference = (own.users["prec@1"] - popular.users["prec@1"]).to_numpy()
-    said = compare(own, popular)["prec@1"]
+    examined = Examination({"own": own, "popular": popular, "again": own})
+    said = examined.minus("own")["popular"]["prec@1"]
     assert said["mean"] == pytest.approx(difference.mean())
     assert said["half"] == pytest.approx(1.959964 * difference.std(ddof=1) / len(difference) ** 0.5)
-    assert compare(own, own)["prec@1"] == {"mean": 0.0, "half": 0.0}
+    assert examined.minus("own")["again"]["prec@1"] == {"mean": 0.0, "half": 0.0}
+    assert set(examined.minus("popular")) == {"own", "again"}
 
 
 def test_more_places_than_tags_rank_them_all(run: Run) -> None:
     result = evaluate(
-        OwnCounts(popularity(run.interests().tags)), run.interests().shards("test"), [1, 500], len(run.interests().tags)
+        OwnCounts(run.interests().tags.counts), run.interests().shards("test"), [1, 500], len(run.interests().tags)
     )
     assert result.coverage["coverage@500"] == 1.0
     assert result.mean("recall@500") == 1.0
@@ -127,10 +132,9 @@ def test_more_places_than_tags_rank_them_all(run: Run) -> None:
 
 def test_the_trained_model_learns_the_planted_interests(run: Run) -> None:
     run.train()
-    model = run.interests().model
-    result = evaluate(ModelScorer(model), run.interests().shards("test"), [1, 3], len(run.interests().tags))
+    result = evaluate(run.interests().model, run.interests().shards("test"), [1, 3], len(run.interests().tags))
     assert result.mean("prec@3") > 0.8
-    assert set(summarize(result)) == {f"{m}@{k}" for m in ("prec", "recall", "ndcg", "coverage") for k in (1, 3)}
+    assert set(result.estimates()) == {f"{m}@{k}" for m in ("prec", "recall", "ndcg", "coverage") for k in (1, 3)}
 
 
 def test_metrics_of_every_test_user_are_kept(run: Run, tmp_path: Path) -> None:
@@ -141,18 +145,24 @@ def test_metrics_of_every_test_user_are_kept(run: Run, tmp_path: Path) -> None:
     assert len(kept) == 5 * run.interests().metrics["samples"]["test"]
 
 
-@dataclass(frozen=True)
-class Fixed:
-    """The same for everybody, without ties."""
+class Fixed(Preferences):
+    """The same scores for everybody."""
 
+    reads_own = True
     scores_V: torch.Tensor
 
-    def scores(self, _: Shard, rows: slice) -> torch.Tensor:
-        return self.scores_V.expand(rows.stop - rows.start, -1)
+    def __init__(self, scores_V: torch.Tensor) -> None:
+        super().__init__()
+        self.sizes = Sizes({}, len(scores_V))
+        self.register_buffer("scores_V", scores_V)
+
+    def preferences(self, batch: Batch) -> torch.Tensor:
+        return self.scores_V.expand(len(batch), -1)
 
 
 @pytest.fixture(scope="module")
 def fixed(run: Run) -> Fixed:
+    """Without ties."""
     scores_V = torch.randperm(len(run.interests().tags), generator=torch.Generator().manual_seed(3)).float()
     return Fixed(scores_V.index_fill(0, torch.tensor([0, 1]), -torch.inf))
 

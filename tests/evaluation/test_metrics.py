@@ -16,19 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from penchant.evaluation.metrics import (
-    Duels,
-    Estimate,
-    auc,
-    coverage,
-    evenness,
-    hits,
-    interval,
-    ndcg,
-    precision,
-    recall,
-    resamples,
-)
+from penchant.evaluation.estimates import resamples
+from penchant.evaluation.metrics import Duels, auc, coverage, evenness, hits, ndcg, precision, recall
 from penchant.features.ragged import Ragged
 from penchant.ranking import best
 
@@ -135,14 +124,6 @@ def test_coverage() -> None:
     assert coverage(TOP_BK[:, :2], 10) == 6 / 10
 
 
-def test_interval_of_known_spread() -> None:
-    """Standard deviation of 0, 1, 1, 0 is √(1/3); over 4 users 1.96 · √(1/3) / 2."""
-    mean, half = interval(np.array([0.0, 1.0, 1.0, 0.0]))
-    assert mean == 0.5
-    assert half == pytest.approx(1.959964 * (1 / 3) ** 0.5 / 2)
-    assert interval(np.array([0.7])) == (0.7, 0.0)
-
-
 @given(
     hnp.arrays(np.float32, (4, 12), elements=st.floats(-4, 4, width=32), unique=True),
     st.lists(st.sets(st.integers(0, 11)), min_size=4, max_size=4),
@@ -206,35 +187,6 @@ def test_evenness_is_one_less_the_gini_coefficient() -> None:
     assert evenness(shown) == pytest.approx(1 - differences / (2 * 4**2 * shown.mean()))
     assert evenness(np.array([7, 7])) == 1
     assert np.isnan(evenness(np.zeros(3)))
-
-
-def test_resamples_draw_as_many_owners_as_there_are_and_the_seed_decides_which() -> None:
-    first, again, other = (np.array(list(resamples(50, 4, seed))) for seed in (1, 1, 2))
-    assert first.sum(1).tolist() == [50] * 4
-    assert (first == again).all()
-    assert (first != other).any()
-
-
-def test_an_estimate_over_users_has_the_interval_of_their_mean() -> None:
-    values = np.array([0.0, 1.0, 1.0, 0.0])
-    assert Estimate.over(values).as_json() == dict(zip(("mean", "half"), interval(values), strict=True))
-    level = Estimate.over(values).minus(Estimate.over(values - 0.25))
-    assert level.as_json() == {"mean": 0.25, "half": 0.0}
-
-
-def test_an_estimate_from_resamples_has_their_spread_and_leaves_out_those_without_an_answer() -> None:
-    one, other = (Estimate(mean, np.array(drawn), resampled=True) for mean, drawn in RESAMPLED)
-    assert one.half == pytest.approx(1.959964 * 0.02**0.5)
-    assert one.minus(other).mean == pytest.approx(0.1)
-    assert one.minus(other).half == pytest.approx(1.959964 * 0.1 / 2**0.5)
-
-
-RESAMPLED = [(0.6, [0.5, 0.7, np.nan]), (0.5, [0.5, 0.6, np.nan])]
-
-
-def test_without_spread_there_is_a_mean_alone() -> None:
-    assert Estimate.bare(0.3).as_json() == {"mean": 0.3}
-    assert Estimate(0.3, np.array([np.nan, 0.3]), resampled=True).as_json() == {"mean": 0.3}
 
 
 def test_the_bootstrap_agrees_with_the_closed_form_where_each_user_has_one_label() -> None:

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
-from penchant.evaluation.protocols.interests import Candidates, ModelScorer, Scorer, blocks, evaluate
+from penchant.evaluation.protocols.interests import Candidates, blocks, evaluate, scores_of
 from penchant.evaluation.protocols.lookalikes import score_pairs
 from penchant.evaluation.protocols.reach import score_everyone
+from penchant.models.interests.counts import OwnCounts, Popularity
+from penchant.models.interests.promise import Preferences
 from penchant.models.lookalikes.promise import Candidate
 from penchant.pipeline import Run
 from penchant.runfile import EXAMPLES, RunConfig
@@ -152,11 +153,11 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return run, tags
 
 
-def scores_of(run: Run, scorer: Scorer) -> Iterator[tuple[str, dict[str, float]]]:
-    """What a scorer says of every tag, user by user."""
+def scores_by_user(run: Run, model: Preferences) -> Iterator[tuple[str, dict[str, float]]]:
+    """What a model says of every tag, user by user."""
     names = run.interests().tags.values
     for shard, rows in blocks(run.interests().shards("test"), len(run.interests().tags)):
-        for user, score_V in zip(shard.users[rows], scorer.scores(shard, rows).numpy(), strict=True):
+        for user, score_V in zip(shard.users[rows], scores_of(model, shard, rows).numpy(), strict=True):
             yield user, dict(zip(names, score_V[2:].tolist(), strict=True))
 
 
@@ -186,16 +187,16 @@ def test_every_metric_of_every_user_is_the_recounted_one(
     counted: tuple[Run, Tags], name: str, candidates: Candidates
 ) -> None:
     run, tags = counted
-    popular = popularity(run.interests().tags)
-    made: dict[str, Scorer] = {"popularity": Popularity(popular), "own counts": OwnCounts(popular)}
-    scorer = made.get(name) or ModelScorer(run.interests().model)
+    counts = run.interests().tags.counts
+    made: dict[str, Preferences] = {"popularity": Popularity(counts), "own counts": OwnCounts(counts)}
+    scorer = made.get(name) or run.interests().model
     said: dict[str, dict[str, Any]] = {
         "popularity": dict.fromkeys(tags.users, tags.clicks),
         "own counts": {
             user: {tag: (one.before[tag], count) for tag, count in tags.clicks.items()}
             for user, one in tags.users.items()
         },
-        "model": dict(scores_of(run, ModelScorer(run.interests().model))),
+        "model": dict(scores_by_user(run, run.interests().model)),
     }
     if candidates == "all":
         kept = pl.read_parquet(run.folder / "metrics.parquet").filter(pl.col("scorer") == name).drop("scorer")

@@ -1,6 +1,5 @@
 """What is recovered of a planted truth, against numbers worked by hand; then on a small simulated feed."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
 from penchant.evaluation.recovery import Truth, kendall, recover
-from penchant.features.shards import Shard, write_shard
+from penchant.features.shards import Batch, Shard, write_shard
 from penchant.features.vocabulary import Vocabulary
+from penchant.models.interests.counts import OwnCounts, Popularity
+from penchant.models.interests.promise import Preferences
 from penchant.pipeline import Run
 from penchant.simulation.simulate import last_day, simulate
 from tests.simulation.worlds import small
@@ -22,14 +22,19 @@ TAGS = Vocabulary(pl.Series(["t4", "t0", "t7", "t1"]), pl.Series([9, 8, 5, 2]))
 """t4 is 2, t0 is 3, t7 is 4, t1 is 5."""
 
 
-@dataclass(frozen=True)
-class Fixed:
+class Fixed(Preferences):
     """The scores of each row, as they are."""
 
-    scores_BV: Tensor
+    def __init__(self, scores_BV: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scores_BV", scores_BV)
 
-    def scores(self, shard: Shard, rows: slice) -> Tensor:  # noqa: ARG002
-        return self.scores_BV[rows]
+    def batch(self, shard: Shard, rows: Tensor | slice) -> Batch:
+        row_B1 = torch.arange(len(shard))[rows, None]
+        return Batch({"row": row_B1}, {"row": row_B1.float()})
+
+    def preferences(self, batch: Batch) -> Tensor:
+        return self.get_buffer("scores_BV")[batch.ids["row"][:, 0]]
 
 
 def shard_of(folder: Path, users: list[str]) -> Shard:
@@ -118,7 +123,7 @@ def test_kendall_counts_pairs_and_forgives_ties(one: list[int], other: list[int]
 
 def test_blocks_of_users_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, truth = simulated(tmp_path)
-    scorer = OwnCounts(popularity(run.interests().tags))
+    scorer = OwnCounts(run.interests().tags.counts)
     whole = recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3])
     monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.interests().tags))
     assert recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3]).equals(whole)
@@ -137,11 +142,10 @@ def test_who_knows_the_truth_recovers_it_and_own_counts_beat_popularity(tmp_path
         assert oracle[metric].drop_nulls().to_numpy().min() == pytest.approx(1), metric
     # It does not know of dislikes, which are among the contributions.
     assert oracle["cared/tau"].drop_nulls().to_numpy().mean() > 0.9
-    popular = popularity(run.interests().tags)
     for metric in ("cared/prec@1", "cared/tau", "interest/auc", "interest/prec@3"):
         own, all_alike = (
             recover(scorer, test, truth, tags, [3])[metric].drop_nulls().to_numpy().mean()
-            for scorer in (OwnCounts(popular), Popularity(popular))
+            for scorer in (OwnCounts(run.interests().tags.counts), Popularity(run.interests().tags.counts))
         )
         assert own > all_alike + 0.03, metric
 

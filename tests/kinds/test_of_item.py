@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import ExpectedPrecision
+from penchant.audiences.of_item import NEIGHBOURS, write_audience
 from penchant.errors import AudienceError, ConfigError, PenchantError, UnknownItemError
 from penchant.features.shards import open_shards
-from penchant.kinds.of_item import NEIGHBOURS, some_item, write_audience
+from penchant.kinds.of_item import some_item
 from penchant.models.lookalikes.promise import Candidate
 from penchant.models.parts.clusters import kmeans
 from penchant.pipeline import Run
@@ -119,9 +120,9 @@ def test_seeds_and_those_they_pulled_in_add_up(run: Run) -> None:
         assert audience.seeds == len(seeds_of(run, item))
         assert sum(group.seeds for group in audience.groups) == audience.seeds
         assert sum(group.pulled or 0 for group in audience.groups) == SIZE
-        told = [(one.seeds, one.users) for group in audience.groups for one in group.common]
+        told = [(one.seeds, one.users) for group in audience.groups for one in group.traits]
         assert all(0 < users < seeds <= 1 for seeds, users in told)
-    assert {one.value[:2] for group in run.audience("i2-7", SIZE).groups for one in group.common} == {"t2"}
+    assert {one.name[:2] for group in run.audience("i2-7", SIZE).groups for one in group.traits} == {"t2"}
 
 
 def test_neighbours_are_what_most_seeds_clicked_too_and_overlap_as_their_audiences_do(run: Run) -> None:
@@ -158,7 +159,7 @@ def test_expected_precision_never_rises_with_depth_and_is_worked_out_by_hand(run
 def test_one_seed_is_enough_and_is_not_described(run: Run) -> None:
     audience = run.audience(ONE_SEED, SIZE)
     assert (audience.seeds, len(audience.members)) == (1, SIZE)
-    assert [(group.few, group.seeds, group.pulled, group.common) for group in audience.groups] == [(True, 1, SIZE, [])]
+    assert [(group.few, group.seeds, group.pulled, group.traits) for group in audience.groups] == [(True, 1, SIZE, ())]
     assert audience.members["cluster"].unique().to_list() == [0]
 
 
@@ -166,7 +167,7 @@ def test_fewer_seeds_than_clusters_are_enough(run: Run) -> None:
     audience = run.audience(FEW_SEEDS, SIZE)
     assert audience.seeds == 3 < CLUSTERS
     assert (audience.members["cluster"] < 3).all()
-    assert sum(len(group.common) for group in audience.groups) == 0
+    assert sum(len(group.traits) for group in audience.groups) == 0
 
 
 def test_a_seed_who_came_after_training_is_known_by_what_he_clicked(run: Run) -> None:
@@ -200,7 +201,7 @@ def test_nobody_of_whom_nothing_is_known_is_in_an_audience(run: Run) -> None:
 
 def test_seeds_who_have_nothing_in_common_are_not_called_few(run: Run) -> None:
     (group,) = run.audience(PLAIN, SIZE).groups
-    assert (group.seeds, group.common, group.few) == (6, [], False)
+    assert (group.seeds, group.traits, group.few) == (6, (), False)
 
 
 def test_all_who_have_not_met_it_can_be_had_and_not_one_more(run: Run) -> None:
@@ -308,10 +309,10 @@ def test_who_knows_no_clusters_says_what_all_seeds_have_in_common_and_names_no_c
     audience = beaten.audience(POPULAR, SIZE)
     (group,) = audience.groups
     assert (group.seeds, group.pulled, group.few) == (audience.seeds, None, False)
-    assert {one.value[:2] for one in group.common} == {"t0", "lo"}
+    assert {one.name[:2] for one in group.traits} == {"t0", "lo"}
     assert audience.members.columns == ["rank", "user", "score"]
     (alone,) = beaten.audience(ONE_SEED, SIZE).groups
-    assert (alone.seeds, alone.pulled, alone.few, alone.common) == (1, None, True, [])
+    assert (alone.seeds, alone.pulled, alone.few, alone.traits) == (1, None, True, ())
 
 
 @pytest.mark.parametrize("name", ["ralm", "average", "lr", "popularity"])

@@ -69,7 +69,7 @@ def test_the_embedded_example_is_read_whole(tmp_path: Path) -> None:
     log = log_of("movielens", EXAMPLES / "ml-latest-small", tmp_path)
     found = log.found
     assert (found["rows"], found["users"], found["rejected"]) == (100_836, 610, {})
-    assert int(str(found["events"])) + int(str(found["left_out"])) == 100_836
+    assert found["events"] + found["left_out"] == 100_836
     ratings = pl.read_parquet(EXAMPLES / "ml-latest-small" / "ratings.parquet")["rating"]
     assert found["clicked"] == (ratings >= 3.5).sum()
     assert found["left_out"] == ratings.is_in([2.0, 2.5, 3.0]).sum()
@@ -169,7 +169,7 @@ def test_hetrec_names_its_tags_and_dates_its_clicks(public_data: PublicData, tmp
     assert left_out == {"tags: no item, value, weight or time": 5}
     log = ingest(tables, data, tmp_path / "log", max_rejected_share=0.05)
     assert log.found["rows"] == 186_478
-    assert log.found["rejected"]["time outside 1990 to 2100"] == 5  # type: ignore[index]
+    assert log.found["rejected"]["time outside 1990 to 2100"] == 5
     said = log.said("tags")
     assert said is not None
     assert said["since"].max() <= log.found["last"]  # type: ignore[operator]

@@ -16,9 +16,9 @@ from penchant.serving.service import Service
 from penchant.serving.snapshot import Snapshot
 from penchant.store.memory import MemoryStore
 from tests import lookalike_runs
-from tests.dashboard.clustered import clustered
 from tests.planted import write_planted_run
 from tests.serving import worlds
+from tests.serving.clustered import clustered
 from tests.serving.worlds import MADE
 
 WEIGHTS = ["model/weights.safetensors", "lookalike/ralm/weights.safetensors", "prepared/plan.json"]

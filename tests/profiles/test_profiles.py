@@ -20,13 +20,13 @@ from penchant.profiles.explain import (
     COMMON,
     Explanation,
     PathEffect,
-    TagPreference,
     describe,
     explain,
     first,
     foremost,
     in_words,
 )
+from penchant.profiles.profile import TagPreference
 from penchant.schema import RESERVED
 from tests.planted import write_planted_run
 from tests.training.test_blend import WITH_DEEP, blend_run
@@ -213,7 +213,7 @@ def test_the_tag_that_was_clicked_most_is_always_among_them(order: Order) -> Non
         found = rank(scores(*preferences), clicked, usual, ProfilesConfig(order=order, clicked=most))["clicked"]
         assert found.ids[0, -1] - RESERVED == 3
         assert found.clicks[0, -1] == 9
-    tags = [TagPreference(str(tag), one, 1, 9 if tag == 3 else 1, one) for tag, one in enumerate(preferences)]
+    tags = [TagPreference(str(tag), one, 9 if tag == 3 else 1, one) for tag, one in enumerate(preferences)]
     assert [one.tag for one in foremost(tags, order, 2)] == ["0", "3"]
     assert foremost([], order, 2) == []
 
@@ -363,7 +363,7 @@ def test_a_blend_without_a_deep_model_has_no_evidence_but_all_else(blended: Run)
     ],
 )
 def test_a_path_is_told_in_words(path: str, clicks: int, latest: int, said: str) -> None:
-    assert in_words(PathEffect(path, 0.1, []), TagPreference("jazz", 0.5, 1, clicks, 0.1), latest) == said
+    assert in_words(PathEffect(path, 0.1, []), TagPreference("jazz", 0.5, clicks, 0.1), latest) == said
 
 
 def test_unseen_tags_that_a_model_prefers_alike_have_no_lift(blended: Run) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from penchant.evaluation.protocols.interests import Result, summarize
+from penchant.evaluation.examine import Examination
+from penchant.evaluation.protocols.interests import Result
 from penchant.kinds.sections import InterestsSection
 from penchant.report.build import gather
 from penchant.report.facts import Evaluated, RunFacts, read_facts
@@ -64,7 +65,7 @@ def write_run(
         },
         "made": {"version": "0.1.0", "commit": "abc1234", "at": "2026-01-02T03:04:05+00:00", "negatives": "logged"},
         "samples": samples,
-        "scores": {name: summarize(Result(frame, {})) for name, frame in frames.items()},
+        "scores": Examination({name: Result(frame, {}) for name, frame in frames.items()}).scores(),
         "learning_curve": [{"epoch": at, "loss": 1 / (at + 1), "validation": at / 10} for at in range(3) if curve],
         "calibration": {"clicks": clicks, "tags": {"bins": BINS}},
     }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from penchant.errors import ReportError
-from penchant.evaluation.metrics import over_seeds
+from penchant.evaluation.estimates import over_seeds
 from penchant.models.catalog import BlendConfig
 from penchant.report.groups import group_runs, half_over_seeds, name_all, settings_of
 from penchant.report.published import BEST, ROWS, published

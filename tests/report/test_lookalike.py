@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from penchant.errors import ReportError
-from penchant.evaluation.metrics import over_seeds
+from penchant.evaluation.estimates import over_seeds
 from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers

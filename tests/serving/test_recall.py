@@ -2,15 +2,15 @@
 
 import pytest
 
-from penchant.serving.profiles import LivePreference
+from penchant.profiles.profile import TagPreference
 from penchant.serving.recall import MOST_TAGS, PER_TAG, SMOOTH, Reason, Recalled, TagIndex, by_tags, merge
 
 TAGS = {"a": ["jazz"], "b": ["jazz", "rock"], "c": ["rock"], "d": ["jazz", "jazz"], "e": ["folk"]}
 RECENT = {"b": 9, "a": 2, "d": 2, "c": 1}
 
 
-def prefers(**tags: float) -> list[LivePreference]:
-    return [LivePreference(tag, preference, 0, 0.0) for tag, preference in tags.items()]
+def prefers(**tags: float) -> list[TagPreference]:
+    return [TagPreference(tag, preference, 0, 0.0) for tag, preference in tags.items()]
 
 
 def items(found: list[Recalled]) -> list[str]:
@@ -66,7 +66,7 @@ def test_no_more_are_found_than_were_asked_for(index: TagIndex, most: int) -> No
 
 def test_only_the_best_tags_bring_items() -> None:
     index = TagIndex({f"item {number}": [f"tag {number}"] for number in range(30)}, {})
-    preferences = [LivePreference(f"tag {number}", float(number), 0, -float(number)) for number in range(30)]
+    preferences = [TagPreference(f"tag {number}", float(number), 0, -float(number)) for number in range(30)]
     found = by_tags(preferences, index, (), 99)
     assert items(found) == [f"item {number}" for number in range(29, 29 - MOST_TAGS, -1)]
 

@@ -19,9 +19,11 @@ from penchant.errors import (
 from penchant.logs.forgotten import digest_of
 from penchant.serving import service as service_module
 from penchant.serving.candidates.clusterer import Clusterer
+from penchant.serving.candidates.openings import CandidateState
 from penchant.serving.roles.consumer import consume
+from penchant.serving.roles.intake import AHEAD_S, Appended
 from penchant.serving.served import Served
-from penchant.serving.service import AHEAD_S, Appended, CandidateState, Service
+from penchant.serving.service import Service
 from penchant.serving.view import Scored
 from penchant.store.base import Backlog, Event
 from penchant.store.memory import MemoryStore
@@ -386,10 +388,13 @@ def test_a_run_without_a_look_alike_has_profiles_and_recall_and_no_scores(served
     assert {reason.by for one in service.recall("anna", 20) for reason in one.reasons} == {"tag"}
     service.open([POPULAR])
     service.refresh()
-    with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[lookalike\] to its run file"):
-        service.score(["anna"], None)
-    with pytest.raises(AudienceError, match="nobody can be alike to 'i0-0'"):
-        service.audience(POPULAR, 50)
+    for ask in (
+        lambda: service.score(["anna"], None),
+        lambda: service.audience(POPULAR, 50),
+        lambda: service.opening(POPULAR),
+    ):
+        with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[lookalike\] to its run file"):
+            ask()
     assert service.health().missing == {}
     assert service.candidate(POPULAR).seeds is None
 

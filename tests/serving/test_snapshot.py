@@ -112,7 +112,7 @@ def test_items_are_those_of_events_and_of_the_table(snapshot: Snapshot, log: Log
 
 def test_recent_counts_users_who_clicked_within_a_day_of_the_end(snapshot: Snapshot, log: Log) -> None:
     events = all_events(log)
-    last = float(str(log.found["last"]))
+    last = log.found["last"]
     late = events.filter("clicked", pl.col("time") > last - DAY_S).unique(["user", "item"])
     counts = dict(late["item"].value_counts().rows())
     assert dict(zip(snapshot.items, snapshot.recent.tolist(), strict=True)) == {

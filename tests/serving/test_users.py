@@ -9,8 +9,7 @@ import pytest
 from penchant.logs.forgotten import digest_of
 from penchant.serving import users as users_module
 from penchant.serving.served import Served
-from penchant.serving.told import Told
-from penchant.serving.users import Users
+from penchant.serving.users import News, Users
 from penchant.serving.versions import Models
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
@@ -35,7 +34,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def users(store: MemoryStore, served: Served) -> Users:
-    return Users(store, Told(store), served)
+    return Users(store, News(store), served)
 
 
 def click(store: MemoryStore, user: str, item: str, time: float = MADE, *, clicked: bool = True) -> None:
@@ -48,7 +47,7 @@ def vector(users: Users, user: str) -> np.ndarray:
 
 def assert_fresh(users: Users, asked: Sequence[str]) -> None:
     """What is kept in the process gives the same as working everything out."""
-    anew = Users(users.store, users.told, users.served)
+    anew = Users(users.store, users.news, users.served)
     for found, expected in zip(users.vectors(asked), anew.vectors(asked), strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -125,7 +124,7 @@ def test_more_users_than_the_model_reads_at_once(
     asked = [f"u{number:03}" for number in range(7)]
     for user in asked:
         click(store, user, OTHER)
-    expected = Users(store, users.told, users.served).vectors(asked)[0]
+    expected = Users(store, users.news, users.served).vectors(asked)[0]
     monkeypatch.setattr(users_module, "AT_ONCE", 3)
     np.testing.assert_allclose(users.vectors(asked)[0], expected, atol=1e-6)
     np.testing.assert_allclose(users.kept_vectors(asked)[0], expected, atol=1e-6)
@@ -136,7 +135,7 @@ def test_what_is_said_of_an_item_changes_those_who_clicked_it(store: MemoryStore
     click(store, STRANGER, "said of later")
     assert users.vectors([STRANGER])[1].tolist() == [False]
     store.put_items({"said of later": {"tags": ["t0-0", "t0-1"]}})
-    users.put_items(users.told.refresh())
+    users.put_items(users.news.refresh())
     assert users.vectors([STRANGER])[1].tolist() == [True]
     assert_fresh(users, [STRANGER])
 
@@ -144,7 +143,7 @@ def test_what_is_said_of_an_item_changes_those_who_clicked_it(store: MemoryStore
 def test_what_was_said_before_the_start_counts(store: MemoryStore, served: Served) -> None:
     store.put_items({"said before": {"tags": ["t0-0"]}})
     click(store, STRANGER, "said before")
-    assert Users(store, Told(store), served).vectors([STRANGER])[1].tolist() == [True]
+    assert Users(store, News(store), served).vectors([STRANGER])[1].tolist() == [True]
 
 
 def test_few_vectors_are_kept_and_the_others_worked_out_again(
@@ -186,7 +185,7 @@ def test_who_was_forgotten_since_the_snapshot_is_not_in_it(store: MemoryStore, u
     store.forget(USER, digest_of(USER), MADE)
     store.forget(STRANGER, digest_of(STRANGER), MADE)
     assert users.row(USER) >= 0
-    users.told.refresh()
+    users.news.refresh()
     assert users.row(USER) == -1
     assert users.now([USER]).clicks == [[]]
     assert users.vectors([USER])[1].tolist() == [False]
@@ -200,7 +199,7 @@ def test_what_the_users_table_said_of_who_was_forgotten_is_read_no_more(store: M
     click(store, STRANGER, LIKED, MADE + 5)
     with_own_fields = vector(users, USER)
     store.forget(USER, digest_of(USER), MADE + 6)
-    users.told.refresh()
+    users.news.refresh()
     click(store, USER, LIKED, MADE + 5)
     assert users.now([USER, STRANGER]).own == ["", STRANGER]
     np.testing.assert_array_equal(vector(users, USER), vector(users, STRANGER))
@@ -209,26 +208,26 @@ def test_what_the_users_table_said_of_who_was_forgotten_is_read_no_more(store: M
 
 def test_who_was_forgotten_before_the_snapshot_and_came_back_is_in_it(store: MemoryStore, users: Users) -> None:
     store.forget(USER, digest_of(USER), MADE - 1)
-    users.told.refresh()
+    users.news.refresh()
     assert users.row(USER) >= 0
     assert len(users.forgotten_rows()) == 0
     assert users.vectors([USER])[1].tolist() == [True]
 
 
-def test_what_is_told_is_told_once_and_kept() -> None:
+def test_news_are_told_once_and_kept() -> None:
     store = MemoryStore()
     store.put_items({"a": {"tags": ["x"]}})
-    told = Told(store)
-    assert told.items == {"a": {"tags": ["x"]}}
-    assert told.refresh() == {}
+    news = News(store)
+    assert news.items == {"a": {"tags": ["x"]}}
+    assert news.refresh() == {}
     store.put_items({"b": {"tags": ["y"]}, "a": {"tags": ["z"]}})
     store.forget("anna", "f" * 16, 5.0)
-    assert told.refresh() == {"a": {"tags": ["z"]}, "b": {"tags": ["y"]}}
-    assert told.items == {"a": {"tags": ["z"]}, "b": {"tags": ["y"]}}
-    assert told.forgotten == {"f" * 16: 5.0}
+    assert news.refresh() == {"a": {"tags": ["z"]}, "b": {"tags": ["y"]}}
+    assert news.items == {"a": {"tags": ["z"]}, "b": {"tags": ["y"]}}
+    assert news.forgotten == {"f" * 16: 5.0}
     store.forget("anna", "f" * 16, 9.0)
-    told.refresh()
-    assert told.forgotten == {"f" * 16: 9.0}
+    news.refresh()
+    assert news.forgotten == {"f" * 16: 9.0}
 
 
 def test_a_model_that_has_not_taken_over_gives_way_to_the_next(store: MemoryStore, served: Served) -> None:

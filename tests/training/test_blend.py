@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from penchant.errors import CheckpointError, ConfigError
-from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocols.interests import ModelScorer, Result, evaluate
+from penchant.evaluation.protocols.interests import Result, evaluate
 from penchant.features.own import FACTS
 from penchant.models.catalog import BlendConfig
 from penchant.models.interests.blend import OWN_BLOCKS, Blend
 from penchant.pipeline import Run
 from penchant.schema import PAD, RESERVED
+from penchant.training.baselines import fit_baselines
 from penchant.training.blend import (
     BLEND,
     BLEND_WEIGHTS,
@@ -83,9 +83,7 @@ def test_a_run_file_with_the_linear_section_of_before_is_refused_with_what_to_wr
 
 def test_it_learns_planted_interests_and_says_what_was_chosen(run: Run) -> None:
     assert (
-        evaluate(
-            ModelScorer(run.interests().model), run.interests().shards("test"), [3], len(run.interests().tags)
-        ).mean("prec@3")
+        evaluate(run.interests().model, run.interests().shards("test"), [3], len(run.interests().tags)).mean("prec@3")
         > 0.8
     )
     chosen = read_chosen(run.folder / "models" / "tags")
@@ -144,10 +142,8 @@ def test_a_baseline_that_is_served_ranks_as_the_baseline_does(run: Run, name: st
     judge, size = Ndcg(run.interests().shards("valid"), len(run.interests().tags)), len(run.interests().tags)
     ridges = fit_ridges(run.interests().shards("train"), size, judge, forward=False)
     served = baseline_as_blend(name, run.interests().tags.counts_by_id, ridges.get(name))
-    scorer = make_baselines(run.interests().tags, run.interests().shards("train"), judge, forward=False)[name]
-    found, wanted = (
-        evaluate(one, run.interests().shards("test"), [1, 5], size) for one in (ModelScorer(served), scorer)
-    )
+    scorer = fit_baselines(run.interests().tags.counts, run.interests().shards("train"), judge, forward=False)[name]
+    found, wanted = (evaluate(one, run.interests().shards("test"), [1, 5], size) for one in (served, scorer))
     assert_same(found, wanted)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from penchant.serving.service import CandidateState
+from penchant.serving.candidates.openings import CandidateState
 
 PER_PAGE = 50
 

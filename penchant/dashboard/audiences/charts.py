@@ -1,13 +1,15 @@
 """The charts of one candidate."""
 
-from penchant.dashboard.audiences.scores import Histogram, Outlook
-from penchant.dashboard.audiences.seeds import Course
+from penchant.audiences.growth import Growth
+from penchant.audiences.outlook import Outlook
+from penchant.audiences.scores import Bins
 from penchant.dashboard.shell.charts import Axis, Chart, Series
 from penchant.dashboard.shell.words import count
 
 
-def seeds_chart(course: Course) -> Chart:
-    points = list(zip(course.time_T, course.seeds_T, strict=True))
+def seeds_chart(growth: Growth) -> Chart:
+    """How many seeds there were at any time."""
+    points = list(zip(growth.time_T, growth.seeds_T, strict=True))
     return Chart(
         "seeds-chart",
         "line",
@@ -19,17 +21,17 @@ def seeds_chart(course: Course) -> Chart:
     )
 
 
-def scores_chart(spread: Histogram, size: int, begins: float | None) -> Chart:
-    """begins: the score from which an audience of `size` begins, None where it cannot be had."""
-    top = 100 * max(*spread.others_B, *spread.seeds_B)
+def scores_chart(bins: Bins, size: int, begins: float | None) -> Chart:
+    """Draw how scores are spread. begins: the lowest score in an audience of `size`, None where it cannot be had."""
+    top = 100 * max(*bins.others_B, *bins.seeds_B)
     mark = (
         []
         if begins is None
         else [Series(f"audience of {count(size)} begins", [(begins, 0), (begins, top)], aside=True)]
     )
     series = [
-        Series(name, [(edge, 100 * share) for edge, share in zip(spread.edge_T, [*shares, 0.0], strict=True)])
-        for name, shares in (("users who can be reached", spread.others_B), ("seeds", spread.seeds_B))
+        Series(name, [(edge, 100 * share) for edge, share in zip(bins.edge_T, [*shares, 0.0], strict=True)])
+        for name, shares in (("users who can be reached", bins.others_B), ("seeds", bins.seeds_B))
     ]
     return Chart(
         "scores-chart",
@@ -43,6 +45,7 @@ def scores_chart(spread: Histogram, size: int, begins: float | None) -> Chart:
 
 
 def outlook_chart(outlook: Outlook) -> Chart:
+    """Draw what share of an audience is expected to click, by its size."""
     sizes = outlook.sizes
     return Chart(
         "outlook-chart",

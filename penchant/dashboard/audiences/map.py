@@ -1,15 +1,17 @@
-"""Where clusters lie: seeds among other users, in the plane in which they differ most."""
+"""A picture of where clusters lie: seeds among other users, as paths of SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from penchant.audiences.plane import Plane
+
 WIDTH, HEIGHT, MARGIN, EDGE = 640, 440, 20, 6
-"""Of the picture, in its own unit."""
+"""Size of the picture, the space around what has to be in it, and where what is far out is drawn; in its own unit."""
 
 FAR_SEEDS, FAR_OTHERS = 0.01, 0.05
-"""The shares on each side that may be too far out for it."""
+"""The shares of seeds and of others that may be too far out on each side."""
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross")
 COLOURS = 8
@@ -20,8 +22,8 @@ RADIUS = {"circle": 3.6, "square": 3.2, "triangle": 4.4, "diamond": 4.6, "cross"
 
 @dataclass(frozen=True)
 class Mark:
-    """One cluster in the picture. number: see `Group`, 0 for small ones together; path: its seeds; x, y: of its
-    centroid, None for small ones, whose centroids would be persons."""
+    """One group of seeds in the picture. number: see `Group` of audiences/why.py; path: its seeds; x, y: its centroid,
+    None for the small clusters, whose centroids would show single persons."""
 
     number: int
     path: str
@@ -34,57 +36,34 @@ class Mark:
 
     @property
     def colour(self) -> int:
-        """Number of the series; that of small clusters is the last."""
+        """The number of its colour; the small clusters have the last one."""
         return (self.number - 1) % COLOURS
 
 
 @dataclass(frozen=True)
 class Picture:
-    """others: a path of users who are no seeds; marks: by number; kept: the share of the differences that is seen."""
+    """others: a path of users who are no seeds; marks: by number; kept: the share of the differences that it shows."""
 
     others: str
     marks: Sequence[Mark]
     kept: float
 
 
-def picture_of(
-    seed_SG: np.ndarray, number_S: np.ndarray, other_NG: np.ndarray, centroid_JG: np.ndarray, number_J: np.ndarray
-) -> Picture:
-    """Vectors as they are compared, of seeds, others and centroids; number_S, number_J: of the cluster of each seed,
-    and of each centroid."""
-    plane_G2, mean_G, kept = plane_of(np.concatenate([seed_SG, other_NG]))
-    seed_S2, other_N2, centroid_J2 = ((some - mean_G) @ plane_G2 for some in (seed_SG, other_NG, centroid_JG))
+def picture_of(plane: Plane) -> Picture:
+    """Draw seeds by group among other users. Of centroids, only those of groups with a number are drawn."""
+    seed_S2, other_N2, centroid_J2 = plane.seed_S2, plane.other_N2, plane.centroid_J2
     frame = _Frame([_inner(seed_S2, FAR_SEEDS), _inner(other_N2, FAR_OTHERS), centroid_J2])
     marks = []
-    for number in np.unique(number_J).tolist():
-        path = "".join(_symbol(shape_of(number), x, y) for x, y in frame.places(seed_S2[number_S == number]))
-        ((x, y),) = frame.places(centroid_J2[number_J == number]) if number else ((None, None),)
+    for number in np.unique(plane.number_J).tolist():
+        own = frame.places(seed_S2[plane.number_S == number])
+        path = "".join(_symbol(shape_of(number), x, y) for x, y in own)
+        ((x, y),) = frame.places(centroid_J2[plane.number_J == number]) if number else ((None, None),)
         marks.append(Mark(number, path, x, y))
-    return Picture("".join(f"M{x} {y}h0" for x, y in frame.places(other_N2)), marks, kept)
-
-
-def plane_of(rows_NG: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """plane_G2, mean_G: the two directions in which rows differ most, and from where; and the share of their squared
-    differences along these. The same rows give the same: of each direction the largest entry is positive.
-
-    >>> plane_of(np.array([[0.0, 2.0], [0.0, -2.0], [1.0, 0.0], [-1.0, 0.0]]))[0].round(3).tolist()
-    [[0.0, 1.0], [1.0, 0.0]]
-    """
-    if not len(rows_NG):
-        return np.zeros((rows_NG.shape[1], 2)), np.zeros(rows_NG.shape[1]), 1.0
-    mean_G = rows_NG.mean(0)
-    away_NG = (rows_NG - mean_G).astype(np.float64)
-    strength_G, direction_GG = np.linalg.eigh(away_NG.T @ away_NG)
-    plane_G2 = np.zeros((rows_NG.shape[1], 2))
-    best = direction_GG[:, ::-1][:, :2]
-    best = best * np.sign(best[np.abs(best).argmax(0), np.arange(best.shape[1])])
-    plane_G2[:, : best.shape[1]] = best
-    total = float(strength_G.sum())
-    return plane_G2, mean_G, float(strength_G[-2:].sum()) / total if total > 0 else 1.0
+    return Picture("".join(f"M{x} {y}h0" for x, y in frame.places(other_N2)), marks, plane.kept)
 
 
 def shape_of(number: int) -> str:
-    """Of the marks of a cluster; small ones together are crosses.
+    """The shape of a group's marks; the small clusters have crosses.
 
     >>> shape_of(0), shape_of(1), shape_of(5)
     ('cross', 'circle', 'circle')
@@ -93,12 +72,12 @@ def shape_of(number: int) -> str:
 
 
 def _inner(points_N2: np.ndarray, far: float) -> np.ndarray:
-    """The corners of a box that all but the share `far` on each side lie in; none where there are no points."""
+    """The corners of a box that holds all points but the share `far` on each side; none where there are no points."""
     return np.quantile(points_N2, [far, 1 - far], axis=0) if len(points_N2) else points_N2
 
 
 class _Frame:
-    """What is framed lies inside the picture, as large as fits, and not stretched one way; the rest at its edge."""
+    """Fits points into the picture, equally stretched both ways; points outside the frame are drawn at its edge."""
 
     def __init__(self, framed: Sequence[np.ndarray]) -> None:
         framed_N2 = np.concatenate(framed)
@@ -108,14 +87,14 @@ class _Frame:
         self._middle_2 = (low_2 + high_2) / 2
 
     def places(self, points_N2: np.ndarray) -> list[tuple[int, int]]:
-        """x, y, downwards as pictures count."""
+        """Return x and y of points; y counts downwards."""
         away_N2 = (points_N2 - self._middle_2) * self._scale * np.array([1.0, -1.0])
         whole_N2 = np.clip(away_N2 + np.array([WIDTH, HEIGHT]) / 2, EDGE, np.array([WIDTH, HEIGHT]) - EDGE)
         return [(x, y) for x, y in whole_N2.round().astype(int).tolist()]
 
 
 def _symbol(shape: str, x: int, y: int) -> str:
-    """A path around a point."""
+    """Draw a shape around a point."""
     size = RADIUS[shape]
     match shape:
         case "circle":
@@ -131,5 +110,5 @@ def _symbol(shape: str, x: int, y: int) -> str:
 
 
 def key_path(number: int) -> str:
-    """The mark of a cluster alone, around (8, 8): for the table."""
+    """The mark of a group for the table, around (8, 8)."""
     return _symbol(shape_of(number), 8, 8)

@@ -1,15 +1,16 @@
 """The page Look-alike: open candidates, one of them, and its audience."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from penchant.dashboard.audiences import export as lookalike_file
-from penchant.dashboard.audiences.candidates import Order, listed
+from penchant.dashboard.audiences import export
+from penchant.dashboard.audiences.candidates import Order, listed, moment
 from penchant.dashboard.audiences.parts import PARTS, Parts
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.shell.sources import Sources
-from penchant.errors import MissingStepError
+from penchant.evaluation.choice import Choice
 from penchant.serving.candidates.audience import MOST_AUDIENCE
 from penchant.serving.roles.consumer import MOST_TEXT
 
@@ -19,7 +20,7 @@ ROOT = "/dashboard/lookalike"
 def routes(sources: Sources) -> list[Route]:
     pages = LookalikePages(sources)
     return [
-        Route(ROOT, pages.view),
+        Route(ROOT, pages.page),
         Route(f"{ROOT}/part", pages.part),
         Route(f"{ROOT}/items", pages.items),
         Route(f"{ROOT}/open", pages.open, method="POST", needs="admin"),
@@ -37,15 +38,14 @@ class LookalikePages:
         self._service = sources.service
         self._parts = Parts(sources)
 
-    def view(self, asked: Asked) -> Answer:
+    def page(self, asked: Asked) -> Answer:
         """All candidates, or the one that is asked for."""
-        if self._service.view.served.alike is None:
+        choice = self._service.model().lookalike
+        if choice is None:
             return Page("lookalike_untrained")
-        return self._one(asked) if asked.text("item") else self._list(asked)
+        return self._one(asked) if asked.text("item") else self._list(asked, choice)
 
-    def _list(self, asked: Asked) -> Answer:
-        alike = self._service.view.served.alike
-        assert alike is not None
+    def _list(self, asked: Asked, choice: Choice) -> Answer:
         order, query = Order.of(asked.text("sort")), asked.text("q")
         page = asked.number("page", 1, least=1, most=10**6)
         found = listed(self._service.candidates(), query=query, order=order, page=page)
@@ -55,8 +55,8 @@ class LookalikePages:
             "order": order,
             "now": self._service.clock(),
             "may_open": asked.may_open,
-            "moment": self._parts.moment,
-            "choice": alike.choice,
+            "moment": partial(moment, clocked=self._service.log().clocked),
+            "choice": choice,
             **self._found(asked.text("find")),
         }
         return Page("lookalike", values)
@@ -64,7 +64,7 @@ class LookalikePages:
     def _found(self, text: str) -> Mapping[str, Any]:
         """Items that may be meant, and what is open of them."""
         text = text.strip()
-        matches = self._parts.insights.catalogue(self._service.view).search(text) if text else []
+        matches = self._service.search_items(text)
         exact = any(one.item == text for one in matches)
         asked_for = [*(one.item for one in matches), text]
         return {
@@ -103,8 +103,8 @@ class LookalikePages:
 
     def open(self, asked: Asked) -> Answer:
         """Open an item to audience extension, then show it."""
-        if self._service.view.served.alike is None:
-            raise MissingStepError("this run has no look-alike; add [lookalike] to its run file and run it again")
+        if self._service.model().lookalike is None:
+            return Page("lookalike_untrained", status=409)
         item = asked.form.get("item", "")
         if not 0 < len(item) <= MOST_TEXT:
             return _refused(422, f"an id has 1 to {MOST_TEXT:,} characters, but this one has {len(item):,}", asked)
@@ -122,10 +122,10 @@ class LookalikePages:
                 422, f"an audience of {size:,} is too large for a file; {MOST_AUDIENCE:,} is the most", asked
             )
         members = self._service.audience(item, size).members
-        name = lookalike_file.file_name(item, size, kind)
+        name = export.file_name(item, size, kind)
         if kind == "csv":
-            return File(lookalike_file.csv(members), lookalike_file.CSV, name)
-        return File(lookalike_file.parquet(members), lookalike_file.PARQUET, name)
+            return File(export.csv(members), export.CSV, name)
+        return File(export.parquet(members), export.PARQUET, name)
 
 
 def _refused(status: int, message: str, asked: Asked) -> Page:

@@ -7,44 +7,54 @@ from math import floor, log10
 from typing import Any
 
 from penchant.audiences.best import MIN_AUDIENCE
+from penchant.audiences.outlook import Outlook, outlook_of, usual_size
+from penchant.audiences.scores import Scores, bins_of
 from penchant.audiences.why import FEWEST
-from penchant.dashboard.audiences import candidates as lookalike
+from penchant.dashboard.audiences.candidates import moment
 from penchant.dashboard.audiences.charts import outlook_chart, scores_chart, seeds_chart
-from penchant.dashboard.audiences.groups import drift_in_words
-from penchant.dashboard.audiences.insights import Described, Insights
-from penchant.dashboard.audiences.items import was_seen
-from penchant.dashboard.audiences.scores import Outlook, Scores, histogram, outlook, usual_size
-from penchant.dashboard.audiences.seeds import course_of
+from penchant.dashboard.audiences.map import Picture, key_path, picture_of
 from penchant.dashboard.shell.charts import Chart
 from penchant.dashboard.shell.pages import Asked
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.shell.words import count
 from penchant.errors import AudienceError
-from penchant.logs.ingest import Log
+from penchant.models.parts.clusters import Drift
 from penchant.serving.candidates.audience import MOST_AUDIENCE
-from penchant.serving.candidates.clusters import PublishedClusters
-from penchant.serving.view import View
+from penchant.serving.candidates.openings import Opening
+from penchant.serving.candidates.shared import Shared
 
 PARTS = ("body", "seeds", "clusters", "scores", "audience", "members")
 
 FEW_SEEDS = 5_000
-"""Of so many the times are read before the first paint."""
+"""So many seeds have their times read before the first paint."""
 
 SHOWN = 20
-"""Members of an audience."""
+"""Members of an audience that are listed."""
 
 
 @dataclass(frozen=True)
 class SeedsPart:
-    """undated: seeds that cannot be put in time."""
+    """chart: None where no seed has a time; undated: seeds without a time."""
 
     chart: Chart | None
     undated: int
 
 
 @dataclass(frozen=True)
+class ClustersPart:
+    """shared: what the seeds of each cluster share; picture: where they lie."""
+
+    shared: Shared
+    picture: Picture
+
+    def key(self, number: int) -> str:
+        """The mark of a group, for the table."""
+        return key_path(number)
+
+
+@dataclass(frozen=True)
 class ScoresPart:
-    """begins: the score from which the audience that was asked for begins, None where it cannot be had."""
+    """begins: the lowest score in the audience that was asked for, None where that cannot be had."""
 
     chart: Chart | None
     scores: Scores
@@ -53,7 +63,7 @@ class ScoresPart:
 
 @dataclass(frozen=True)
 class AudiencePart:
-    """problem: why the size cannot be had, "" where it can; most: that can be; measured: whether the run knows how
+    """problem: why the size cannot be had, "" where it can; most: the largest size; measured: whether the run knows how
     audiences did."""
 
     reachable: int
@@ -67,7 +77,7 @@ class AudiencePart:
 
 @dataclass(frozen=True)
 class MembersPart:
-    """members: the first of them; problem: why there are none."""
+    """members: the first of `size`, with their scores; problem: why there are none."""
 
     size: int
     members: list[tuple[str, float]]
@@ -75,19 +85,10 @@ class MembersPart:
 
     @property
     def digits(self) -> int:
-        """Of scores, so that it can be seen that they fall: audiences of many users begin with very equal ones."""
+        """Digits of scores, enough for the first and the last to differ: scores of a large audience begin nearly
+        equal."""
         fall = self.members[0][1] - self.members[-1][1]
         return min(max(3, 2 - floor(log10(fall))), 6) if fall > 0 else 3
-
-
-@dataclass(frozen=True)
-class _One:
-    """A candidate that has clusters."""
-
-    item: str
-    view: View
-    published: PublishedClusters
-    known: int
 
 
 class Parts:
@@ -95,31 +96,22 @@ class Parts:
 
     def __init__(self, sources: Sources) -> None:
         self._sources, self._service = sources, sources.service
-        self._clocked = not Log.open(sources.folder / "log").position
-        self.insights = Insights()
-        self.moment = partial(lookalike.moment, clocked=self._clocked)
 
     def values(self, item: str, asked: Asked, name: str = "") -> Mapping[str, Any]:
-        """name: the part that is wanted, "" for the page. Parts that are not there yet are None. UnknownItemError."""
-        view, state = self._service.view, self._service.candidate(item)
-        published = view.live.get(item)
-        known = sum(state.sizes)
+        """name: the part that is wanted, "" for the page. Parts that wait for later are None. UnknownItemError."""
+        one, clocked = self._service.opening(item), self._service.log().clocked
         found: dict[str, Any] = dict.fromkeys(PARTS)
-        if published is not None and known:
-            one = _One(item, view, published, known)
-            found |= {
-                part: make() for part, make in self._makers(one, asked).items() if self._now(part, one, asked, name)
-            }
-        assert view.served.alike is not None
+        if one.clustered:
+            found |= {part: make() for part, make in self._makers(one, asked).items() if _now(part, one, asked, name)}
         return {
-            "state": state,
-            "choice": view.served.alike.choice,
-            "known": known,
+            "state": one.state,
+            "choice": one.choice,
+            "known": one.known,
             "now": self._service.clock(),
-            "fresh": self.moment(state.fresh),
-            "clocked": self._clocked,
-            "seen": known > 0 or was_seen(view, item),
-            "drift": drift_in_words(state.drift) if state.drift else "",
+            "fresh": moment(one.state.fresh, clocked=clocked),
+            "clocked": clocked,
+            "seen": one.seen,
+            "drift": drift_in_words(one.state.drift) if one.state.drift else "",
             "may_open": asked.may_open,
             "size": asked.text("size"),
             "least": MIN_AUDIENCE,
@@ -127,62 +119,76 @@ class Parts:
             **found,
         }
 
-    def _makers(self, one: _One, asked: Asked) -> Mapping[str, Callable[[], object]]:
-        """Who is in an audience is for some to know."""
+    def _makers(self, one: Opening, asked: Asked) -> Mapping[str, Callable[[], object]]:
+        """What makes each part that the visitor may see."""
         makers: dict[str, Callable[[], object]] = {
-            "seeds": partial(self._seeds, one),
-            "clusters": partial(self._clusters, one),
-            "scores": partial(self._scores, one, asked),
+            "seeds": partial(_seeds, one),
+            "clusters": partial(_clusters, one),
+            "scores": partial(_scores, one, asked),
             "audience": partial(self._audience, one, asked),
         }
         return makers | {"members": partial(self._members, one, asked)} if asked.may_open else makers
 
-    def _now(self, part: str, one: _One, asked: Asked, name: str) -> bool:
-        """Whether a part is worked out for this answer: it is asked for, or there already, or all is to be shown."""
-        if name not in ("", "body"):
-            return name == part
-        of = one.view, one.item, one.published
-        scored = self.insights.has_scores(*of)
-        ready = {
-            "seeds": one.published.seeds <= FEW_SEEDS,
-            "clusters": self.insights.has_described(*of),
-            "scores": scored,
-            "audience": scored,
-            "members": False,
-        }
-        return asked.text("show") == "all" or ready[part]
-
-    def _seeds(self, one: _One) -> SeedsPart:
-        course = course_of(one.view, one.item, clocked=self._clocked)
-        return SeedsPart(seeds_chart(course) if course.time_T else None, course.undated)
-
-    def _clusters(self, one: _One) -> Described:
-        return self.insights.described(one.view, one.item, one.published)
-
-    def _scores(self, one: _One, asked: Asked) -> ScoresPart:
-        scores = self.insights.scores(one.view, one.item, one.published)
-        size = _size(asked, scores.reachable)
-        begins = None if _problem(size, scores.reachable) else scores.begins(size)
-        some = len(scores.others_N) and len(scores.seeds_S)
-        return ScoresPart(scores_chart(histogram(scores), size, begins) if some else None, scores, begins)
-
-    def _audience(self, one: _One, asked: Asked) -> AudiencePart:
-        reachable = self.insights.scores(one.view, one.item, one.published).reachable
+    def _audience(self, one: Opening, asked: Asked) -> AudiencePart:
+        reachable = one.scores().reachable
         size, expected = _size(asked, reachable), self._sources.expected()
-        found = outlook(expected, seeds=one.known, size=size, reachable=reachable) if expected else None
+        found = outlook_of(expected, seeds=one.known, size=size, reachable=reachable) if expected else None
         chart = outlook_chart(found) if found else None
         most = min(reachable, MOST_AUDIENCE)
         return AudiencePart(reachable, size, _problem(size, reachable), most, expected is not None, found, chart)
 
-    def _members(self, one: _One, asked: Asked) -> MembersPart:
-        reachable = self.insights.scores(one.view, one.item, one.published).reachable
+    def _members(self, one: Opening, asked: Asked) -> MembersPart:
+        reachable = one.scores().reachable
         size = _size(asked, reachable)
         if problem := _problem(size, reachable):
             return MembersPart(size, [], problem)
         try:
-            return MembersPart(size, self._service.audience(one.item, size).members[:SHOWN], "")
+            return MembersPart(size, self._service.audience(one.state.item, size).members[:SHOWN], "")
         except AudienceError as error:  # fewer can be reached by now
             return MembersPart(size, [], str(error))
+
+
+def drift_in_words(drift: Drift) -> str:
+    """Say how many seeds have joined since all were clustered, and how far centroids have moved.
+
+    >>> drift_in_words(Drift(0.031, 0.12)), drift_in_words(Drift(0.0, 0.0))
+    ('12 % of them; centroids moved by 3 % of the spread', 'none')
+    """
+    if drift.added <= 0:
+        return "none"
+    return f"{drift.added:.0%} of them; centroids moved by {drift.moved:.0%} of the spread".replace("%", " %")
+
+
+def _now(part: str, one: Opening, asked: Asked, name: str) -> bool:
+    """Whether a part is made for this answer: it is asked for, or is there already, or everything is to be shown."""
+    if name not in ("", "body"):
+        return name == part
+    ready = {
+        "seeds": (one.state.seeds or 0) <= FEW_SEEDS,
+        "clusters": one.has_shared,
+        "scores": one.has_scores,
+        "audience": one.has_scores,
+        "members": False,
+    }
+    return asked.text("show") == "all" or ready[part]
+
+
+def _seeds(one: Opening) -> SeedsPart:
+    growth = one.growth()
+    return SeedsPart(seeds_chart(growth) if growth.time_T else None, growth.undated)
+
+
+def _clusters(one: Opening) -> ClustersPart:
+    shared = one.shared()
+    return ClustersPart(shared, picture_of(shared.plane))
+
+
+def _scores(one: Opening, asked: Asked) -> ScoresPart:
+    scores = one.scores()
+    size = _size(asked, scores.reachable)
+    begins = None if _problem(size, scores.reachable) else scores.begins(size)
+    some = len(scores.others_N) and len(scores.seeds_S)
+    return ScoresPart(scores_chart(bins_of(scores), size, begins) if some else None, scores, begins)
 
 
 def _size(asked: Asked, reachable: int) -> int:

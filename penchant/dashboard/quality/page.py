@@ -7,7 +7,7 @@ from shlex import quote
 from typing import Any
 from urllib.parse import urlencode
 
-from penchant.dashboard.quality.compared import MOST_COMPARED, Compared, compare, listed
+from penchant.dashboard.quality.comparison import MOST_COMPARED, Compared, compare, listed
 from penchant.dashboard.quality.parts import lookalike_parts, profiles_parts
 from penchant.dashboard.shell.pages import Asked, Page, Route
 from penchant.dashboard.shell.sources import Sources

@@ -64,7 +64,7 @@ class Dashboard:
             try:
                 visitor = await self._access.visitor(request, route.needs)
                 asked = await self._asked(request, visitor)
-                return await self._work(lambda: self._respond(route.view(asked), visitor))
+                return await self._work(lambda: self._respond(route.answer(asked), visitor))
             except NoKeyError:
                 return _to_log_in(request)
             except PenchantError as error:

@@ -63,7 +63,7 @@ class File:
 
 
 Answer = Page | Moved | File
-View = Callable[[Asked], Answer]
+Handler = Callable[[Asked], Answer]
 """Works in a thread, and may raise any PenchantError."""
 
 
@@ -72,6 +72,6 @@ class Route:
     """method: GET or POST; needs: the scope of who asks."""
 
     path: str
-    view: View
+    answer: Handler
     method: str = "GET"
     needs: Scope = "read"

@@ -1,21 +1,16 @@
-"""What is known of a running process besides its rates: what its store says, its clusters, model, data and versions."""
+"""What is known of a running process besides its rates: what its store says, its name and its versions."""
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from platform import python_version
 from threading import Lock
 
 from penchant.dashboard.shell.readings import LEAST_S
 from penchant.errors import StoreError
-from penchant.logs.ingest import Log
-from penchant.serving.candidates.clusters import PublishedClusters
 from penchant.serving.measures import Measures
-from penchant.serving.served import Served
 from penchant.serving.service import Health, Service
 from penchant.version import __version__
 
@@ -42,27 +37,6 @@ class Said:
     health: Health
     holders: Mapping[str, str]
     aside: Sequence[Aside]
-
-
-@dataclass(frozen=True)
-class Clustered:
-    """When all seeds of an open candidate were clustered, the latest and the earliest; fresh: when the latest seed of
-    any clicked or joined. UTC seconds, None where there is none."""
-
-    latest: float | None
-    earliest: float | None
-    fresh: float | None
-
-
-@dataclass(frozen=True)
-class Data:
-    """The log that the model was trained on, as it is served. made: when that was prepared; ends: its last event, None
-    where it has no clock. UTC seconds."""
-
-    users: int
-    items: int
-    made: float
-    ends: float | None
 
 
 @dataclass(frozen=True)
@@ -97,10 +71,9 @@ class StoreWatch:
         return self._said, None if away is None else self._monotonic() - away
 
     def _ask(self) -> None:
-        store = self._service.store
         try:
-            health, holders = self._service.health(), store.holders()
-            aside = [Aside(one.reason, one.at) for one in store.poison(FEW)]
+            health, holders = self._service.health(), self._service.holders()
+            aside = [Aside(one.reason, one.at) for one in self._service.set_aside(FEW)]
         except StoreError:
             self._measures.store_failed()
             self._away = self._monotonic() if self._away is None else self._away
@@ -108,30 +81,8 @@ class StoreWatch:
         self._said, self._away = Said(self._service.clock(), health, holders, aside), None
 
 
-def clustered(live: Iterable[PublishedClusters]) -> Clustered:
-    """Of candidates that have clusters."""
-    filled = [one for one in live if len(one.size_J)]
-    if not filled:
-        return Clustered(None, None, None)
-    made = [one.made for one in filled]
-    fresh = max(one.fresh for one in filled)
-    return Clustered(max(made), min(made), fresh if fresh > 0 else None)
-
-
-def data_of(served: Served, folder: Path) -> Data:
-    """folder: of the run."""
-    snapshot = served.snapshot
-    ends = None if _has_positions(folder, served.name) else float(snapshot.manifest["last"])
-    return Data(len(snapshot), len(snapshot.items), float(snapshot.manifest["made"]), ends)
-
-
-@cache
-def _has_positions(folder: Path, _model: str) -> bool:
-    return Log.open(folder / "log").position
-
-
 def program(service: Service) -> Program:
     """This one."""
-    kind = type(service.store).__name__
+    kind = service.store_kind()
     versions = {"Penchant": __version__, "Python": python_version(), "PyTorch": version("torch")}
     return Program(f"{socket.gethostname()}-{os.getpid()}", KINDS.get(kind, kind), versions)

@@ -2,7 +2,7 @@
 
 import orjson
 
-from penchant.dashboard.shell.pages import Asked, File, Page, Route, View
+from penchant.dashboard.shell.pages import Asked, File, Handler, Page, Route
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.system.state import System
 
@@ -25,5 +25,10 @@ def routes(sources: Sources) -> list[Route]:
     def charts(_asked: Asked) -> File:
         return File(orjson.dumps(system.charts()), "application/json")
 
-    views: dict[str, View] = {PATH: whole, f"{PATH}/now": now, f"{PATH}/figures": figures, f"{PATH}/charts": charts}
-    return [Route(path, view) for path, view in views.items()]
+    handlers: dict[str, Handler] = {
+        PATH: whole,
+        f"{PATH}/now": now,
+        f"{PATH}/figures": figures,
+        f"{PATH}/charts": charts,
+    }
+    return [Route(path, handler) for path, handler in handlers.items()]

@@ -8,9 +8,11 @@ from penchant.dashboard.shell.readings import Reading, Readings
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.shell.words import count, share, span
 from penchant.dashboard.system.charts import charts
-from penchant.dashboard.system.facts import Clustered, Data, Program, Said, StoreWatch, clustered, data_of, program
+from penchant.dashboard.system.facts import Program, Said, StoreWatch, program
 from penchant.dashboard.system.rates import Rates, lately
+from penchant.serving.candidates.clusters import Clustered
 from penchant.serving.roles.roles import CLUSTER
+from penchant.serving.served import LogState
 
 BEHIND_S = 10.0
 """Consumers are behind where an event waits for so long."""
@@ -44,7 +46,7 @@ class State:
     said: Said | None
     away_s: float | None
     clustered: Clustered
-    data: Data
+    log: LogState
     program: Program
     model: str
     next: str | None
@@ -83,21 +85,21 @@ class System:
         service = self._sources.service
         readings = self._readings.lately()
         said, away_s = self._watch.now()
-        view, coming = service.view, service.next
+        model = service.model()
         return State(
             at=service.clock(),
             live=self._sources.live,
-            alike=view.served.alike is not None,
+            alike=model.lookalike is not None,
             started=self._sources.started,
             reading=readings[-1],
             rates=lately(readings),
             said=said,
             away_s=away_s,
-            clustered=clustered(view.live.values()),
-            data=data_of(view.served, self._sources.folder),
+            clustered=service.clustered(),
+            log=service.log(),
             program=self._program,
-            model=view.served.name,
-            next=coming.served.name if coming else None,
+            model=model.model,
+            next=service.coming_model(),
         )
 
     def charts(self) -> list[Chart]:

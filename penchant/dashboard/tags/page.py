@@ -6,8 +6,6 @@ from urllib.parse import quote
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.tags.tags import (
-    Directions,
-    DirectionsOfServed,
     course,
     details,
     found,
@@ -18,6 +16,7 @@ from penchant.dashboard.tags.tags import (
 )
 from penchant.errors import MissingStepError
 from penchant.profiles.atlas import Atlas
+from penchant.profiles.directions import Directions
 
 MOST_CLICKED, MOST_FOUND, MOST_SUGGESTED = 30, 50, 10
 
@@ -28,15 +27,15 @@ class TagsPage:
     """Its views. The map is packed once for each atlas."""
 
     def __init__(self, sources: Sources) -> None:
-        self._sources, self._directions = sources, DirectionsOfServed()
+        self._sources, self._service = sources, sources.service
         self._packed: tuple[str, bytes] = ("", b"")
 
     def page(self, asked: Asked) -> Answer:
         """All of it, or what is said beside the map: of the tag that is chosen, of those that contain what was searched
         for, or of those that are clicked most."""
-        directions = self._directions.of(self._sources.service.view.served)
-        if directions is None:
+        if not self._service.model().tags:
             return Page("tags", {"trained": False, "folder": self._sources.folder.name})
+        directions = self._service.directions()
         sought = asked.text("q").strip()
         exact = _exactly(sought, directions, self._sources.atlas.now())
         if exact is not None:
@@ -49,8 +48,9 @@ class TagsPage:
 
     def body(self, asked: Asked) -> Answer:
         """Map and all, for a page that has waited for it."""
-        directions = self._directions.of(self._sources.service.view.served)
-        return Page("tags_body", self._about(asked, "", directions)) if directions is not None else Moved(ROOT)
+        if not self._service.model().tags:
+            return Moved(ROOT)
+        return Page("tags_body", self._about(asked, "", self._service.directions()))
 
     def suggest(self, asked: Asked) -> Page:
         """What may be meant by what was typed so far."""

@@ -2,17 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 import orjson
-import torch
 
 from penchant.dashboard.shell.charts import Axis, Chart, Series
 from penchant.profiles.atlas import Atlas, Interested
-from penchant.ranking import best
-from penchant.schema import RESERVED
-from penchant.serving.served import Served, TagModel
+from penchant.profiles.directions import Directions
 
 MOST_NEAR, MOST_USERS = 12, 20
 
@@ -75,54 +71,6 @@ class Details:
     account: Account | None
     learned: bool
     near: Sequence[Near]
-
-
-class Directions:
-    """Which tags of one model point the same way. Of tags that are called alike, the first counts."""
-
-    def __init__(self, tags: TagModel) -> None:
-        self.tags = tags.names[tags.label].values
-        vectors_VU = tags.model.tags().detach().cpu().numpy()[RESERVED:].astype(np.float32)
-        length_V = np.linalg.norm(vectors_VU, axis=1, keepdims=True)
-        self._direction_VU = vectors_VU / np.where(length_V > 0, length_V, np.float32(1))
-        self._number = {tag: number for number, tag in reversed(list(enumerate(self.tags)))}
-
-    def __contains__(self, tag: str) -> bool:
-        return tag in self._number
-
-    def learned(self, tag: str) -> bool:
-        """Whether there is a vector that is not zero."""
-        return tag in self and bool(self._direction_VU[self._number[tag]].any())
-
-    def nearest(self, tag: str, most: int) -> list[tuple[str, float]]:
-        """Other tags with the cosine, the nearest first, of equally near ones the more clicked; nothing is near what
-        has no vector."""
-        if not self.learned(tag):
-            return []
-        number = self._number[tag]
-        likeness_V = self._direction_VU @ self._direction_VU[number]
-        likeness_V[number] = -np.inf
-        top = best(torch.from_numpy(likeness_V[None]), min(most, len(likeness_V) - 1))
-        return [
-            (self.tags[place], score) for place, score in zip(top.ids[0].tolist(), top.scores[0].tolist(), strict=True)
-        ]
-
-
-class DirectionsOfServed:
-    """Those of the model that serves, worked out once for each."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._kept: tuple[str, Directions] | None = None
-
-    def of(self, served: Served) -> Directions | None:
-        """None where the run has no tag model."""
-        if served.tags is None:
-            return None
-        with self._lock:
-            if self._kept is None or self._kept[0] != served.name:
-                self._kept = (served.name, Directions(served.tags))
-            return self._kept[1]
 
 
 def details(tag: str, directions: Directions, atlas: Atlas | None) -> Details | None:

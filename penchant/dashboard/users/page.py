@@ -7,8 +7,7 @@ import numpy as np
 
 from penchant.dashboard.shell.pages import Answer, Asked, Moved, Page, Route
 from penchant.dashboard.shell.sources import Sources
-from penchant.dashboard.users.person import examples, person, sizes
-from penchant.logs.ingest import Log
+from penchant.dashboard.users.parts import interests_part, sizes
 from penchant.profiles.atlas import Atlas
 from penchant.profiles.build import Order
 
@@ -22,8 +21,8 @@ MOST_FOUND = 12
 
 ORDERS: tuple[Order, ...] = get_args(Order)
 
-MOST_PASSED = 10_000_000
-"""Clicks that may be passed over."""
+MOST_SKIPPED = 10_000_000
+"""Clicks that may be skipped."""
 
 
 def routes(sources: Sources) -> list[Route]:
@@ -32,11 +31,10 @@ def routes(sources: Sources) -> list[Route]:
 
 
 class Users:
-    """One address: a user where one is asked for, who is interested where a tag is, else where to begin."""
+    """One address for three questions: one user, who is interested in a tag, and where to begin."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._position = Log.open(sources.folder / "log").position
 
     def answer(self, asked: Asked) -> Answer:
         if user := asked.text("user"):
@@ -46,23 +44,24 @@ class Users:
         return self._begin()
 
     def suggest(self, asked: Asked) -> Answer:
-        """Tags that fit what is being typed."""
+        """Suggest tags that fit what is being typed."""
         atlas, text = self._sources.atlas.now(), asked.text("tag")
         return Page("users_suggest", {"tags": atlas.search(text, MOST_FOUND) if atlas and text else []})
 
     def _user(self, asked: Asked, user: str) -> Page:
         service, tag = self._sources.service, asked.text("why")
-        known = service.view.knows_tag(tag)
-        newer = asked.number("older", 0, least=0, most=MOST_PASSED)
+        known, clock = service.knows_tag(tag), service.log().clocked
+        newer = asked.number("older", 0, least=0, most=MOST_SKIPPED)
         by = next((order for order in ORDERS if order == asked.text("by")), None)
-        found = person(service, user, tag=tag if known else None, newer=newer, position=self._position, by=by)
+        found = service.person(user, tag=tag if known else None, by=by, newer=newer)
         values = {
             "person": found,
+            "interests": interests_part(found.explained, clock=clock) if found.explained else None,
             "here": f"{URL}?user={quote(user, safe='')}" + (f"&by={by}" if by else ""),
             "orders": _orders(user, tag if known else ""),
             "unknown_tag": tag if not known else "",
-            "position": self._position,
-            "example": next(iter(examples(service.view)), "") if found.standing == "never" else "",
+            "clock": clock,
+            "example": next(iter(service.examples()), "") if found.standing == "never" else "",
         }
         return Page("user", self._common(user=user) | values)
 
@@ -79,12 +78,12 @@ class Users:
 
     def _begin(self) -> Page:
         atlas = self._sources.atlas.now()
-        view = self._sources.service.view
-        values = {"held": _held(atlas) if atlas else [], "examples": examples(view), "total": len(view.served.snapshot)}
+        service = self._sources.service
+        values = {"held": _held(atlas) if atlas else [], "examples": service.examples(), "total": service.log().users}
         return Page("users", self._common() | values)
 
     def _common(self, *, user: str = "", tag: str = "") -> dict[str, object]:
-        """What all of them show: the forms as they were filled, and how the atlas stands."""
+        """Values for all three: the forms as they were filled in, and how the atlas stands."""
         atlas = self._sources.atlas.now()
         return {
             "asked_user": user,
@@ -92,19 +91,20 @@ class Users:
             "ready": atlas is not None,
             "profiled": atlas is not None and atlas.profiled,
             "problem": self._sources.atlas.problem,
-            "trained": self._sources.service.view.served.tags is not None,
+            "trained": self._sources.service.model().tags,
             "folder": str(self._sources.folder),
         }
 
 
 def _orders(user: str, tag: str) -> dict[Order, str]:
-    """Where the same is in each order."""
+    """The address of the same page in each order."""
     said = f"{URL}?user={quote(user, safe='')}" + (f"&why={quote(tag, safe='')}" if tag else "")
     return {order: f"{said}&by={order}#interests" for order in ORDERS}
 
 
 def _held(atlas: Atlas) -> list[tuple[str, int, int]]:
-    """The tags that most users have among their foremost, or that were clicked most: with how many, and how large."""
+    """The tags that most users have among their foremost, or without profiles those that were clicked most: each with
+    its number and the size in which it is written."""
     count_V = atlas.users_V if atlas.profiled else atlas.clicks_V
     numbers = [number for number in np.argsort(-count_V, kind="stable")[:MOST_HELD].tolist() if count_V[number] > 0]
     counts = [int(count_V[number]) for number in numbers]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -12,11 +12,12 @@ from pydantic import Field as Limits
 from torch import Tensor
 
 from penchant.config import Config
-from penchant.evaluation.metrics import coverage, hits, interval, mark, ndcg, precision, recall
+from penchant.evaluation.estimates import Estimate
+from penchant.evaluation.metrics import coverage, hits, mark, ndcg, precision, recall
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
 from penchant.files import aside, read_json, write_json
-from penchant.models.interests.promise import Interests
+from penchant.models.interests.promise import Preferences
 from penchant.ranking import best
 from penchant.schema import PAD, RESERVED, USER
 
@@ -39,27 +40,6 @@ class EvaluationConfig(Config):
     candidates: Candidates = "all"
 
 
-class Scorer(Protocol):
-    """Whatever ranks tags: a model or a baseline."""
-
-    def scores(self, shard: Shard, rows: slice) -> Tensor:
-        """[n, V], higher is better; -inf for what is no tag."""
-        ...
-
-
-@dataclass(frozen=True)
-class ModelScorer:
-    """A model behind the promise of Scorer."""
-
-    model: Interests
-
-    @torch.inference_mode()
-    def scores(self, shard: Shard, rows: slice) -> Tensor:
-        self.model.eval()
-        batch = self.model.batch(shard, rows).to(self.model.tag.weight.device)
-        return self.model.preferences(batch, self.model.users(batch)).cpu()
-
-
 @dataclass(frozen=True)
 class Result:
     """users: USER and a column per metric, a row per user in the order of the shards; coverage: per K."""
@@ -68,13 +48,20 @@ class Result:
     coverage: dict[str, float]
 
     def mean(self, metric: str) -> float:
+        """Return the mean of a metric over users."""
         return float(self.users[metric].to_numpy().mean())
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Return every metric over users, and coverage, which has no interval."""
+        over_users = {metric: Estimate.over(self.users[metric].to_numpy()) for metric in self.users.columns[1:]}
+        return {**over_users, **{name: Estimate.bare(share) for name, share in self.coverage.items()}}
 
 
 def evaluate(
-    scorer: Scorer, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
+    model: Preferences, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
 ) -> Result:
-    """Every user of the shards who has clicked a candidate (EvaluationConfig says which tags those are).
+    """Measure a model on every user of the shards who has clicked a candidate (EvaluationConfig says which tags those
+    are).
 
     vocabulary: rows of the table of tags, PAD and UNKNOWN included. Equal scores count as if they stood in any order;
     coverage, which asks what is listed, takes them in the order of `ranking`.
@@ -83,7 +70,7 @@ def evaluate(
     frames, seen = [], []
     for shard, rows in blocks(shards, vocabulary):
         asked = ask(shard, rows, vocabulary, candidates)
-        scores_BV = asked.narrow(scorer.scores(shard, rows))
+        scores_BV = asked.narrow(scores_of(model, shard, rows))
         top = best(scores_BV, most)
         seen.append(top.ids.masked_fill(top.scores.isneginf(), PAD).numpy())
         frames.append(_measure(hits(scores_BV, top, asked.truth), asked, at))
@@ -92,8 +79,15 @@ def evaluate(
     return Result(pl.concat(frames), covered)
 
 
+@torch.inference_mode()
+def scores_of(model: Preferences, shard: Shard, rows: slice) -> Tensor:
+    """Return the model's preferences for all tags, [n, V], on the CPU."""
+    model.eval()
+    return model.preferences(model.batch(shard, rows).to(model.device)).cpu()
+
+
 @dataclass(frozen=True)
-class Asked:
+class TagTest:
     """What some rows of a shard are asked. barred_BV: tags that are no candidates, or None; truth, size: see metrics;
     counts: which of the rows have clicked a candidate at all; users: USER. The last three for those rows only."""
 
@@ -110,11 +104,11 @@ class Asked:
         return scores_BV.masked_fill(self.barred_BV, -torch.inf)[torch.from_numpy(self.counts)]
 
 
-def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> Asked:
+def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> TagTest:
     """The candidates and the truth of some rows."""
     truth, size, users = shard.truth.part(rows), shard.arrays["truth.size"][rows].numpy(), shard.users[rows]
     if candidates == "all":
-        return Asked(None, np.ones(len(size), bool), truth, size, users)
+        return TagTest(None, np.ones(len(size), bool), truth, size, users)
     true_BV = mark(truth, vocabulary)
     if candidates == "new":
         barred_BV = mark(shard.history.part(rows), vocabulary)
@@ -125,7 +119,7 @@ def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> A
         np.put_along_axis(barred_BV, tags_BP.astype(np.int64), False, 1)
     counts = size > 0
     left = Ragged(offsets_of(true_BV[counts].sum(1)), np.nonzero(true_BV[counts])[1])
-    return Asked(torch.from_numpy(barred_BV), counts, left, size[counts], users.filter(pl.Series(counts)))
+    return TagTest(torch.from_numpy(barred_BV), counts, left, size[counts], users.filter(pl.Series(counts)))
 
 
 def blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
@@ -136,7 +130,7 @@ def blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, sl
             yield shard, slice(start, min(start + size, len(shard)))
 
 
-def _measure(hit_BK: np.ndarray, asked: Asked, at: list[int]) -> pl.DataFrame:
+def _measure(hit_BK: np.ndarray, asked: TagTest, at: list[int]) -> pl.DataFrame:
     measured = {USER: asked.users}
     for name, metric in [("prec", precision), ("recall", recall), ("ndcg", ndcg)]:
         measured |= {f"{name}@{k}": pl.Series(metric(hit_BK, asked.size, k)) for k in at}
@@ -160,21 +154,3 @@ def load_results(path: Path, asked: Any) -> dict[str, Result] | None:
         return None
     parts = pl.read_parquet(path).partition_by("scorer", as_dict=True, include_key=False, maintain_order=True)
     return {str(name): Result(frame, said["coverage"][name]) for (name,), frame in parts.items()}
-
-
-def summarize(result: Result) -> dict[str, dict[str, float]]:
-    """Each metric's mean over users and half its 95 % interval; coverage has no interval."""
-    summary = {}
-    for metric in result.users.columns[1:]:
-        mean, half = interval(result.users[metric].to_numpy())
-        summary[metric] = {"mean": mean, "half": half}
-    return {**summary, **{name: {"mean": share} for name, share in result.coverage.items()}}
-
-
-def compare(result: Result, baseline: Result) -> dict[str, dict[str, float]]:
-    """The mean of the differences to a baseline, user by user, and half its 95 % interval."""
-    differences = {}
-    for metric in result.users.columns[1:]:
-        mean, half = interval((result.users[metric] - baseline.users[metric]).to_numpy())
-        differences[metric] = {"mean": mean, "half": half}
-    return differences

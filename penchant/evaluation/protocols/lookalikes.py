@@ -1,8 +1,9 @@
 """How well look-alike scorers find who clicks later, each beside the others and by how many seeds an item has."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from itertools import count
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import Field as Limits
@@ -10,11 +11,13 @@ from pydantic import Field as Limits
 from penchant.audiences.expected import CLASSES, Bounds
 from penchant.config import Config
 from penchant.errors import DataError
-from penchant.evaluation.metrics import Duels, Estimate, resamples
-from penchant.evaluation.protocols.reach import Asked, ask_audiences, lists_of
+from penchant.evaluation.estimates import Estimate, resamples
+from penchant.evaluation.examine import examine
+from penchant.evaluation.metrics import Duels
+from penchant.evaluation.protocols.reach import ReachTest, ask_audiences, lists_of
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import Ragged
-from penchant.models.lookalikes.promise import Candidate, Crowd, LookAlike
+from penchant.models.lookalikes.promise import Candidate, Contestant, Crowd, LookAlike
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
 
@@ -28,14 +31,6 @@ class LookalikeEvaluation(Config):
     audience_items: Annotated[int, Limits(ge=1)] = 300
     resamples: Annotated[int, Limits(ge=2)] = 200
     seed: Annotated[int, Limits(ge=0)] = 0
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A scorer and the crowd as it knows it; rows are the same users for all contestants."""
-
-    lookalike: LookAlike
-    crowd: Crowd
 
 
 @dataclass(frozen=True)
@@ -89,6 +84,49 @@ class Pairs:
         return np.unique(self.candidate_L)
 
 
+@dataclass(frozen=True)
+class LookalikeAnswer:
+    """How a look-alike did. found: by metric, those left out that nothing could be measured for; curves: see
+    `ReachAnswer.curves`."""
+
+    found: Mapping[str, Estimate]
+    curves: Mapping[str, Any]
+
+    def estimates(self) -> Mapping[str, Estimate]:
+        """Return the estimates of labelled pairs and of audiences."""
+        return self.found
+
+
+@dataclass(frozen=True)
+class LookalikeProtocol:
+    """What every look-alike is asked: labelled pairs, and the audiences of some candidates."""
+
+    test: LookalikeTest
+    config: LookalikeEvaluation
+    pairs: Pairs
+    bounds: Bounds
+    reach: ReachTest
+
+    @classmethod
+    def of(cls, test: LookalikeTest, config: LookalikeEvaluation) -> Self:
+        """Draw the candidates. Raises DataError where there is nothing to compare."""
+        pairs = Pairs.of(test.rounds)
+        bounds = Bounds.of(pairs.seeds_C[pairs.labelled])
+        reach = ReachTest.draw(test.whole, bounds, items=config.audience_items, seed=config.seed)
+        return cls(test, config, pairs, bounds, reach)
+
+    def ask(self, contestant: Contestant, tell: Callable[[str], None]) -> LookalikeAnswer:
+        """Measure one look-alike. tell: is told what begins."""
+        tell("labelled pairs")
+        scores_L = score_pairs(contestant.lookalike, contestant.crowd, self.test.rounds)
+        found = measure_pairs(scores_L, self.pairs, self.bounds, self.config)
+        tell("audiences")
+        answer = ask_audiences(contestant.lookalike, contestant.crowd, self.reach, self.test.kinds)
+        found |= answer.estimates(self.reach)
+        measured = {metric: one for metric, one in found.items() if np.isfinite(one.mean)}
+        return LookalikeAnswer(measured, answer.curves(self.reach))
+
+
 def evaluate_lookalikes(
     contestants: Mapping[str, Contestant],
     test: LookalikeTest,
@@ -97,37 +135,33 @@ def evaluate_lookalikes(
     reference: str,
     report: Report = quiet,
 ) -> dict[str, Any]:
-    """What lookalike/metrics.json holds: counts, bounds, scores, minus, curves and expected.
+    """Return what lookalike/metrics.json holds: counts, bounds, scores, minus, curves and expected.
 
-    scores: by contestant and metric the mean and half its 95 % interval; a metric that nothing could be measured for is
-    left out. AUC is pooled over labels; ".tail", ".middle" and ".head" are thirds of the candidates by number of seeds,
-    ".known" the items that have an id; "within items" is the mean over candidates, "within users" over users. "scored":
-    share of labels with a score. recall, area: of later clickers among the whole crowd, the mean over candidates; the
-    rest is about the best candidates of each user with a later click. minus: the reference's metrics less those of each
-    other, paired. curves: see `Answer.curves`; bounds, curves and expected are what `ExpectedPrecision.read` takes.
-    Raises DataError where there is nothing to compare.
+    scores: by contestant and metric the mean and half its 95 % interval. AUC is pooled over labels; ".tail", ".middle"
+    and ".head" are thirds of the candidates by number of seeds, ".known" the items that have an id; "within items" is
+    the mean over candidates, "within users" over users. "scored": share of labels with a score. recall, area: of later
+    clickers among the whole crowd, the mean over candidates; the rest is about the best candidates of each user with a
+    later click. minus: the reference's metrics less those of each other, paired. bounds, curves and expected are what
+    `ExpectedPrecision.read` takes. Raises DataError where there is nothing to compare.
     """
     assert len({len(one.crowd) for one in contestants.values()}) == 1
-    pairs = Pairs.of(test.rounds)
-    bounds = Bounds.of(pairs.seeds_C[pairs.labelled])
-    asked = Asked.draw(test.whole, bounds, items=config.audience_items, seed=config.seed)
-    found: dict[str, dict[str, Estimate]] = {}
-    curves = {}
-    for number, (name, one) in enumerate(contestants.items()):
-        report(Progress("look-alikes", 2 * number, 2 * len(contestants), f"{name}: labelled pairs"))
-        found[name] = measure_pairs(score_pairs(one.lookalike, one.crowd, test.rounds), pairs, bounds, config)
-        report(Progress("look-alikes", 2 * number + 1, 2 * len(contestants), f"{name}: audiences"))
-        answer = ask_audiences(one.lookalike, one.crowd, asked, test.kinds)
-        found[name] |= answer.estimates(asked)
-        curves[name] = answer.curves(asked)
-    report(Progress("look-alikes", 2 * len(contestants), 2 * len(contestants)))
+    protocol = LookalikeProtocol.of(test, config)
+    done, total = count(), 2 * len(contestants)
+
+    def ask(name: str, contestant: Contestant) -> LookalikeAnswer:
+        return protocol.ask(
+            contestant, lambda what: report(Progress("look-alikes", next(done), total, f"{name}: {what}"))
+        )
+
+    examined = examine(contestants, ask)
+    report(Progress("look-alikes", total, total))
     return {
-        "counts": _counts(pairs, bounds, asked) | {"crowd": len(contestants[reference].crowd)},
-        "bounds": asdict(bounds),
-        "scores": {name: _as_json(estimates) for name, estimates in found.items()},
-        "minus": {reference: _minus(found, reference)},
-        "curves": curves,
-        "expected": {"later_per_seed": later_per_seed(test.whole, bounds)},
+        "counts": _counts(protocol) | {"crowd": len(contestants[reference].crowd)},
+        "bounds": asdict(protocol.bounds),
+        "scores": examined.scores(),
+        "minus": {reference: examined.minus(reference)},
+        "curves": {name: answer.curves for name, answer in examined.answers.items()},
+        "expected": {"later_per_seed": later_per_seed(test.whole, protocol.bounds)},
     }
 
 
@@ -202,21 +236,9 @@ def _mean(values: np.ndarray, weights: np.ndarray) -> float:
     return float(np.average(values[known], weights=weights[known])) if known.any() else float("nan")
 
 
-def _minus(found: Mapping[str, Mapping[str, Estimate]], reference: str) -> dict[str, Any]:
-    """The reference's metrics that have an interval, less those of each other."""
-    own = {metric: one for metric, one in found[reference].items() if one.half is not None}
-    others = {name: its for name, its in found.items() if name != reference}
-    return {
-        name: _as_json({metric: one.minus(its[metric]) for metric, one in own.items()}) for name, its in others.items()
-    }
-
-
-def _as_json(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    return {metric: one.as_json() for metric, one in found.items() if np.isfinite(one.mean)}
-
-
-def _counts(pairs: Pairs, bounds: Bounds, asked: Asked) -> dict[str, int]:
-    """How much each number stands on."""
+def _counts(protocol: LookalikeProtocol) -> dict[str, int]:
+    """How many labels, users and candidates each number is of."""
+    pairs, bounds, asked = protocol.pairs, protocol.bounds, protocol.reach
     class_C, known_L = bounds.classes(pairs.seeds_C), pairs.known_C[pairs.candidate_L]
     counts = {
         "labels": len(pairs.clicked_L),

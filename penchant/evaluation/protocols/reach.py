@@ -8,11 +8,12 @@ import torch
 
 from penchant.audiences.expected import CLASSES, Bounds
 from penchant.audiences.spread import spread_of
-from penchant.evaluation.metrics import Estimate, evenness, hits, precision
+from penchant.evaluation.estimates import Estimate
+from penchant.evaluation.metrics import evenness, hits, precision
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.models.lookalikes.promise import Candidate, Crowd, LookAlike
-from penchant.ranking import best
+from penchant.ranking import among_highest, best
 
 RANK_SHARES = (0.0, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """The shares of a ranking at which curves are kept."""
@@ -26,7 +27,7 @@ LISTS_AT_ONCE = 8_192
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReachTest:
     """Candidates of a round whose audiences are asked for, in an order that was drawn.
 
     number_I: which candidates of the round; class_I: positions in CLASSES; later: rows of the users who clicked each
@@ -41,14 +42,13 @@ class Asked:
     truth: Ragged
 
     @classmethod
-    def draw(cls, whole: Round, bounds: Bounds, *, items: int, seed: int) -> "Asked":
+    def draw(cls, whole: Round, bounds: Bounds, *, items: int, seed: int) -> "ReachTest":
         """At most `items` candidates that have seeds and a later clicker, as many of each class as there are."""
         later_C = np.bincount(whole.candidate_L, minlength=len(whole.items_C))
         drawn = np.random.default_rng(seed).permutation(np.flatnonzero((later_C > 0) & (whole.seeds.lengths > 0)))
         kind = bounds.classes(whole.seeds.lengths[drawn])
         by_class = np.argsort(kind, kind="stable")
-        turn = np.argsort(place_in_run(kind[by_class]), kind="stable")
-        chosen = np.sort(by_class[turn[:items]])
+        chosen = np.sort(by_class[among_highest(-place_in_run(kind[by_class]), items)])
         position_C = np.full(len(whole.items_C), -1)
         position_C[drawn[chosen]] = np.arange(len(chosen))
         position_L = position_C[whole.candidate_L]
@@ -64,13 +64,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReachAnswer:
     """How a scorer did.
 
     reached_IR: share of each candidate's later clickers within each of RANK_SHARES of the users who had not clicked it;
     area_I: the mean share of these users that a later clicker stands above; collapsed_I: whether scores are too close
-    to tell anybody apart; users: a number per user of `Asked.users_B` by metric; evenness: of how often candidates are
-    in the short lists, NaN where nothing is.
+    to tell anybody apart; users: by metric a number per user of `ReachTest.users_B`; evenness: how
+    evenly candidates fill the short lists, NaN where these are empty.
     """
 
     reached_IR: np.ndarray
@@ -79,14 +79,14 @@ class Answer:
     users: Mapping[str, np.ndarray]
     evenness: float
 
-    def curves(self, asked: Asked) -> dict[str, list[list[float]]]:
+    def curves(self, asked: ReachTest) -> dict[str, list[list[float]]]:
         """Pairs of a share of the ranking and the share of later clickers within it: the mean over candidates."""
         return {
             name: [[share, float(mean)] for share, mean in zip(RANK_SHARES, self.reached_IR[rows].mean(0), strict=True)]
             for name, rows in _classes(asked).items()
         }
 
-    def estimates(self, asked: Asked) -> dict[str, Estimate]:
+    def estimates(self, asked: ReachTest) -> dict[str, Estimate]:
         """Metrics with what their intervals are read from: candidates for recall and area, users for their lists.
 
         Without a class it is the mean over all candidates that were drawn, equally many of each class if there are so
@@ -105,7 +105,7 @@ class Answer:
         return found | {f"evenness@{SHORT}": Estimate.bare(self.evenness)}
 
 
-def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: Asked, kinds: Mapping[str, Ragged]) -> Answer:
+def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: ReachTest, kinds: Mapping[str, Ragged]) -> ReachAnswer:
     """The audiences of all candidates among all users, and the lists of best candidates of users who clicked later.
 
     kinds: by name ("tags", "categories") what each candidate of the round is about. Who clicked a candidate before is
@@ -128,7 +128,7 @@ def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: Asked, kinds: Mappi
         collapsed_I[position] = spread is not None and spread.collapsed
         scores_IB[position] = score_N[asked.users_B]
     users, shown_I = _measure_lists(scores_IB, asked, kinds)
-    return Answer(reached_IR, area_I, collapsed_I, users, evenness(shown_I))
+    return ReachAnswer(reached_IR, area_I, collapsed_I, users, evenness(shown_I))
 
 
 def score_everyone(lookalike: LookAlike, candidate: Candidate, crowd: Crowd) -> np.ndarray:
@@ -161,7 +161,7 @@ def lists_of(owner: np.ndarray, values: np.ndarray, count: int) -> Ragged:
 
 
 def _measure_lists(
-    scores_IB: np.ndarray, asked: Asked, kinds: Mapping[str, Ragged]
+    scores_IB: np.ndarray, asked: ReachTest, kinds: Mapping[str, Ragged]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Metrics of each user's list, and how often each candidate is in the first SHORT places."""
     size_B, shown_I = asked.truth.lengths, np.zeros(len(scores_IB), np.int64)
@@ -191,7 +191,7 @@ def _distinct(number_BK: np.ndarray, lists: Ragged) -> np.ndarray:
     return np.bincount(different // span, minlength=len(number_BK))
 
 
-def _classes(asked: Asked) -> dict[str, np.ndarray]:
+def _classes(asked: ReachTest) -> dict[str, np.ndarray]:
     """Positions of all candidates, and by class where there are any."""
     found = {"all": np.arange(len(asked.class_I))}
     found |= {name: np.flatnonzero(asked.class_I == number) for number, name in enumerate(CLASSES)}

@@ -166,7 +166,7 @@ class ByPeriod(Cut):
             return
         if log.position:
             raise ConfigError('periods.by = "days" needs a clock, but times are positions; use by = "share"')
-        first, last = float(str(log.found["first"])), float(str(log.found["last"]))
+        first, last = log.found["first"], log.found["last"]
         times = self.moments(last)
         earliest = times["learn"] - periods.windows * periods.window * DAY_S
         if earliest <= first:

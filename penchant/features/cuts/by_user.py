@@ -142,7 +142,7 @@ class ByUser(Cut):
             return
         if log.position:
             raise ConfigError('labels.by = "days" needs a clock, but times are positions; use by = "share"')
-        first, last = float(str(log.found["first"])), float(str(log.found["last"]))
+        first, last = log.found["first"], log.found["last"]
         test = self.training_end(last)
         train = test - labels.days * DAY_S
         if train <= first:

@@ -76,7 +76,7 @@ def read_firsts(
 
     users: of the crowd, in order of its rows; moments: when its rounds begin, in order, the first with the period.
     """
-    last = float(str(log.found["last"]))
+    last = log.found["last"]
     crowd = pl.DataFrame({USER: users}).with_row_index(ROW).cast({ROW: pl.Int32})
     clicks, shown = [], []
     for bucket in range(log.buckets):

@@ -86,7 +86,7 @@ def make_rounds(
     drawn = None if whole else config.negatives
     if drawn == "logged" and log.found["clicked"] == log.found["events"]:
         raise ConfigError('rounds: negatives = "logged", but the log has clicks alone; use "popularity" or "uniform"')
-    moments = _moments(cut, period, float(str(log.found["last"])), whole=whole)
+    moments = _moments(cut, period, log.found["last"], whole=whole)
     firsts = read_firsts(log, cut, period, users=users, moments=moments, unclicked=drawn == "logged")
     drafts = list(_drafts(firsts, moments, config, clock=cut.clock))
     if not drafts:

@@ -1,7 +1,8 @@
-"""What an interest model promises: a user becomes a vector, its inner product with a tag's is the preference."""
+"""What models of interests promise: a preference for every tag; most of them, as the inner product of two vectors."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, ClassVar, Protocol
 
 import numpy as np
@@ -41,23 +42,46 @@ class TowerConfig(ModelConfig):
     initial_scale: Annotated[float, Limits(gt=0)] = 1.0
 
 
-class Interests(nn.Module, ABC):
-    """Fields → one vector per user, in the space of the tags' vectors; their inner product is the preference, to which
-    a model may add something for the tags that the user clicked before (`own`).
+class Preferences(nn.Module, ABC):
+    """Fields and own tags → a preference of each user for every tag. Baselines promise this much.
 
-    Promises: padding changes nothing, nor does the order of a field's values; an empty history and unknown ids give
-    finite vectors; the same seed gives the same vectors; weights save and load; planted interests are learned.
+    Promises: padding changes nothing, nor do the order of a field's values and other users of the batch; an empty
+    history and unknown ids give finite preferences; weights save and load; planted interests are found, but by
+    popularity, which prefers the same for everybody.
     """
 
     sizes: Sizes
-    tag: nn.Embedding
-    """The tags' vectors that training moves, [V, U], row PAD zero."""
 
     reads_own: ClassVar[bool] = False
     """Whether it reads `Batch.own`."""
 
     reads_numbers: ClassVar[bool] = False
     """Whether it can read fields that hold a number."""
+
+    @abstractmethod
+    def preferences(self, batch: Batch) -> Tensor:
+        """Return [B, V], higher is better; -inf for PAD and UNKNOWN, which are no tags."""
+
+    def batch(self, shard: Shard, rows: Tensor | slice) -> Batch:
+        """Return what the model reads of some samples."""
+        return batch_of(shard, list(self.sizes.fields), rows, own=self.reads_own)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(chain(self.parameters(), self.buffers())).device
+
+
+class Interests(Preferences):
+    """Fields → one vector per user, in the space of the tags' vectors; their inner product is the preference, to which
+    a model may add something for the tags that the user clicked before (`own`).
+
+    Promises beside those of `Preferences`: vectors are finite as well; the same seed gives the same vectors; training
+    learns planted interests.
+    """
+
+    tag: nn.Embedding
+    """The tags' vectors that training moves, [V, U], row PAD zero."""
 
     @abstractmethod
     def read(self, batch: Batch) -> tuple[Tensor, Attention]:
@@ -81,12 +105,12 @@ class Interests(nn.Module, ABC):
         for models whose preference is the inner product alone."""
         return None
 
-    def preferences(self, batch: Batch, user_BU: Tensor) -> Tensor:
-        """[B, V]: the inner product of every user with every tag, and what own tags add. user_BU: `users` of `batch`.
+    def preferences(self, batch: Batch, user_BU: Tensor | None = None) -> Tensor:
+        """Return [B, V]: the inner product of every user with every tag, and what own tags add; see `Preferences`.
 
-        PAD and UNKNOWN, which are no tags, have -inf.
+        user_BU: `users` of `batch`, where the caller has them already.
         """
-        scores_BV = user_BU @ self.tags().T
+        scores_BV = (self.users(batch) if user_BU is None else user_BU) @ self.tags().T
         own = self.own(batch)
         if own is not None:
             scores_BV.scatter_add_(1, *own)
@@ -111,19 +135,15 @@ class Interests(nn.Module, ABC):
         preference for one tag. Empty for models without such a path."""
         return []
 
-    def batch(self, shard: Shard, rows: Tensor | slice) -> Batch:
-        """What the model reads of some samples."""
-        return batch_of(shard, list(self.sizes.fields), rows, own=self.reads_own)
-
 
 class Judge(Protocol):
     """Says how good preferences are, higher is better."""
 
     def rankings(self, scores_BV: Tensor, truth: Ragged, size_B: np.ndarray) -> np.ndarray:
-        """[B, 2], NDCG@10 and Prec@10, of scores for all tags; truth: the distinct known tags that were clicked;
+        """Return [B, 2], NDCG@10 and Prec@10, of scores for all tags. truth: the distinct known tags that were clicked;
         size_B: how many in all."""
         ...
 
-    def model(self, model: Interests) -> np.ndarray:
-        """NDCG@10 of a model's preferences for each validation user."""
+    def model(self, model: Preferences) -> np.ndarray:
+        """Return NDCG@10 of a model's preferences for each validation user."""
         ...

@@ -63,3 +63,11 @@ class LookAlike(ABC):
     @abstractmethod
     def liken(self, candidate: Candidate, crowd: Crowd) -> Likeness:
         """What the seeds have to say about the crowd; all that does not depend on the user is worked out here."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A look-alike, and the users as it knows them; rows are the same users for all contestants."""
+
+    lookalike: LookAlike
+    crowd: Crowd

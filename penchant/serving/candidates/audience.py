@@ -1,23 +1,21 @@
 """The users most like the seeds of a candidate now, of all who have not met it yet."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.audiences.best import MIN_AUDIENCE
-from penchant.errors import AudienceError
+from penchant.audiences.best import MIN_AUDIENCE, best, blocks, refuse_small
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.models.lookalikes.seed_clusters import packed, transformed
 from penchant.models.parts.cluster_scores import score
 from penchant.models.parts.clusters import Clusters
+from penchant.serving.snapshot import Snapshot
 from penchant.serving.users import Users
 from penchant.store.base import Store
 
 MOST_AUDIENCE = 1_000_000
 """Members that are handed over at once."""
-
-BLOCK = 16_384
-"""Users at a time."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,14 @@ class Reach:
     def __len__(self) -> int:
         return len(self.row_S) + len(self.users)
 
+    def names(self, snapshot: Snapshot, place_B: np.ndarray) -> list[str]:
+        """Return the users at some places, where those with live events come first, then the rows of the snapshot."""
+        live = len(self.users)
+        return [
+            self.users[place] if place < live else snapshot.user(int(self.row_S[place - live]))
+            for place in place_B.tolist()
+        ]
+
 
 def reach(store: Store, users: Users, item: str) -> Reach:
     """All users of whom something is known and who have no event with an item."""
@@ -60,32 +66,19 @@ def audience(
 
     Raises AudienceError where `size` is below `minimum`, or where fewer can be reached.
     """
-    if size < minimum:
-        raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {minimum:,}")
-    alike = users.served.alike
-    assert alike is not None
-    found, snapshot = reach(store, users, item), users.served.snapshot
-    score_N = [_scores(alike.ralm, clusters, found.vectors_LX)]
-    for start in range(0, len(found.row_S), BLOCK):
-        score_N.append(_scores(alike.ralm, clusters, snapshot.vectors(found.row_S[start : start + BLOCK])))
-    return _chosen(users, item, found, np.concatenate(score_N), size)
+    refuse_small(size, minimum)
+    found = reach(store, users, item)
+    place_B, score_B = best(_scored(users, clusters, found), size, minimum=minimum)
+    members = zip(found.names(users.served.snapshot, place_B), score_B.tolist(), strict=True)
+    return LiveAudience(item, list(members), len(found))
 
 
-def _chosen(users: Users, item: str, found: Reach, score_N: np.ndarray, size: int) -> LiveAudience:
-    """The best of those who can be reached; score_N: of those with live events, then of rows of the snapshot."""
-    if size > len(score_N):
-        raise AudienceError(
-            f"an audience of {size:,} was asked for, but only {len(score_N):,} users have not met the item yet; "
-            f"ask for at most {len(score_N):,}"
-        )
-    level = np.partition(score_N, len(score_N) - size)[len(score_N) - size]
-    best = np.flatnonzero(score_N >= level)
-    best = best[np.argsort(-score_N[best], kind="stable")][:size]
-    live, snapshot = len(found.users), users.served.snapshot
-    chosen = [
-        found.users[place] if place < live else snapshot.user(int(found.row_S[place - live])) for place in best.tolist()
-    ]
-    return LiveAudience(item, list(zip(chosen, score_N[best].tolist(), strict=True)), len(score_N))
+def _scored(users: Users, clusters: Clusters, found: Reach) -> Iterator[np.ndarray]:
+    """Scores in blocks: of users with live events, then of rows of the snapshot."""
+    ralm = users.served.lookalike.ralm
+    yield _scores(ralm, clusters, found.vectors_LX)
+    for rows in blocks(found.row_S):
+        yield _scores(ralm, clusters, users.served.snapshot.vectors(rows))
 
 
 def _live_open(store: Store, users: Users, item: str, live: list[str]) -> list[str]:
@@ -95,7 +88,7 @@ def _live_open(store: Store, users: Users, item: str, live: list[str]) -> list[s
 
 
 def _closed_rows(users: Users, item: str, live: list[str]) -> np.ndarray:
-    """Rows of the snapshot of whom it says no more who they are, or who have met the item."""
+    """Rows of users whom the snapshot no longer describes as they are now, and of users who have met the item."""
     snapshot = users.served.snapshot
     changed = np.array([snapshot.row(user) for user in live], np.int64)
     return np.concatenate([changed[changed >= 0], snapshot.shown(item), users.forgotten_rows()])
@@ -108,11 +101,9 @@ def _met_before(users: Users, item: str, user: str) -> bool:
 
 def _open(users: Users, closed: np.ndarray) -> np.ndarray:
     """Rows of the users of the snapshot who are known and not closed, found by blocks."""
-    snapshot, found = users.served.snapshot, [np.zeros(0, np.int64)]
-    for start in range(0, len(snapshot), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(snapshot)))
-        found.append(rows[snapshot.known(rows) & ~np.isin(rows, closed)])
-    return np.concatenate(found)
+    snapshot = users.served.snapshot
+    found = [rows[snapshot.known(rows) & ~np.isin(rows, closed)] for rows in blocks(np.arange(len(snapshot)))]
+    return np.concatenate([np.zeros(0, np.int64), *found])
 
 
 def _scores(ralm: Ralm, clusters: Clusters, vectors_NX: np.ndarray) -> np.ndarray:

@@ -46,8 +46,7 @@ class Clusterer:
     """Follows the new seeds of candidates, and publishes their clusters; in a store only one may do so at a time."""
 
     def __init__(self, store: Store, users: Users, clock: Callable[[], float], *, every_s: float = EVERY_S) -> None:
-        alike = users.served.alike
-        assert alike is not None
+        alike = users.served.lookalike
         self.store, self.users, self.clock, self.every_s = store, users, clock, every_s
         self.ralm, self.seed, self.model = alike.ralm, alike.seed, users.served.name
         self._candidates: dict[str, _Candidate] = {}

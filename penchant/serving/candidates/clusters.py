@@ -1,5 +1,6 @@
 """The clusters of one candidate as processes hand them to each other: bytes that hold arrays and numbers, no code."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,3 +80,23 @@ def from_bytes(content: bytes) -> PublishedClusters:
 def grown(clusters: Clusters | None, seeds: int, made: float, fresh: float) -> LiveClusters:
     """With its drift."""
     return LiveClusters(clusters, seeds, made, fresh, drift(clusters) if clusters else Drift(0.0, 0.0))
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """When all seeds of an open candidate were clustered: the latest and the earliest time; fresh: when the latest seed
+    of any clicked or joined. UTC seconds, None where there is none."""
+
+    latest: float | None
+    earliest: float | None
+    fresh: float | None
+
+
+def clustered(live: Iterable[PublishedClusters]) -> Clustered:
+    """Return when candidates were clustered; those without known seeds do not count."""
+    filled = [one for one in live if len(one.size_J)]
+    if not filled:
+        return Clustered(None, None, None)
+    made = [one.made for one in filled]
+    fresh = max(one.fresh for one in filled)
+    return Clustered(max(made), min(made), fresh if fresh > 0 else None)

@@ -117,7 +117,7 @@ class CandidateRoutes:
 
     def _bound(self, asked: ScoreRequest) -> None:
         limits, users = self.routes.limits, len(asked.users)
-        candidates = len(self.service.view.live) if asked.items is None else len(asked.items)
+        candidates = self.service.scorable() if asked.items is None else len(asked.items)
         told = min(candidates, asked.top or candidates)
         if users * candidates > limits.scored or users * told > limits.told:
             raise RequestError(

@@ -10,7 +10,7 @@ from penchant.serving.http.routes import Routes
 from penchant.serving.http.shapes import Events, EventsAnswer, ItemFields, PathId, RefusedAnswer
 from penchant.serving.incoming import Incoming, read_json, read_lines
 from penchant.serving.incoming_arrow import read_arrow
-from penchant.serving.service import Appended
+from penchant.serving.roles.intake import Appended
 
 READERS = {JSON: read_json, LINES: read_lines, ARROW: read_arrow}
 

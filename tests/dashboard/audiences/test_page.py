@@ -1,6 +1,5 @@
 """The page Look-alike in a browser: candidates, one of them, its audience; what is said where something is missing."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +23,6 @@ from penchant.serving.roles.consumer import MOST_TEXT
 from penchant.serving.served import Served
 from penchant.store.base import Scope
 from tests.dashboard.browsers import PHONE, Visit, visiting
-from tests.dashboard.clustered import clustered, send
 from tests.dashboard.sites import Site
 from tests.lookalike_runs import (
     COLOURED,
@@ -40,6 +38,7 @@ from tests.lookalike_runs import (
 )
 from tests.serving import worlds
 from tests.serving.apps import running
+from tests.serving.clustered import clustered, send
 
 SCRIPT = '<script>document.title = "taken"</script>"\'&amp;{{ 7 * 7 }}'
 FORMULA = '=HYPERLINK("http://x.example","y")'
@@ -143,8 +142,8 @@ def test_a_live_scorer_that_is_behind_and_scores_that_have_collapsed_are_said_in
 
 
 def test_where_the_live_scorer_won_it_is_named_and_nothing_has_collapsed(pages: LookalikePages) -> None:
-    assert "made by RALM, which won on validation candidates." in text(pages.view(asked()))
-    whole = text(pages.view(asked(item=POPULAR, show="all")))
+    assert "made by RALM, which won on validation candidates." in text(pages.page(asked()))
+    whole = text(pages.page(asked(item=POPULAR, show="all")))
     assert "made by RALM, which won" in whole
     assert "collapsed" not in whole
 
@@ -258,12 +257,12 @@ def test_a_key_that_reads_sees_no_names_and_opens_nothing(served: Served, folder
 
 
 def test_without_scripts_all_parts_are_there_at_once(pages: LookalikePages) -> None:
-    answer = pages.view(asked(item=POPULAR, show="all", size="60"))
+    answer = pages.page(asked(item=POPULAR, show="all", size="60"))
     said = text(answer)
     assert "This takes a moment" not in said
     assert "The first 20 of 60." in said
     assert isinstance(answer, Page)
-    reads = pages.view(asked("read", item=POPULAR, show="all"))
+    reads = pages.page(asked("read", item=POPULAR, show="all"))
     assert isinstance(reads, Page)
     assert reads.values["members"] is None
     assert reads.values["clusters"]
@@ -272,10 +271,10 @@ def test_without_scripts_all_parts_are_there_at_once(pages: LookalikePages) -> N
 
 
 def test_lists_are_looked_through_in_order_and_by_pages(pages: LookalikePages) -> None:
-    rising = text(pages.view(asked(sort="seeds")))
+    rising = text(pages.page(asked(sort="seeds")))
     assert rising.index("never heard of") < rising.index(MIXED) < rising.index(f"Title of {POPULAR}")
     assert "no known seed" in rising
-    none = text(pages.view(asked(q="no such name")))
+    none = text(pages.page(asked(q="no such name")))
     assert "No open candidate is called so" in none
     assert "“no such name”" in none
 
@@ -293,11 +292,11 @@ def test_opening_leads_to_the_candidate(served: Served, folder: Path) -> None:
     pages = LookalikePages(site.sources)
     assert pages.open(sent(item="a&b/ü")) == Moved("/dashboard/lookalike?item=a%26b%2F%C3%BC")
     assert site.service.is_open("a&b/ü")
-    said = text(pages.view(asked(item="a&b/ü")))
+    said = text(pages.page(asked(item="a&b/ü")))
     assert "No event with this item has been seen" in said
     assert "role cluster" not in said
     site.service.clock = lambda: worlds.MADE + 60
-    assert "role cluster is running" in text(pages.view(asked(item="a&b/ü")))
+    assert "role cluster is running" in text(pages.page(asked(item="a&b/ü")))
 
 
 @pytest.mark.parametrize(("item", "length"), [("", "0"), ("x" * (MOST_TEXT + 1), "1,001")])
@@ -312,21 +311,21 @@ def test_an_id_of_no_length_or_too_much_is_not_opened(
 
 
 def test_candidates_without_seeds_say_so(pages: LookalikePages) -> None:
-    said = text(pages.view(asked(item="never heard of")))
+    said = text(pages.page(asked(item="never heard of")))
     assert "No event with this item has been seen" in said
     assert "Nobody has clicked this item yet" in said
-    shown = text(pages.view(asked(item=SHOWN)))
+    shown = text(pages.page(asked(item=SHOWN)))
     assert "No event" not in shown
     assert "Nobody has clicked this item yet" in shown
 
 
 def test_an_item_that_is_not_open_can_be_opened_by_who_may(pages: LookalikePages) -> None:
-    answer = pages.view(asked(item="i1-1"))
+    answer = pages.page(asked(item="i1-1"))
     assert isinstance(answer, Page)
     assert answer.status == 404
     assert "“i1-1” is not open" in text(answer)
     assert "Open it" in text(answer)
-    assert "Open it" not in text(pages.view(asked("read", item="i1-1")))
+    assert "Open it" not in text(pages.page(asked("read", item="i1-1")))
     with pytest.raises(UnknownItemError, match="'i1-1' is not open"):
         pages.part(asked(htmx=True, item="i1-1", part="seeds"))
 
@@ -343,7 +342,7 @@ def test_a_part_of_what_is_not_clustered_any_more_asks_to_load_the_page_again(pa
     [("7", "An audience of 7 would single people out"), ("99999", "only"), ("2000000", "only"), ("-3", "The first 20")],
 )
 def test_a_size_that_cannot_be_had_is_explained(pages: LookalikePages, size: str, why: str) -> None:
-    said = text(pages.view(asked(item=POPULAR, size=size, show="all")))
+    said = text(pages.page(asked(item=POPULAR, size=size, show="all")))
     assert why in said
     assert ("Download" in said) == (size == "-3")
     part = pages.part(asked(htmx=True, item=POPULAR, part="members", size=size))
@@ -351,7 +350,7 @@ def test_a_size_that_cannot_be_had_is_explained(pages: LookalikePages, size: str
 
 
 def test_where_nearly_all_have_clicked_there_is_no_audience(pages: LookalikePages) -> None:
-    said = text(pages.view(asked(item=CROWDED, show="all")))
+    said = text(pages.page(asked(item=CROWDED, show="all")))
     assert f"An audience has at least {MIN_AUDIENCE} members" in said
     assert "Download" not in said
 
@@ -362,10 +361,10 @@ def test_an_audience_that_became_too_large_meanwhile_is_explained(served: Served
     pages = LookalikePages(site.sources)
     reachable = site.service.audience(POPULAR, MIN_AUDIENCE).reachable
     of_all = asked(item=POPULAR, size=str(reachable), show="all")
-    assert f"The first 20 of {reachable}." in text(pages.view(of_all))
+    assert f"The first 20 of {reachable}." in text(pages.page(of_all))
     user = site.service.audience(POPULAR, MIN_AUDIENCE).members[0][0]
     send(site.service, (user, POPULAR, 60.0))
-    assert f"but only {reachable - 1} users have not met" in text(pages.view(of_all))
+    assert f"but only {reachable - 1} users have not met" in text(pages.page(of_all))
 
 
 def test_more_members_than_a_file_should_hold_are_refused(
@@ -375,7 +374,7 @@ def test_more_members_than_a_file_should_hold_are_refused(
     monkeypatch.setattr(lookalike_parts, "MOST_AUDIENCE", 55)
     answer = pages.audience(asked(item=POPULAR, size="56", as_="csv"))
     assert "56 is too large for a file; 55 is the most" in text(answer)
-    said = text(pages.view(asked(item=POPULAR, size="56", show="all")))
+    said = text(pages.page(asked(item=POPULAR, size="56", show="all")))
     assert "56 is too large for a browser" in said
     assert "Size, from 50 to 55" in said
 
@@ -409,25 +408,25 @@ def test_opening_and_downloading_need_a_key_for_that(site: Site) -> None:
     }
 
 
-def test_a_log_without_a_clock_and_a_run_without_measures_are_explained(
-    served: Served, folder: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "log").mkdir()
-    found = json.loads((folder / "log" / "found.json").read_text())
-    (tmp_path / "log" / "found.json").write_text(json.dumps({**found, "time_unit": "position"}))
-    site = Site(served, tmp_path)
+def test_a_log_without_a_clock_and_a_run_without_measures_are_explained(served: Served, tmp_path: Path) -> None:
+    site = Site(replace(served, clocked=False), tmp_path)
     clustered(site.service, [POPULAR])
     pages = LookalikePages(site.sources)
-    said = text(pages.view(asked(item=POPULAR, show="all")))
+    said = text(pages.page(asked(item=POPULAR, show="all")))
     assert re.search(r"The log has no clock, .* so the \d+ seeds of the log are not on it", said)
     assert "This run has measured no audience" in said
     send(site.service, ("u001", POPULAR, 60.0))
-    assert "the line begins with the clicks that came in live" in text(pages.view(asked(item=POPULAR)))
+    assert "the line begins with the clicks that came in live" in text(pages.page(asked(item=POPULAR)))
 
 
 def test_a_run_without_look_alike_says_how_to_get_it(served: Served, folder: Path) -> None:
-    pages = LookalikePages(Site(replace(served, alike=None), folder).sources)
-    assert "[lookalike]" in text(pages.view(asked()))
-    assert "[lookalike]" in text(pages.view(asked(item=POPULAR)))
+    site = Site(replace(served, alike=None), folder)
+    site.service.open([POPULAR])
+    pages = LookalikePages(site.sources)
+    assert "[lookalike]" in text(pages.page(asked()))
+    assert "[lookalike]" in text(pages.page(asked(item=POPULAR)))
+    answer = pages.open(sent(item=POPULAR))
+    assert isinstance(answer, Page)
+    assert (answer.template, answer.status) == ("lookalike_untrained", 409)
     with pytest.raises(MissingStepError, match=re.escape("add [lookalike] to its run file")):
-        pages.open(sent(item=POPULAR))
+        pages.part(asked(htmx=True, item=POPULAR, part="seeds"))

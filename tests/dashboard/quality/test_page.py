@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from penchant.dashboard.quality import compared as quality
+from penchant.dashboard.quality import comparison as quality
 from tests.dashboard.browsers import PHONE, visiting
 from tests.dashboard.quality_runs import HOSTILE, app_of, page_of, write, write_all
 from tests.report.tags import Tags

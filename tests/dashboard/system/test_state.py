@@ -1,19 +1,14 @@
 """What is wrong with a running process, and what to do; what is known of it."""
 
-from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from penchant.dashboard.shell.readings import LEAST_S, PERIOD_S, Readings
-from penchant.dashboard.system.facts import StoreWatch, clustered, data_of
+from penchant.dashboard.system.facts import StoreWatch
 from penchant.dashboard.system.state import State, System
-from penchant.files import read_json, write_json
-from penchant.serving.candidates.clusters import PublishedClusters, from_bytes, grown, to_bytes
+from penchant.serving.roles.intake import Appended
 from penchant.serving.roles.roles import CLUSTER
-from penchant.serving.service import Appended
 from penchant.store.base import Poison
 from penchant.store.sqlite.store import SqliteStore
 from tests.dashboard.sites import Site
@@ -173,35 +168,3 @@ def test_another_model_is_told_until_it_has_taken_over(site: Site) -> None:
     watcher = Watcher(site)
     site.service.load(site.service.view.served)
     assert watcher.now().next == site.service.view.served.name
-
-
-# Clusters and data
-
-
-def published(*, made: float, fresh: float, sizes: Sequence[int]) -> PublishedClusters:
-    empty = from_bytes(to_bytes(grown(None, 3, made, fresh)))
-    return PublishedClusters(
-        np.zeros((len(sizes), 2), np.float32), np.array(sizes, np.int64), 3, empty.made, empty.fresh, empty.drift
-    )
-
-
-def test_the_latest_and_the_oldest_clustering_are_those_of_candidates_with_clusters() -> None:
-    found = clustered(
-        [
-            published(made=10.0, fresh=5.0, sizes=[2, 1]),
-            published(made=30.0, fresh=40.0, sizes=[3]),
-            published(made=99.0, fresh=99.0, sizes=[]),
-        ]
-    )
-    assert (found.latest, found.earliest, found.fresh) == (30.0, 10.0, 40.0)
-    assert clustered([]).latest is None
-    assert clustered([published(made=10.0, fresh=0.0, sizes=[2])]).fresh is None
-
-
-def test_a_log_without_a_clock_ends_at_no_time(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
-    one, folder = served(tmp_path_factory), trained(tmp_path_factory).folder
-    found = data_of(one, folder)
-    assert (found.users, found.made) == (len(one.snapshot), MADE)
-    assert found.ends == one.snapshot.manifest["last"]
-    write_json(tmp_path / "log" / "found.json", {**read_json(folder / "log" / "found.json"), "time_unit": "position"})
-    assert data_of(one, tmp_path).ends is None

@@ -1,15 +1,14 @@
-"""What is said of tags: nearest ones and counts against numbers worked by hand."""
+"""What pages say of tags, against numbers worked by hand."""
 
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
 from penchant.dashboard.tags.tags import (
     FINENESS,
     Counted,
-    Directions,
-    DirectionsOfServed,
     Near,
     Span,
     course,
@@ -21,9 +20,13 @@ from penchant.dashboard.tags.tags import (
     similar,
 )
 from penchant.profiles.atlas import Atlas, Interested
+from penchant.profiles.directions import Directions
 from penchant.serving.served import Served
-from tests.dashboard.tagged import DAY_S, START_S, atlas, serving, tag_model
+from penchant.serving.service import Service
+from penchant.store.memory import MemoryStore
+from tests.dashboard.tagged import DAY_S, START_S, atlas, serving
 from tests.serving import worlds
+from tests.serving.worlds import MADE
 
 VECTORS = {"jazz": [3.0, 0.0], "swing": [0.8, 0.6], "polka": [0.0, 2.0], "noise": [0.0, 0.0], "anti": [-1.0, 0.0]}
 CLICKS = {"swing": (1, 2, 0), "jazz": (6, 3, 0), "polka": (2, 1, 0), "only counted": (0, 1, 0)}
@@ -36,9 +39,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 
 @pytest.fixture(scope="module")
-def directions(served: Served) -> Directions:
-    assert served.tags is not None
-    return Directions(tag_model(served.tags, VECTORS))
+def directions() -> Directions:
+    return Directions(list(VECTORS), np.array(list(VECTORS.values())))
 
 
 @pytest.fixture(scope="module")
@@ -48,36 +50,14 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
     return atlas(folder, clicks=CLICKS, all_clicks=(10, 20, 0), places=PLACES, fans=fans, users={"jazz": 2})
 
 
-def test_the_nearest_tags_point_the_same_way(directions: Directions) -> None:
-    nearest = directions.nearest("jazz", 2)
-    assert [tag for tag, _ in nearest] == ["swing", "polka"]
-    assert [likeness for _, likeness in nearest] == pytest.approx([0.8, 0.0])
-
-
-def test_a_tag_is_not_near_itself_and_all_others_are_at_most_named(directions: Directions) -> None:
-    assert [tag for tag, _ in directions.nearest("jazz", 50)] == ["swing", "polka", "noise", "anti"]
-
-
-def test_nothing_is_near_a_tag_without_a_vector(directions: Directions) -> None:
-    assert "noise" in directions
-    assert not directions.learned("noise")
-    assert directions.nearest("noise", 3) == []
-    assert directions.nearest("unheard of", 3) == []
-
-
-def test_the_only_tag_has_none_near_it(served: Served) -> None:
-    assert served.tags is not None
-    assert Directions(tag_model(served.tags, {"jazz": [1.0]})).nearest("jazz", 3) == []
-
-
-def test_directions_are_worked_out_once_for_each_model(served: Served) -> None:
-    kept = DirectionsOfServed()
-    one, other = serving(served, VECTORS, name="one"), serving(served, {"jazz": [1.0]}, name="other")
-    first = kept.of(one)
-    assert kept.of(one) is first
-    second = kept.of(other)
-    assert second is not None
-    assert second.tags == ["jazz"]
+def test_directions_are_those_of_the_model_that_answers_worked_out_once(served: Served) -> None:
+    service = Service(MemoryStore(), serving(served, VECTORS, name="one"), lambda: MADE)
+    first = service.directions()
+    assert first.tags == list(VECTORS)
+    assert service.directions() is first
+    service.load(serving(served, {"jazz": [1.0]}, name="other"))
+    service.refresh()
+    assert service.directions().tags == ["jazz"]
 
 
 def test_a_tag_is_told_by_model_and_atlas(directions: Directions, counted: Atlas) -> None:

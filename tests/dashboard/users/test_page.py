@@ -354,9 +354,8 @@ def test_without_a_tag_model_clicks_are_shown_and_what_to_do_is_said(desk: Desk,
     assert "No tag model" in bare.page(tag="t0-0")
 
 
-def test_a_log_without_a_clock_numbers_its_clicks(desk: Desk) -> None:
-    pages = Users(desk.site.sources)
-    pages._position = True
+def test_a_log_without_a_clock_numbers_its_clicks(desk: Desk, served: Served, folder: Path, known: Atlas) -> None:
+    pages = Users(UserSite(replace(served, clocked=False), folder, Background(known)).sources)
     answer = pages.answer(asked(user=USER))
     assert isinstance(answer, Page)
     said = " ".join(desk.renderer.page(answer, "read", "").split())

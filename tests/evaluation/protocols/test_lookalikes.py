@@ -9,7 +9,6 @@ import pytest
 from penchant.audiences.expected import Bounds, ExpectedPrecision
 from penchant.errors import DataError
 from penchant.evaluation.protocols.lookalikes import (
-    Contestant,
     LookalikeEvaluation,
     LookalikeTest,
     Pairs,
@@ -19,7 +18,7 @@ from penchant.evaluation.protocols.lookalikes import (
     score_pairs,
 )
 from penchant.models.lookalikes.popular import Popular
-from penchant.models.lookalikes.promise import LookAlike
+from penchant.models.lookalikes.promise import Contestant, LookAlike
 from penchant.progress import Progress
 from penchant.schema import UNKNOWN
 from tests.evaluation.planted_rounds import Told, crowd_of, ragged, round_of

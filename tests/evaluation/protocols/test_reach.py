@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from penchant.audiences.expected import Bounds
-from penchant.evaluation.protocols.reach import RANK_SHARES, Asked, ask_audiences, standing
+from penchant.evaluation.protocols.reach import RANK_SHARES, ReachTest, ask_audiences, standing
 from penchant.features.ragged import Ragged
 from penchant.models.lookalikes.popular import Popular
 from tests.evaluation.planted_rounds import Told, crowd_of, ragged, round_of
@@ -25,11 +25,11 @@ TOLD = Told([FALLING, FALLING, FALLING, RISING, LEVEL])
 KINDS = {"tags": ragged([[7, 8], [8], [9, 9]])}
 
 
-def asked_of(seed: int = 0) -> Asked:
-    return Asked.draw(WHOLE, BOUNDS, items=10, seed=seed)
+def asked_of(seed: int = 0) -> ReachTest:
+    return ReachTest.draw(WHOLE, BOUNDS, items=10, seed=seed)
 
 
-def by_candidate(values: np.ndarray, asked: Asked) -> np.ndarray:
+def by_candidate(values: np.ndarray, asked: ReachTest) -> np.ndarray:
     """In the order of the round."""
     return values[np.argsort(asked.number_I)]
 
@@ -119,7 +119,7 @@ def test_precision_is_of_the_first_places_among_many_candidates(at_once: int, mo
     clicked = [2, 9, 10, 54]
     labels = [(number, 0 if number in clicked else 1, True) for number in range(60)]
     whole = round_of(range(60), [[2]] * 60, labels)
-    asked = Asked.draw(whole, BOUNDS, items=60, seed=3)
+    asked = ReachTest.draw(whole, BOUNDS, items=60, seed=3)
     answer = ask_audiences(Told(np.repeat(-np.arange(60.0)[:, None], 3, 1)), crowd_of(3), asked, {})
     assert answer.users["prec@10"][0] == 2 / 4
     assert answer.users["prec@50"][0] == 3 / 4
@@ -128,7 +128,7 @@ def test_precision_is_of_the_first_places_among_many_candidates(at_once: int, mo
 
 
 def test_a_class_without_candidates_has_no_numbers() -> None:
-    asked = Asked.draw(round_of([2], [[0]], [(0, 1, True)]), BOUNDS, items=5, seed=0)
+    asked = ReachTest.draw(round_of([2], [[0]], [(0, 1, True)]), BOUNDS, items=5, seed=0)
     answer = ask_audiences(TOLD, CROWD, asked, {})
     assert list(answer.curves(asked)) == ["all", "tail"]
     found = answer.estimates(asked)
@@ -154,10 +154,10 @@ def test_as_many_candidates_are_drawn_of_each_class_as_there_are() -> None:
     seeds = [[1]] * 9 + [[1, 2]] * 3 + [[1, 2, 3]] + [[], [1]]
     whole = round_of(range(15), seeds, [(number, 4, True) for number in range(14)])
     for items, expected in [(3, [1, 1, 1]), (7, [3, 3, 1]), (9, [5, 3, 1]), (99, [9, 3, 1])]:
-        asked = Asked.draw(whole, BOUNDS, items=items, seed=1)
+        asked = ReachTest.draw(whole, BOUNDS, items=items, seed=1)
         assert np.bincount(asked.class_I, minlength=3).tolist() == expected
         assert (asked.class_I == BOUNDS.classes(whole.seeds.lengths[asked.number_I])).all()
-    orders = [Asked.draw(whole, BOUNDS, items=99, seed=seed).number_I.tolist() for seed in (1, 1, 2)]
+    orders = [ReachTest.draw(whole, BOUNDS, items=99, seed=seed).number_I.tolist() for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == list(range(13))
 

@@ -7,7 +7,6 @@ import pytest
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.pipeline import Run
-from penchant.serving.candidates import audience as audience_module
 from penchant.serving.candidates.audience import LiveAudience, audience
 from penchant.serving.candidates.clusterer import Clusterer
 from penchant.serving.roles.consumer import consume
@@ -107,14 +106,6 @@ def test_a_smaller_audience_is_the_beginning_of_a_larger_one(quiet: Service) -> 
     assert quiet.audience(POPULAR, 70).members[:SIZE] == quiet.audience(POPULAR, SIZE).members
 
 
-def test_blocks_change_nothing(quiet: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = whole(quiet, POPULAR)
-    monkeypatch.setattr(audience_module, "BLOCK", 7)
-    found = whole(quiet, POPULAR)
-    assert users_of(found) == users_of(expected)
-    np.testing.assert_allclose([score for _, score in found.members], [score for _, score in expected.members], 1e-5)
-
-
 def test_live_users_come_in_and_those_who_meet_the_item_go_out(served: Served) -> None:
     service = opened(served, POPULAR)
     before = whole(service, POPULAR)
@@ -138,7 +129,7 @@ def test_live_users_come_in_and_those_who_meet_the_item_go_out(served: Served) -
         assert scores[one.user] == pytest.approx(float(one.score_C[0]), abs=1e-5)
 
 
-def test_who_met_the_item_long_ago_stays_out_when_he_does_something_else(run: Run, served: Served) -> None:
+def test_who_met_the_item_long_ago_stays_out_when_they_do_something_else(run: Run, served: Served) -> None:
     service = opened(served, POPULAR)
     events = events_of(run).filter(pl.col("item") == POPULAR)
     (seed,) = events.filter("clicked")["user"].head(1)
@@ -163,7 +154,7 @@ def test_an_audience_is_no_smaller_than_a_crowd_and_no_larger_than_those_who_can
     reachable = quiet.audience(POPULAR, SIZE).reachable
     with pytest.raises(AudienceError, match="an audience of 49 would single people out; ask for at least 50"):
         quiet.audience(POPULAR, SIZE - 1)
-    told = f"an audience of {reachable + 1:,} was asked for, but only {reachable} users .* ask for at most {reachable}$"
+    told = f"audience of {reachable + 1} was asked for, but only {reachable} users are not reached yet; ask for at most"
     with pytest.raises(AudienceError, match=told):
         quiet.audience(POPULAR, reachable + 1)
     view: View = quiet.view

@@ -18,8 +18,7 @@ from penchant.serving.candidates.clusters import LiveClusters, from_bytes
 from penchant.serving.candidates.seeds import SeedReader
 from penchant.serving.roles.consumer import consume
 from penchant.serving.served import Served
-from penchant.serving.told import Told
-from penchant.serving.users import Users
+from penchant.serving.users import News, Users
 from penchant.store.base import Event, Seeds
 from penchant.store.memory import MemoryStore
 from tests.lookalike_runs import FOR_STRANGERS, POPULAR
@@ -68,7 +67,7 @@ class World:
     def __init__(self, served: Served, stack: ExitStack) -> None:
         self.store, self.now, self._stack = GatedStore(), MADE, stack
         self.served, self._number = served, 0
-        self.users = Users(self.store, Told(self.store), served)
+        self.users = Users(self.store, News(self.store), served)
 
     def clusterer(self, every_s: float = EVERY_S) -> Clusterer:
         found = Clusterer(self.store, self.users, lambda: self.now, every_s=every_s)
@@ -187,7 +186,7 @@ def test_who_was_forgotten_and_comes_back_is_a_new_seed(world: World) -> None:
     world.store.open_candidates([POPULAR], MADE)
     clusterer = world.clusterer()
     before = world.settled(clusterer, POPULAR)
-    world.users.told.forgotten[f"{world.served.snapshot.hashes(np.array([world.users.row(old)]))[0]:016x}"] = MADE
+    world.users.news.forgotten[f"{world.served.snapshot.hashes(np.array([world.users.row(old)]))[0]:016x}"] = MADE
     world.click(POPULAR, old)
     assert clusterer.once()
     after = world.published(POPULAR)
@@ -381,7 +380,7 @@ def test_what_a_crash_left_unpublished_is_done_again(world: World) -> None:
 def test_a_model_that_is_new_has_seen_all_live_users_first(world: World) -> None:
     world.click(NEW_ITEM, *FANS[:4])
     other = replace(world.served, name="another")
-    users = Users(world.store, world.users.told, other)
+    users = Users(world.store, world.users.news, other)
     assert world.store.vectors("another", FANS[:4]) == [None] * 4
     clusterer = Clusterer(world.store, users, lambda: MADE)
     assert None not in world.store.vectors("another", FANS[:4])

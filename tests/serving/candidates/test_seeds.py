@@ -12,8 +12,7 @@ from penchant.serving.candidates.clusters import LiveClusters, from_bytes, grown
 from penchant.serving.candidates.seeds import SeedReader, SeedVectors
 from penchant.serving.roles.consumer import consume
 from penchant.serving.served import Served
-from penchant.serving.told import Told
-from penchant.serving.users import Users
+from penchant.serving.users import News, Users
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from tests.lookalike_runs import FOR_STRANGERS, MIXED
@@ -36,7 +35,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def users(store: MemoryStore, served: Served) -> Users:
-    return Users(store, Told(store), served)
+    return Users(store, News(store), served)
 
 
 def click(store: MemoryStore, users: Users, *events: tuple[str, str, float]) -> None:
@@ -131,7 +130,7 @@ def test_the_order_in_which_they_came_changes_nothing(served: Served) -> None:
     found = []
     for order in (clicks, clicks[::-1]):
         store = MemoryStore()
-        users = Users(store, Told(store), served)
+        users = Users(store, News(store), served)
         for one in order:
             click(store, users, one)
         found.append(seeds_of(users, NEW_ITEM, 12))
@@ -144,7 +143,7 @@ def test_who_was_forgotten_is_no_seed(store: MemoryStore, users: Users, served: 
     click(store, users, ("newcomer of today", ITEM, LAST))
     for user in (old[0], old[1], "newcomer of today"):
         store.forget(user, digest_of(user), MADE)
-    users.told.refresh()
+    users.news.refresh()
     seeds = seeds_of(users, ITEM)
     assert (seeds.seeds, seeds.users) == (len(old) - 2, frozenset())
     click(store, users, (old[0], ITEM, LAST + 9))

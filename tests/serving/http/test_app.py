@@ -13,11 +13,11 @@ import pytest
 
 from penchant.errors import FolderError
 from penchant.profiles.build import Order
+from penchant.profiles.profile import LiveProfile
 from penchant.serving.candidates.audience import LiveAudience
 from penchant.serving.http.app import Limits
 from penchant.serving.http.candidates import MOST_WAITING
 from penchant.serving.http.requests_log import SLOW_MS, RequestLine, log, start_logging
-from penchant.serving.profiles import LiveProfile
 from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Scope, Store

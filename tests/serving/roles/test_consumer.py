@@ -9,8 +9,7 @@ import pytest
 from penchant.errors import StoreError
 from penchant.serving.roles.consumer import MOST_ID, MOST_TEXT, consume, problem_of
 from penchant.serving.served import Served
-from penchant.serving.told import Told
-from penchant.serving.users import Users
+from penchant.serving.users import News, Users
 from penchant.store.base import Entry, Event, Poison
 from penchant.store.memory import MemoryStore
 from tests.serving import worlds
@@ -51,7 +50,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 
 def users_of(store: MemoryStore, served: Served) -> Users:
-    return Users(store, Told(store), served)
+    return Users(store, News(store), served)
 
 
 def consume_all(store: MemoryStore, users: Users, *, consumer: str = "one", most: int = MOST) -> int:

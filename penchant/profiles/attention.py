@@ -1,12 +1,11 @@
-"""Attention per head over a user's fields and values, as the UTPM paper's Figure 3 shows it."""
+"""Attention of each head over a user's fields and values, as the UTPM paper's Figure 3 shows it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from penchant.features.fields import Field
-from penchant.profiles.explain import Weighed
-from penchant.serving.profiles import Insight
+from penchant.profiles.profile import Weighed
 
 MOST_VALUES = 15
 
@@ -14,13 +13,13 @@ SAME = 1e-5
 """Shares that differ by less are equal."""
 
 Kind = Literal["heads", "even", "none"]
-"""Heads divide it; all values weigh alike, because the model takes averages; the model's attention has no part in
-preferences."""
+"""heads: each head divides its attention; even: the model takes averages, so all values weigh the same; none: the
+model's attention has no part in preferences."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """A field: its name, what it holds, its share of each head's attention."""
+    """field: its name; holds: what it holds, in words; per_head: its share of each head's attention."""
 
     field: str
     holds: str
@@ -28,12 +27,13 @@ class Shares:
 
     @property
     def mean(self) -> float:
+        """The share over all heads."""
         return sum(self.per_head) / len(self.per_head)
 
 
 @dataclass(frozen=True)
 class Attended:
-    """fields: in the order of the model; values: those with most attention, of `total`; filled: fields with any."""
+    """fields: in the order of the model; values: those with most attention; total: how many values there are."""
 
     kind: Kind
     heads: int
@@ -43,24 +43,31 @@ class Attended:
 
     @property
     def filled(self) -> int:
+        """How many fields have any attention."""
         return sum(one.mean > 0 for one in self.fields)
 
     @property
     def foremost(self) -> Shares:
-        """The field with most of it."""
+        """The field with most attention."""
         return max(self.fields, key=lambda one: one.mean)
 
 
-def attended(insight: Insight, rules: Sequence[Field], own: Collection[str]) -> Attended:
-    """rules: of the fields that are read; own: sources that users have of their own."""
+def attended(
+    shares: Mapping[str, tuple[float, ...]], values: Sequence[Weighed], rules: Sequence[Field], own: Collection[str]
+) -> Attended:
+    """Return where the attention of one user went.
+
+    shares: of each field, per head; values: most attention first; rules: of the fields that are read; own: sources that
+    are columns of the table of users.
+    """
     holds = {rule.name: held(rule, own) for rule in rules}
-    fields = [Shares(name, holds[name], per_head) for name, per_head in insight.fields.items()]
+    fields = [Shares(name, holds[name], per_head) for name, per_head in shares.items()]
     heads = len(fields[0].per_head) if fields else 0
-    return Attended(_kind(fields, insight.values), heads, fields, insight.values[:MOST_VALUES], len(insight.values))
+    return Attended(_kind(fields, values), heads, fields, list(values[:MOST_VALUES]), len(values))
 
 
 def held(rule: Field, own: Collection[str]) -> str:
-    """What a field holds, in words.
+    """Say what a field holds.
 
     >>> held(Field(name="recent", of="tags", last=20), ()), held(Field(name="age", number=True), ())
     ('tags of the latest 20 clicks', 'a number of the user')

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penchant.dashboard.quality import compared as quality
-from penchant.dashboard.quality.compared import compare, listed
+from penchant.dashboard.quality import comparison as quality
+from penchant.dashboard.quality.comparison import compare, listed
 from penchant.dashboard.quality.interests import MOST_LINES, as_series, by_epoch, few, places
 from penchant.dashboard.quality.parts import LookalikePart, ProfilesPart, lookalike_parts, moment, profiles_parts
 from penchant.dashboard.shell.charts import Chart

@@ -6,20 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from penchant.dashboard.users.attention import MOST_VALUES
-from penchant.dashboard.users.items import AT_ONCE
-from penchant.dashboard.users.person import EXAMPLES, RECALLED, Person, examples, person
-from penchant.dashboard.users.time import EARLIER, FOREMOST, MOST_LEADERS, MOST_MOMENTS, MOST_READ, moments, told
 from penchant.errors import UnknownTagError
 from penchant.models.base import Sizes
 from penchant.models.catalog import build_interests
 from penchant.models.interests.blend import CLICKS, CROSSED, LEAST_SHARE, Blend, CopyPath, LinearPath
 from penchant.models.interests.promise import Interests as Model
 from penchant.models.interests.youtube import YouTubeConfig
-from penchant.serving.profiles import Course
+from penchant.profiles.attention import MOST_VALUES
+from penchant.profiles.changes import MOST_MOMENTS
+from penchant.serving.person import AT_ONCE, EXAMPLES, RECALLED
 from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Event
@@ -68,17 +64,13 @@ def click(service: Service, user: str, *items: str, at: float = MADE) -> None:
     assert not service.append([events])[0].refused
 
 
-def asked(service: Service, user: str, tag: str | None = None, newer: int = 0, *, position: bool = False) -> Person:
-    return person(service, user, tag=tag, newer=newer, position=position)
-
-
 # What the service says of one user
 
 
 @pytest.mark.parametrize("user", [USER, STRANGER, PLAIN_USER, "nobody"])
 @pytest.mark.parametrize("tag", [None, "t0-0", "t1-1"])
 def test_an_insight_is_profile_and_explanation_in_one(service: Service, user: str, tag: str | None) -> None:
-    insight = service.view.insight(service.view.users.now([user]), tag)
+    insight = service.view.profiler.insight(service.view.users.now([user]), tag)
     assert [insight.profile] == service.profiles([user])
     why = service.explain(user, tag)
     assert (insight.why.user, insight.why.preference.tag, insight.why.preference.clicks) == (
@@ -98,11 +90,11 @@ def test_the_rank_of_a_tag_counts_those_that_are_preferred_more(service: Service
     ranked = sorted([*profile.clicked, *profile.unseen], key=lambda one: -one.preference)
     people = service.view.users.now([USER])
     for rank, one in enumerate(ranked, start=1):
-        assert service.view.insight(people, one.tag).why.preference.rank == rank
+        assert service.view.profiler.insight(people, one.tag).why.preference.rank == rank
 
 
 def test_attention_is_all_of_each_head_over_fields_and_over_values(service: Service) -> None:
-    insight = service.view.insight(service.view.users.now([USER]), None)
+    insight = service.view.profiler.insight(service.view.users.now([USER]), None)
     assert list(insight.fields) == ["tags", "item", "group"]
     assert np.sum(list(insight.fields.values()), axis=0) == pytest.approx([1.0, 1.0])
     assert np.sum([one.attention for one in insight.values], axis=0) == pytest.approx([1.0, 1.0])
@@ -110,7 +102,7 @@ def test_attention_is_all_of_each_head_over_fields_and_over_values(service: Serv
 
 def test_what_is_known_of_a_user_may_be_his_own(service: Service) -> None:
     def known(user: str) -> bool:
-        return service.view.insight(service.view.users.now([user]), None).known
+        return service.view.profiler.insight(service.view.users.now([user]), None).known
 
     assert (known(USER), known("nobody")) == (True, False)
     click(service, "anna", "an item that nobody knows")
@@ -119,20 +111,20 @@ def test_what_is_known_of_a_user_may_be_his_own(service: Service) -> None:
     assert known("anna")
     people = service.view.users.now([USER, "nobody"])
     own, none = (replace(people, users=[user], own=[user], clicks=[[]]) for user in people.users)
-    assert service.view.insight(own, None).known
-    assert not service.view.insight(none, None).known
+    assert service.view.profiler.insight(own, None).known
+    assert not service.view.profiler.insight(none, None).known
 
 
 def test_a_tag_that_no_profile_has_is_refused_by_name(service: Service) -> None:
     with pytest.raises(UnknownTagError, match="'polka' is not among the"):
-        service.view.insight(service.view.users.now([USER]), "polka")
-    assert not service.view.knows_tag("polka")
-    assert service.view.knows_tag("t0-0")
+        service.view.profiler.insight(service.view.users.now([USER]), "polka")
+    assert not service.knows_tag("polka")
+    assert service.knows_tag("t0-0")
 
 
 def test_a_course_ends_with_the_profile_of_now_and_begins_with_that_of_fewer_clicks(service: Service) -> None:
     (clicks,) = service.view.users.now([USER]).clicks
-    course = service.view.course(USER, [clicks[:3], clicks])
+    course = service.view.profiler.course(USER, [clicks[:3], clicks])
     click(service, "twin", *(item for _, item in clicks[:3]))
     for row, user in ((1, USER), (0, "twin")):
         profile = service.profiles([user])[0]
@@ -160,7 +152,7 @@ def test_an_item_is_open_once_it_was_opened(service: Service) -> None:
 def test_a_person_is_what_he_clicked_and_what_the_model_makes_of_it(service: Service) -> None:
     service.open([POPULAR])
     click(service, USER, POPULAR, "an item that nobody knows")
-    found = asked(service, USER)
+    found = service.person(USER)
     clicks = service.view.users.now([USER]).clicks[0]
     assert (found.standing, found.total, found.latest) == ("clicked", len(clicks), MADE + 1)
     unknown, popular = found.clicks[:2]
@@ -173,19 +165,13 @@ def test_a_person_is_what_he_clicked_and_what_the_model_makes_of_it(service: Ser
     assert (popular.item.item, popular.item.name, popular.item.open) == (POPULAR, "Title of i0-0", True)
     assert popular.tags == [(tag, True) for tag in service.view.tags_of(POPULAR)]
     assert [one.number for one in found.clicks] == list(range(found.total, 0, -1))
-    assert found.interests
+    assert found.explained
     profile = service.profiles([USER])[0]
-    assert [(one.tag, one.preference, one.clicks) for one in found.interests.clicked] == [
-        (one.tag, one.preference, one.clicks) for one in profile.clicked
-    ]
-    assert [one.tag for one in found.interests.unseen] == [one.tag for one in profile.unseen]
-    sized = sorted([*found.interests.clicked, *found.interests.unseen], key=lambda one: one.preference)
-    assert (sized[0].size, sized[-1].size) == (1, 6)
-    assert [one.size for one in sized] == sorted(one.size for one in sized)
+    assert found.explained.insight.profile == profile
 
 
 def test_suggested_items_are_those_of_recall_with_the_tags_that_brought_them(service: Service) -> None:
-    found = asked(service, USER).suggested
+    found = service.person(USER).suggested
     recalled = service.recall(USER, RECALLED)
     assert [one.item.item for one in found] == [one.item for one in recalled]
     assert [one.tags for one in found] == [[reason.tag for reason in one.reasons if reason.tag] for one in recalled]
@@ -198,58 +184,57 @@ def test_who_was_never_seen_was_only_shown_items_or_was_forgotten_is_told_apart(
     service.forget("leaver")
     service.forget(USER)
     for user, standing in (("nobody", "never"), ("looker", "shown"), ("leaver", "never"), (USER, "never")):
-        found = asked(service, user)
+        found = service.person(user)
         assert (found.standing, found.total, found.latest, found.clicks) == (standing, 0, None, [])
-        assert found.interests
-        assert not found.interests.insight.known
-        assert found.interests.changed is None
-        assert found.interests.insight.why.alone == []
+        assert found.explained
+        assert not found.explained.insight.known
+        assert found.explained.changes is None
+        assert found.explained.insight.why.alone == []
 
 
 def test_clicks_come_in_pages_latest_first(service: Service) -> None:
     click(service, "heavy", *(f"item {number}" for number in range(120)))
-    first = asked(service, "heavy")
+    first = service.person("heavy")
     assert [one.number for one in first.clicks] == list(range(120, 120 - AT_ONCE, -1))
     assert first.older == 120 - AT_ONCE
-    last = asked(service, "heavy", newer=110)
+    last = service.person("heavy", newer=110)
     assert ([one.number for one in last.clicks], last.older) == (list(range(10, 0, -1)), 0)
-    beyond = asked(service, "heavy", newer=1_000)
+    beyond = service.person("heavy", newer=1_000)
     assert (beyond.clicks, beyond.older, beyond.total) == ([], 0, 120)
 
 
-def test_positions_are_no_times_but_live_clicks_have_one(service: Service) -> None:
+def test_positions_are_no_times_but_live_clicks_have_one(served: Served) -> None:
+    service = Service(MemoryStore(), replace(served, clocked=False), lambda: MADE)
     click(service, USER, POPULAR)
-    found = asked(service, USER, position=True)
+    found = service.person(USER)
     assert [one.time for one in found.clicks] == [MADE] + [None] * (found.total - 1)
     assert found.latest == MADE
-    assert asked(service, "u002", position=True).latest is None
-    assert found.interests
-    assert found.interests.changed
-    chart = found.interests.changed.chart
-    assert (chart.x.kind, chart.series[0].points[-1][0]) == ("value", found.total)
+    assert service.person("u002").latest is None
+    assert found.explained
+    assert found.explained.at[-1] == found.total
 
 
 def test_a_run_without_tags_has_clicks_and_items_to_show_alone(served: Served) -> None:
     service = Service(MemoryStore(), replace(served, tags=None), lambda: MADE)
-    found = asked(service, USER)
-    assert found.interests is None
+    found = service.person(USER)
+    assert found.explained is None
     assert found.total > 0
     assert not any(known for one in found.clicks for _, known in one.tags)
     assert any(one.tags for one in found.clicks)
 
 
 def test_examples_are_users_with_many_clicks_and_nobody_who_was_forgotten(service: Service) -> None:
-    before = examples(service.view)
+    before = service.examples()
     assert len(set(before)) == EXAMPLES
     service.forget(before[0])
-    after = examples(service.view)
+    after = service.examples()
     assert before[0] not in after
     assert after[:2] == before[1:]
 
 
 def test_the_first_reason_that_is_all_other_values_is_seen(service: Service) -> None:
     click(service, "anna", POPULAR, "an item that nobody knows")
-    found, other = asked(service, "anna").interests, asked(service, "u050").interests
+    found, other = service.person("anna").explained, service.person("u050").explained
     assert found
     assert other
     assert (found.has_others, other.has_others) == (True, False)
@@ -259,7 +244,7 @@ def test_the_first_reason_that_is_all_other_values_is_seen(service: Service) -> 
 
 
 def test_attention_of_heads_is_told_by_field_with_what_it_holds(service: Service) -> None:
-    found = asked(service, USER).interests
+    found = service.person(USER).explained
     assert found
     told = found.attended
     assert (told.kind, told.heads, told.filled) == ("heads", 2, 3)
@@ -275,7 +260,7 @@ def test_attention_of_heads_is_told_by_field_with_what_it_holds(service: Service
 
 def test_a_model_that_takes_averages_has_no_attention(served: Served) -> None:
     service = with_model(served, build_interests(YouTubeConfig(embedding=4, user=4), model_of(served).sizes))
-    found = asked(service, USER).interests
+    found = service.person(USER).explained
     assert found
     assert found.attended.kind == "even"
     assert found.insight.why.alone
@@ -284,7 +269,7 @@ def test_a_model_that_takes_averages_has_no_attention(served: Served) -> None:
 def test_a_deep_model_without_a_share_has_no_attention(served: Served) -> None:
     bare = blend(model_of(served).sizes.tags)
     for share, kind in ((LEAST_SHARE, "none"), (0.5, "heads")):
-        found = asked(with_model(served, bare.with_deep(model_of(served), 1.0, share)), USER).interests
+        found = with_model(served, bare.with_deep(model_of(served), 1.0, share)).person(USER).explained
         assert found
         assert found.attended.kind == kind
 
@@ -292,30 +277,30 @@ def test_a_deep_model_without_a_share_has_no_attention(served: Served) -> None:
 # Order and paths
 
 
-def test_tags_are_as_large_as_what_they_are_ordered_by(service: Service) -> None:
+def test_tags_are_in_the_order_that_is_asked_for(service: Service) -> None:
     for by in ("lift", "preference"):
-        found = person(service, USER, tag=None, newer=0, position=False, by=by).interests
+        found = service.person(USER, by=by).explained
         assert found
         assert found.by == by
-        for tags in (found.clicked, found.unseen):
-            measures = [one.lift if by == "lift" else one.preference for one in tags]
+        profile = found.insight.profile
+        for tags in (profile.clicked, profile.unseen):
+            measures = [one.measure(by) for one in tags]
             assert measures == sorted(measures, reverse=True)
-            assert [one.size for one in tags] == sorted((one.size for one in tags), reverse=True)
-        first = max([*found.clicked, *found.unseen], key=lambda one: one.lift if by == "lift" else one.preference)
+        first = max([*profile.clicked, *profile.unseen], key=lambda one: one.measure(by))
         assert found.insight.why.preference.tag == first.tag
 
 
 def test_what_was_clicked_most_is_counted_over_all_clicks(service: Service) -> None:
     (clicks,) = service.view.users.now([USER]).clicks
     counted = Counter(tag for _, item in clicks for tag in service.view.tags_of(item))
-    often = dict(asked(service, USER).often)
+    often = dict(service.person(USER).often)
     assert often == {tag: counted[tag] for tag in often}
     assert min(often.values()) >= max((many for tag, many in counted.items() if tag not in often), default=0)
 
 
 def test_the_paths_of_a_blend_are_told_with_what_they_rest_on(served: Served) -> None:
     models = blend(model_of(served).sizes.tags), model_of(served)
-    found, other = (asked(with_model(served, model), USER).interests for model in models)
+    found, other = (with_model(served, model).person(USER).explained for model in models)
     assert found
     assert other
     assert not other.reasons
@@ -330,75 +315,24 @@ def test_the_paths_of_a_blend_are_told_with_what_they_rest_on(served: Served) ->
 
 
 def test_moments_are_days_of_the_log_and_the_last_is_now(service: Service) -> None:
-    found = asked(service, USER).interests
+    found = service.person(USER).explained
     assert found
-    assert found.changed
+    assert found.changes
     clicks = service.view.users.now([USER]).clicks[0]
-    chart = found.changed.chart
-    assert chart.x.kind == "time"
-    at = [x for x, _ in chart.series[0].points]
-    assert at[0] is not None
-    assert START_S <= float(at[0]) < START_S + 3 * DAY_S
+    at, changes = found.at, found.changes
+    assert START_S <= at[0] < START_S + 3 * DAY_S
     assert at[-1] == clicks[-1][0]
-    assert len(at) == found.changed.moments <= MOST_MOMENTS
+    assert len(at) == len(changes.preference_TF) <= MOST_MOMENTS
     best = max([*found.insight.profile.clicked, *found.insight.profile.unseen], key=lambda one: one.preference)
-    assert chart.series[0].name == best.tag
-    assert chart.series[0].points[-1][1] == pytest.approx(best.preference)
-    assert found.changed.leaders[-1] == best.tag
+    assert (changes.tags[0], changes.leaders[-1]) == (best.tag, best.tag)
+    assert changes.preference_TF[-1, 0] == pytest.approx(best.preference)
 
 
 def test_one_moment_is_no_course(service: Service) -> None:
     service.append([[Event("anna", item, MADE, True, item) for item in (POPULAR, "i1-1", PLAIN)]])
-    found = asked(service, "anna").interests
+    found = service.person("anna").explained
     assert found
-    assert found.changed is None
-
-
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=300), st.booleans())
-def test_moments_are_few_end_with_all_clicks_and_part_none_of_one_time(times: list[int], clock: bool) -> None:
-    ordered = [float(time) for time in sorted(times)]
-    ends = moments(ordered, clock=clock)
-    assert ends == sorted(set(ends))
-    assert ends[-1] == len(ordered)
-    assert len(ends) <= MOST_MOMENTS
-    if clock:
-        assert all(ordered[end - 1] < ordered[end] for end in ends[:-1])
-    else:
-        assert len(ends) == min(MOST_MOMENTS, len(ordered))
-
-
-@pytest.mark.parametrize("clicks", [10, 1_000, 3_000, 10_000, 100_000])
-def test_who_has_many_clicks_has_fewer_moments(clicks: int) -> None:
-    ends = moments([float(number) for number in range(clicks)], clock=True)
-    assert len(ends) == 2 or sum(ends) <= MOST_READ + len(ends)
-
-
-@pytest.fixture
-def course() -> Course:
-    """Three moments: a falls, b rises and leads at last, c leads in between, d never moves."""
-    tags = ["a", "b", "c", "d", "e", "f", "g", "h"]
-    rows = [[9.0, 0.0, 1.0, 5.0], [3.0, 5.0, 6.0, 5.0], [1.0, 8.0, 2.0, 5.0]]
-    return Course(tags, np.array([[*row, 4.0, 4.0, 4.0, 0.0] for row in rows], np.float32))
-
-
-def test_followed_are_the_foremost_of_now_and_those_that_led_before(course: Course) -> None:
-    found = told(course, [10.0, 20.0, 30.0], clock=True)
-    assert [one.name for one in found.chart.series] == ["b", "d", "e", "f", "g", "c", "a"]
-    assert len(found.chart.series) == FOREMOST + EARLIER
-    assert found.chart.series[0].points == [(10.0, 0.0), (20.0, 5.0), (30.0, 8.0)]
-    assert (found.leaders, found.more) == (["a", "c", "b"], False)
-    assert (found.risen, found.fallen) == (("b", 8.0), ("a", -8.0))
-
-
-def test_where_nothing_changes_nothing_has_risen_or_fallen() -> None:
-    found = told(Course(["a", "b"], np.array([[2.0, 1.0]] * 3)), [1.0, 2.0, 3.0], clock=False)
-    assert (found.leaders, found.risen, found.fallen) == (["a"], None, None)
-
-
-def test_of_many_leaders_the_latest_are_told() -> None:
-    found = told(Course(list("abcdef"), np.eye(6)), list(map(float, range(6))), clock=False)
-    assert (found.leaders, found.more) == (list("cdef"), True)
-    assert len(found.leaders) == MOST_LEADERS
+    assert found.changes is None
 
 
 # Hostile text
@@ -408,11 +342,11 @@ def test_of_many_leaders_the_latest_are_told() -> None:
     "text", ["<script>", "\ud7ff\u202e", "'; DROP TABLE", "x" * 1_000, "two\nlines", "%00", "\x00"]
 )
 def test_any_text_may_be_asked_for_as_a_user(service: Service, text: str) -> None:
-    assert asked(service, text).standing == "never"
+    assert service.person(text).standing == "never"
 
 
 def test_nothing_is_learned_while_looking(service: Service) -> None:
     model = model_of(service.view.served)
     before = [parameter.clone() for parameter in model.parameters()]
-    asked(service, USER)
+    service.person(USER)
     assert all(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))

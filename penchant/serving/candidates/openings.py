@@ -1,0 +1,129 @@
+"""Open items: how each of them stands, and what takes long to work out of it, kept while it is true."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+
+from penchant.audiences.growth import Growth
+from penchant.audiences.scores import Scores
+from penchant.errors import AudienceError
+from penchant.evaluation.choice import Choice
+from penchant.models.parts.clusters import Drift
+from penchant.serving.cache import Cache
+from penchant.serving.candidates.audience import LiveAudience, audience
+from penchant.serving.candidates.catalogue import Catalogue, was_seen
+from penchant.serving.candidates.clusters import PublishedClusters
+from penchant.serving.candidates.sample import growth_at, scores_of
+from penchant.serving.candidates.shared import Everyone, Shared, everyone_of, shared_of
+from penchant.serving.view import View
+
+MOST_KEPT = 64
+
+
+@dataclass(frozen=True)
+class CandidateState:
+    """A candidate. opened: when; seeds: how many, None before they were counted; sizes: members of each cluster; drift:
+    since all seeds were clustered, which was at `clustered`; fresh: when the latest seed clicked or joined. Times are
+    UTC seconds, None where there is none."""
+
+    item: str
+    name: str
+    opened: float
+    seeds: int | None
+    sizes: list[int]
+    drift: Drift | None
+    clustered: float | None
+    fresh: float | None
+
+
+def state_of(item: str, name: str, opened: float, live: PublishedClusters | None) -> CandidateState:
+    """Return how a candidate stands. live: its clusters, None where nobody has looked at its seeds yet."""
+    if live is None:
+        return CandidateState(item, name, opened, None, [], None, None, None)
+    fresh = live.fresh if live.fresh > 0 else None
+    return CandidateState(item, name, opened, live.seeds, live.size_J.tolist(), live.drift, live.made, fresh)
+
+
+class Openings:
+    """Keeps what was worked out of open items, until all seeds are clustered again or another model answers. Nothing
+    that is kept names a user, so nothing has to be removed when one is forgotten."""
+
+    def __init__(self) -> None:
+        self._catalogues: Cache[Catalogue] = Cache(1)
+        self._everyone: Cache[Everyone] = Cache(1)
+        self.shared: Cache[Shared] = Cache(MOST_KEPT)
+        self.scores: Cache[Scores] = Cache(MOST_KEPT)
+
+    def catalogue(self, view: View) -> Catalogue:
+        return self._catalogues.of(view.served.name, partial(Catalogue, view))
+
+    def everyone(self, view: View) -> Everyone:
+        return self._everyone.of(view.served.name, partial(everyone_of, view))
+
+
+class Opening:
+    """One open item by one model and one clustering of its seeds, so that all that is said of it fits together.
+
+    state: how it stands; choice: which scorer is live; clustered: whether it has clusters, without which there are no
+    shared traits and no scores.
+    """
+
+    def __init__(self, view: View, item: str, opened: float, kept: Openings) -> None:
+        """MissingStepError where the run has no look-alike."""
+        self._view, self._kept = view, kept
+        self._published = view.live.get(item)
+        self.state = state_of(item, view.name_of(item), opened, self._published)
+        self.choice: Choice = view.served.lookalike.choice
+        self.clustered = bool(self.state.sizes)
+
+    @property
+    def known(self) -> int:
+        """Seeds of whom something is known."""
+        return sum(self.state.sizes)
+
+    @property
+    def seen(self) -> bool:
+        """Whether anything was ever said of the item."""
+        return self.known > 0 or was_seen(self._view, self.state.item)
+
+    @property
+    def has_shared(self) -> bool:
+        """Whether `shared` answers at once."""
+        return self._kept.shared.get(self._key) is not None
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether `scores` answers at once."""
+        return self._kept.scores.get(self._key) is not None
+
+    def growth(self) -> Growth:
+        """Return how its seeds came to be as many as they are."""
+        return growth_at(self._view, self.state.item)
+
+    def shared(self) -> Shared:
+        """Return what its seeds share. Only where it is clustered."""
+        view, item, published = self._view, self.state.item, self._clusters
+        return self._kept.shared.of(self._key, lambda: shared_of(view, item, published, self._kept.everyone(view)))
+
+    def scores(self) -> Scores:
+        """Return the scores of its seeds and of those who can be reached. Only where it is clustered."""
+        return self._kept.scores.of(self._key, partial(scores_of, self._view, self.state.item, self._clusters))
+
+    def audience(self, size: int) -> LiveAudience:
+        """Return who is most like its seeds, as its clusters are now. AudienceError."""
+        clusters = self._published.clusters if self._published else None
+        if clusters is None:
+            waits = "its seeds are not clustered yet; ask again in a few seconds"
+            why = waits if self._published is None else "it has no known seed"
+            raise AudienceError(f"nobody can be alike to {self.state.item!r}: {why}")
+        return audience(self._view.store, self._view.users, self.state.item, clusters, size)
+
+    @property
+    def _clusters(self) -> PublishedClusters:
+        assert self._published is not None
+        return self._published
+
+    @property
+    def _key(self) -> Hashable:
+        """Changes when all seeds are clustered again, and with the model."""
+        return self._view.served.name, self.state.item, self.state.clustered

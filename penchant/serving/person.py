@@ -1,0 +1,197 @@
+"""One user as pages and clients see them: their clicks, their interests and why, and what may be shown to them."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from penchant.profiles.attention import Attended, attended
+from penchant.profiles.build import Order
+from penchant.profiles.changes import Changes, changes_of, moments
+from penchant.profiles.explain import LATEST, PathEffect, in_words
+from penchant.serving.profiles import Insight
+from penchant.serving.recall import Recalled
+from penchant.serving.users import Clicks, People
+from penchant.serving.view import View
+
+Standing = Literal["never", "shown", "clicked"]
+"""What the log and the events have of a user: nothing, events without a click, or clicks."""
+
+AT_ONCE = 50
+"""Clicks that are listed at a time."""
+
+RECALLED = 10
+
+OFTEN = 5
+"""Of the tags that a user clicked most, so many are named."""
+
+LOOKED_AT, EXAMPLES = 40, 3
+"""Users of the snapshot among whom examples are looked for, and how many are given."""
+
+IsOpen = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Named:
+    """An item. open: whether it is a candidate."""
+
+    item: str
+    name: str
+    open: bool
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """number: of the click, the first is 1; time: UTC seconds, None where the log has no clock; tags: each with whether
+    the model knows it."""
+
+    number: int
+    time: float | None
+    item: Named
+    tags: list[tuple[str, bool]]
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """An item that may be shown. tags: those of the user that brought it; alike: whether likeness to its seeds did."""
+
+    item: Named
+    tags: list[str]
+    alike: bool
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the tag model says of a user.
+
+    by: what tags are ordered by; reasons: what adds to the preference that is explained, path by path, in words;
+    at: the moments of `changes`, UTC seconds, or how many clicks there were by then where the log has no clock;
+    changes: None where there are no two moments.
+    """
+
+    insight: Insight
+    by: Order
+    reasons: list[tuple[PathEffect, str]]
+    attended: Attended
+    at: list[float]
+    changes: Changes | None
+
+    @property
+    def has_others(self) -> bool:
+        """Whether one of the reasons is "(other)": all values that the vocabulary of a field does not have."""
+        return any(value.endswith(": (other)") for one in self.insight.why.alone for value in one.values)
+
+
+@dataclass(frozen=True)
+class Person:
+    """total: clicks; latest: when the last of them was, None where nothing says so; newer: clicks that were skipped;
+    clicks: AT_ONCE of those before, latest first; often: the tags that were clicked most, and how often; explained:
+    None without a tag model."""
+
+    user: str
+    standing: Standing
+    total: int
+    latest: float | None
+    newer: int
+    clicks: list[Clicked]
+    often: list[tuple[str, int]]
+    suggested: list[Suggested]
+    explained: Explained | None
+
+    @property
+    def older(self) -> int:
+        """How many clicks there are before those that are listed."""
+        return max(0, self.total - self.newer - len(self.clicks))
+
+
+def person_of(
+    view: View, is_open: IsOpen, user: str, *, tag: str | None = None, by: Order | None = None, newer: int = 0
+) -> Person:
+    """Return a user as they are now. tag: to be explained, the one that comes first if not given; by: what tags are
+    ordered by, as in the run file if not given; newer: clicks to skip. UnknownTagError."""
+    people = view.users.now([user])
+    (clicks,), known = people.clicks, people.row_B[0] >= 0 or people.events[0] > 0
+    times = _times(view, clicks)
+    return Person(
+        user,
+        "clicked" if clicks else "shown" if known else "never",
+        len(clicks),
+        times[-1] if times else None,
+        newer,
+        _listed(view, is_open, clicks, times, newer),
+        Counter(tag for _, item in clicks for tag in dict.fromkeys(view.tags_of(item))).most_common(OFTEN),
+        _suggested(view, is_open, view.recall(people, RECALLED)),
+        _explained(view, people, tag, by) if view.served.has_interests else None,
+    )
+
+
+def examples(view: View) -> list[str]:
+    """Return users to begin with: those with most clicks among some of the snapshot."""
+    snapshot = view.served.snapshot
+    gone = set(view.users.forgotten_rows().tolist())
+    rows = dict.fromkeys(np.linspace(0, len(snapshot) - 1, min(LOOKED_AT, len(snapshot))).astype(int).tolist())
+    found = [(-len(snapshot.clicks(row)), row) for row in rows if row not in gone]
+    return [snapshot.user(row) for _, row in sorted(found)[:EXAMPLES]]
+
+
+def _explained(view: View, people: People, tag: str | None, by: Order | None) -> Explained:
+    tags, clicks = view.served.interests, people.clicks[0]
+    by = by or tags.config.order
+    insight = view.profiler.insight(people, tag, by)
+    why = insight.why
+    latest = sum(why.preference.tag in view.tags_of(item) for _, item in clicks[-LATEST:])
+    at, changes = _changes(view, people.own[0], clicks)
+    return Explained(
+        insight,
+        by,
+        [(path, in_words(path, why.preference, latest)) for path in why.paths],
+        attended(insight.fields, insight.values, tags.features.features.fields, tags.features.people.ids),
+        at,
+        changes,
+    )
+
+
+def _changes(view: View, own: str, clicks: Clicks) -> tuple[list[float], Changes | None]:
+    """Return the moments and what changed over them. own: under whose name their own fields are read."""
+    clock, times = view.served.clocked, [time for time, _ in clicks]
+    ends = moments(times, clock=clock)
+    if len(ends) < 2:
+        return [], None
+    course = view.profiler.course(own, [clicks[:end] for end in ends])
+    return [times[end - 1] if clock else float(end) for end in ends], changes_of(course.tags, course.preference_TV)
+
+
+def _times(view: View, clicks: Clicks) -> list[float | None]:
+    """When each click was; a log without a clock knows that only of clicks that came in since."""
+    last = -np.inf if view.served.clocked else view.served.snapshot.manifest["last"]
+    return [time if time > last else None for time, _ in clicks]
+
+
+def _listed(view: View, is_open: IsOpen, clicks: Clicks, times: Sequence[float | None], newer: int) -> list[Clicked]:
+    stop = max(0, len(clicks) - newer)
+    return [
+        Clicked(
+            place + 1,
+            times[place],
+            _named(view, is_open, clicks[place][1]),
+            [(tag, view.knows_tag(tag)) for tag in view.tags_of(clicks[place][1])],
+        )
+        for place in reversed(range(max(0, stop - AT_ONCE), stop))
+    ]
+
+
+def _suggested(view: View, is_open: IsOpen, recalled: Sequence[Recalled]) -> list[Suggested]:
+    return [
+        Suggested(
+            _named(view, is_open, one.item),
+            [reason.tag for reason in one.reasons if reason.tag is not None],
+            any(reason.tag is None for reason in one.reasons),
+        )
+        for one in recalled
+    ]
+
+
+def _named(view: View, is_open: IsOpen, item: str) -> Named:
+    return Named(item, view.name_of(item), is_open(item))
