@@ -147,7 +147,7 @@ def show_verdicts(numbers: Numbers) -> None:
         for section, reason in one.missing.items():
             console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
     for folder in numbers.lookalike_unmeasured:
-        told = f"{escape(folder)}: look-alike is not measured; run `penchant lookalike {escape(folder)}`"
+        told = f"{escape(folder)}: look-alike is not measured; run `penchant evaluate {escape(folder)}`"
         console.print(f"[dim]{told}[/dim]", highlight=False, soft_wrap=True)
 
 

@@ -135,7 +135,7 @@ def evaluate_lookalikes(
     reference: str,
     report: Report = quiet,
 ) -> dict[str, Any]:
-    """Return what lookalike/metrics.json holds: counts, bounds, scores, minus, curves and expected.
+    """Return what the scores of the reference hold: counts, bounds, scores, minus, curves and expected.
 
     scores: by contestant and metric the mean and half its 95 % interval. AUC is pooled over labels; ".tail", ".middle"
     and ".head" are thirds of the candidates by number of seeds, ".known" the items that have an id; "within items" is
