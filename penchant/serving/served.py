@@ -99,7 +99,7 @@ class Served:
     def lookalike(self) -> AlikeModel:
         """The look-alike. MissingStepError where the run has none."""
         if self.alike is None:
-            raise MissingStepError("this run has no look-alike; add [models.ralm] with name = \"ralm\" to its run file and run it again")
+            raise MissingStepError("this run has no look-alike; add [models.ralm] to its run file and run it again")
         return self.alike
 
     @property

@@ -133,7 +133,7 @@ def test_a_run_that_is_not_evaluated_says_what_to_run(tmp_path: Path) -> None:
 def test_a_run_alone_says_how_others_come_to_be_listed(tmp_path: Path) -> None:
     text = words(page_of(write(tmp_path / "runs", "own")))
     assert "No other evaluated run lies in the same folder" in text
-    assert "The run file has no [lookalike] section" in text
+    assert "The run file has no look-alike" in text
 
 
 def test_audiences_that_are_wanted_and_not_measured_say_what_to_run(tmp_path: Path) -> None:
