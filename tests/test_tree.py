@@ -1,4 +1,4 @@
-"""The structure keeps its promises: stages import earlier ones only, the README shows the tree that is there."""
+"""The structure keeps its promises: stages import earlier ones only, the trees in the documents are those on disk."""
 
 import ast
 import re
@@ -54,9 +54,9 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = readme.split("## The tree")[1].split("```")[1]
+def tree_in(page: str) -> set[str]:
+    """Paths that the first tree of a page names: a line each, indented below their folder."""
+    block = re.split(r"```\w*", (ROOT / page).read_text(encoding="utf-8").split("The tree\n")[1])[1]
     named, folder = set(), ""
     for line in block.strip().splitlines():
         match = re.match(r"( *)([\w./-]+)", line)
@@ -64,10 +64,18 @@ def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:
         folder = match[2] if not match[1] else folder
         named.add(match[2] if not match[1] else folder + match[2])
     missing = {name for name in named if not (ROOT / name).exists()}
-    assert not missing, f"README names what is not there: {missing}"
+    assert not missing, f"{page} names what is not there: {missing}"
+    return named
+
+
+def test_the_tree_in_docs_is_the_tree_on_disk() -> None:
     modules = {str(path.relative_to(ROOT)) for path in MODULES if path.name != "__init__.py"}
-    unnamed = {name for name in modules if name not in named}
-    assert not unnamed, f"README leaves out {sorted(unnamed)}"
+    assert not modules - tree_in("docs/tree.md"), "docs/tree.md leaves these out"
+
+
+def test_the_readme_names_every_folder_of_the_package() -> None:
+    folders = {f"penchant/{path.name}/" for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert not folders - tree_in("README.md"), "README.md leaves these out"
 
 
 def test_nothing_is_pickled() -> None:
