@@ -19,11 +19,11 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.evaluation.metrics import over_seeds
 from penchant.files import read_json
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig, load_config
-from penchant.terminal import console
 
 SHOWN = ["auc", "auc.head", "auc.middle", "auc.tail", "auc.known", "auc within items", "auc within users"]
 LISTS = ["prec@10", "prec@50", "recall@1%", "recall@10%", "recall@1%.tail", "tags@10", "evenness@10", "scored"]

@@ -12,7 +12,7 @@ import torch
 
 from penchant.features.shards import Shard
 from penchant.models.base import Sizes
-from penchant.models.utpm import UtpmConfig
+from penchant.models.interests.utpm import UtpmConfig
 from penchant.schema import PAD, RESERVED
 
 TOPICS = 20

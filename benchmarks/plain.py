@@ -1,8 +1,8 @@
 """The straightforward UTPM: what an able engineer would write from the paper in an afternoon, to be compared with.
 
-The same equations and weights as `penchant.models.utpm` with the cross layer and the joint loss. Lists per user,
-collated and padded in Python; dense tables; the cross layer as the upper triangle of the outer product; Adam with its
-defaults. Parameters have the names of ours, so that both can begin with the same weights.
+The same equations and weights as `penchant.models.interests.utpm` with the cross layer and the joint loss. Lists per
+user, collated and padded in Python; dense tables; the cross layer as the upper triangle of the outer product; Adam with
+its defaults. Parameters have the names of ours, so that both can begin with the same weights.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from penchant.features.shards import Shard
 from penchant.models.base import Sizes
-from penchant.models.layers import ByField
-from penchant.models.utpm import UtpmConfig
+from penchant.models.interests.utpm import UtpmConfig
+from penchant.models.parts.layers import ByField
 from penchant.schema import PAD
 
 Sample = tuple[list[list[int]], list[list[int]], list[float]]

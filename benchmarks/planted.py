@@ -21,20 +21,21 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
 from penchant.evaluation.metrics import interval, over_seeds
-from penchant.evaluation.protocol import ModelScorer, Scorer, evaluate
+from penchant.evaluation.protocols.interests import ModelScorer, Scorer, evaluate
 from penchant.evaluation.recovery import Truth, recover
 from penchant.features.shards import Shard, batch_of
 from penchant.files import aside
-from penchant.models.base import Interests, Sizes
+from penchant.models.base import Sizes
 from penchant.models.catalog import build_model
+from penchant.models.interests.promise import Interests
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
 from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import last_day, simulate
-from penchant.terminal import console
 from penchant.training.checkpoint import Identity
 from penchant.training.loop import TrainingConfig, labels_of, loss_of, read_metrics, train
 

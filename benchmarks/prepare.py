@@ -19,10 +19,10 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.logs.tables import Tables
 from penchant.pipeline import Run
 from penchant.runfile import LogsConfig, load_config
-from penchant.terminal import console
 
 CONFIG = Path("configs/globo.toml")
 

@@ -16,17 +16,18 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.features.own import FACTS
 from penchant.features.shards import Shard, write_shard
 from penchant.features.vocabulary import Vocabulary
-from penchant.models.base import Interests, Sizes
-from penchant.models.blend import OWN_BLOCKS, Blend, CopyPath, LinearPath
+from penchant.models.base import Sizes
 from penchant.models.catalog import BlendConfig, build_model
-from penchant.models.utpm import UtpmConfig
+from penchant.models.interests.blend import OWN_BLOCKS, Blend, CopyPath, LinearPath
+from penchant.models.interests.promise import Interests
+from penchant.models.interests.utpm import UtpmConfig
 from penchant.profiles.average import average_of
 from penchant.profiles.build import Names, ProfilesConfig, build_profiles
 from penchant.schema import RESERVED
-from penchant.terminal import console
 
 TAGS, VALUES, FIELDS = 1_000, 10, 2
 

@@ -20,13 +20,13 @@ from typing import Any
 import polars as pl
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.evaluation.metrics import interval
 from penchant.files import read_json, remove
 from penchant.logs.propose import known_source, source_toml
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
-from penchant.terminal import console
 
 METRICS = ["ndcg@10", "prec@1", "prec@3", "prec@10"]
 BY_HAND = Path("configs/quality")

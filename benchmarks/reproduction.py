@@ -25,17 +25,17 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.evaluation.baselines import Popularity, popularity
 from penchant.evaluation.metrics import over_seeds
-from penchant.evaluation.protocol import Candidates, ModelScorer, Scorer, evaluate
+from penchant.evaluation.protocols.interests import Candidates, ModelScorer, Scorer, evaluate
 from penchant.features.shards import batch_of
 from penchant.files import aside, read_json, write_json
-from penchant.models.base import Interests
 from penchant.models.catalog import build_model
+from penchant.models.interests.promise import Interests
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig
 from penchant.schema import RESERVED
-from penchant.terminal import console
 from penchant.training.checkpoint import Identity
 from penchant.training.loop import plan_epoch, train
 

@@ -21,11 +21,11 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from benchmarks.machine import describe_machine
-from penchant.lookalike.audience import best
-from penchant.lookalike.clusters import grouped
-from penchant.lookalike.likeness import SeedLikeness, packed
-from penchant.lookalike.score import Packed, contributions, score
-from penchant.models.ralm import ALPHA, BETA, Ralm, RalmConfig
+from penchant.audiences.best import best
+from penchant.models.lookalikes.ralm import ALPHA, BETA, Ralm, RalmConfig
+from penchant.models.lookalikes.seed_clusters import SeedLikeness, packed
+from penchant.models.parts.cluster_scores import Packed, contributions, score
+from penchant.models.parts.clusters import grouped
 
 console = Console(width=120)
 

@@ -23,11 +23,11 @@ from rich.table import Table
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from benchmarks.machine import describe_machine
-from penchant.lookalike.clusters import ITERATIONS, add, cluster, drift, grouped, kmeans, nearest
-from penchant.lookalike.likeness import placed
-from penchant.lookalike.seeds import Seeds
-from penchant.lookalike.seeds import add as add_clicks
-from penchant.models.ralm import Ralm, RalmConfig
+from penchant.audiences.seeds import Seeds
+from penchant.audiences.seeds import add as add_clicks
+from penchant.models.lookalikes.ralm import Ralm, RalmConfig
+from penchant.models.lookalikes.seed_clusters import placed
+from penchant.models.parts.clusters import ITERATIONS, add, cluster, drift, grouped, kmeans, nearest
 
 console = Console(width=140)
 

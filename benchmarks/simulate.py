@@ -20,9 +20,9 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import simulate
-from penchant.terminal import console
 
 LARGE: dict[str, Any] = {
     "users": 1_000_000,

@@ -27,9 +27,9 @@ from benchmarks.machine import describe_machine
 from benchmarks.made_up import Shape, made_up_shard
 from benchmarks.plain import PlainUtpm, Users, batches, plain_loss
 from penchant.features.shards import Shard, batch_of
-from penchant.models.base import Interests
 from penchant.models.catalog import build_model
-from penchant.models.utpm import UtpmConfig
+from penchant.models.interests.promise import Interests
+from penchant.models.interests.utpm import UtpmConfig
 from penchant.training.loop import TrainingConfig, labels_of, loss_of
 from penchant.training.losses import Loss
 from penchant.training.optimizers import make_optimizers

@@ -20,12 +20,12 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
+from penchant.command.drawn import console
 from penchant.evaluation.metrics import interval, over_seeds
 from penchant.pipeline import Run
 from penchant.report.published import published
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
-from penchant.terminal import console
 
 PAPER = Path("configs/paper")
 ROWS = [

@@ -8,10 +8,10 @@ import re
 import sys
 from pathlib import Path
 
+from penchant.command.drawn import console
+from penchant.command.drawn_metrics import show_metrics
+from penchant.command.drawn_profile import show_profile
 from penchant.pipeline import Run
-from penchant.terminal import console
-from penchant.terminal_metrics import show_metrics
-from penchant.terminal_profile import show_profile
 
 
 def main() -> None:

@@ -12,26 +12,26 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from penchant.evaluation.lookalike import LookalikeEvaluation
-from penchant.evaluation.protocol import EvaluationConfig
+from penchant.evaluation.protocols.interests import EvaluationConfig
+from penchant.evaluation.protocols.lookalikes import LookalikeEvaluation
+from penchant.features.cuts.by_period import PeriodsConfig
+from penchant.features.cuts.by_user import LabelsConfig, UsersConfig
+from penchant.features.cuts.rounds import RoundsConfig
 from penchant.features.fields import Field
-from penchant.features.periods import PeriodsConfig
 from penchant.features.plan import FeaturesConfig
-from penchant.features.rounds import RoundsConfig
-from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
-from penchant.models.base import TowerConfig
 from penchant.models.catalog import BlendConfig
-from penchant.models.logistic import LogisticConfig
-from penchant.models.ralm import RalmConfig
-from penchant.models.ralm_users import RalmUsersConfig
-from penchant.models.utpm import UtpmConfig
-from penchant.models.yahoo import YahooConfig
-from penchant.models.youtube import YouTubeConfig
+from penchant.models.interests.promise import TowerConfig
+from penchant.models.interests.ralm_users import RalmUsersConfig
+from penchant.models.interests.utpm import UtpmConfig
+from penchant.models.interests.youtube import YouTubeConfig
+from penchant.models.lookalikes.logistic import LogisticConfig
+from penchant.models.lookalikes.ralm import RalmConfig
+from penchant.models.lookalikes.yahoo import YahooConfig
 from penchant.profiles.build import ProfilesConfig
 from penchant.runfile import LogsConfig, LookalikeConfig, RunConfig
-from penchant.training.lookalike import LookalikeTraining
 from penchant.training.loop import TrainingConfig
+from penchant.training.objectives.lookalikes import LookalikeTraining
 
 SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("The file itself", RunConfig),

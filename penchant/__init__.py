@@ -4,28 +4,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from penchant.errors import PenchantError
+from penchant.version import __version__
 
 if TYPE_CHECKING:
     from penchant.pipeline import Run, run
     from penchant.runfile import RunConfig, load_config
-
-__version__ = "0.1.0"
 
 STAGES = (
     "simulation",
     "logs",
     "features",
     "models",
-    "lookalike",
     "training",
-    "evaluation",
     "profiles",
+    "audiences",
+    "evaluation",
     "report",
     "store",
     "serving",
     "dashboard",
 )
-"""The stages in order; each imports earlier ones only. `pipeline` and `cli` see them all."""
+"""The stages in order; each imports earlier ones only. `kinds`, `pipeline`, `operation` and `command` see them all."""
 
 __all__ = ["STAGES", "PenchantError", "Run", "RunConfig", "__version__", "load_config", "run"]
 

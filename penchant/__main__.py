@@ -1,5 +1,5 @@
 """`python -m penchant` is the console script."""
 
-from penchant.cli import main
+from penchant.command.offline import main
 
 main()

@@ -19,7 +19,7 @@ from penchant.errors import ConfigError
 from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.calibration import calibrate
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocol import (
+from penchant.evaluation.protocols.interests import (
     ModelScorer,
     Result,
     compare,
@@ -33,8 +33,8 @@ from penchant.files import aside, read_json, remove, write_json
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import expand
-from penchant.models.base import Interests
 from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
+from penchant.models.interests.promise import Interests
 from penchant.profiles.average import average_of, save_average
 from penchant.profiles.build import Names, build_profiles
 from penchant.progress import Progress, Report, quiet

@@ -7,22 +7,22 @@ from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config, read_toml
-from penchant.evaluation.lookalike import LookalikeEvaluation
-from penchant.evaluation.protocol import EvaluationConfig
-from penchant.features.periods import PeriodsConfig
+from penchant.evaluation.protocols.interests import EvaluationConfig
+from penchant.evaluation.protocols.lookalikes import LookalikeEvaluation
+from penchant.features.cuts.by_period import PeriodsConfig
+from penchant.features.cuts.by_user import LabelsConfig, UsersConfig
+from penchant.features.cuts.rounds import RoundsConfig
 from penchant.features.plan import FeaturesConfig, Plan
-from penchant.features.rounds import RoundsConfig
-from penchant.features.windows import LabelsConfig, UsersConfig
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
 from penchant.models.catalog import BlendConfig, ModelConfig
-from penchant.models.logistic import LogisticConfig
-from penchant.models.ralm import RalmConfig
-from penchant.models.ralm_users import RalmUsersConfig
-from penchant.models.yahoo import YahooConfig
+from penchant.models.interests.ralm_users import RalmUsersConfig
+from penchant.models.lookalikes.logistic import LogisticConfig
+from penchant.models.lookalikes.ralm import RalmConfig
+from penchant.models.lookalikes.yahoo import YahooConfig
 from penchant.profiles.build import ProfilesConfig
-from penchant.training.lookalike import LookalikeTraining
 from penchant.training.loop import TrainingConfig
+from penchant.training.objectives.lookalikes import LookalikeTraining
 
 EXAMPLES = Path(__file__).parent / "examples"
 

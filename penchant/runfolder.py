@@ -12,19 +12,20 @@ import torch
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
-from penchant.audience import ItemAudience, audience_of
+from penchant.audiences.best import MIN_AUDIENCE
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
 from penchant.evaluation.choice import Scorer
 from penchant.features.prepare import Prepared
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
+from penchant.kinds.lookalikes import LookalikeRun
+from penchant.kinds.of_item import ItemAudience, audience_of
 from penchant.logs.ingest import Log
 from penchant.logs.users import bucket_of
-from penchant.lookalike.audience import MIN_AUDIENCE
-from penchant.lookalikes import LookalikeRun
-from penchant.models.base import Interests, Sizes
+from penchant.models.base import Sizes
 from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
+from penchant.models.interests.promise import Interests
 from penchant.profiles.average import AVERAGE, Average, load_average
 from penchant.profiles.explain import Explanation, Profile, describe, explain, first
 from penchant.report.build import Examples

@@ -12,11 +12,11 @@ import pytest
 
 import penchant
 from penchant.atwork import at_work, door, is_at_work
-from penchant.erasure import erase_from_run
 from penchant.errors import FolderError
 from penchant.files import write_json
-from penchant.live import open_served
 from penchant.logs.forgotten import FORGOTTEN, digest_of, read_forgotten
+from penchant.operation.erasure import erase_from_run
+from penchant.operation.served import open_served
 from penchant.pipeline import Run
 from tests.planted import write_planted_run
 

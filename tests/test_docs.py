@@ -15,11 +15,12 @@ import pytest
 import typer.main
 
 import penchant
-from penchant.cli import app
+from penchant.command.offline import app
 from penchant.config import read_toml
 from penchant.runfile import EXAMPLES
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "penchant"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -91,11 +92,12 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 @every_page
 def test_every_file_of_the_project_that_is_named_exists(path: Path) -> None:
-    """Names such as `penchant/pipeline.py` and `logs/read.py`, the second seen from the package; X is any name."""
+    """Names such as `penchant/pipeline.py`, `logs/read.py`, which is seen from the package, and `read.py`; X is any."""
     for word in words_in_code(path):
-        if re.fullmatch(r"[\w*-]+/[\w*/-]+\.py|(configs|docs)/[\w*./-]+", word):
+        if re.fullmatch(r"[\w*/-]+\.py|(configs|docs|penchant)/[\w*./-]+", word):
             pattern = word.replace("X", "*").rstrip("/")
-            assert any([*ROOT.glob(pattern), *(ROOT / "penchant").glob(pattern)]), f"`{word}` is not there"
+            there = [*ROOT.glob(pattern), *PACKAGE.glob(pattern)] if "/" in word else [*PACKAGE.rglob(pattern)]
+            assert there, f"`{word}` is not there"
 
 
 @pages_with("toml")

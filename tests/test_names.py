@@ -19,7 +19,7 @@ from penchant.logs.ingest import Log, ingest
 from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
 from penchant.logs.propose import as_toml, find_tables, propose
 from penchant.logs.tables import Tables
-from penchant.models.utpm import Utpm
+from penchant.models.interests.utpm import Utpm
 from penchant.runfile import RunConfig
 
 OURS = {str(value) for part in (schema, check, read) for value in vars(part).values() if isinstance(value, str)}

@@ -1,8 +1,12 @@
 """All pages of the dashboard, put together."""
 
-from penchant.dashboard import lookalike_page, quality_page, system_page, tags_page, users_page
-from penchant.dashboard.pages import Route
-from penchant.dashboard.sources import Sources
+from penchant.dashboard.audiences import page as lookalike_page
+from penchant.dashboard.quality import page as quality_page
+from penchant.dashboard.shell.pages import Route
+from penchant.dashboard.shell.sources import Sources
+from penchant.dashboard.system import page as system_page
+from penchant.dashboard.tags import page as tags_page
+from penchant.dashboard.users import page as users_page
 
 
 def site(sources: Sources) -> list[Route]:

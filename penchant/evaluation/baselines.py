@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penchant.evaluation.protocol import Scorer
+from penchant.evaluation.protocols.interests import Scorer
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
-from penchant.models.base import Judge
+from penchant.models.interests.promise import Judge
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
 from penchant.training.ridge import Ridge, fit_ridges

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penchant.evaluation.protocol import blocks
+from penchant.evaluation.protocols.interests import blocks
 from penchant.features.shards import Batch, Shard
-from penchant.models.base import Interests
+from penchant.models.interests.promise import Interests
 from penchant.schema import PAD, RESERVED
 from penchant.training.losses import Loss
 

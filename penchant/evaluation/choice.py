@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 
 from penchant.errors import MissingStepError
 from penchant.evaluation.metrics import NORMAL, Duels, Estimate
+from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import place_in_run
-from penchant.features.rounds import Round
 from penchant.logs.users import uniform
 
 METRIC = "auc within items"

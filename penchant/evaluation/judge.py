@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from penchant.evaluation.metrics import hits, ndcg, precision
-from penchant.evaluation.protocol import ModelScorer, evaluate
+from penchant.evaluation.protocols.interests import ModelScorer, evaluate
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
-from penchant.models.base import Interests
+from penchant.models.interests.promise import Interests
 from penchant.ranking import best
 from penchant.schema import RESERVED
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from penchant.evaluation.metrics import hits, precision
-from penchant.evaluation.protocol import Scorer, blocks
+from penchant.evaluation.protocols.interests import Scorer, blocks
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from penchant.features.cuts.by_user import LabelsConfig
 from penchant.features.fields import SAMPLE
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
-from penchant.features.windows import LabelsConfig
 from penchant.schema import CLICKED, RESERVED, UNKNOWN
 
 TAG = "tag"

@@ -8,9 +8,9 @@ from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config
+from penchant.features.cuts.by_period import PERIOD_SPLITS, PeriodsConfig, cut_periods, moments_s, represents, trains
+from penchant.features.cuts.by_user import SPLITS, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
 from penchant.features.fields import Field
-from penchant.features.periods import PERIOD_SPLITS, PeriodsConfig, cut_periods, moments_s, represents, trains
-from penchant.features.windows import SPLITS, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
 from penchant.logs.names import OF_SHARDS, problem_of
 from penchant.schema import ITEM, TIME, USER
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import polars as pl
 
 from penchant.errors import ConfigError, DataError
+from penchant.features.cuts.by_period import PERIOD_SPLITS, refuse_unfit_periods
+from penchant.features.cuts.by_user import refuse_unfit_windows
 from penchant.features.fields import Field
 from penchant.features.numbers import Span
-from penchant.features.periods import PERIOD_SPLITS, refuse_unfit_periods
 from penchant.features.plan import Plan
 from penchant.features.samples import ShardBuilder
 from penchant.features.vocabulary import Vocabulary
-from penchant.features.windows import refuse_unfit_windows
 from penchant.files import read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.names import fit_name

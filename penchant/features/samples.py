@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from penchant.features.cuts.by_user import MOMENT, LabelsConfig
 from penchant.features.fields import AGE, SAMPLE, columns, pack
 from penchant.features.labels import ENTRY, TAG, Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.numbers import Span, number_columns
@@ -14,7 +15,6 @@ from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengt
 from penchant.features.seen import Seen
 from penchant.features.shards import write_shard
 from penchant.features.vocabulary import Vocabulary
-from penchant.features.windows import MOMENT, LabelsConfig
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE
 

@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.errors import MissingStepError
+from penchant.features.cuts.by_user import Split
 from penchant.features.own import FACTS, Own, pack_own
 from penchant.features.ragged import Ragged
-from penchant.features.windows import Split
 from penchant.files import aside
 
 

@@ -6,10 +6,11 @@ from pydantic import Field as Limits
 
 from penchant.config import Config
 from penchant.errors import ConfigError
-from penchant.models.base import Interests, Positive, Sizes
-from penchant.models.ralm_users import RalmUsers, RalmUsersConfig
-from penchant.models.utpm import Utpm, UtpmConfig
-from penchant.models.youtube import YouTubeConfig, YouTubeDnn
+from penchant.models.base import Positive, Sizes
+from penchant.models.interests.promise import Interests
+from penchant.models.interests.ralm_users import RalmUsers, RalmUsersConfig
+from penchant.models.interests.utpm import Utpm, UtpmConfig
+from penchant.models.interests.youtube import YouTubeConfig, YouTubeDnn
 
 
 class BlendConfig(Config):

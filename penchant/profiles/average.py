@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from penchant.features.shards import Batch, Shard, batch_of
-from penchant.models.base import Interests
+from penchant.models.interests.promise import Interests
 from penchant.schema import PAD, RESERVED
 from penchant.training.checkpoint import Identity, load_tensors, refuse_other, save_tensors
 

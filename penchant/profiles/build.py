@@ -22,7 +22,7 @@ from penchant.features.ragged import offsets_of
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
-from penchant.models.base import Attention, Interests
+from penchant.models.interests.promise import Attention, Interests
 from penchant.profiles.average import Average
 from penchant.progress import Progress, Report, quiet
 from penchant.ranking import best

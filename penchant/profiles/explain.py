@@ -12,8 +12,8 @@ from penchant.errors import UnknownTagError
 from penchant.features.own import Own
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
-from penchant.models.base import Attention, Interests
-from penchant.models.blend import DEEP_PATH, EVERYBODY, OWN_PATH, REST_PATH
+from penchant.models.interests.blend import DEEP_PATH, EVERYBODY, OWN_PATH, REST_PATH
+from penchant.models.interests.promise import Attention, Interests
 from penchant.profiles.average import Average
 from penchant.profiles.build import Order
 from penchant.ranking import order

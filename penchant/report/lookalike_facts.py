@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, FiniteFloat
 
+from penchant.audiences.expected import Bounds
 from penchant.errors import ReportError
 from penchant.evaluation.choice import Choice
-from penchant.evaluation.expected import Bounds
 from penchant.report.written import Epoch, Made, Score, checked, read_object
 
 RALM = "ralm"

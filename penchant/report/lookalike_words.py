@@ -3,8 +3,8 @@
 import re
 from collections.abc import Collection
 
+from penchant.audiences.expected import CLASSES
 from penchant.evaluation.choice import SCORERS, title
-from penchant.evaluation.expected import CLASSES
 from penchant.report.compare import nice
 from penchant.report.lookalike_facts import RALM
 

@@ -16,11 +16,19 @@ from markupsafe import Markup
 from penchant.errors import ReportError
 from penchant.files import aside
 from penchant.report import lookalike_words
-from penchant.report.canvas import Plot, marker_of
 from penchant.report.chosen_words import WHOSE, difference
 from penchant.report.compare import nice
+from penchant.report.drawing.canvas import Plot, marker_of
+from penchant.report.drawing.interests import (
+    click_calibration,
+    forest,
+    learning_curves,
+    study_plot,
+    tag_calibration,
+)
+from penchant.report.drawing.lookalikes import draw_lookalike
+from penchant.report.drawing.svg import SERIES
 from penchant.report.groups import common_settings, half_over_seeds
-from penchant.report.lookalike_plots import draw_lookalike
 from penchant.report.numbers import (
     AttendedUser,
     BaselineNumbers,
@@ -31,15 +39,7 @@ from penchant.report.numbers import (
     Numbers,
     ScorerNumbers,
 )
-from penchant.report.plots import (
-    click_calibration,
-    forest,
-    learning_curves,
-    study_plot,
-    tag_calibration,
-)
 from penchant.report.published import ON, RALM_MERGE, RALM_SOURCE, SOURCE
-from penchant.report.svg import SERIES
 
 SHADES = 10
 """How many steps of grey-to-full the attention cells have, as classes of the style sheet."""
@@ -71,7 +71,7 @@ def write_report(numbers: Numbers, out: Path) -> Path:
 
 def render(numbers: Numbers) -> str:
     """The page. Every text from a run is escaped; the only style that the page allows itself is its own."""
-    folder = files("penchant.report")
+    folder = files("penchant.report") / "templates"
     style = folder.joinpath("report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = _environment(lambda name: folder.joinpath(name).read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ from penchant.profiles.explain import (
 )
 from penchant.ranking import best, place_of
 from penchant.schema import RESERVED, UNKNOWN
-from penchant.serving.model import TagModel
+from penchant.serving.served import TagModel
 from penchant.serving.users import Clicks, People
 
 

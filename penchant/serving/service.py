@@ -8,15 +8,15 @@ from threading import Lock
 from penchant.errors import AudienceError, BusyError, UnknownItemError
 from penchant.evaluation.choice import Choice
 from penchant.logs.forgotten import digest_of
-from penchant.lookalike.clusters import Drift
+from penchant.models.parts.clusters import Drift
 from penchant.profiles.build import Order
 from penchant.profiles.explain import Explanation
-from penchant.serving.audience import LiveAudience, audience
-from penchant.serving.consumer import problem_of
-from penchant.serving.model import Served
-from penchant.serving.models import Models
+from penchant.serving.candidates.audience import LiveAudience, audience
 from penchant.serving.profiles import LiveProfile
 from penchant.serving.recall import Recalled
+from penchant.serving.roles.consumer import problem_of
+from penchant.serving.served import Served
+from penchant.serving.versions import Models
 from penchant.serving.view import Scored, View
 from penchant.store.base import Backlog, Event, Store
 

@@ -14,12 +14,12 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
 from penchant.errors import DataError
+from penchant.features.cuts.by_user import DAY_S
 from penchant.features.ragged import offsets_of
-from penchant.features.windows import DAY_S
 from penchant.files import aside, read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.users import hash_of, user_hash
-from penchant.models.base import Crowd
+from penchant.models.lookalikes.promise import Crowd
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, TIME, USER
 

@@ -9,7 +9,7 @@ import torch
 
 from penchant.features.live import known
 from penchant.logs.forgotten import digest_of
-from penchant.serving.model import Served
+from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
 from penchant.serving.told import Told
 from penchant.store.base import Event, Store

@@ -9,10 +9,10 @@ import numpy as np
 from penchant.errors import MissingStepError
 from penchant.profiles.build import Order
 from penchant.profiles.explain import Explanation
-from penchant.serving.clusters import PublishedClusters, from_bytes
+from penchant.serving.candidates.clusters import PublishedClusters, from_bytes
+from penchant.serving.candidates.scorer import Scorer
 from penchant.serving.profiles import Course, Insight, LiveProfile, LiveProfiles
 from penchant.serving.recall import Reason, Recalled, TagIndex, by_tags, merge
-from penchant.serving.scorer import Scorer
 from penchant.serving.users import Clicks, People, Users
 from penchant.store.base import Store
 

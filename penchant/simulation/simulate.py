@@ -19,9 +19,9 @@ from penchant.errors import ConfigError
 from penchant.files import aside, read_json, write_json
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import ITEM
+from penchant.simulation.blocks import DAY_S, FIRST_S, lists, shard_path, write_block, write_table
 from penchant.simulation.config import SimulationConfig
-from penchant.simulation.feed import calibrate
-from penchant.simulation.shards import DAY_S, FIRST_S, lists, shard_path, write_block, write_table
+from penchant.simulation.showing import calibrate
 from penchant.simulation.world import TAG, World
 
 WORLD = "truth/world.json"

@@ -3,7 +3,7 @@
 from penchant.errors import StoreError
 from penchant.store.base import Store
 from penchant.store.memory import MemoryStore
-from penchant.store.sqlite import SqliteStore
+from penchant.store.sqlite.store import SqliteStore
 
 KNOWN = "memory:, sqlite:PATH, redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE"
 
@@ -26,7 +26,7 @@ def open_store(url: str) -> Store:
 
 def _redis(url: str) -> Store:
     try:
-        from penchant.store.redis import RedisStore  # noqa: PLC0415
+        from penchant.store.redis.store import RedisStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise StoreError(
             f'{error.name} is not installed, which this store needs: pip install "penchant[redis]"'

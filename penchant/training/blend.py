@@ -20,13 +20,14 @@ from torch import Tensor
 
 from penchant.features.shards import Shard
 from penchant.files import read_json, write_json
-from penchant.models.base import Interests, Judge, Sizes
-from penchant.models.blend import CLICKS, CROSSED, OWN_BLOCKS, Blend, CopyPath, LinearPath
+from penchant.models.base import Sizes
+from penchant.models.interests.blend import CLICKS, CROSSED, OWN_BLOCKS, Blend, CopyPath, LinearPath
+from penchant.models.interests.promise import Interests, Judge
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity, load_tensors, refuse_other, save_tensors
-from penchant.training.closed_form import Predictor
 from penchant.training.copy_path import fit_copy
+from penchant.training.linear_path import Predictor
 from penchant.training.ridge import Ridge, fit_ridges, joined
 from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, own_matrix, truth_matrix
 

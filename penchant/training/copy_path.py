@@ -5,7 +5,7 @@ import torch
 from scipy import sparse
 
 from penchant.features.ragged import Ragged
-from penchant.models.blend import CROSSED, CopyPath
+from penchant.models.interests.blend import CROSSED, CopyPath
 from penchant.schema import PAD, RESERVED
 from penchant.training.rows import Sample
 

@@ -15,7 +15,8 @@ from torch.optim import Optimizer
 from penchant.config import Config
 from penchant.errors import CheckpointError
 from penchant.features.shards import Batch, Shard, batch_of
-from penchant.models.base import Interests, Positive
+from penchant.models.base import Positive
+from penchant.models.interests.promise import Interests
 from penchant.progress import Progress, Report, quiet
 from penchant.training.checkpoint import Identity, Position, load_tensors, put_tensors, refuse_other
 from penchant.training.course import Course, mix

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from penchant.models.mentions import match, mentions, pool
+from penchant.models.parts.mentions import match, mentions, pool
 from penchant.schema import PAD, RESERVED
 
 Loss = Literal["separate", "joint", "softmax", "joint+softmax", "contrast"]

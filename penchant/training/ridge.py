@@ -10,10 +10,10 @@ from torch import Tensor
 
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
-from penchant.models.base import Judge
-from penchant.models.blend import CLICKS
+from penchant.models.interests.blend import CLICKS
+from penchant.models.interests.promise import Judge
 from penchant.schema import RESERVED
-from penchant.training.closed_form import Moments, Predictor
+from penchant.training.linear_path import Moments, Predictor
 from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, truth_matrix
 
 PENALTIES = (30.0, 100.0, 300.0, 1_000.0, 3_000.0)

@@ -11,9 +11,9 @@ from torch import Tensor
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.logs.users import uniform
-from penchant.models.blend import OWN_BLOCKS, values_of
+from penchant.models.interests.blend import OWN_BLOCKS, values_of
 from penchant.schema import PAD
-from penchant.training.closed_form import Moments
+from penchant.training.linear_path import Moments
 
 FOLDS = 3
 MOST_ROWS = 300_000

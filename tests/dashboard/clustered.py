@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from penchant.serving.clusterer import Clusterer
-from penchant.serving.consumer import consume
+from penchant.serving.candidates.clusterer import Clusterer
+from penchant.serving.roles.consumer import consume
 from penchant.serving.service import Service
 from penchant.store.base import Event
 from tests.serving.processes import until

@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import FastAPI
 
-from penchant.dashboard.http import Dashboard
-from penchant.dashboard.pages import Asked, Page
-from penchant.dashboard.quality_page import PATH, routes
-from penchant.dashboard.rendering import Renderer
-from penchant.dashboard.sources import Sources
-from penchant.dashboards import RunsBeside
-from penchant.serving.http_body import Limits
-from penchant.serving.http_routes import Routes
+from penchant.dashboard.quality.page import PATH, routes
+from penchant.dashboard.shell.http import Dashboard
+from penchant.dashboard.shell.pages import Asked, Page
+from penchant.dashboard.shell.rendering import Renderer
+from penchant.dashboard.shell.sources import Sources
+from penchant.operation.pages import RunsBeside
+from penchant.serving.http.body import Limits
+from penchant.serving.http.routes import Routes
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
 from tests.report.folders import config_of, noise, write_run

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from penchant.dashboards import add_dashboard, open_sources
-from penchant.serving.http_routes import Routes
+from penchant.operation.pages import add_dashboard, open_sources
+from penchant.serving.http.routes import Routes
 from penchant.serving.keys import Keys
-from penchant.serving.model import Served
+from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Store
 from tests.serving.apps import Desk

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 import torch
 
-from penchant.dashboard.atlas import Atlas
-from penchant.dashboard.atlas_writing import Surveyed, write_atlas
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Sizes
-from penchant.models.utpm import Utpm, UtpmConfig
+from penchant.models.interests.utpm import Utpm, UtpmConfig
+from penchant.profiles.atlas import Atlas
+from penchant.profiles.atlas_writing import Surveyed, write_atlas
 from penchant.schema import RESERVED
-from penchant.serving.model import Served, TagModel
+from penchant.serving.served import Served, TagModel
 
 START_S, DAY_S = 1_700_000_000.0, 86_400.0
 

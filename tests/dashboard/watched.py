@@ -1,11 +1,11 @@
 """A process whose clocks are set by hand, and what it reads of itself."""
 
-from penchant.dashboard.readings import Readings
+from penchant.dashboard.shell.readings import Readings
 from penchant.serving.measures import Measures
 from penchant.serving.service import Appended
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
-from penchant.store.sqlite import SqliteStore
+from penchant.store.sqlite.store import SqliteStore
 from tests.serving.worlds import MADE
 
 SCORE, PROFILE = "/v1/lookalike/score", "/v1/users/{user}/profile"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import Ragged, offsets_of
-from penchant.features.rounds import Round
-from penchant.models.base import Candidate, Crowd, Likeness, LookAlike
+from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 
 from penchant.evaluation.baselines import OwnCounts, Popularity, make_baselines, popularity
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocol import Candidates, ModelScorer, compare, evaluate, summarize
+from penchant.evaluation.protocols.interests import Candidates, ModelScorer, compare, evaluate, summarize
 from penchant.features.shards import Shard
 from penchant.pipeline import Run
 from penchant.training.ridge import PENALTIES, fit_ridges
@@ -90,7 +90,7 @@ def test_ridge_is_left_out_for_a_large_vocabulary(run: Run, monkeypatch: pytest.
 def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     scorer, test, width = OwnCounts(popularity(run.tags)), run.shards("test"), len(run.tags)
     whole = evaluate(scorer, test, [1, 5], width)
-    monkeypatch.setattr("penchant.evaluation.protocol.SCORES_AT_ONCE", 3 * width)
+    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * width)
     parts = evaluate(scorer, test, [1, 5], width)
     assert parts.users.equals(whole.users)
     assert parts.coverage == whole.coverage

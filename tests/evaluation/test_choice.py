@@ -10,12 +10,12 @@ import pytest
 from penchant.errors import MissingStepError
 from penchant.evaluation import choice
 from penchant.evaluation.choice import FEWEST, PARTS, Choice, Measured, Scorer, Trial, choose, trial_of, without
-from penchant.evaluation.lookalike import score_pairs
 from penchant.evaluation.metrics import auc
+from penchant.evaluation.protocols.lookalikes import score_pairs
+from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import Ragged
-from penchant.features.rounds import Round
-from penchant.models.base import Candidate, Crowd, Likeness, LookAlike
-from penchant.models.popular import Popular
+from penchant.models.lookalikes.popular import Popular
+from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
 
 USERS = 400
 

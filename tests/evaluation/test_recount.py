@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from penchant.evaluation.audiences import score_everyone
 from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
-from penchant.evaluation.lookalike import score_pairs
-from penchant.evaluation.protocol import Candidates, ModelScorer, Scorer, blocks, evaluate
-from penchant.models.base import Candidate
+from penchant.evaluation.protocols.interests import Candidates, ModelScorer, Scorer, blocks, evaluate
+from penchant.evaluation.protocols.lookalikes import score_pairs
+from penchant.evaluation.protocols.reach import score_everyone
+from penchant.models.lookalikes.promise import Candidate
 from penchant.pipeline import Run
 from penchant.runfile import EXAMPLES, RunConfig
 from tests.evaluation import recount

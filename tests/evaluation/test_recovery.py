@@ -119,7 +119,7 @@ def test_blocks_of_users_change_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     run, truth = simulated(tmp_path)
     scorer = OwnCounts(popularity(run.tags))
     whole = recover(scorer, run.shards("test"), truth, len(run.tags), [3])
-    monkeypatch.setattr("penchant.evaluation.protocol.SCORES_AT_ONCE", 3 * len(run.tags))
+    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.tags))
     assert recover(scorer, run.shards("test"), truth, len(run.tags), [3]).equals(whole)
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penchant.features.cuts.by_user import LabelsConfig
 from penchant.features.labels import Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.seen import Seen
 from penchant.features.vocabulary import Vocabulary
-from penchant.features.windows import LabelsConfig
 from penchant.schema import PAD, UNKNOWN
 
 # Items 0 … 4 and their tags; item 3 has an unknown tag only, item 4 none.

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError, MissingStepError
+from penchant.features.cuts.by_period import PeriodsConfig
+from penchant.features.cuts.by_user import DAY_S, LabelsConfig, Split, UsersConfig, split_users
 from penchant.features.fields import Click, Field, read, replay
 from penchant.features.live import ItemValues
-from penchant.features.periods import PeriodsConfig
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
-from penchant.features.windows import DAY_S, LabelsConfig, Split, UsersConfig, split_users
 from penchant.logs import ingest as ingest_module
 from penchant.logs.ingest import Log
 from penchant.progress import Progress

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from penchant.cli import app
+from penchant.command.offline import app
 from penchant.logs.download import FetchError, Patience, Remote
 from penchant.logs.fetch import DATA_SETS, DataSet, fetch, is_whole, known_set
 from penchant.logs.propose import known_source

@@ -14,7 +14,7 @@ from penchant.logs.propose import known_source, source_toml
 from penchant.logs.read import require_columns
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, find_files
-from penchant.models.utpm import UtpmConfig
+from penchant.models.interests.utpm import UtpmConfig
 from penchant.pipeline import Run
 from penchant.runfile import EXAMPLES, load_config
 from tests.logs.logs_on_disk import all_events

@@ -4,11 +4,11 @@
 import torch
 from torch import Tensor, nn, tensor
 
-from penchant.models.crosses import Cross, Nfm
-from penchant.models.layers import Attend, attend
-from penchant.models.mentions import mentions
-from penchant.models.ralm import Ralm, RalmConfig, pooled
-from penchant.models.ralm_users import Merge
+from penchant.models.interests.ralm_users import Merge
+from penchant.models.lookalikes.ralm import Ralm, RalmConfig, pooled
+from penchant.models.parts.crosses import Cross, Nfm
+from penchant.models.parts.layers import Attend, attend
+from penchant.models.parts.mentions import mentions
 from penchant.training.losses import LabelBatch, joint, log_uniform, log_uniform_probability, separate
 
 TAGS_BHE = tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])

@@ -12,7 +12,7 @@ import penchant
 from penchant.errors import UnknownTagError, UnknownUserError
 from penchant.features.own import FACTS, Own
 from penchant.features.shards import Batch, batch_of
-from penchant.models.blend import CLICKS, LEAST_SHARE, Blend, CopyPath, LinearPath
+from penchant.models.interests.blend import CLICKS, LEAST_SHARE, Blend, CopyPath, LinearPath
 from penchant.pipeline import Run
 from penchant.profiles.average import Average, average_of
 from penchant.profiles.build import Order, ProfilesConfig, in_lists, rank

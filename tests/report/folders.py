@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from penchant.evaluation.protocol import Result, summarize
+from penchant.evaluation.protocols.interests import Result, summarize
 from penchant.report.build import gather
 from penchant.report.facts import Evaluated, RunFacts, read_facts
 from penchant.report.numbers import Numbers

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import penchant
-from penchant.cli import app
+from penchant.command.offline import app
 from penchant.errors import ConfigError, MissingStepError, ReportError
 from penchant.pipeline import Run, report_on
 from penchant.report.numbers import Measured

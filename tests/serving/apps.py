@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastapi import FastAPI
 
-from penchant.lookalike.clusters import cluster
-from penchant.lookalike.likeness import averaged, placed
-from penchant.serving.clusters import grown, to_bytes
-from penchant.serving.http import Limits, make_app
-from penchant.serving.http_routes import Routes
-from penchant.serving.http_run import HttpServer
+from penchant.models.lookalikes.seed_clusters import averaged, placed
+from penchant.models.parts.clusters import cluster
+from penchant.serving.candidates.clusters import grown, to_bytes
+from penchant.serving.http.app import Limits, make_app
+from penchant.serving.http.routes import Routes
+from penchant.serving.http.run import HttpServer
 from penchant.serving.keys import Keys, create_key
 from penchant.serving.measures import Measures
-from penchant.serving.model import Served
+from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Scope, Store
 from penchant.store.memory import MemoryStore

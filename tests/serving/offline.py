@@ -6,15 +6,16 @@ import numpy as np
 import polars as pl
 import torch
 
-from penchant.features.crowd import values_of
+from penchant.audiences.best import known_seeds
+from penchant.audiences.crowd import values_of
+from penchant.features.cuts.rounds import now
 from penchant.features.plan import Plan
 from penchant.features.prepare import Prepared
-from penchant.features.rounds import now
 from penchant.features.samples import ShardBuilder
 from penchant.features.shards import Shard, batch_of
 from penchant.logs.ingest import Log
-from penchant.lookalike.audience import known_seeds
-from penchant.models.base import Candidate, Crowd, Interests, Likeness
+from penchant.models.interests.promise import Interests
+from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness
 from penchant.pipeline import Run
 from penchant.profiles.build import Names, build_profiles
 from penchant.schema import COUNT, ITEM

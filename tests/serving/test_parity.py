@@ -11,8 +11,8 @@ import pytest
 
 from penchant.logs.ingest import ingest
 from penchant.pipeline import Run
-from penchant.serving.clusterer import Clusterer
-from penchant.serving.consumer import MOST_TEXT, consume
+from penchant.serving.candidates.clusterer import Clusterer
+from penchant.serving.roles.consumer import MOST_TEXT, consume
 from penchant.serving.service import Service
 from penchant.store.base import Event, natural_id
 from penchant.store.memory import MemoryStore

@@ -18,9 +18,9 @@ from penchant.errors import (
 )
 from penchant.logs.forgotten import digest_of
 from penchant.serving import service as service_module
-from penchant.serving.clusterer import Clusterer
-from penchant.serving.consumer import consume
-from penchant.serving.model import Served
+from penchant.serving.candidates.clusterer import Clusterer
+from penchant.serving.roles.consumer import consume
+from penchant.serving.served import Served
 from penchant.serving.service import AHEAD_S, Appended, CandidateState, Service
 from penchant.serving.view import Scored
 from penchant.store.base import Backlog, Event

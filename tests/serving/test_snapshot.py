@@ -13,7 +13,7 @@ from penchant.features.ragged import Ragged
 from penchant.logs import ingest as ingest_module
 from penchant.logs.ingest import Log
 from penchant.logs.users import hash_of
-from penchant.models.base import Crowd
+from penchant.models.lookalikes.promise import Crowd
 from penchant.progress import Progress
 from penchant.serving.snapshot import HASH, Snapshot, is_written, refuse_broken, write_snapshot
 from tests.logs.logs_on_disk import DAY_S, NOON, all_events, read_log

@@ -8,10 +8,10 @@ import pytest
 
 from penchant.logs.forgotten import digest_of
 from penchant.serving import users as users_module
-from penchant.serving.model import Served
-from penchant.serving.models import Models
+from penchant.serving.served import Served
 from penchant.serving.told import Told
 from penchant.serving.users import Users
+from penchant.serving.versions import Models
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from tests.serving import worlds

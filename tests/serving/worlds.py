@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from penchant.live import open_served
+from penchant.operation.served import open_served
 from penchant.pipeline import Run
-from penchant.serving.model import Served
+from penchant.serving.served import Served
 from tests import lookalike_runs
 
 MADE = 1_800_000_000.0

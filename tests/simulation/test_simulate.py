@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 import penchant
-from penchant import terminal
-from penchant.cli import app
+from penchant.command import drawn as terminal
+from penchant.command.offline import app
 from penchant.errors import ConfigError
 from penchant.files import read_json, write_json
 from penchant.progress import Progress

@@ -11,8 +11,8 @@ import redis
 
 from penchant.store.base import Store
 from penchant.store.memory import MemoryStore
-from penchant.store.redis import RedisStore
-from penchant.store.sqlite import SqliteStore
+from penchant.store.redis.store import RedisStore
+from penchant.store.sqlite.store import SqliteStore
 from tests.servers import RedisServer
 
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from penchant.store import memory, redis, sqlite_events
-from penchant.store import sqlite as sqlite_store
+from penchant.store import memory
 from penchant.store.base import (
     LEASE_S,
     MOST_EVENTS,
@@ -25,6 +24,9 @@ from penchant.store.base import (
     Store,
     natural_id,
 )
+from penchant.store.redis import store as redis
+from penchant.store.sqlite import events as sqlite_events
+from penchant.store.sqlite import store as sqlite_store
 from tests.store.conftest import LASTING, Bench
 
 MANY = 1_000_000

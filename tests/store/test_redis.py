@@ -12,10 +12,10 @@ import pytest
 import redis
 
 from penchant.errors import StoreError
-from penchant.store import redis as redis_store
-from penchant.store import redis_client
 from penchant.store.base import MOST_EVENTS, Event
-from penchant.store.redis import RedisStore
+from penchant.store.redis import client as redis_client
+from penchant.store.redis import store as redis_store
+from penchant.store.redis.store import RedisStore
 from tests.servers import RedisServer
 from tests.store.test_contract import click, consume, look
 

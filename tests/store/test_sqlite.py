@@ -13,10 +13,12 @@ from threading import Thread
 import pytest
 
 from penchant.errors import StoreError
-from penchant.store import sqlite as sqlite_store
-from penchant.store import sqlite_events, sqlite_file, sqlite_schema
 from penchant.store.base import LEASE_S, Backlog, Event
-from penchant.store.sqlite import SqliteStore
+from penchant.store.sqlite import events as sqlite_events
+from penchant.store.sqlite import file as sqlite_file
+from penchant.store.sqlite import store as sqlite_store
+from penchant.store.sqlite import tables as sqlite_schema
+from penchant.store.sqlite.store import SqliteStore
 from tests.store.test_contract import click, consume, look
 from tests.test_full_disk import SmallDisk, disk
 

@@ -12,10 +12,10 @@ import torch
 from penchant.errors import CheckpointError, ConfigError
 from penchant.evaluation.baselines import make_baselines
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocol import ModelScorer, Result, evaluate
+from penchant.evaluation.protocols.interests import ModelScorer, Result, evaluate
 from penchant.features.own import FACTS
-from penchant.models.blend import OWN_BLOCKS, Blend
 from penchant.models.catalog import BlendConfig
+from penchant.models.interests.blend import OWN_BLOCKS, Blend
 from penchant.pipeline import Run
 from penchant.schema import PAD, RESERVED
 from penchant.training.blend import (

@@ -14,9 +14,9 @@ from penchant.errors import ConfigError
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
 from penchant.models.catalog import TrainedConfig, build_model
-from penchant.models.ralm_users import RalmUsersConfig
-from penchant.models.utpm import UtpmConfig
-from penchant.models.youtube import YouTubeConfig
+from penchant.models.interests.ralm_users import RalmUsersConfig
+from penchant.models.interests.utpm import UtpmConfig
+from penchant.models.interests.youtube import YouTubeConfig
 from penchant.pipeline import Run
 from penchant.runfile import load_config
 from penchant.training.loop import TrainingConfig, loss_of

@@ -7,7 +7,7 @@ import torch
 from torch import nn, tensor
 from torch.optim import Optimizer
 
-from penchant.models.mentions import mentions, pool
+from penchant.models.parts.mentions import mentions, pool
 from penchant.training.optimizers import LargeTables, RowwiseAdagrad, RowwiseAdam, make_optimizers, restore, state_of
 
 

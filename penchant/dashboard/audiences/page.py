@@ -1,0 +1,133 @@
+"""The page Look-alike: open candidates, one of them, and its audience."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from penchant.dashboard.audiences import export as lookalike_file
+from penchant.dashboard.audiences.candidates import Order, listed
+from penchant.dashboard.audiences.parts import PARTS, Parts
+from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
+from penchant.dashboard.shell.sources import Sources
+from penchant.errors import MissingStepError
+from penchant.serving.candidates.audience import MOST_AUDIENCE
+from penchant.serving.roles.consumer import MOST_TEXT
+
+ROOT = "/dashboard/lookalike"
+
+
+def routes(sources: Sources) -> list[Route]:
+    pages = LookalikePages(sources)
+    return [
+        Route(ROOT, pages.view),
+        Route(f"{ROOT}/part", pages.part),
+        Route(f"{ROOT}/items", pages.items),
+        Route(f"{ROOT}/open", pages.open, method="POST", needs="admin"),
+        Route(f"{ROOT}/audience", pages.audience, needs="admin"),
+    ]
+
+
+def url(item: str, **more: str) -> str:
+    """Of the page of one candidate."""
+    return f"{ROOT}?{urlencode({'item': item, **more})}"
+
+
+class LookalikePages:
+    def __init__(self, sources: Sources) -> None:
+        self._service = sources.service
+        self._parts = Parts(sources)
+
+    def view(self, asked: Asked) -> Answer:
+        """All candidates, or the one that is asked for."""
+        if self._service.view.served.alike is None:
+            return Page("lookalike_untrained")
+        return self._one(asked) if asked.text("item") else self._list(asked)
+
+    def _list(self, asked: Asked) -> Answer:
+        alike = self._service.view.served.alike
+        assert alike is not None
+        order, query = Order.of(asked.text("sort")), asked.text("q")
+        page = asked.number("page", 1, least=1, most=10**6)
+        found = listed(self._service.candidates(), query=query, order=order, page=page)
+        values = {
+            "listed": found,
+            "query": query,
+            "order": order,
+            "now": self._service.clock(),
+            "may_open": asked.may_open,
+            "moment": self._parts.moment,
+            "choice": alike.choice,
+            **self._found(asked.text("find")),
+        }
+        return Page("lookalike", values)
+
+    def _found(self, text: str) -> Mapping[str, Any]:
+        """Items that may be meant, and what is open of them."""
+        text = text.strip()
+        matches = self._parts.insights.catalogue(self._service.view).search(text) if text else []
+        exact = any(one.item == text for one in matches)
+        asked_for = [*(one.item for one in matches), text]
+        return {
+            "find": text,
+            "matches": matches,
+            "exact": exact,
+            "too_long": len(text) > MOST_TEXT,
+            "are_open": {item for item in asked_for if self._service.is_open(item)},
+        }
+
+    def items(self, asked: Asked) -> Answer:
+        """Items to open, by name or id."""
+        if not asked.part:
+            return Moved(f"{ROOT}?{urlencode({'find': asked.text('find')})}")
+        return Page("lookalike_items", {"may_open": asked.may_open, **self._found(asked.text("find"))})
+
+    def _one(self, asked: Asked) -> Answer:
+        item = asked.text("item")
+        if not self._service.is_open(item):
+            return Page("candidate_closed", {"item": item, "may_open": asked.may_open}, 404)
+        return Page("candidate", self._parts.values(item, asked))
+
+    def part(self, asked: Asked) -> Answer:
+        """What is left for later when a candidate is first shown, or shown anew."""
+        item, name = asked.text("item"), asked.text("part")
+        if not asked.part:
+            return Moved(url(item, show="all"))
+        if name not in PARTS:
+            return _refused(404, f"{name!r} is no part of a candidate; ask for {', '.join(PARTS)}", asked)
+        if name == "members" and not asked.may_open:
+            return _refused(403, "seeing who is in an audience needs a key with scope admin", asked)
+        values = self._parts.values(item, asked, name)
+        if name != "body" and values[name] is None:
+            return _refused(409, f"the seeds of {item!r} are not clustered now; load the page again", asked)
+        return Page(f"candidate_{name}", values)
+
+    def open(self, asked: Asked) -> Answer:
+        """Open an item to audience extension, then show it."""
+        if self._service.view.served.alike is None:
+            raise MissingStepError("this run has no look-alike; add [lookalike] to its run file and run it again")
+        item = asked.form.get("item", "")
+        if not 0 < len(item) <= MOST_TEXT:
+            return _refused(422, f"an id has 1 to {MOST_TEXT:,} characters, but this one has {len(item):,}", asked)
+        self._service.open([item])
+        return Moved(url(item))
+
+    def audience(self, asked: Asked) -> Answer:
+        """The members as a file."""
+        item, kind = asked.text("item"), asked.text("as")
+        size = asked.number("size", 0, least=0, most=10**9)
+        if kind not in ("csv", "parquet"):
+            return _refused(422, f"audiences come as csv or parquet, not as {kind!r}", asked)
+        if size > MOST_AUDIENCE:
+            return _refused(
+                422, f"an audience of {size:,} is too large for a file; {MOST_AUDIENCE:,} is the most", asked
+            )
+        members = self._service.audience(item, size).members
+        name = lookalike_file.file_name(item, size, kind)
+        if kind == "csv":
+            return File(lookalike_file.csv(members), lookalike_file.CSV, name)
+        return File(lookalike_file.parquet(members), lookalike_file.PARQUET, name)
+
+
+def _refused(status: int, message: str, asked: Asked) -> Page:
+    code = {403: "forbidden", 404: "not_found", 409: "conflict", 422: "invalid"}[status]
+    return Page("problem", {"status": status, "code": code, "message": message, "part": asked.part}, status)

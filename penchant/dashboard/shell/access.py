@@ -1,0 +1,115 @@
+"""Who asks for a page: a cookie, given at log-in to who shows a key; nobody is asked where there are no keys."""
+
+from dataclasses import dataclass
+from time import monotonic
+from urllib.parse import quote, urlsplit
+
+from fastapi import Request, Response
+
+from penchant.dashboard.shell.sessions import Sessions
+from penchant.serving.http.answers import RequestError, line_of
+from penchant.serving.http.routes import Routes
+from penchant.serving.keys import Keys, NoKeyError
+from penchant.store.base import Key, Scope
+
+COOKIE = "penchant_session"
+ROOT = "/dashboard"
+LOGIN = f"{ROOT}/login"
+
+HERE = ("localhost", "127.0.0.1", "::1")
+"""What this machine is called; where no key is asked for, another name is that of a site that poses as this one."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """scope: of the key that was shown; key: its public name, "" where there are no keys."""
+
+    scope: Scope
+    key: str
+
+
+class Access:
+    """keys: None where everybody may do everything, which the caller grants to this machine alone."""
+
+    def __init__(self, routes: Routes, keys: Keys | None) -> None:
+        self._routes, self._keys = routes, keys
+        self._sessions = Sessions(monotonic)
+
+    @property
+    def open_to_all(self) -> bool:
+        return self._keys is None
+
+    async def visitor(self, request: Request, needs: Scope) -> Visitor:
+        """Raises NoKeyError where nobody is logged in, ScopeError, TooOftenError, RequestError."""
+        if request.method != "GET":
+            _refuse_foreign(request)
+        if self._keys is None:
+            _refuse_other_names(request)
+            return Visitor("admin", "")
+        shown = self._sessions.key(request.cookies.get(COOKIE, ""))
+        if shown is None:
+            raise NoKeyError("this needs a key; log in with one")
+        if self._keys.is_old(shown.name):
+            await self._routes.work(self._keys.look_up)
+        return self._visitor(request, self._keys.again(shown, needs))
+
+    async def log_in(self, request: Request, key: str) -> str:
+        """The token of a new session. Raises NoKeyError, ScopeError, TooOftenError, RequestError."""
+        _refuse_foreign(request)
+        assert self._keys is not None
+        sent = f"Bearer {key}"
+        if self._keys.is_stale(sent):
+            await self._routes.work(self._keys.look_up)
+        address = request.client.host if request.client else ""
+        known = self._keys.check(sent, address, "read")
+        self._visitor(request, known)
+        return self._sessions.begin(known)
+
+    def log_out(self, request: Request) -> None:
+        _refuse_foreign(request)
+        self._sessions.end(request.cookies.get(COOKIE, ""))
+
+    def _visitor(self, request: Request, key: Key) -> Visitor:
+        line_of(request).key = key.name
+        return Visitor(key.scope, key.name)
+
+
+def remember(request: Request, response: Response, token: str) -> None:
+    """No script sees the cookie, other sites cannot post with it, and it ends with the browser."""
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, token, path=ROOT, httponly=True, samesite="lax", secure=secure)
+
+
+def login_url(request: Request) -> str:
+    """The log-in, from where one comes back here."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"{LOGIN}?next={quote(here, safe='')}"
+
+
+def inside(url: str) -> str:
+    """A page of the dashboard to go to: the one that was asked for, or the first one where that lies elsewhere.
+
+    >>> inside("/dashboard/tags?tag=a"), inside("//elsewhere/dashboard/"), inside("/dashboard\\\\..")
+    ('/dashboard/tags?tag=a', '/dashboard/', '/dashboard/')
+    """
+    parts = urlsplit(url) if url.isprintable() and "\\" not in url else urlsplit("")
+    own = not parts.scheme and not parts.netloc and parts.path.startswith(f"{ROOT}/") and ".." not in parts.path
+    return url if own and not parts.path.startswith(LOGIN) else f"{ROOT}/"
+
+
+def _refuse_foreign(request: Request) -> None:
+    """Browsers say from where a form comes; a form of ours comes from the host that it goes to."""
+    origin = request.headers.get("origin", "")
+    if urlsplit(origin).netloc != request.headers.get("host"):
+        raise RequestError(403, "forbidden", f"this form comes from {origin[:100]!r}; use the page itself")
+
+
+def _refuse_other_names(request: Request) -> None:
+    host = request.headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        name = None
+    if name not in HERE:
+        message = f"without keys only this machine is served, but it was called {host[:100]!r}; use localhost"
+        raise RequestError(403, "forbidden", message)

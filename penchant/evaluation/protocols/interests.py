@@ -1,0 +1,180 @@
+"""Rank all tags for held-out users and compare with what they clicked later."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from pydantic import Field as Limits
+from torch import Tensor
+
+from penchant.config import Config
+from penchant.evaluation.metrics import coverage, hits, interval, mark, ndcg, precision, recall
+from penchant.features.ragged import Ragged, offsets_of
+from penchant.features.shards import Shard
+from penchant.files import aside, read_json, write_json
+from penchant.models.interests.promise import Interests
+from penchant.ranking import best
+from penchant.schema import PAD, RESERVED, USER
+
+SCORES_AT_ONCE = 8_000_000
+
+
+Candidates = Literal["all", "new", "shown"]
+
+
+class EvaluationConfig(Config):
+    """at: the K of Prec@K, Recall@K and NDCG@K.
+
+    candidates: which tags are ranked. "all": the whole vocabulary, those of the history too, because what is predicted
+    is preference, not novelty; "new": without those of the history, which do not count as clicked either; "shown":
+    those of the items that the user was shown in the label window, clicked or not. "shown" knows the window, so it is
+    no task that anyone has to solve; it is there to compare with results of others.
+    """
+
+    at: Annotated[list[Annotated[int, Limits(ge=1)]], Limits(min_length=1)] = [1, 2, 3, 5, 10]
+    candidates: Candidates = "all"
+
+
+class Scorer(Protocol):
+    """Whatever ranks tags: a model or a baseline."""
+
+    def scores(self, shard: Shard, rows: slice) -> Tensor:
+        """[n, V], higher is better; -inf for what is no tag."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelScorer:
+    """A model behind the promise of Scorer."""
+
+    model: Interests
+
+    @torch.inference_mode()
+    def scores(self, shard: Shard, rows: slice) -> Tensor:
+        self.model.eval()
+        batch = self.model.batch(shard, rows).to(self.model.tag.weight.device)
+        return self.model.preferences(batch, self.model.users(batch)).cpu()
+
+
+@dataclass(frozen=True)
+class Result:
+    """users: USER and a column per metric, a row per user in the order of the shards; coverage: per K."""
+
+    users: pl.DataFrame
+    coverage: dict[str, float]
+
+    def mean(self, metric: str) -> float:
+        return float(self.users[metric].to_numpy().mean())
+
+
+def evaluate(
+    scorer: Scorer, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
+) -> Result:
+    """Every user of the shards who has clicked a candidate (EvaluationConfig says which tags those are).
+
+    vocabulary: rows of the table of tags, PAD and UNKNOWN included. Equal scores count as if they stood in any order;
+    coverage, which asks what is listed, takes them in the order of `ranking`.
+    """
+    most = min(max(at), vocabulary - RESERVED)
+    frames, seen = [], []
+    for shard, rows in blocks(shards, vocabulary):
+        asked = ask(shard, rows, vocabulary, candidates)
+        scores_BV = asked.narrow(scorer.scores(shard, rows))
+        top = best(scores_BV, most)
+        seen.append(top.ids.masked_fill(top.scores.isneginf(), PAD).numpy())
+        frames.append(_measure(hits(scores_BV, top, asked.truth), asked, at))
+    listed = np.concatenate(seen)
+    covered = {f"coverage@{k}": coverage(listed[:, :k], vocabulary - RESERVED) for k in at}
+    return Result(pl.concat(frames), covered)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What some rows of a shard are asked. barred_BV: tags that are no candidates, or None; truth, size: see metrics;
+    counts: which of the rows have clicked a candidate at all; users: USER. The last three for those rows only."""
+
+    barred_BV: Tensor | None
+    counts: np.ndarray
+    truth: Ragged
+    size: np.ndarray
+    users: pl.Series
+
+    def narrow(self, scores_BV: Tensor) -> Tensor:
+        """The scores of the rows that count, -inf for what is no candidate."""
+        if self.barred_BV is None:
+            return scores_BV
+        return scores_BV.masked_fill(self.barred_BV, -torch.inf)[torch.from_numpy(self.counts)]
+
+
+def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> Asked:
+    """The candidates and the truth of some rows."""
+    truth, size, users = shard.truth.part(rows), shard.arrays["truth.size"][rows].numpy(), shard.users[rows]
+    if candidates == "all":
+        return Asked(None, np.ones(len(size), bool), truth, size, users)
+    true_BV = mark(truth, vocabulary)
+    if candidates == "new":
+        barred_BV = mark(shard.history.part(rows), vocabulary)
+        true_BV, size = true_BV & ~barred_BV, shard.arrays["truth.new"][rows].numpy()
+    else:
+        barred_BV = ~true_BV
+        tags_BP = shard.arrays["label.tags"][rows].flatten(1).numpy()
+        np.put_along_axis(barred_BV, tags_BP.astype(np.int64), False, 1)
+    counts = size > 0
+    left = Ragged(offsets_of(true_BV[counts].sum(1)), np.nonzero(true_BV[counts])[1])
+    return Asked(torch.from_numpy(barred_BV), counts, left, size[counts], users.filter(pl.Series(counts)))
+
+
+def blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
+    """As many rows at once as keep the scores in a bounded piece of memory."""
+    size = max(1, SCORES_AT_ONCE // vocabulary)
+    for shard in shards:
+        for start in range(0, len(shard), size):
+            yield shard, slice(start, min(start + size, len(shard)))
+
+
+def _measure(hit_BK: np.ndarray, asked: Asked, at: list[int]) -> pl.DataFrame:
+    measured = {USER: asked.users}
+    for name, metric in [("prec", precision), ("recall", recall), ("ndcg", ndcg)]:
+        measured |= {f"{name}@{k}": pl.Series(metric(hit_BK, asked.size, k)) for k in at}
+    return pl.DataFrame(measured)
+
+
+def save_results(path: Path, results: dict[str, Result], asked: Any) -> None:
+    """Every user's metrics by scorer, `path`, and beside it as JSON the coverage and `asked`, what they answer."""
+    write_json(path.with_suffix(".json"), {"asked": asked, "coverage": {n: r.coverage for n, r in results.items()}})
+    frames = [result.users.with_columns(scorer=pl.lit(name)) for name, result in results.items()]
+    with aside(path) as temporary:
+        pl.concat(frames).write_parquet(temporary)
+
+
+def load_results(path: Path, asked: Any) -> dict[str, Result] | None:
+    """What `save_results` wrote, or None where it is not there or answers something else."""
+    if not path.exists():
+        return None
+    said = read_json(path.with_suffix(".json"))
+    if said["asked"] != asked:
+        return None
+    parts = pl.read_parquet(path).partition_by("scorer", as_dict=True, include_key=False, maintain_order=True)
+    return {str(name): Result(frame, said["coverage"][name]) for (name,), frame in parts.items()}
+
+
+def summarize(result: Result) -> dict[str, dict[str, float]]:
+    """Each metric's mean over users and half its 95 % interval; coverage has no interval."""
+    summary = {}
+    for metric in result.users.columns[1:]:
+        mean, half = interval(result.users[metric].to_numpy())
+        summary[metric] = {"mean": mean, "half": half}
+    return {**summary, **{name: {"mean": share} for name, share in result.coverage.items()}}
+
+
+def compare(result: Result, baseline: Result) -> dict[str, dict[str, float]]:
+    """The mean of the differences to a baseline, user by user, and half its 95 % interval."""
+    differences = {}
+    for metric in result.users.columns[1:]:
+        mean, half = interval((result.users[metric] - baseline.users[metric]).to_numpy())
+        differences[metric] = {"mean": mean, "half": half}
+    return differences

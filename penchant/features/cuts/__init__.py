@@ -1,0 +1,1 @@
+"""How a log is cut into history and labels: by user, or by period."""

@@ -1,0 +1,1 @@
+"""What all models of one promise have in common: how they are prepared, trained, judged and told."""

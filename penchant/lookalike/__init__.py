@@ -1,1 +1,0 @@
-"""Seeds → clusters → scores → audiences: pure arithmetic, without files, clocks or HTTP."""

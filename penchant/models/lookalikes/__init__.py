@@ -1,0 +1,1 @@
+"""Look-alike models: seeds and users become scores."""

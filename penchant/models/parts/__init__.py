@@ -1,0 +1,1 @@
+"""What models share: layers, crosses, clusters."""

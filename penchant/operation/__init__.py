@@ -1,0 +1,1 @@
+"""What runs on a run folder all day: servers, pages, the atlas, replay, erasure."""

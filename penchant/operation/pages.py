@@ -1,0 +1,145 @@
+"""The dashboard of one run folder: what its pages read, beside what a running service knows."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from penchant.audiences.expected import ExpectedPrecision
+from penchant.dashboard.shell.http import Dashboard
+from penchant.dashboard.shell.kept import Kept
+from penchant.dashboard.shell.readings import Readings
+from penchant.dashboard.shell.sources import Sources
+from penchant.dashboard.site import site
+from penchant.errors import PenchantError, ReportError
+from penchant.evaluation.choice import Choice
+from penchant.files import read_json
+from penchant.operation.atlases import AtlasInBackground
+from penchant.report.build import gather
+from penchant.report.facts import Evaluated, read_facts
+from penchant.report.numbers import Numbers
+from penchant.runfolder import read_config
+from penchant.serving.http.routes import Routes
+from penchant.serving.keys import Keys
+from penchant.serving.measures import Measures
+from penchant.serving.service import Service
+
+MOST_SHOWN = 50
+"""Candidates of a run that is only looked at."""
+
+MOST_KEPT = 64
+"""Comparisons of runs that are kept."""
+
+
+def add_dashboard(routes: Routes, sources: Sources, keys: Keys | None) -> None:
+    """Add its pages to those of the API. keys: None where everybody may do everything."""
+    about = {"run": Path(os.path.abspath(sources.folder)).name, "live": sources.live}
+    Dashboard(routes, keys, site(sources), about=about)
+
+
+def open_sources(folder: Path, service: Service, measures: Measures, *, live: bool) -> Sources:
+    """What pages read. live: whether events come in."""
+    return Sources(
+        folder=folder,
+        live=live,
+        service=service,
+        measures=measures,
+        readings=Readings(service.store, measures, clock=service.clock),
+        atlas=AtlasInBackground(folder),
+        runs=RunsBeside(folder),
+        expected=partial(_expected, folder),
+        started=service.clock(),
+    )
+
+
+def open_most_clicked(service: Service) -> None:
+    """Open some items of a run that nobody else opens candidates of: those clicked most in the last day of the log,
+    then those clicked most ever."""
+    snapshot = service.view.served.snapshot
+    clicks_I = np.zeros(len(snapshot.items), np.int64)
+    for part in snapshot.parts:
+        clicks_I += np.bincount(part.arrays["history.entry"], minlength=len(clicks_I))
+    best = np.lexsort((-clicks_I, -snapshot.recent))[:MOST_SHOWN]
+    service.open([snapshot.items[place] for place in best.tolist() if clicks_I[place] > 0])
+
+
+READ = (
+    "config.json",
+    "metrics.json",
+    "metrics.parquet",
+    "log/found.json",
+    "prepared/plan.json",
+    "prepared/manifest.json",
+    "lookalike/metrics.json",
+    "lookalike/prepared/plan.json",
+)
+"""Files of a run that a comparison reads: where one of them changes, it is made again."""
+
+
+@dataclass(frozen=True)
+class RunsBeside:
+    """A run folder and those in the same folder; what was compared is kept, and also why it could not be."""
+
+    folder: Path
+    _kept: Kept[Numbers | str] = field(default_factory=lambda: Kept(MOST_KEPT))
+
+    @property
+    def place(self) -> Path:
+        """Of this one, with a name and a parent even where it is given as "."."""
+        return Path(os.path.abspath(self.folder))
+
+    def names(self) -> list[str]:
+        """Of all of which anything is measured, this one first."""
+        own = self.place
+        found = {path.parent.name for path in own.parent.glob("*/metrics.json")}
+        found |= {path.parent.parent.name for path in own.parent.glob("*/lookalike/metrics.json")}
+        return sorted(found, key=lambda name: (name != own.name, name))
+
+    def numbers(self, names: Sequence[str]) -> Numbers:
+        """Of some of these, compared with the first. ReportError, which says what is wrong with which of them."""
+        there = set(self.names())
+        folders = [self.place.parent / name for name in names if name in there]
+        state = tuple((str(folder), *(_changed(folder / name) for name in READ)) for folder in folders)
+        found = self._kept.of(state, lambda: _numbers(folders))
+        if isinstance(found, str):
+            raise ReportError(found)
+        return found
+
+
+def _changed(path: Path) -> int:
+    """When, in nanoseconds; 0 for a file that is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _numbers(folders: Sequence[Path]) -> Numbers | str:
+    """What is the matter, where it cannot be told."""
+    try:
+        return gather([_facts(folder) for folder in folders])
+    except (PenchantError, OSError) as error:
+        return str(error)
+    except (LookupError, TypeError, ValueError) as error:
+        # Not every value that a report takes from a run is checked where it is read.
+        names = ", ".join(folder.name for folder in folders)
+        return (
+            f"{names}: a file is not what this version writes ({type(error).__name__}: {error}); evaluate the run again"
+        )
+
+
+def _facts(folder: Path) -> Evaluated:
+    config, _ = read_config(folder)
+    return read_facts(folder, config.model_dump(mode="json"))
+
+
+def _expected(folder: Path) -> ExpectedPrecision | None:
+    """Of the live scorer."""
+    path = folder / "lookalike" / "metrics.json"
+    if not path.exists():
+        return None
+    metrics = read_json(path)
+    return ExpectedPrecision.read(metrics, Choice.read(metrics, folder).live)

@@ -1,0 +1,1 @@
+"""Open candidates, live: their seeds, clusters and scores."""

@@ -1,0 +1,1 @@
+"""All of serving that knows HTTP."""

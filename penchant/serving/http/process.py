@@ -1,0 +1,70 @@
+"""/healthz, /readyz, /metrics, /v1/model."""
+
+from dataclasses import asdict
+from time import monotonic
+
+from fastapi import Request, Response
+
+from penchant.errors import StoreError
+from penchant.serving.http.answers import Json, line_of, problem
+from penchant.serving.http.routes import Routes
+from penchant.serving.http.shapes import AliveAnswer, ModelAnswer, NotReadyAnswer, ReadyAnswer
+from penchant.serving.measures import CONTENT_TYPE
+from penchant.serving.service import Health
+
+KEPT_S = 0.5
+"""Everybody may ask whether this process is ready, so the store is not asked each time."""
+
+
+class ProcessRoutes:
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+        self._missing, self._asked = list[str](), float("-inf")
+        routes.add("GET", "/healthz", self.alive, needs=None, answer=AliveAnswer)
+        routes.add("GET", "/readyz", self.ready, needs=None, answer=ReadyAnswer, errors={503: NotReadyAnswer})
+        routes.add("GET", "/metrics", self.measures, needs="read", answer=str)
+        routes.add("GET", "/v1/model", self.model, needs="read", answer=ModelAnswer)
+
+    async def alive(self) -> Response:
+        """The process lives."""
+        return Json({"alive": True})
+
+    async def ready(self, request: Request) -> Response:
+        """Whether this process can answer; if not, which kind of thing is missing: store, consumers or clusters."""
+        if not 0 <= monotonic() - self._asked < KEPT_S:
+            self._missing = await self.routes.work(self._what_is_missing)
+            self._asked = monotonic()
+        if self._missing:
+            message = f"not ready: {', '.join(self._missing)}"
+            body = problem(line_of(request), 503, "not_ready", message, ready=False, missing=self._missing)
+            return Json(body, 503, {"Retry-After": "1"})
+        return Json({"ready": True})
+
+    async def measures(self) -> Response:
+        """What this process measures of itself, for Prometheus."""
+        return Response(await self.routes.work(self._measured), media_type=CONTENT_TYPE)
+
+    async def model(self) -> Response:
+        """Which model answers, which look-alike is live, and how far that is behind the best one."""
+        state = self.routes.service.model()
+        choice = state.lookalike
+        told = None
+        if choice is not None:
+            told = {**asdict(choice), "behind": choice.behind, "told": choice.served}
+        return Json({"model": state.model, "tags": state.tags, "lookalike": told})
+
+    def _what_is_missing(self) -> list[str]:
+        health = self._health()
+        return ["store"] if health is None else list(health.missing)
+
+    def _measured(self) -> bytes:
+        self.routes.measures.seen(self._health(), self.routes.service.clock())
+        return self.routes.measures.text()
+
+    def _health(self) -> Health | None:
+        """None where the store cannot be asked."""
+        try:
+            return self.routes.service.health()
+        except StoreError:
+            self.routes.measures.store_failed()
+            return None

@@ -1,0 +1,67 @@
+"""/v1/users/{user}: profile, explanation, recall, erasure."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Query, Response
+
+from penchant.profiles.build import Order
+from penchant.serving.http.answers import Json
+from penchant.serving.http.routes import Routes
+from penchant.serving.http.shapes import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
+from penchant.serving.roles.consumer import MOST_TEXT
+
+MOST_MERGED = 32
+"""Profiles that are worked out together."""
+
+Most = Annotated[int, Query(ge=1, le=1_000)]
+
+
+class UserRoutes:
+    def __init__(self, routes: Routes) -> None:
+        self.service, self.work = routes.service, routes.work
+        self._profiles = routes.merger(self._profiles_of, MOST_MERGED)
+        of_user = "/v1/users/{user}"
+        routes.add(
+            "GET", f"{of_user}/profile", self.profile, needs="read", answer=ProfileAnswer, errors={409: ErrorAnswer}
+        )
+        routes.add(
+            "GET",
+            f"{of_user}/explain",
+            self.explain,
+            needs="read",
+            answer=ExplainAnswer,
+            errors={404: ErrorAnswer, 409: ErrorAnswer},
+        )
+        routes.add("GET", f"{of_user}/recall", self.recall, needs="read", answer=RecallAnswer)
+        routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
+
+    async def profile(self, user: PathId, most: Most = 20, by: Order | None = None) -> Response:
+        """The tags that a user prefers, fresh to the last acknowledged event. by: the order, profiles.order of the run
+        file if not given."""
+        return Json(await self._profiles.ask((user, most, by)))
+
+    async def explain(self, user: PathId, tag: Annotated[str | None, Query(max_length=MOST_TEXT)] = None) -> Response:
+        """Why a user has a preference for a tag, the one that stands first if none is given."""
+        return Json(await self.work(self.service.explain, user, tag))
+
+    async def recall(self, user: PathId, most: Most = 50) -> Response:
+        """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons."""
+        found: list[Any] = await self.work(self.service.recall, user, most)
+        return Json({"user": user, "items": found})
+
+    async def forget(self, user: PathId) -> Response:
+        """Remove a user. Clusters lose him when all seeds are clustered next."""
+        return Json(await self.work(self.service.forget, user))
+
+    def _profiles_of(self, asked: list[tuple[str, int, Order | None]]) -> list[bytes]:
+        """Users, how many tags of each kind are wanted, and their order → answers."""
+        found = {
+            by: iter(self.service.profiles([user for user, _, order in asked if order == by], by))
+            for by in {order for *_, order in asked}
+        }
+        answers = [(next(found[by]), most) for _, most, by in asked]
+        return [
+            orjson.dumps(replace(one, clicked=one.clicked[:most], unseen=one.unseen[:most])) for one, most in answers
+        ]

@@ -1,0 +1,48 @@
+"""The models that one process works with: the one that serves, and while another takes over, that one too."""
+
+from collections.abc import Mapping
+from threading import Lock
+
+from penchant.serving.served import Served
+from penchant.serving.told import Told
+from penchant.serving.users import Users
+from penchant.store.base import Store
+
+
+class Models:
+    """Users as each model sees them, and what was said of items and of who was forgotten."""
+
+    def __init__(self, store: Store, served: Served) -> None:
+        self.store, self.told = store, Told(store)
+        self.all: tuple[Users, ...] = (Users(store, self.told, served),)
+        self._lock = Lock()
+
+    @property
+    def alike(self) -> list[Users]:
+        """Those that have a look-alike: consumers keep vectors for them."""
+        return [users for users in self.all if users.served.alike]
+
+    def refresh(self) -> dict[str, Mapping[str, list[str]]]:
+        """Take over what others have said; the items that are new."""
+        items = self.told.refresh()
+        for users in self.all:
+            users.put_items(items)
+        self._retire()
+        return items
+
+    def load(self, served: Served) -> Users:
+        """Another model, to take over; one that had not taken over yet is given up."""
+        with self._lock:
+            found = Users(self.store, self.told, served)
+            self.all = (self.all[0], found)
+        return found
+
+    def _retire(self) -> None:
+        """Give up the model that served, once its clusters are gone: then nobody uses it any more."""
+        with self._lock:
+            if len(self.all) == 1:
+                return
+            old, new = (users.served for users in self.all)
+            followed = new.alike is None or self.store.cursor(new.name) is not None
+            if followed and self.store.cursor(old.name) is None:
+                self.all = self.all[1:]

@@ -1,0 +1,118 @@
+"""The connection of the Redis store: opened with care, and its errors told so that a person can act on them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from penchant.errors import StoreError
+from penchant.store.redis.scripts import PREFIX, VERSION
+
+TIMEOUT_S = 5.0
+"""How long to wait for an answer."""
+
+LOADING = "it is still loading its data; try again in a moment"
+
+ADVICE: tuple[tuple[type[redis.RedisError], str], ...] = (
+    (redis.exceptions.OutOfMemoryError, "it is out of memory; raise its maxmemory"),
+    (redis.ReadOnlyError, "it is a replica, which cannot be written to; name the primary"),
+    (redis.BusyLoadingError, LOADING),
+    (redis.AuthenticationError, "it refuses the user or the password in the address; correct them"),
+    (redis.exceptions.AuthorizationError, "it refuses the user or the password in the address; correct them"),
+    (redis.exceptions.NoPermissionError, "its user may not do this; grant all commands on keys penchant:*"),
+    (redis.TimeoutError, f"it does not answer within {TIMEOUT_S:g} s; see what keeps it, and try again"),
+    (redis.ConnectionError, "it cannot be reached; is it running there?"),
+)
+"""The first that fits counts."""
+
+
+class RedisClient:
+    """A Redis that keeps what it acknowledges, reached again by itself after it was away."""
+
+    def __init__(self, url: str) -> None:
+        """Raises StoreError where it cannot be reached, would lose data, or holds the data of another version."""
+        self.raw = _client(url)
+        said = self.raw.get_connection_kwargs()
+        self.place = f"Redis at {said.get('host', 'localhost')}:{said.get('port', 6379)}"
+        self._password = str(said.get("password") or "")
+        try:
+            with self.errors():
+                self._refuse_to_lose()
+                self._agree_on_version()
+        except StoreError:
+            self.raw.close()
+            raise
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as error:
+            raise StoreError(f"{self.place}: {self._advice(error)}") from None
+
+    def _advice(self, error: redis.RedisError) -> str:
+        said = str(error)
+        said = said.replace(self._password, "…") if self._password else said
+        return next((f"{advice} ({said})" for kind, advice in ADVICE if isinstance(error, kind)), f"it failed: {said}")
+
+    def _refuse_to_lose(self) -> None:
+        info: Any = self.raw.info("persistence")
+        if info["loading"]:  # and until then it says that it keeps no log
+            raise StoreError(f"{self.place}: {LOADING}")
+        if not info["aof_enabled"]:
+            raise StoreError(f"{self.place} would lose data when it stops (aof_enabled is 0); set `appendonly yes`")
+        policy = self.raw.info("memory")["maxmemory_policy"]
+        if policy != "noeviction":
+            raise StoreError(
+                f"{self.place} would drop data when memory runs out (maxmemory-policy is {policy}); "
+                f"set `maxmemory-policy noeviction`"
+            )
+        synced = self._setting("appendfsync")
+        if synced not in ("always", None):
+            raise StoreError(
+                f"{self.place} would lose the last seconds of data when it crashes (appendfsync is {synced}); "
+                f"set `appendfsync always`"
+            )
+
+    def _setting(self, name: str) -> str | None:
+        """None where the server tells its settings to nobody, as hosted ones do."""
+        try:
+            said: Any = self.raw.config_get(name)
+        except redis.ResponseError:
+            return None
+        return {_text(key): _text(value) for key, value in said.items()}.get(name)
+
+    def _agree_on_version(self) -> None:
+        self.raw.set(f"{PREFIX}version", VERSION, nx=True)
+        found = _text(self.raw.get(f"{PREFIX}version"))
+        if found != VERSION:
+            raise StoreError(
+                f"{self.place} holds data of another Penchant (store version {found}, this one knows {VERSION}); "
+                f"run that one, or name another database"
+            )
+
+
+def _client(url: str) -> redis.Redis:
+    """The library takes an address without a host, as one with a "#" in the password is, for this machine's."""
+    try:
+        if urlsplit(url).hostname:
+            return redis.Redis.from_url(
+                url,
+                socket_timeout=TIMEOUT_S,
+                socket_connect_timeout=TIMEOUT_S,
+                retry=Retry(ConstantBackoff(0.1), 1),
+            )
+    except ValueError:
+        pass  # its text may hold a part of the password
+    raise StoreError(
+        "the address of Redis cannot be read; write redis://:PASSWORD@HOST:PORT/DATABASE, and in a password "
+        "%23 for #, %2F for /, %40 for @"
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,324 @@
+"""The store in a Redis: for several processes and machines. One server, not a Redis Cluster.
+
+Everything is done by scripts inside the server, in one step each. Redis measures leases by its wall clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from penchant.store.base import (
+    LEASE_S,
+    MOST_ASIDE,
+    MOST_EVENTS,
+    MOST_JOINED,
+    MOST_SEEDS,
+    Backlog,
+    Entry,
+    Erased,
+    Event,
+    Join,
+    Joined,
+    Key,
+    Poison,
+    Seeds,
+    Store,
+)
+from penchant.store.entries import speaks_of, unpack
+from penchant.store.redis import scripts as redis_scripts
+from penchant.store.redis.client import RedisClient
+from penchant.store.redis.scripts import PREFIX
+
+LEASE_MS = int(LEASE_S * 1000)
+
+AT_ONCE = 1000
+"""So many are read in one answer where there may be many: Redis serves nobody else meanwhile."""
+
+
+class RedisStore(Store):
+    """See `Store`."""
+
+    def __init__(self, url: str) -> None:
+        """url: redis:// or rediss://. Raises StoreError: see `RedisClient`."""
+        self._client = RedisClient(url)
+        self._raw: Any = self._client.raw
+        register = self._raw.register_script
+        self._append, self._take = register(redis_scripts.APPEND), register(redis_scripts.TAKE)
+        self._settle, self._forget = register(redis_scripts.SETTLE), register(redis_scripts.FORGET)
+        self._put_items, self._publish = register(redis_scripts.PUT_ITEMS), register(redis_scripts.PUBLISH)
+        self._close, self._drop_models = register(redis_scripts.CLOSE), register(redis_scripts.DROP_MODELS)
+        self._hold, self._release = register(redis_scripts.HOLD), register(redis_scripts.RELEASE)
+        self._holders, self._put_vectors = register(redis_scripts.HOLDERS), register(redis_scripts.PUT_VECTORS)
+
+    # Events
+
+    def append(self, events: Sequence[Event], at: float) -> list[bool]:
+        if not events:
+            return []
+        said: list[Any] = [at]
+        for user, item, time, clicked, id in events:  # noqa: A001
+            said += user, id, orjson.dumps((item, time, clicked)), orjson.dumps((user, item, time, clicked, id))
+        with self._client.errors():
+            new = [digit == ord("1") for digit in self._append(args=said)]
+            for user in {event.user for event in events if hash(event.id) % (MOST_EVENTS // 200) == 0}:
+                self._bound_history(user)
+        return new
+
+    def _bound_history(self, user: str) -> None:
+        """What is over the bound is left out on reading, so it is enough to look at times."""
+        if self._raw.hlen(_key("history", user)) > MOST_EVENTS:
+            events = _history(user, self._raw.hgetall(_key("history", user)))
+            self._raw.hdel(_key("history", user), *(event.id for event in events[:-MOST_EVENTS]))
+
+    def histories(self, users: Sequence[str]) -> list[list[Event]]:
+        with self._client.errors():
+            if len(users) == 1:
+                found = [self._raw.hgetall(_key("history", users[0]))]
+            else:
+                questions = self._raw.pipeline(transaction=False)
+                for user in users:
+                    questions.hgetall(_key("history", user))
+                found = questions.execute()
+        return [_history(user, values)[-MOST_EVENTS:] for user, values in zip(users, found, strict=True)]
+
+    def users(self) -> Iterable[str]:
+        begin = len(_key("history", ""))
+        place = -1
+        while place:
+            with self._client.errors():
+                place, keys = self._raw.scan(max(0, place), match=_key("history", "*"), count=AT_ONCE)
+            yield from (key.decode()[begin:] for key in keys)
+
+    def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
+        said = [part for user, (events, content) in vectors.items() for part in (user, events, content)]
+        with self._client.errors():
+            self._put_vectors(args=[model, *said])
+
+    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
+        if not users:
+            return []
+        with self._client.errors():
+            found = self._raw.hmget(_key("vectors", model), users)
+        return [None if said is None else said.partition(b":")[2] for said in found]
+
+    # The log and its consumers
+
+    def take(self, consumer: str, most: int) -> list[Entry]:
+        with self._client.errors():
+            said = self._take(args=[consumer, max(1, most), LEASE_MS])
+        return [_entry(number, content) for number, content in _pairs(said)]
+
+    def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
+        said: list[Any] = [MOST_JOINED, MOST_SEEDS, MOST_ASIDE, len(poison), *(orjson.dumps(one) for one in poison)]
+        for entry in entries:
+            said += entry.number, len(entry.events)
+            for event in entry.events:
+                said += event.item, event.user, event.time if event.clicked else ""
+        with self._client.errors():
+            self._settle(args=said)
+
+    def backlog(self) -> Backlog:
+        with self._client.errors():
+            events, aside = self._raw.hmget(_key("numbers"), ["backlog", "aside"])
+            oldest = self._raw.xrange(_key("log"), count=1)
+        since = float(oldest[0][1].get(b"at", 0.0)) if oldest else None
+        return Backlog(int(events or 0), since, int(aside or 0))
+
+    def poison(self, most: int) -> list[Poison]:
+        if most < 1:
+            return []
+        with self._client.errors():
+            return [Poison(**orjson.loads(said)) for said in self._raw.lrange(_key("poison"), -most, -1)[::-1]]
+
+    # Items
+
+    def seeds(self, item: str, most: int) -> Seeds:
+        most = min(most, MOST_SEEDS)
+        if most < 1:
+            return Seeds([], np.zeros(0))
+        with self._client.errors():
+            found = self._raw.zrange(_key("seeds", item), -most, -1, withscores=True)
+        return Seeds([user.decode() for user, _ in found], np.array([at for _, at in found], np.float64))
+
+    def shown(self, item: str) -> list[str]:
+        with self._client.errors():
+            return list({user.decode() for user in self._raw.sscan_iter(_key("shown", item), count=AT_ONCE)})
+
+    def joined(self, cursor: str, most: int) -> Joined:
+        with self._client.errors():
+            last, dropped = (int(said or 0) for said in self._raw.hmget(_key("numbers"), ["joins", "joins dropped"]))
+            after = int(cursor) if cursor else last
+            rows = self._raw.xrange(_key("joins"), f"({after}-0", count=most) if most > 0 else []
+        joins = [Join(values[b"item"].decode(), values[b"user"].decode()) for _, values in rows]
+        reached = int(rows[-1][0].split(b"-")[0]) if rows else max(after, dropped)
+        return Joined(joins, str(reached), lost=after < dropped)
+
+    def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
+        said = [part for item, values in fields.items() for part in (item, orjson.dumps(values))]
+        with self._client.errors():
+            self._put_items(args=said)
+
+    def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
+        last, found = self._changed("items", "items", after)
+        return last, {item: orjson.loads(values) for item, values in found.items()}
+
+    def _changed(self, number: str, name: str, after: int) -> tuple[int, dict[str, bytes]]:
+        """The number of the last change, and what has changed since another. The number is read first: what changes
+        meanwhile is given twice rather than never."""
+        found: dict[str, bytes] = {}
+        with self._client.errors():
+            last = int(self._raw.hget(_key("numbers"), number) or 0)
+            names = self._raw.zrange(_key(f"{name}:changes"), f"({after}", "+inf", byscore=True)
+            for start in range(0, len(names), AT_ONCE):
+                part = names[start : start + AT_ONCE]
+                values = self._raw.hmget(_key(name), part)
+                found |= {key.decode(): value for key, value in zip(part, values, strict=True) if value is not None}
+        return last, found
+
+    # Candidates and their clusters
+
+    def open_candidates(self, items: Sequence[str], at: float) -> None:
+        with self._client.errors():
+            changes = self._raw.pipeline()
+            for item in items:
+                changes.hsetnx(_key("open"), item, at)
+            changes.execute()
+
+    def close_candidates(self, items: Sequence[str]) -> None:
+        with self._client.errors():
+            self._close(args=items)
+
+    def candidates(self) -> dict[str, float]:
+        with self._client.errors():
+            return {item.decode(): float(at) for item, at in self._raw.hgetall(_key("open")).items()}
+
+    def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
+        said = [each for item, content in clusters.items() for each in (item, content)]
+        with self._client.errors():
+            self._publish(args=[model, cursor, *said])
+
+    def cursor(self, model: str) -> str | None:
+        with self._client.errors():
+            said = self._raw.hget(_key("cursors"), model)
+        return None if said is None else said.decode()
+
+    def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
+        return self._changed("clusters", f"clusters:{model}", after)
+
+    def drop_models(self, keep: Sequence[str]) -> None:
+        with self._client.errors():
+            self._drop_models(args=keep)
+
+    # Who does what
+
+    def hold(self, name: str, holder: str) -> bool:
+        with self._client.errors():
+            return self._hold(args=[name, holder, LEASE_MS]) == 1
+
+    def release(self, name: str, holder: str) -> None:
+        with self._client.errors():
+            self._release(args=[name, holder])
+
+    def holders(self) -> dict[str, str]:
+        with self._client.errors():
+            return {name.decode(): holder.decode() for name, holder in _pairs(self._holders())}
+
+    # Keys
+
+    def put_key(self, key: Key) -> None:
+        with self._client.errors():
+            self._raw.hset(_key("keys"), key.name, orjson.dumps(key))
+
+    def keys(self) -> list[Key]:
+        with self._client.errors():
+            found = [Key(**orjson.loads(said)) for said in self._raw.hvals(_key("keys"))]
+        return sorted(found, key=lambda key: (key.created, key.name))
+
+    def drop_key(self, name: str) -> bool:
+        with self._client.errors():
+            return self._raw.hdel(_key("keys"), name) == 1
+
+    # Erasure
+
+    def forget(self, user: str, digest: str, at: float) -> Erased:
+        with self._client.errors():
+            unreadable, items = self._in_log(user)
+            looked, joins = self._in_joins(user)
+            poison = [said for said in self._raw.lrange(_key("poison"), 0, -1) if speaks_of(said.decode(), user)]
+            items |= self._touched(user)
+            said: list[Any] = [user, orjson.dumps([user])[:-1] + b",", digest, at, looked]
+            for part in unreadable, joins, poison, list(items):
+                said += len(part), *part
+            return Erased(*self._forget(args=said))
+
+    def _in_log(self, user: str) -> tuple[list[str], set[str]]:
+        """Entries that cannot be read and speak of a user, and items of his events in the others."""
+        unreadable, items = [], set()
+        for number, values in self._stream("log"):
+            content = values.get(b"content", b" ".join(part for pair in values.items() for part in pair))
+            if speaks_of(content.decode("utf-8", "replace"), user):
+                entry = _entry(number, content)
+                unreadable += [entry.number] if entry.problem else []
+                items |= {event.item for event in entry.events if event.user == user}
+        return unreadable, items
+
+    def _in_joins(self, user: str) -> tuple[str, list[str]]:
+        """The last join, and those of a user."""
+        last, found = "0-0", []
+        for number, values in self._stream("joins"):
+            last = number.decode()
+            found += [last] if values[b"user"].decode() == user else []
+        return last, found
+
+    def _stream(self, name: str) -> Iterable[tuple[bytes, dict[bytes, bytes]]]:
+        after = b"-"
+        while rows := self._raw.xrange(_key(name), after, count=AT_ONCE):
+            yield from rows
+            after = b"(" + rows[-1][0]
+
+    def _touched(self, user: str) -> set[str]:
+        """Items that a user was shown or is a seed of; read after the log, so that an event that leaves it meanwhile is
+        found here."""
+        found, place = set(), -1
+        while place:
+            place, items = self._raw.sscan(_key("touched"), max(0, place), count=AT_ONCE)
+            questions = self._raw.pipeline(transaction=False)
+            for item in items:
+                questions.sismember(_key("shown", item.decode()), user)
+            found |= {item.decode() for item, said in zip(items, questions.execute(), strict=True) if said}
+        return found
+
+    def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
+        last, found = self._changed("forgotten", "forgotten", after)
+        return last, {digest: float(at) for digest, at in found.items()}
+
+    # The store itself
+
+    def ping(self) -> None:
+        with self._client.errors():
+            self._raw.set(_key("ping"), 1)
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+def _key(*parts: str) -> str:
+    return PREFIX + ":".join(parts)
+
+
+def _pairs(said: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    return zip(said[::2], said[1::2], strict=True)
+
+
+def _entry(number: bytes, content: bytes) -> Entry:
+    """An entry of the log, which has one event a line."""
+    return unpack(number.decode(), b"[" + content.replace(b"\n", b",") + b"]")
+
+
+def _history(user: str, found: dict[bytes, bytes]) -> list[Event]:
+    """Events by time, item and id, from id → item, time, clicked."""
+    values = orjson.loads(b"[" + b",".join(found.values()) + b"]")
+    rows = sorted((at, item, id.decode(), clicked) for id, (item, at, clicked) in zip(found, values, strict=True))  # noqa: A001
+    return [Event(user, item, at, clicked, own) for at, item, own, clicked in rows]

@@ -1,0 +1,237 @@
+"""The store in one SQLite file: for several processes on one machine; needs no server."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from penchant.store.base import (
+    MOST_EVENTS,
+    MOST_SEEDS,
+    Backlog,
+    Entry,
+    Erased,
+    Event,
+    Join,
+    Joined,
+    Key,
+    Poison,
+    Seeds,
+    Store,
+    lease_runs,
+)
+from penchant.store.sqlite import events as sqlite_events
+from penchant.store.sqlite.events import change, last_join, number
+from penchant.store.sqlite.file import SqliteFile
+
+USERS_AT_ONCE = 1000
+"""So many are read at a time: a long reading would keep the write-ahead log from being emptied."""
+
+
+PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
+    SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM history WHERE user = ?)
+    ON CONFLICT DO UPDATE SET events = excluded.events, content = excluded.content WHERE excluded.events >= events"""
+
+
+class SqliteStore(Store):
+    """What is acknowledged is on the disk, even where the power fails; what consumers do may be undone by that, and is
+    then done again. clock: seconds that only go forward, the same for all processes of the machine."""
+
+    def __init__(self, path: str | Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Create the file if there is none. Raises StoreError: see `SqliteFile`."""
+        self._file, self._clock = SqliteFile(str(path)), clock
+
+    # Events
+
+    def append(self, events: Sequence[Event], at: float) -> list[bool]:
+        with self._file.writing() as connection:
+            return sqlite_events.append(connection, events, at)
+
+    def histories(self, users: Sequence[str]) -> list[list[Event]]:
+        question = "SELECT time, item, id, clicked FROM history WHERE user = ?"
+        with self._file.reading() as connection:
+            rows = [(user, sorted(connection.execute(question, (user,)))[-MOST_EVENTS:]) for user in users]
+        return [[Event(user, item, at, clicked == 1, own) for at, item, own, clicked in found] for user, found in rows]
+
+    def users(self) -> Iterable[str]:
+        last, found = "", [""]
+        while found:
+            with self._file.reading() as connection:
+                question = "SELECT DISTINCT user FROM history WHERE user > ? ORDER BY user LIMIT ?"
+                found = [user for (user,) in connection.execute(question, (last, USERS_AT_ONCE))]
+            yield from found
+            last = found[-1] if found else last
+
+    def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
+        rows = [(model, user, events, content, user) for user, (events, content) in vectors.items()]
+        with self._file.writing(durable=False) as connection:
+            connection.executemany(PUT_VECTOR, rows)
+
+    def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
+        question = "SELECT content FROM vectors WHERE user = ? AND model = ?"
+        with self._file.reading() as connection:
+            rows = [connection.execute(question, (user, model)).fetchone() for user in users]
+        return [row[0] if row else None for row in rows]
+
+    # The log and its consumers
+
+    def take(self, consumer: str, most: int) -> list[Entry]:
+        now = self._clock()
+        with self._file.reading() as connection:
+            if not sqlite_events.pick(connection, consumer, 1, now):
+                return []
+        with self._file.writing(durable=False) as connection:
+            return sqlite_events.take(connection, sqlite_events.pick(connection, consumer, most, now), consumer, now)
+
+    def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
+        with self._file.writing(durable=False) as connection:
+            sqlite_events.settle(connection, entries, poison)
+
+    def backlog(self) -> Backlog:
+        with self._file.reading() as connection:
+            oldest = connection.execute("SELECT at FROM log ORDER BY number LIMIT 1").fetchone()
+            events = number(connection, "backlog")
+            return Backlog(events, oldest[0] if oldest else None, number(connection, "aside"))
+
+    def poison(self, most: int) -> list[Poison]:
+        with self._file.reading() as connection:
+            question = "SELECT content, reason, at FROM poison ORDER BY number DESC LIMIT ?"
+            return [Poison(*row) for row in connection.execute(question, (most,))]
+
+    # Items
+
+    def seeds(self, item: str, most: int) -> Seeds:
+        question = (
+            "SELECT user, time FROM touches WHERE item = ? AND time IS NOT NULL ORDER BY time DESC, user DESC LIMIT ?"
+        )
+        with self._file.reading() as connection:
+            rows = connection.execute(question, (item, min(most, MOST_SEEDS))).fetchall()[::-1]
+        return Seeds([user for user, _ in rows], np.array([at for _, at in rows], np.float64))
+
+    def shown(self, item: str) -> list[str]:
+        with self._file.reading() as connection:
+            return [user for (user,) in connection.execute("SELECT user FROM touches WHERE item = ?", (item,))]
+
+    def joined(self, cursor: str, most: int) -> Joined:
+        with self._file.reading() as connection:
+            after = int(cursor) if cursor else last_join(connection)
+            question = "SELECT number, item, user FROM joins WHERE number > ? ORDER BY number LIMIT ?"
+            rows = connection.execute(question, (after, most)).fetchall()
+            dropped = number(connection, "joins dropped")
+        last = rows[-1][0] if rows else max(after, dropped)
+        return Joined([Join(item, user) for _, item, user in rows], str(last), lost=after < dropped)
+
+    def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
+        with self._file.writing() as connection:
+            now = change(connection, "items")
+            rows = [(item, orjson.dumps(values), now) for item, values in fields.items()]
+            connection.executemany("REPLACE INTO items VALUES (?, ?, ?)", rows)
+
+    def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
+        with self._file.reading() as connection:
+            last = number(connection, "items")
+            rows = connection.execute("SELECT item, fields FROM items WHERE change > ?", (after,)).fetchall()
+        return last, {item: orjson.loads(values) for item, values in rows}
+
+    # Candidates and their clusters
+
+    def open_candidates(self, items: Sequence[str], at: float) -> None:
+        with self._file.writing() as connection:
+            rows = [(item, at) for item in items]
+            connection.executemany("INSERT OR IGNORE INTO candidates VALUES (?, ?)", rows)
+
+    def close_candidates(self, items: Sequence[str]) -> None:
+        with self._file.writing() as connection:
+            for table in "candidates", "clusters":
+                connection.executemany(f"DELETE FROM {table} WHERE item = ?", [(item,) for item in items])  # noqa: S608
+
+    def candidates(self) -> dict[str, float]:
+        with self._file.reading() as connection:
+            return dict(connection.execute("SELECT item, at FROM candidates"))
+
+    def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
+        with self._file.writing(durable=False) as connection:
+            now = change(connection, "clusters")
+            is_open = dict(connection.execute("SELECT item, 1 FROM candidates"))
+            rows = [(model, item, content, now) for item, content in clusters.items() if item in is_open]
+            connection.executemany("REPLACE INTO clusters VALUES (?, ?, ?, ?)", rows)
+            connection.execute("REPLACE INTO cursors VALUES (?, ?)", (model, cursor))
+
+    def cursor(self, model: str) -> str | None:
+        with self._file.reading() as connection:
+            row = connection.execute("SELECT cursor FROM cursors WHERE model = ?", (model,)).fetchone()
+        return row[0] if row else None
+
+    def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
+        with self._file.reading() as connection:
+            last = number(connection, "clusters")
+            question = "SELECT item, content FROM clusters WHERE model = ? AND change > ?"
+            return last, dict(connection.execute(question, (model, after)))
+
+    def drop_models(self, keep: Sequence[str]) -> None:
+        with self._file.writing() as connection:
+            for table in "clusters", "cursors", "vectors":
+                models = {model for (model,) in connection.execute(f"SELECT DISTINCT model FROM {table}")}  # noqa: S608
+                dropped = [(model,) for model in models - set(keep)]
+                connection.executemany(f"DELETE FROM {table} WHERE model = ?", dropped)  # noqa: S608
+
+    # Who does what
+
+    def hold(self, name: str, holder: str) -> bool:
+        if self.holders().get(name, holder) != holder:
+            return False
+        with self._file.writing(durable=False) as connection:
+            row = connection.execute("SELECT holder, seen FROM holders WHERE name = ?", (name,)).fetchone()
+            if row and row[0] != holder and lease_runs(row[1], self._clock()):
+                return False
+            connection.execute("REPLACE INTO holders VALUES (?, ?, ?)", (name, holder, self._clock()))
+            return True
+
+    def release(self, name: str, holder: str) -> None:
+        with self._file.writing(durable=False) as connection:
+            connection.execute("DELETE FROM holders WHERE name = ? AND holder = ?", (name, holder))
+
+    def holders(self) -> dict[str, str]:
+        with self._file.reading() as connection:
+            rows = connection.execute("SELECT name, holder, seen FROM holders").fetchall()
+        return {name: holder for name, holder, seen in rows if lease_runs(seen, self._clock())}
+
+    # Keys
+
+    def put_key(self, key: Key) -> None:
+        with self._file.writing() as connection:
+            row = key.name, key.digest, key.scope, key.label, key.created, key.per_s
+            connection.execute("REPLACE INTO keys VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def keys(self) -> list[Key]:
+        with self._file.reading() as connection:
+            return [Key(*row) for row in connection.execute("SELECT * FROM keys ORDER BY created, name")]
+
+    def drop_key(self, name: str) -> bool:
+        with self._file.writing() as connection:
+            return connection.execute("DELETE FROM keys WHERE name = ?", (name,)).rowcount > 0
+
+    # Erasure
+
+    def forget(self, user: str, digest: str, at: float) -> Erased:
+        with self._file.reading() as connection:
+            items = sqlite_events.traces(connection, user)
+        with self._file.writing() as connection:
+            connection.execute("REPLACE INTO forgotten VALUES (?, ?, ?)", (digest, at, change(connection, "forgotten")))
+            return sqlite_events.erase(connection, user, items)
+
+    def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
+        with self._file.reading() as connection:
+            last = number(connection, "forgotten")
+            return last, dict(connection.execute("SELECT digest, at FROM forgotten WHERE change > ?", (after,)))
+
+    # The store itself
+
+    def ping(self) -> None:
+        with self._file.writing(durable=False) as connection:
+            change(connection, "pings")
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,100 @@
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penchant.audiences import best as audience
+from penchant.audiences.best import MIN_AUDIENCE, best, known_seeds, overlap, refuse_nan
+from penchant.errors import AudienceError
+from penchant.models.lookalikes.promise import Candidate, Likeness
+from penchant.models.lookalikes.seed_clusters import SeedClusters
+from tests.audiences.crowds import KIND_N, KINDS, UNKNOWN, crowd, ralm
+
+NOBODY = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Told(Likeness):
+    """Scores as they are told."""
+
+    score_N: np.ndarray
+
+    def scores(self, rows_B: np.ndarray) -> np.ndarray:
+        return self.score_N[rows_B].astype(np.float32)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.data())
+def test_the_best_are_those_of_a_full_sort_and_ties_go_by_row(levels: list[int], data: st.DataObject) -> None:
+    reached = np.array(sorted(data.draw(st.sets(st.integers(0, len(levels) - 1), max_size=len(levels) - 1))), np.int64)
+    waiting = [row for row in range(len(levels)) if row not in reached]
+    size = data.draw(st.integers(1, len(waiting)))
+    row_B, score_B = best(Told(np.array(levels)), len(levels), size, reached, minimum=1)
+    assert row_B.tolist() == sorted(waiting, key=lambda row: (-levels[row], row))[:size]
+    assert score_B.tolist() == [levels[row] for row in row_B]
+
+
+def test_blocks_change_nothing_and_many_ties_go_by_row_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    level_N = np.random.default_rng(0).integers(0, 5, 1000)
+    whole = best(Told(level_N), 1000, 600, NOBODY)
+    assert whole[0].tolist() == sorted(range(1000), key=lambda row: (-level_N[row], row))[:600]
+    monkeypatch.setattr(audience, "BLOCK", 7)
+    np.testing.assert_array_equal(best(Told(level_N), 1000, 600, NOBODY), whole)
+
+
+def test_an_audience_is_of_users_like_the_seeds_who_are_not_reached_yet() -> None:
+    crowded, seed_S = crowd(), np.flatnonzero(KIND_N == 1)[:30]
+    likeness = SeedClusters(ralm(), seed=0).liken(Candidate(2, seed_S), crowded)
+    row_B, score_B = best(likeness, len(crowded), 60, reached=np.append(seed_S, [2, 5]))
+    assert not set(row_B.tolist()) & {2, 5, *seed_S.tolist()}
+    assert (KIND_N[row_B] == 1).all()
+    assert (np.diff(score_B) <= 0).all()
+    contribution_BJ = likeness.contributions(row_B)
+    np.testing.assert_allclose(contribution_BJ.sum(1), score_B, atol=1e-5)
+    np.testing.assert_array_equal(likeness.strongest(row_B), contribution_BJ.argmax(1))
+
+
+def test_an_audience_that_would_single_people_out_is_refused() -> None:
+    told = Told(np.arange(200))
+    with pytest.raises(AudienceError, match=r"audience of 20 would single people out; ask for at least 50"):
+        best(told, 200, 20, NOBODY)
+    with pytest.raises(AudienceError, match="ask for at least 100"):
+        best(told, 200, 99, NOBODY, minimum=100)
+    assert len(best(told, 200, MIN_AUDIENCE, NOBODY)[0]) == MIN_AUDIENCE
+
+
+def test_an_audience_larger_than_the_users_there_are_is_refused_with_their_number() -> None:
+    told = Told(np.append(np.arange(90), np.nan))
+    with pytest.raises(AudienceError, match=r"audience of 1,000 was asked for, but only 88 users"):
+        best(told, 91, 1000, np.array([0, 1]))
+    with pytest.raises(AudienceError, match="only 0 users"):
+        best(told, 91, 60, np.arange(91))
+    assert len(best(told, 91, 88, np.array([0, 1]))[0]) == 88
+
+
+def test_seeds_of_whom_nothing_is_known_are_left_out_and_counted() -> None:
+    known_S, left_out = known_seeds(np.array([7, -1, UNKNOWN, 3, -1]), crowd(), "x")
+    assert (known_S.tolist(), left_out) == ([7, 3], 3)
+
+
+def test_an_item_without_seeds_is_refused() -> None:
+    with pytest.raises(AudienceError, match="item 'x' has 0 seeds: nobody has clicked it"):
+        known_seeds(NOBODY, crowd(), "x")
+    with pytest.raises(AudienceError, match="any of the 3 seeds of item 'x'"):
+        known_seeds(np.array([-1, UNKNOWN, -1]), crowd(), "x")
+
+
+def test_a_user_whose_vector_is_not_finite_is_named() -> None:
+    crowded = crowd()
+    refuse_nan(crowded)
+    vectors_NX = crowded.vectors_NX.copy()
+    vectors_NX[[4, 9], 1] = np.nan
+    with pytest.raises(AudienceError, match=r"'u4' is not finite, .* 2 in all"):
+        refuse_nan(replace(crowded, vectors_NX=vectors_NX))
+
+
+def test_an_audience_overlaps_itself_wholly_and_a_stranger_not_at_all() -> None:
+    kinds = [np.flatnonzero(kind == KIND_N) for kind in range(KINDS)]
+    assert (overlap(kinds[0], kinds[0]).jaccard, overlap(kinds[0], kinds[0]).share) == (1.0, 1.0)
+    assert (overlap(kinds[0], kinds[1]).jaccard, overlap(kinds[0], kinds[1]).share) == (0.0, 0.0)

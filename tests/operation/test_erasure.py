@@ -1,0 +1,220 @@
+"""Who is forgotten is gone from the store and from every file that names him, and stays out of the next prepare."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from penchant.atwork import at_work
+from penchant.errors import ConfigError, FolderError, MissingStepError
+from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of, read_forgotten
+from penchant.operation.atlases import open_atlas
+from penchant.operation.erasure import erase_from_run
+from penchant.operation.served import open_served
+from penchant.pipeline import Run
+from penchant.serving.candidates.clusterer import Clusterer
+from penchant.serving.roles.consumer import consume
+from penchant.serving.service import Service
+from penchant.store.base import Event
+from penchant.store.memory import MemoryStore
+from tests import lookalike_runs
+from tests.serving.worlds import MADE, trained
+
+USER, ITEM = "u004", "i1-1"
+
+
+@pytest.fixture
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return lookalike_runs.copied(trained(tmp_path_factory), tmp_path / "run")
+
+
+def files_naming(folder: Path, user: str) -> list[str]:
+    """Parquet files in whose column "user" somebody stands."""
+    found = []
+    for path in sorted(folder.rglob("*.parquet")):
+        rows = pl.read_parquet(path)
+        if "user" in rows.columns and user in rows["user"]:
+            found.append(str(path.relative_to(folder)))
+    return found
+
+
+def test_files_of_a_run_name_him_no_more_but_for_prepared_shards(run: Run) -> None:
+    rows = len(lookalike_runs.events_of(run).filter(pl.col("user") == USER))
+    members = run.audience(ITEM, 60, minimum=1).members
+    (run.folder / "audiences").mkdir()
+    members.vstack(members.head(1).with_columns(user=pl.lit(USER))).write_parquet(
+        run.folder / "audiences" / "a.parquet"
+    )
+    atlas = open_atlas(run.folder)
+    assert atlas
+    interested = sum(one.user == USER for tag in atlas.tags for one in atlas.interested(tag))
+    assert interested
+    erased = erase_from_run(run.folder, USER, MADE)
+    assert not any(one.user == USER for tag in atlas.tags for one in atlas.interested(tag))
+    assert erased == {
+        "log": rows + 1,
+        "profiles": 1,
+        "audiences": 1 + (USER in members["user"]),
+        "atlas": interested,
+    }
+    left = files_naming(run.folder, USER)
+    assert left
+    assert all("prepared" in name or name == "metrics.parquet" for name in left), left
+    assert erase_from_run(run.folder, USER, MADE) == {"log": 0, "profiles": 0, "audiences": 0, "atlas": 0}
+    assert USER not in (run.folder / FORGOTTEN).read_text(encoding="utf-8")
+
+
+ERASING = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from penchant.erasure import erase_from_run
+
+folder, *users = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(8) as threads:
+    done = list(threads.map(lambda user: erase_from_run(Path(folder), user, 1_900_000_000.0), users))
+print(json.dumps([{**one, "user": user} for user, one in zip(users, done, strict=True)]))
+"""
+
+
+def test_forty_users_at_once_by_two_processes_of_eight_threads(run: Run) -> None:
+    """Whatever call has ended well, its user is gone; all others are as they were. Some are forgotten by both."""
+    users = [f"u{number:03}" for number in range(40)]
+    (run.folder / "audiences").mkdir()
+    members = run.audience(ITEM, 60, minimum=1).members
+    members.write_parquet(run.folder / "audiences" / "a.parquet")
+    tables = [*run.folder.glob("log/events/*.parquet"), *run.folder.glob("profiles/*.parquet")]
+    tables += [run.folder / "log" / "users.parquet", run.folder / "audiences" / "a.parquet"]
+    before = {path: pl.read_parquet(path) for path in tables}
+    command = [sys.executable, "-c", ERASING, str(run.folder)]
+    processes = [
+        subprocess.Popen([*command, *some], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for some in (users[:24], users[16:])
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    told = [one for process in processes for one in json.loads(process.communicate()[0])]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert {one["user"] for one in told} == set(users)
+    for path, rows in before.items():
+        kept = rows.filter(~pl.col("user").is_in(users))
+        assert pl.read_parquet(path).equals(kept)
+    gone = sum(len(rows.filter(pl.col("user").is_in(users))) for rows in before.values())
+    assert sum(one["log"] + one["profiles"] + one["audiences"] for one in told) == gone
+    assert read_forgotten(run.folder / FORGOTTEN).keys() == set(map(digest_of, users))
+    assert not list(run.folder.rglob("*.part"))
+
+
+def test_while_another_is_at_work_the_list_is_written_and_the_rest_is_told_to_wait(run: Run) -> None:
+    """As `penchant forget` says it; the same call finishes what could not be done."""
+    command = [sys.executable, "-m", "penchant", "forget", str(run.folder), USER, "--store", "memory:"]
+    with at_work(run.folder, "trains"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"process {os.getpid()} on " in done.stderr
+    assert ", which trains, is at work on " in done.stderr
+    assert digest_of(USER) in read_forgotten(run.folder / FORGOTTEN)
+    assert "log/users.parquet" in files_naming(run.folder, USER)
+    assert erase_from_run(run.folder, USER, MADE)["log"] > 1
+    assert "log/users.parquet" not in files_naming(run.folder, USER)
+
+
+def test_a_folder_without_a_log_is_not_made_one(tmp_path: Path) -> None:
+    with pytest.raises(MissingStepError, match=r"nothing holds no whole log; give a run folder"):
+        erase_from_run(tmp_path / "nothing", USER, MADE)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_the_same_call_ends_it(run: Run) -> None:
+    obstacle = run.folder / "dashboard.lock"
+    obstacle.unlink(missing_ok=True)
+    obstacle.mkdir()
+    with pytest.raises(FolderError, match=r"cannot be written \(.*\), so not all of it has forgotten the user"):
+        erase_from_run(run.folder, USER, MADE)
+    obstacle.rmdir()
+    (run.folder / "serving").mkdir(exist_ok=True)
+    (run.folder / "serving" / "manifest.json").touch()
+    assert erase_from_run(run.folder, USER, MADE)["log"] == 0
+    assert not (run.folder / "serving" / "manifest.json").exists()
+
+
+def test_the_next_prepare_leaves_him_out(run: Run) -> None:
+    erase_from_run(run.folder, USER, MADE)
+    again = Run.open(run.folder)
+    again.prepare()
+    again.lookalikes.prepare()
+    left = [name for name in files_naming(run.folder, USER) if "baselines" not in name]
+    assert all(name == "metrics.parquet" for name in left), left
+    assert "u005" in set(pl.concat([shard.users for shard in again.shards("latest")]))
+
+
+def test_a_run_file_may_name_the_list_of_a_run_that_is_served(run: Run, tmp_path: Path) -> None:
+    erase_from_run(run.folder, USER, MADE)
+    logs = {**run.config.model_dump(mode="json", exclude_none=True)["logs"], "forgotten": str(run.folder / FORGOTTEN)}
+    config = type(run.config).parse({**run.config.model_dump(exclude_none=True), "logs": logs}, origin="test")
+    other = Run.start(config, tmp_path / "other", base=run.base)
+    log = other.check()
+    assert USER not in set(pl.concat([log.events(bucket)["user"] for bucket in range(log.buckets)]))
+    assert USER not in set(log.users()["user"])
+
+
+def test_events_after_he_was_forgotten_count(run: Run) -> None:
+    """Who comes back is a new user."""
+    times = lookalike_runs.events_of(run).filter(pl.col("user") == USER)["time"].sort()
+    middle = float(times[len(times) // 2])
+    add_forgotten(run.folder / FORGOTTEN, digest_of(USER), middle)
+    log = Run.open(run.folder).check()
+    events = pl.concat([log.events(bucket) for bucket in range(log.buckets)]).filter(pl.col("user") == USER)
+    assert events["time"].to_list() == [time for time in times if time > middle]
+
+
+def test_a_list_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "forgotten.json"
+    path.write_text('{"anna": 1.0}', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"forgotten.json is no list of forgotten users \(invalid literal.*'anna'"):
+        read_forgotten(path)
+
+
+def test_a_service_forgets_at_once_and_clusters_when_they_are_made_next(run: Run) -> None:
+    store, now = MemoryStore(), [MADE]
+    served = open_served(run.folder, clock=lambda: MADE - 1)
+    service = Service(store, served, lambda: now[0], lambda user, at: erase_from_run(run.folder, user, at))
+    service.open([ITEM])
+    service.append([[Event(USER, ITEM, MADE, True, "a"), Event("u005", ITEM, MADE, True, "b")]])
+    consume(store, service.models.alike, "one", 100, service.clock)
+    clusterer = Clusterer(store, service.models.all[0], service.clock, every_s=100.0)
+    cluster(clusterer, service)
+    (before,) = service.candidates()
+    fans = {user for user, _ in service.audience(ITEM, 50).members}
+    assert USER not in fans  # he is a seed
+    assert not service.profiles([USER])[0].cold
+    told = service.forget(USER)
+    assert (told.events, told.log) == (1, 0)
+    assert told.files["log"] > 0
+    assert service.profiles([USER])[0].cold
+    assert service.score([USER], None)[0].cold
+    now[0] += 200
+    cluster(clusterer, service)
+    (after,) = service.candidates()
+    assert after.seeds == before.seeds - 1  # type: ignore[operator]
+    assert USER not in {user for user, _ in service.audience(ITEM, service.audience(ITEM, 50).reachable).members}
+    clusterer.close()
+
+
+def cluster(clusterer: Clusterer, service: Service) -> None:
+    """Until all seeds are clustered as of now."""
+    while not service.view.live or any(one.made < service.clock() for one in service.view.live.values()):
+        clusterer.once()
+        service.refresh()

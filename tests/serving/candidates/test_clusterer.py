@@ -1,0 +1,558 @@
+"""Clusters follow new seeds at once and are made anew now and then; nobody is lost, and nobody counts twice."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from threading import Event as Flag
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from penchant.errors import DataError, StoreError
+from penchant.models.lookalikes.seed_clusters import gather
+from penchant.serving.candidates import clusterer as clusterer_module
+from penchant.serving.candidates.clusterer import MOST_ADDED, REST_S, Clusterer, made
+from penchant.serving.candidates.clusters import LiveClusters, from_bytes
+from penchant.serving.candidates.seeds import SeedReader
+from penchant.serving.roles.consumer import consume
+from penchant.serving.served import Served
+from penchant.serving.told import Told
+from penchant.serving.users import Users
+from penchant.store.base import Event, Seeds
+from penchant.store.memory import MemoryStore
+from tests.lookalike_runs import FOR_STRANGERS, POPULAR
+from tests.serving import worlds
+from tests.serving.processes import until
+from tests.serving.worlds import MADE
+
+NEW_ITEM, EVERY_S, MOST = "never clicked before", 300.0, 1_000_000
+FANS = [f"u{number:03}" for number in range(0, 60, 3)]
+
+
+class GatedStore(MemoryStore):
+    """Holds back whoever has read the seeds of an item, until the gate opens; and can be down for one kind of call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.waits, self.down = Flag(), Flag(), ""
+        self.gate.set()
+        self.published = list[set[str]]()
+
+    def seeds(self, item: str, most: int) -> Seeds:
+        self._refuse("seeds")
+        found = super().seeds(item, most)
+        self.waits.set()
+        assert self.gate.wait(30)
+        return found
+
+    def publish(self, model, clusters, cursor):  # type: ignore[no-untyped-def]  # as in Store
+        self._refuse("publish")
+        super().publish(model, clusters, cursor)
+        self.published.append(set(clusters))
+
+    def candidates(self) -> dict[str, float]:
+        self._refuse("candidates")
+        return super().candidates()
+
+    def _refuse(self, name: str) -> None:
+        if self.down == name:
+            self.down = ""
+            raise StoreError(f"the store is down: {name}")
+
+
+class World:
+    """A store, a clock, and clusterers that are stepped by hand."""
+
+    def __init__(self, served: Served, stack: ExitStack) -> None:
+        self.store, self.now, self._stack = GatedStore(), MADE, stack
+        self.served, self._number = served, 0
+        self.users = Users(self.store, Told(self.store), served)
+
+    def clusterer(self, every_s: float = EVERY_S) -> Clusterer:
+        found = Clusterer(self.store, self.users, lambda: self.now, every_s=every_s)
+        self._stack.callback(found.close)
+        return found
+
+    def click(self, item: str, *users: str) -> None:
+        """Appended and consumed, a second apart."""
+        for user in users:
+            self._number += 1
+            event = Event(user, item, MADE - 1_000 + self._number, True, str(self._number))
+            self.store.append([event], at=self.now)
+        while consume(self.store, [self.users], "one", 1_000, lambda: self.now):
+            pass
+
+    def published(self, item: str) -> LiveClusters | None:
+        content = self.store.clusters(self.served.name, 0)[1].get(item)
+        return None if content is None else from_bytes(content).live
+
+    def settled(self, clusterer: Clusterer, item: str) -> LiveClusters:
+        """What is published once the clusterer has nothing to do."""
+        until(lambda: not clusterer.once() and clusterer._job is None, within_s=20)
+        found = self.published(item)
+        assert found is not None
+        return found
+
+    def from_scratch(self, item: str) -> tuple[np.ndarray, np.ndarray]:
+        """Centroids and sizes of all seeds of an item as they are now."""
+        alike = self.served.alike
+        assert alike is not None
+        seeds = SeedReader(self.store, self.users, MOST).of(item)
+        return gather(alike.ralm, seeds.vectors_SX, alike.ralm.config.clusters, alike.seed)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    return worlds.served(tmp_path_factory)
+
+
+@pytest.fixture
+def world(served: Served) -> Iterator[World]:
+    with ExitStack() as stack:
+        world = World(served, stack)
+        yield world
+        world.store.gate.set()
+
+
+def mean(live: LiveClusters) -> np.ndarray:
+    """Of all members' vectors."""
+    assert live.clusters is not None
+    found: np.ndarray = live.clusters.total_JX.sum(0) / live.clusters.members
+    return found
+
+
+def members(live: LiveClusters) -> int:
+    return 0 if live.clusters is None else live.clusters.members
+
+
+def assert_from_scratch(world: World, live: LiveClusters, item: str) -> None:
+    centroid_JX, size_J = world.from_scratch(item)
+    assert live.clusters is not None
+    np.testing.assert_array_equal(live.clusters.size_J, size_J)
+    np.testing.assert_allclose(live.clusters.centroids, centroid_JX, atol=1e-6)
+
+
+def test_an_open_candidate_gets_the_clusters_of_all_its_seeds(world: World) -> None:
+    world.store.open_candidates([POPULAR], MADE)
+    clusterer = world.clusterer()
+    assert clusterer.waiting == 0
+    assert not clusterer.once()
+    assert clusterer.waiting == 1
+    live = world.settled(clusterer, POPULAR)
+    assert_from_scratch(world, live, POPULAR)
+    rows, times = world.served.snapshot.seeds(POPULAR)
+    assert (live.seeds, live.made, live.fresh) == (len(rows), MADE, times.max())
+    assert live.drift.moved == pytest.approx(0, abs=1e-6)
+    assert (live.drift.added, clusterer.waiting) == (0, 0)
+    assert not clusterer.once()
+
+
+def test_new_seeds_join_at_once(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    before = world.settled(clusterer, NEW_ITEM)
+    world.now += 1
+    world.click(NEW_ITEM, *FANS[10:13])
+    assert clusterer.once()
+    after = world.published(NEW_ITEM)
+    assert after is not None
+    assert (before.seeds, after.seeds, members(after)) == (10, 13, 13)
+    assert (after.made, after.fresh) == (MADE, MADE + 1)
+    assert after.drift.added == pytest.approx(3 / 13)
+    vectors_BX, _ = world.users.vectors(FANS[:13])
+    assert world.served.alike is not None
+    np.testing.assert_allclose(mean(after), vectors_BX.mean(0), atol=1e-5)
+    assert not clusterer.once()
+
+
+def test_who_was_a_seed_already_changes_nothing(world: World) -> None:
+    old = world.served.snapshot.user(int(world.served.snapshot.seeds(POPULAR)[0][0]))
+    world.store.open_candidates([POPULAR], MADE)
+    world.click(POPULAR, "u001")
+    clusterer = world.clusterer()
+    before = world.settled(clusterer, POPULAR)
+    world.click(POPULAR, old, "u001")
+    assert not clusterer.once()
+    assert not clusterer.once()
+    after = world.published(POPULAR)
+    assert after is not None
+    assert (after.seeds, members(after)) == (before.seeds, members(before))
+
+
+def test_who_was_forgotten_and_comes_back_is_a_new_seed(world: World) -> None:
+    old = world.served.snapshot.user(int(world.served.snapshot.seeds(POPULAR)[0][0]))
+    world.store.open_candidates([POPULAR], MADE)
+    clusterer = world.clusterer()
+    before = world.settled(clusterer, POPULAR)
+    world.users.told.forgotten[f"{world.served.snapshot.hashes(np.array([world.users.row(old)]))[0]:016x}"] = MADE
+    world.click(POPULAR, old)
+    assert clusterer.once()
+    after = world.published(POPULAR)
+    assert after is not None
+    assert after.seeds == before.seeds + 1
+
+
+def test_of_seeds_of_whom_nothing_is_known_only_the_number_counts(world: World) -> None:
+    world.store.open_candidates([FOR_STRANGERS], MADE)
+    clusterer = world.clusterer()
+    live = world.settled(clusterer, FOR_STRANGERS)
+    assert (live.seeds, live.clusters) == (2, None)
+    world.click(FOR_STRANGERS, "an alien")
+    assert clusterer.once()
+    live = world.settled(clusterer, FOR_STRANGERS)
+    assert (live.seeds, live.clusters) == (3, None)
+    world.click(FOR_STRANGERS, "u001", "another alien")
+    clusterer.once()
+    live = world.settled(clusterer, FOR_STRANGERS)
+    assert (live.seeds, members(live)) == (5, 1)
+    np.testing.assert_allclose(mean(live), world.users.vectors(["u001"])[0][0], atol=1e-5)
+
+
+def in_the_background(world: World, clusterer: Clusterer) -> None:
+    """Until all seeds have been read, and not been clustered yet."""
+    world.store.gate.clear()
+    world.store.waits.clear()
+    clusterer.once()
+    assert world.store.waits.wait(20)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["for the first time", "again"])
+def test_who_joins_during_clustering_is_not_lost_and_counts_once(world: World, first: bool) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:8])
+    clusterer = world.clusterer()
+    if not first:
+        world.settled(clusterer, NEW_ITEM)
+        world.now += EVERY_S
+    in_the_background(world, clusterer)
+    world.click(NEW_ITEM, *FANS[8:11], "an alien")
+    assert clusterer.once() is not first
+    world.store.gate.set()
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.seeds, members(live)) == (12, 11)
+    np.testing.assert_allclose(mean(live), world.users.vectors(FANS[:11])[0].mean(0), atol=1e-5)
+
+
+def test_who_joins_before_seeds_are_read_counts_once(world: World) -> None:
+    """The clusterer hears of him while it is busy, and he is among the seeds that are read."""
+    world.store.open_candidates([NEW_ITEM, POPULAR], MADE)
+    world.click(NEW_ITEM, *FANS[:8])
+    clusterer = world.clusterer()
+    in_the_background(world, clusterer)  # one of the two is read and held back, the other is not read yet
+    world.click(NEW_ITEM, *FANS[8:10])
+    world.click(POPULAR, "u001", "u002")
+    clusterer.once()
+    world.store.gate.set()
+    assert (world.settled(clusterer, NEW_ITEM).seeds, members(world.settled(clusterer, NEW_ITEM))) == (10, 10)
+    live = world.settled(clusterer, POPULAR)
+    assert live.seeds == len(world.served.snapshot.seeds(POPULAR)[0]) + 2
+    assert members(live) == live.seeds
+
+
+def test_all_seeds_are_clustered_again_after_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 100.0)
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[10:13])
+    world.now += EVERY_S - 1
+    assert world.settled(clusterer, NEW_ITEM).made == MADE
+    world.now += 1
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.made, live.seeds, live.drift.added) == (world.now, 13, 0)
+    assert_from_scratch(world, live, NEW_ITEM)
+
+
+def test_seeds_who_did_something_else_since_are_clustered_as_they_are_now(world: World) -> None:
+    world.store.open_candidates([POPULAR], MADE)
+    clusterer = world.clusterer()
+    before = world.settled(clusterer, POPULAR)
+    rows, _ = world.served.snapshot.seeds(POPULAR)
+    world.click("i2-4", *map(world.served.snapshot.user, rows[:5].tolist()))
+    world.now += EVERY_S
+    after = world.settled(clusterer, POPULAR)
+    assert after.seeds == before.seeds
+    assert not np.allclose(mean(after), mean(before), atol=1e-3)
+    assert_from_scratch(world, after, POPULAR)
+
+
+def test_clusters_that_have_drifted_are_made_anew_sooner_but_not_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 100.0)
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:6])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[6:13])
+    drifted = world.settled(clusterer, NEW_ITEM)
+    assert drifted.drift.added > MOST_ADDED
+    world.now += REST_S - 1
+    assert world.settled(clusterer, NEW_ITEM).made == MADE
+    world.now += 1
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.made, live.drift.added) == (world.now, 0)
+
+
+def test_centroids_that_have_moved_are_drift_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 1e-4)
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:15])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, "u001")
+    drifted = world.settled(clusterer, NEW_ITEM)
+    assert drifted.drift.moved > 1e-4
+    assert drifted.drift.added < MOST_ADDED
+    world.now += REST_S
+    assert world.settled(clusterer, NEW_ITEM).made == world.now
+
+
+def test_a_clock_that_jumps_back_has_all_made_anew_once(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:6])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.now -= 86_400
+    assert world.settled(clusterer, NEW_ITEM).made == world.now
+    changes = len(world.store.published)
+    for _ in range(20):
+        assert not clusterer.once()
+    assert len(world.store.published) == changes
+    world.click(NEW_ITEM, FANS[7])
+    assert clusterer.once()
+    world.now += EVERY_S
+    assert world.settled(clusterer, NEW_ITEM).made == world.now
+
+
+def test_what_is_closed_is_let_go_even_while_it_is_clustered(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM, POPULAR], MADE)
+    world.click(NEW_ITEM, *FANS[:6])
+    clusterer = world.clusterer()
+    in_the_background(world, clusterer)
+    world.store.close_candidates([NEW_ITEM])
+    clusterer.once()
+    world.store.gate.set()
+    world.settled(clusterer, POPULAR)
+    assert world.published(NEW_ITEM) is None
+    assert clusterer.waiting == 0
+    world.click(NEW_ITEM, *FANS[6:8])
+    assert not clusterer.once()
+    world.store.open_candidates([NEW_ITEM], MADE)
+    assert world.settled(clusterer, NEW_ITEM).seeds == 8
+
+
+def test_another_goes_on_from_what_was_published(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    before = world.settled(world.clusterer(), NEW_ITEM)
+    world.now += 5
+    world.click(NEW_ITEM, *FANS[10:13])
+    again = world.clusterer()
+    assert again.waiting == 0
+    assert again.once()
+    after = world.published(NEW_ITEM)
+    assert after is not None
+    assert (after.made, after.seeds, members(after)) == (before.made, 13, 13)
+    np.testing.assert_allclose(mean(after), world.users.vectors(FANS[:13])[0].mean(0), atol=1e-5)
+
+
+def test_what_a_crash_left_unpublished_is_done_again(world: World) -> None:
+    """New seeds that the first one heard of and did not publish are heard by the second."""
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    crashed = world.clusterer()
+    world.settled(crashed, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[10:12])
+    world.store.down = "publish"
+    with pytest.raises(StoreError, match="the store is down: publish"):
+        crashed.once()
+    again = world.clusterer()
+    assert again.once()
+    live = world.published(NEW_ITEM)
+    assert live is not None
+    assert (live.seeds, members(live)) == (12, 12)
+
+
+def test_a_model_that_is_new_has_seen_all_live_users_first(world: World) -> None:
+    world.click(NEW_ITEM, *FANS[:4])
+    other = replace(world.served, name="another")
+    users = Users(world.store, world.users.told, other)
+    assert world.store.vectors("another", FANS[:4]) == [None] * 4
+    clusterer = Clusterer(world.store, users, lambda: MADE)
+    assert None not in world.store.vectors("another", FANS[:4])
+    assert world.store.cursor("another") is not None
+    clusterer.close()
+
+
+def test_where_new_seeds_were_dropped_all_are_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.store.open_candidates([NEW_ITEM, POPULAR], MADE)
+    world.click(NEW_ITEM, *FANS[:4])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    monkeypatch.setattr("penchant.store.memory.MOST_JOINED", 3)
+    world.click(NEW_ITEM, *FANS[4:16])
+    world.now += 1
+    clusterer.once()
+    assert clusterer.waiting == 2
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.seeds, members(live), live.made) == (16, 16, MADE + 1)
+    assert_from_scratch(world, live, NEW_ITEM)
+
+
+def test_many_candidates_are_clustered_in_turns_the_longest_waiting_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusterer_module, "MOST_AT_ONCE", 3)
+    items = [f"i0-{number}" for number in range(8)]
+    world.store.open_candidates(items, MADE)
+    clusterer = world.clusterer()
+    world.settled(clusterer, items[0])
+    sizes = [len(names) for names in world.store.published if names]
+    assert sizes == [3, 3, 2]
+    assert all(world.published(item) is not None for item in items)
+    world.store.open_candidates(["i1-0"], MADE)
+    world.now += EVERY_S
+    before = len(world.store.published)
+    world.settled(clusterer, items[0])
+    assert "i1-0" in world.store.published[before]
+
+
+def test_new_seeds_of_an_item_that_is_not_open_are_nobodys(world: World) -> None:
+    world.click(NEW_ITEM, *FANS[:4])
+    clusterer = world.clusterer()
+    assert not clusterer.once()
+    assert world.store.clusters(world.served.name, 0)[1] == {}
+
+
+def test_clusters_that_cannot_be_read_are_an_error(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.store.publish(world.served.name, {NEW_ITEM: b"garbage"}, "0")
+    with pytest.raises(DataError, match="7 bytes of the store are no clusters"):
+        world.clusterer()
+
+
+def test_a_store_that_was_away_while_seeds_were_read_stops_nothing(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:4])
+    clusterer = world.clusterer()
+    world.store.down = "seeds"
+    with pytest.raises(StoreError, match="the store is down: seeds"):
+        until(clusterer.once, within_s=20)
+    assert world.settled(clusterer, NEW_ITEM).seeds == 4
+
+
+def test_new_seeds_are_published_once_the_store_is_back(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[10:12])
+    world.store.down = "publish"
+    with pytest.raises(StoreError, match="the store is down"):
+        clusterer.once()
+    assert world.settled(clusterer, NEW_ITEM).seeds == 12
+
+
+def test_first_clusters_are_published_once_the_store_is_back(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    clusterer.once()
+    world.store.down = "publish"
+    with pytest.raises(StoreError, match="the store is down"):
+        until(clusterer.once, within_s=20)
+    assert world.settled(clusterer, NEW_ITEM).seeds == 10
+
+
+def test_new_seeds_are_not_lost_where_the_store_goes_away_while_they_are_followed(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[10:12])
+    world.store.down = "candidates"
+    with pytest.raises(StoreError, match="the store is down"):
+        clusterer.once()
+    assert world.settled(clusterer, NEW_ITEM).seeds == 12
+
+
+def test_who_is_further_behind_counts_nobody_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusterer_module, "MOST_JOINS", 2)
+    world.store.open_candidates([NEW_ITEM], MADE)
+    clusterer = world.clusterer()
+    world.click(NEW_ITEM, *FANS[:12])
+    clusterer.once()
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.seeds, members(live)) == (12, 12)
+
+
+def test_where_new_seeds_were_dropped_the_others_count_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penchant.store.memory.MOST_JOINED", 6)
+    monkeypatch.setattr(clusterer_module, "MOST_JOINS", 2)
+    monkeypatch.setattr(clusterer_module, "MOST_ADDED", 1.1)
+    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 99)
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:4])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.click(NEW_ITEM, *FANS[4:18])
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.seeds, members(live)) == (18, 18)
+
+
+def test_what_is_closed_and_opened_again_at_once_has_clusters_again(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.store.close_candidates([NEW_ITEM])
+    world.store.open_candidates([NEW_ITEM], MADE + 1)
+    assert world.settled(clusterer, NEW_ITEM).seeds == 10
+
+
+def test_who_joins_what_was_closed_and_opened_again_during_clustering_is_not_lost(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:8])
+    clusterer = world.clusterer()
+    in_the_background(world, clusterer)
+    world.store.close_candidates([NEW_ITEM])
+    clusterer.once()
+    world.store.open_candidates([NEW_ITEM], MADE)
+    clusterer.once()
+    world.click(NEW_ITEM, *FANS[8:10])
+    clusterer.once()
+    world.store.gate.set()
+    assert world.settled(clusterer, NEW_ITEM).seeds == 10
+
+
+def test_how_many_wait_may_be_asked_while_candidates_come_and_go(world: World) -> None:
+    """Another thread asks."""
+    clusterer, stop, errors = world.clusterer(), Flag(), list[RuntimeError]()
+    items = {f"item {number}": MADE for number in range(3_000)}
+
+    def ask() -> None:
+        try:
+            while not stop.is_set():
+                assert clusterer.waiting >= 0
+        except RuntimeError as error:
+            errors.append(error)
+
+    asking, interval = Thread(target=ask), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    asking.start()
+    for _ in range(30):
+        clusterer._match(items)
+        clusterer._match({})
+    stop.set()
+    asking.join()
+    sys.setswitchinterval(interval)
+    assert errors == []
+
+
+def test_when_was_it_made() -> None:
+    assert made(None) == float("-inf")
