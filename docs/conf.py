@@ -30,7 +30,11 @@ MENUS = ("docs/index", "EXPERIMENTS")
 """Pages whose lists and tables begin with links to other pages: these are the menu, a part of it per heading."""
 
 MODULE = re.compile(r"^## `([\w.]+)`$", re.MULTILINE)
-OPTIONS = "   :inherited-members: BaseModel, Module\n   :exclude-members: add_note, model_config, with_traceback\n"
+OPTIONS = """   :members:
+   :undoc-members:
+   :inherited-members: BaseModel, Module
+   :exclude-members: add_note, args, model_config, with_traceback
+"""
 LINK = re.compile(r"^[-|] \[[^]]*\]\(([\w./-]+)\.md\)", re.MULTILINE)
 
 
@@ -44,7 +48,7 @@ def menu(part: str) -> str:
 def members(part: str) -> str:
     """A part of docs/api.md, followed by what the docstrings of its module say."""
     module = MODULE.match(part)
-    return f"{part}\n```{{eval-rst}}\n.. automodule:: {module[1]}\n   :members:\n{OPTIONS}```\n" if module else part
+    return f"{part}\n```{{eval-rst}}\n.. automodule:: {module[1]}\n{OPTIONS}```\n" if module else part
 
 
 def extend(_: Any, page: str, source: list[str]) -> None:

@@ -50,7 +50,7 @@ def words_in_code(path: Path) -> list[str]:
     return [" ".join(code.split()) for _, code in INLINE.findall(prose(path))]
 
 
-def pages_with(*languages: str) -> Any:
+def pages_with(*languages: str) -> pytest.MarkDecorator:
     """One case for each page that has a block of such a language."""
     pages = [path for path in PAGES if any(block.language in languages for block in blocks(path))]
     return pytest.mark.parametrize("path", pages, ids=lambda path: str(path.relative_to(ROOT)))
