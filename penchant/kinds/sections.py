@@ -1,7 +1,6 @@
 """[models.NAME] of a run file: the keys of the model itself, and beside them those that all of its kind have."""
 
 from collections.abc import Mapping
-from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import PlainValidator, SerializationInfo, SerializeAsAny, model_serializer
@@ -105,20 +104,24 @@ AnySection = Annotated[SerializeAsAny[Section], PlainValidator(Section.read, jso
 
 
 def in_order(models: Mapping[str, Section]) -> list[str]:
-    """The names of models, each after those that it needs. Raises ConfigError where one is missing, or two need each
-    other."""
-    for name, section in models.items():
-        for other in section.needs:
+    """The names of models, each after those that it needs, else in the order of the file. Raises ConfigError where one
+    is missing, or some need each other."""
+    found: dict[str, None] = {}
+
+    def add(name: str, before: tuple[str, ...]) -> None:
+        if name in before:
+            named = ", ".join(map(repr, (*before, name)))
+            raise ConfigError(f"the models {named} need each other in a circle, so no order trains them")
+        for other in models[name].needs:
             if other not in models:
-                raise ConfigError(
-                    f"models.{name} needs models.{other}, which is not there; there are {', '.join(models)}"
-                )
-    try:
-        return list(TopologicalSorter({name: section.needs for name, section in models.items()}).static_order())
-    except CycleError as error:
-        raise ConfigError(
-            f"the models {', '.join(map(repr, error.args[1]))} need each other; no order trains them"
-        ) from None
+                there = ", ".join(models)
+                raise ConfigError(f"models.{name} needs models.{other}, which is not there; there are {there}")
+            add(other, (*before, name))
+        found[name] = None
+
+    for name in models:
+        add(name, ())
+    return list(found)
 
 
 def named_fields(section: Section) -> list[str]:

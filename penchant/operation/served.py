@@ -32,8 +32,8 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
     """
     run = ModelRun.open(folder)
     name, log = version_of(folder), Log.open(folder / "log")
-    tags, alike = _tags(run, log), _alike(run, log)
-    if tags is None and alike is None:
+    profiles, alike = _profiles(run, log), _alike(run, log)
+    if not profiles and alike is None:
         raise MissingStepError(f"{folder} has no trained model yet; run `penchant run RUN.toml --out {folder}` first")
     with waiting(folder / "serving.lock"):
         if not is_written(folder / "serving", {"name": name}):
@@ -42,8 +42,9 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
                 write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
         snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
-    item_tags = _tags_of_items(log, tags.label if tags else run.config.labels.field)
-    return Served(name, snapshot, tags, alike, run.item_names, item_tags, clocked=not log.position)
+    label = next((model.label for model in profiles.values()), run.config.labels.field)
+    item_tags = _tags_of_items(log, label)
+    return Served(name, snapshot, profiles, alike, run.item_names, item_tags, clocked=not log.position)
 
 
 def version_of(folder: Path) -> str:
@@ -68,12 +69,21 @@ def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
-def _tags(run: ModelRun, log: Log) -> TagModel | None:
-    if not run.config.profiled or not run.interests().is_trained:
-        return None
-    own = run.interests()
-    features = _features(run.plan("users"), run.prepared("users"), log)
-    return TagModel(own.model, own.average, features, own.label, own.shown, run.config.profiles)
+def _profiles(run: ModelRun, log: Log) -> dict[str, TagModel]:
+    """The interest models that make profiles and are trained, by name."""
+    trained = [run.interests(name) for name in run.config.profiled]
+    return {
+        own.name: TagModel(
+            own.model,
+            own.average,
+            _features(run.plan("users"), run.prepared("users"), log, own.label),
+            own.label,
+            own.shown,
+            run.config.profiles,
+        )
+        for own in trained
+        if own.is_trained
+    }
 
 
 def _alike(run: ModelRun, log: Log) -> AlikeModel | None:
@@ -89,14 +99,14 @@ def _alike(run: ModelRun, log: Log) -> AlikeModel | None:
     return AlikeModel(
         live.users.model,
         live.load(),
-        _features(run.plan("periods"), run.prepared("periods"), log),
+        _features(run.plan("periods"), run.prepared("periods"), log, ITEM),
         live.section.training.seed,
         run.config.lookalike.rounds.most_seeds,
         choice,
     )
 
 
-def _features(plan: Plan, prepared: Prepared, log: Log) -> LiveFeatures:
+def _features(plan: Plan, prepared: Prepared, log: Log, label: str) -> LiveFeatures:
     users = log.users()
     of_users = users.columns[1:]
     vocabularies = {source: prepared.vocabulary(source) for source in plan.sources}
@@ -104,7 +114,7 @@ def _features(plan: Plan, prepared: Prepared, log: Log) -> LiveFeatures:
     others = {source: vocabulary for source, vocabulary in vocabularies.items() if source not in of_users}
     spans = {source: prepared.span(source) for source in plan.numbers}
     items = ItemValues(_items(log, list(others)), others)
-    return LiveFeatures(plan.features, plan.targets[0].field, items, UserValues.of_table(users, own, spans))
+    return LiveFeatures(plan.features, label, items, UserValues.of_table(users, own, spans))
 
 
 def _items(log: Log, sources: Sequence[str]) -> pl.DataFrame:

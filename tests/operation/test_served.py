@@ -140,7 +140,6 @@ def test_the_snapshot_is_written_once_for_a_version(run: Run) -> None:
 
 def test_what_is_served_has_tags_look_alike_and_names(tmp_path_factory: pytest.TempPathFactory) -> None:
     served = worlds.served(tmp_path_factory)
-    assert served.tags is not None
     assert served.alike is not None
     assert served.item_names[lookalike_runs.POPULAR] == f"Title of {lookalike_runs.POPULAR}"
     assert all(tag.startswith("t0-") for tag in served.item_tags["i0-0"])
@@ -162,7 +161,7 @@ def test_a_run_that_trained_tags_alone_is_served_without_a_look_alike(run: Run) 
 def test_a_run_that_trained_a_look_alike_alone_is_served_without_tags(run: Run) -> None:
     remove(run.folder / "models" / "tags")
     served = open_served(run.folder, clock=lambda: MADE)
-    assert served.tags is None
+    assert not served.profiles
     service = Service(MemoryStore(), served, lambda: MADE)
     assert not service.score(["u001"], None)[0].cold
 

@@ -261,10 +261,12 @@ class LookalikeModel(BaseModel):
 
 
 class ModelAnswer(BaseModel):
-    """model: its version; tags: whether there are profiles; lookalike: null where the run has none."""
+    """model: its version; tags: whether there are profiles; profiles: by the name of each interest model the field that
+    it predicts, first the one that answers where none is named; lookalike: null where the run has none."""
 
     model: str
     tags: bool
+    profiles: dict[str, str]
     lookalike: LookalikeModel | None
 
 
