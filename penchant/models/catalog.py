@@ -7,10 +7,14 @@ from pydantic import Field as Limits
 from penchant.config import Config
 from penchant.errors import ConfigError
 from penchant.models.base import Positive, Sizes
+from penchant.models.graphs.bpr import Bpr, BprConfig
+from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.models.interests.promise import Interests
 from penchant.models.interests.ralm_users import RalmUsers, RalmUsersConfig
 from penchant.models.interests.utpm import Utpm, UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig, YouTubeDnn
+from penchant.models.rankers.pairs import Pairs, PairsConfig
+from penchant.models.rankers.promise import Ranker, RankerSizes
 
 
 class BlendConfig(Config):
@@ -36,6 +40,9 @@ TrainedConfig = UtpmConfig | YouTubeConfig | RalmUsersConfig
 AnyConfig = BlendConfig | TrainedConfig
 ModelConfig = Annotated[AnyConfig, Limits(discriminator="name")]
 
+RankerConfig = PairsConfig
+GraphConfig = BprConfig
+
 
 def build_model(config: TrainedConfig, sizes: Sizes) -> Interests:
     """A fresh model; its initial weights come from torch's global generator.
@@ -51,6 +58,20 @@ def build_model(config: TrainedConfig, sizes: Sizes) -> Interests:
         case YouTubeConfig():
             refuse_numbers(config, sizes)
             return YouTubeDnn(config, sizes)
+
+
+def build_ranker(config: RankerConfig, sizes: RankerSizes) -> Ranker:
+    """A fresh ranker. sizes: of the fields that it reads, see `RankerSizes.only`."""
+    match config:
+        case PairsConfig():
+            return Pairs(config, sizes)
+
+
+def build_graph(config: GraphConfig, sizes: GraphSizes) -> Graph:
+    """A fresh graph model; its initial weights come from torch's global generator."""
+    match config:
+        case BprConfig():
+            return Bpr(config, sizes)
 
 
 def refuse_numbers(config: UtpmConfig | YouTubeConfig, sizes: Sizes) -> None:
