@@ -65,7 +65,7 @@ class Pairs(Ranker):
     def _weights(self, key: Tensor) -> Tensor:
         """The weights of some keys for each task, [.., Q]. The gradient is added up row by row, without sorting."""
         rows = _mixed(key) & (len(self.weight) - 1)
-        return self.weight.index_select(0, rows.flatten()).view(*rows.shape, -1)
+        return self.weight.index_select(0, rows.flatten()).view(*rows.shape, self.weight.shape[1])
 
     def _user(self, batch: RankBatch) -> Iterator[tuple[Tensor, Tensor]]:
         """key_BH and x_BH of each user field, and of the past in each item field."""

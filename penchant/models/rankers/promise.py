@@ -4,12 +4,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from penchant.features.shards import Batch
+from penchant.features.items import NO_ITEM, Items
+from penchant.features.ragged import place_in_run
+from penchant.features.shards import Batch, Shard, batch_of
 from penchant.models.base import Extra
 from penchant.schema import ITEM, PAD
+
+MOST_VALUES = 10
+"""Of a field of one item that are read, the first of them."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,14 @@ class Listed:
     def there_BK(self) -> Tensor:
         """Where there is an item, known or not."""
         return self.ids_BK != PAD
+
+    @classmethod
+    def of(cls, items: Items, fields: Sequence[str], entry_BK: Tensor, moment_B: np.ndarray) -> "Listed":
+        """Some fields of some entries, NO_ITEM for padding; values that have a time as they were known at the user's
+        moment."""
+        entry_N, moment_N = entry_BK.flatten().numpy(), np.repeat(moment_B, entry_BK.shape[1])
+        parts = {name: _values(items, name, entry_N, moment_N) for name in dict.fromkeys([ITEM, *fields])}
+        return cls({name: ids_NN.view(*entry_BK.shape, ids_NN.shape[1]) for name, ids_NN in parts.items()})
 
     def to(self, device: torch.device) -> "Listed":
         """The same on a device."""
@@ -98,3 +112,56 @@ class Ranker(nn.Module, ABC):
     def logits(self, batch: RankBatch) -> Tensor:
         """logit_BKQ."""
         return self.read(batch)[0]
+
+    def batch(self, shard: Shard, rows: Tensor | slice) -> RankBatch:
+        """What the model reads of some samples; the candidates are the items shown in their windows."""
+        entry_BK, _ = _shown(shard, rows, self.sizes.tasks)
+        moment_B = shard.moments(rows)
+        past_BO, age_BO = self._past(shard, rows, moment_B)
+        past, candidates = (
+            Listed.of(shard.items, list(self.sizes.items), entries, moment_B) for entries in (past_BO, entry_BK)
+        )
+        return RankBatch(batch_of(shard, list(self.sizes.user), rows), past, age_BO, candidates)
+
+    def _past(self, shard: Shard, rows: Tensor | slice, moment_B: np.ndarray) -> tuple[Tensor, Tensor]:
+        """entry_BO and age_BO of the latest clicks before some moments. "Now", an infinite one, is the last click."""
+        if not self.past:
+            nothing = torch.zeros(len(moment_B), 0)
+            return nothing.long(), nothing
+        past_BO, time_BO, _ = shard.sequences(rows).clicked().latest(self.past).padded()
+        there_BO = past_BO != NO_ITEM
+        last_B = time_BO.masked_fill(~there_BO, -torch.inf).amax(1)
+        asked_B = torch.where(torch.from_numpy(moment_B).isinf(), last_B, torch.from_numpy(moment_B))
+        return past_BO, (asked_B[:, None] - time_BO).masked_fill(~there_BO, 0.0).float()
+
+
+def shown_of(shard: Shard, tasks: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """All items shown in the windows of a shard, sample by sample: row_L, the sample; entry_L; and label_LQ, NaN where
+    a task says nothing."""
+    entry_BK, label_BKQ = _shown(shard, slice(0, len(shard)), tasks)
+    there_BK = entry_BK != NO_ITEM
+    return there_BK.nonzero()[:, 0], entry_BK[there_BK], label_BKQ[there_BK]
+
+
+def labels_of(shard: Shard, rows: Tensor | slice, tasks: Sequence[str]) -> Tensor:
+    """label_BKQ of some samples, as `Ranker.batch` has their candidates."""
+    return _shown(shard, rows, tasks)[1]
+
+
+def _shown(shard: Shard, rows: Tensor | slice, tasks: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """entry_BK and label_BKQ, cut to the most that one of the samples has."""
+    shown = shard.shown(rows)
+    used = max(1, int((shown.entry_BK != NO_ITEM).sum(1).max())) if len(shown.entry_BK) else 1
+    return shown.entry_BK[:, :used], torch.stack([shown.tasks[name][:, :used] for name in tasks], 2)
+
+
+def _values(items: Items, field: str, entry_N: np.ndarray, moment_N: np.ndarray) -> Tensor:
+    """ids_NN of one field, the first MOST_VALUES at most, PAD behind them."""
+    ids_L, owner_L = items.values(field, entry_N, moment_N)
+    order_L = owner_L.argsort(kind="stable")
+    ids_L, owner_L = ids_L[order_L], owner_L[order_L]
+    place_L = place_in_run(owner_L)
+    fits_L = place_L < MOST_VALUES
+    table = np.full((len(entry_N), max(1, int(place_L[fits_L].max(initial=0)) + 1)), PAD, np.int64)
+    table[owner_L[fits_L], place_L[fits_L]] = ids_L[fits_L]
+    return torch.from_numpy(table)

@@ -1,25 +1,22 @@
 """Popularity of items, counted by hand."""
 
+from pathlib import Path
+
 import pytest
-import torch
-from torch import tensor
 
 from penchant.models.rankers.popular import PRIOR_SHOWN, Popular
 from penchant.models.rankers.promise import RankerSizes
-from penchant.schema import ITEM
+from penchant.schema import CLICKED, ITEM, UNKNOWN
+from tests.models.rankers.shards import ID_A, ID_B, ID_C, shard
 
 
-def test_rates_are_counted_and_smoothed_by_task() -> None:
-    """Item 2 was clicked once of two times, item 3 never of one; whether item 2 was liked is known once, and it was."""
-    sizes = RankerSizes({}, {ITEM: 5}, ("click", "like"))
-    shown = [
-        (tensor([2, 3]), tensor([[1, torch.nan], [0, torch.nan]])),
-        (tensor([2]), tensor([[0.0, 1.0]])),
-    ]
-    rate_VQ = Popular.count(shown, sizes).logit_VQ.sigmoid()
-    mean_click, mean_like = 2 / 5, 2 / 3
-    assert rate_VQ[2].tolist() == pytest.approx(
-        [(1 + PRIOR_SHOWN * mean_click) / (2 + PRIOR_SHOWN), (1 + PRIOR_SHOWN * mean_like) / (1 + PRIOR_SHOWN)]
-    )
-    assert rate_VQ[3].tolist() == pytest.approx([PRIOR_SHOWN * mean_click / (1 + PRIOR_SHOWN), mean_like])
-    assert rate_VQ[4].tolist() == pytest.approx([mean_click, mean_like])
+def test_rates_are_counted_and_smoothed_by_task(tmp_path: Path) -> None:
+    """Item a was clicked once of two times, b and c never of one, the unknown one once of one; whether something was
+    liked is known of a alone: once of two times."""
+    rate_VQ = Popular.count([shard(tmp_path)], RankerSizes({}, {ITEM: 6}, (CLICKED, "like"))).logit_VQ.sigmoid()
+    clicked, liked = 3 / 7, 2 / 4
+    prior = PRIOR_SHOWN * clicked
+    assert rate_VQ[ID_A].tolist() == pytest.approx([(1 + prior) / (2 + PRIOR_SHOWN), liked])
+    assert rate_VQ[ID_B].tolist() == pytest.approx([prior / (1 + PRIOR_SHOWN), liked])
+    assert rate_VQ[UNKNOWN].tolist() == pytest.approx([(1 + prior) / (1 + PRIOR_SHOWN), liked])
+    assert rate_VQ[ID_C + 1].tolist() == pytest.approx([clicked, liked])

@@ -22,8 +22,7 @@ SIZES = RankerSizes({"tags": 8, "age": 3}, {ITEM: 10, "tags": 8, "category": 5},
 
 
 def popular() -> Ranker:
-    ids_L = tensor([4, 4, 5, 6, UNKNOWN])
-    return Popular.count([(ids_L, tensor([[1, torch.nan], [1, 1], [0, 0], [0, 1], [0, 0]]))], SIZES)
+    return Popular(SIZES, torch.linspace(-2, 2, 2 * SIZES.items[ITEM]).view(-1, 2))
 
 
 ABLE: dict[str, Callable[[], Ranker]] = {
