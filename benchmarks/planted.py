@@ -113,7 +113,9 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
     base.prepare()
     users = pl.concat([shard.users for shard in base.shards("test")])
     truth = Truth.read(feed, users, base.tags, last_day(world))
-    console.print(f"{folder}: ready after {time.monotonic() - began:.0f} s, {base.prepared.manifest['samples']}")
+    console.print(
+        f"{folder}: ready after {time.monotonic() - began:.0f} s, {base.prepared.samples(base.config.labels.field)}"
+    )
     if not (folder / "own counts.parquet").exists():
         popular = popularity(base.tags)
         _score(Popularity(popular), base, truth, folder / "popularity.parquet")

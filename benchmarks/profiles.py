@@ -14,6 +14,7 @@ import polars as pl
 import torch
 from rich.box import MARKDOWN
 from rich.table import Table
+from safetensors.torch import load_file
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
@@ -44,7 +45,7 @@ def made_up_shard(path: Path, users: int) -> Shard:
     arrays["history.tags"] = (first[:, None] + np.arange(VALUES)).astype(np.int32).ravel()
     arrays |= {f"history.{fact}": rng.integers(1, 9, users * VALUES).astype(np.float32) for fact in FACTS}
     write_shard(path, arrays, pl.Series([f"user-{number}" for number in range(users)]))
-    return Shard.open(path)
+    return Shard(load_file(path), path)
 
 
 def made_up_models(sizes: Sizes) -> Iterator[tuple[str, Interests]]:

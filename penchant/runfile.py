@@ -10,7 +10,7 @@ from penchant.config import Config, read_toml
 from penchant.evaluation.protocols.interests import EvaluationConfig
 from penchant.evaluation.protocols.lookalikes import LookalikeEvaluation
 from penchant.features.cuts.by_period import PeriodsConfig
-from penchant.features.cuts.by_user import LabelsConfig, UsersConfig
+from penchant.features.cuts.by_user import ByUser, LabelsConfig, UsersConfig
 from penchant.features.cuts.rounds import RoundsConfig
 from penchant.features.plan import FeaturesConfig, Plan
 from penchant.logs.sources import known_tables
@@ -131,7 +131,7 @@ class RunConfig(Config):
 
     @property
     def plan(self) -> Plan:
-        return Plan(self.features, self.labels, self.users)
+        return Plan(self.features, ByUser(self.labels, self.users), (self.labels.target,))
 
 
 def load_config(path: Path, *over: Path) -> RunConfig:

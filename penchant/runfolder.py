@@ -87,7 +87,7 @@ class RunFolder:
         return self.prepared.vocabulary(self.config.labels.field)
 
     def shards(self, split: Literal["train", "valid", "test", "latest"]) -> list[Shard]:
-        return open_shards(self.prepared.folder, split)
+        return open_shards(self.prepared.folder, split, self.config.labels.field)
 
     def profile(self, user: str | int) -> Profile:
         """One user's profile, from all of their history. Raises UnknownUserError."""

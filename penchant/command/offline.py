@@ -127,8 +127,9 @@ def prepare(files: RunFiles, out: Out) -> None:
     """Only check the tables and prepare vocabularies, features and labels."""
     with bars() as report:
         prepared = Run.start(load_config(*files), out, base=files[0].parent).prepare(report)
-    for name, value in prepared.manifest.items():
-        console.print(f"{name}: {value}")
+    for field, told in prepared.manifest["targets"].items():
+        console.print(f"{field}: {told['samples']}, un-clicked items {told['negatives']}")
+    console.print(f"vocabulary: {prepared.manifest['vocabulary']}")
     console.print(f"Next: [cyan]penchant train {out}[/cyan]")
 
 

@@ -19,8 +19,8 @@ from penchant.errors import ConfigError, MissingStepError
 from penchant.evaluation.choice import DEFAULT, Choice, Part, Scorer, Trial, choose, trial_of, without
 from penchant.evaluation.protocols.interests import ModelScorer, evaluate
 from penchant.evaluation.protocols.lookalikes import Contestant, LookalikeTest, evaluate_lookalikes, score_pairs
-from penchant.features.cuts.by_period import trains
-from penchant.features.cuts.by_user import Split
+from penchant.features.cuts.by_period import ByPeriod
+from penchant.features.cuts.cut import Split
 from penchant.features.cuts.rounds import Round, make_rounds
 from penchant.features.plan import Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
@@ -124,10 +124,14 @@ class LookalikeRun:
         return self.config.users.merge
 
     @property
+    def cut(self) -> ByPeriod:
+        return ByPeriod(self.config.periods)
+
+    @property
     def plan(self) -> Plan:
         features, wanted = self.run.features, self.config.fields
         chosen = [rule for rule in features.fields if wanted is None or rule.name in wanted]
-        return lookalike_plan(features.model_copy(update={"fields": chosen}), self.config.periods)
+        return lookalike_plan(features.model_copy(update={"fields": chosen}), self.cut)
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -156,7 +160,7 @@ class LookalikeRun:
         return Sizes(rows, len(self.items), of_items, tuple(rule.name for rule in rules if rule.number))
 
     def shards(self, split: Split) -> list[Shard]:
-        return open_shards(self.prepared.folder, split)
+        return open_shards(self.prepared.folder, split, ITEM)
 
     def train_users(self, merge: Merge, report: Report = quiet) -> Interests:
         """Phase 1, its fields merged so: the trained model."""
@@ -198,7 +202,7 @@ class LookalikeRun:
     def rounds(self, period: Any, users: pl.Series, *, whole: bool = False) -> list[Round]:
         """See `make_rounds`. Labels tested may be bounded, a whole period is not."""
         asked = self.config.rounds
-        return make_rounds(self.log, self.plan, period, users=users, items=self.items, config=asked, whole=whole)
+        return make_rounds(self.log, self.cut, period, users=users, items=self.items, config=asked, whole=whole)
 
     def crowd(self, split: Split, merge: Merge, report: Report = quiet) -> Crowd:
         """All users at one moment, as phase 1 sees them; their vectors are kept on disk."""
@@ -257,7 +261,7 @@ class LookalikeRun:
     def _held(self, rounds: Sequence[Round]) -> frozenset[str]:
         """The candidates that teach no likeness."""
         names = pl.concat([one.names for one in rounds]).unique()
-        return frozenset(names.filter(~trains(names, self.config.periods)))
+        return frozenset(names.filter(~self.cut.trains(names)))
 
     def _choose(self, report: Report) -> Choice:
         """By candidates of the learn period, none of which has taught likeness to who is asked about it."""

@@ -114,7 +114,7 @@ def _features(plan: Plan, prepared: Prepared, log: Log) -> LiveFeatures:
     others = {source: vocabulary for source, vocabulary in vocabularies.items() if source not in of_users}
     spans = {source: prepared.span(source) for source in plan.numbers}
     items = ItemValues(_items(log, list(others)), others)
-    return LiveFeatures(plan.features, plan.labels.field, items, UserValues.of_table(users, own, spans))
+    return LiveFeatures(plan.features, plan.targets[0].field, items, UserValues.of_table(users, own, spans))
 
 
 def _items(log: Log, sources: Sequence[str]) -> pl.DataFrame:

@@ -171,8 +171,8 @@ def _attended(groups: Sequence[Group], metric: str) -> Group | None:
 
 
 def _statistics(run: RunFacts) -> Statistics:
-    found, samples = run.found, run.prepared["samples"]
-    field = run.config["labels"]["field"]
+    found, field = run.found, run.config["labels"]["field"]
+    asked = run.prepared["targets"][field]
     vocabulary = {name: size - RESERVED for name, size in run.prepared["vocabulary"].items()}
     counts = {
         "events": found["events"],
@@ -186,9 +186,9 @@ def _statistics(run: RunFacts) -> Statistics:
     return Statistics(
         predicted=field,
         counts=counts,
-        samples=dict(samples),
+        samples=dict(asked["samples"]),
         vocabulary=vocabulary,
-        unclicked=str(run.prepared["negatives"]),
+        unclicked=str(asked["negatives"]),
         first=found["first"] if clock else None,
         last=found["last"] if clock else None,
     )

@@ -128,9 +128,9 @@ def plan_epoch(sizes: Sequence[int], batch: int, seed: int, epoch: int) -> list[
 
 def labels_of(shard: Shard, rows: Tensor) -> LabelBatch:
     """Label items of some samples, cut to the most that one of them has."""
-    tags_BKN = shard.arrays["label.tags"][rows]
+    tags_BKN, clicked_BK = shard.labels(rows)
     used = max(1, int((tags_BKN[..., 0] != 0).sum(1).max()))
-    return LabelBatch(tags_BKN[:, :used].long(), shard.arrays["label.clicked"][rows][:, :used])
+    return LabelBatch(tags_BKN[:, :used].long(), clicked_BK[:, :used])
 
 
 @dataclass

@@ -182,7 +182,7 @@ def test_shown_candidates_are_the_tags_of_the_window(run: Run, fixed: Fixed) -> 
     expected = []
     for shard in test:
         true = dense(shard, "truth", tags) > 0
-        for labels, asked in zip(shard.arrays["label.tags"].numpy(), true, strict=True):
+        for labels, asked in zip(shard.labels(slice(None))[0].numpy(), true, strict=True):
             candidates = np.array(sorted({*labels.ravel().tolist(), *np.flatnonzero(asked)} - {0}))
             best = candidates[fixed.scores_V.numpy()[candidates].argsort()[::-1][:2]]
             expected.append(asked[best].sum() / min(2, asked.sum()))

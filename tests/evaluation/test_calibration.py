@@ -70,10 +70,11 @@ def by_hand(run: Run) -> tuple[list[tuple[float, bool]], list[tuple[float, bool]
     items, tags, pairs = [], [], []
     for shard in run.shards("test"):
         preferences = users_times_tags(run, shard)
+        tags_BKN, clicked_BK = shard.labels(slice(None))
         for row in range(len(shard)):
-            for slot, ids in enumerate(shard.arrays["label.tags"][row].tolist()):
+            for slot, ids in enumerate(tags_BKN[row].tolist()):
                 scores = [preferences[row][tag] for tag in ids if tag]
-                clicked = bool(shard.arrays["label.clicked"][row][slot])
+                clicked = bool(clicked_BK[row][slot])
                 if scores:
                     items.append((1 / (1 + np.exp(-sum(scores))), clicked))
                     tags += [(1 / (1 + np.exp(-score)), clicked) for score in scores]

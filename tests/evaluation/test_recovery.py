@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
@@ -34,7 +35,7 @@ class Fixed:
 def shard_of(folder: Path, users: list[str]) -> Shard:
     path = folder / "00000.safetensors"
     write_shard(path, {"history.offsets": np.zeros(len(users) + 1, np.int64)}, pl.Series(users))
-    return Shard.open(path)
+    return Shard(load_file(path), path)
 
 
 def feed_of(folder: Path) -> Path:

@@ -85,7 +85,7 @@ def test_scores_are_those_of_a_plain_recomputation(run: Run, item: str) -> None:
     """Eq. 2 and 9-11 in so many lines, from vectors and weights as they lie on disk."""
     folder = run.folder / "lookalike"
     user_NX = load_file(folder / "crowd" / "latest-attention.safetensors")["vectors"].double()
-    users = pl.concat([shard.users for shard in open_shards(folder / "prepared", "latest")]).to_list()
+    users = pl.concat([shard.users for shard in open_shards(folder / "prepared", "latest", "item")]).to_list()
     weight = {name: value.double() for name, value in load_file(folder / "ralm" / "weights.safetensors").items()}
     is_seed = torch.tensor([user in seeds_of(run, item) for user in users])
 

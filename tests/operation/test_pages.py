@@ -85,7 +85,7 @@ def test_what_is_wrong_with_a_run_is_said_again_until_it_is_mended(tmp_path: Pat
     [
         ("config.json", '{"config": {"epochs": 3}}', r"a/config\.json is damaged, or of another version"),
         ("log/found.json", "{}", "a: a file is not what this version writes .*'events'"),
-        ("prepared/manifest.json", '{"samples": 3, "vocabulary": {}}', "a: a file .* writes .*'int' object"),
+        ("prepared/manifest.json", '{"targets": 3, "vocabulary": {}}', "a: a file .* writes .*'int' object"),
         ("metrics.parquet", "none", r"a/metrics\.parquet cannot be read"),
     ],
 )

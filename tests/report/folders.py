@@ -63,7 +63,8 @@ def write_run(
     if not calibration:
         del said["calibration"]
     found = {"events": 90, "clicked": 60, "users": 9, "items_in_table": 12, "rejected": {"odd": 2}, "left_out": 1}
-    manifest = {"samples": {**samples, "latest": 9}, "vocabulary": {"tags": 14}, "negatives": "logged"}
+    told = {"samples": {**samples, "latest": 9}, "negatives": "logged"}
+    manifest = {"targets": {config.labels.field: told}, "vocabulary": {"tags": 14}}
     files = {
         "config.json": {"config": config.model_dump(mode="json"), "base": "."},
         "metrics.json": said,

@@ -61,7 +61,8 @@ class Offline:
         builder = ShardBuilder(self.log, plan, vocabularies, counts, spans=spans)
         for bucket in range(self.log.buckets):
             builder.build(bucket, folder)
-        return [Shard.open(path) for path in sorted((folder / "latest").glob("*.safetensors"))]
+        items, asked = builder.items, plan.targets[0]
+        return [Shard.open(path, items, asked) for path in sorted((folder / "latest").glob("*.safetensors"))]
 
 
 @torch.inference_mode()

@@ -149,7 +149,7 @@ def test_the_run_file_reads_the_feed_and_not_its_truth(unbroken: Path, tmp_path:
     assert log.found["events"] == simulate(small(), unbroken).impressions
     run.prepare()
     run.train()
-    assert run.prepared.manifest["negatives"] == "logged"
+    assert run.prepared.negatives("tags") == "logged"
 
 
 def test_the_command_says_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> A
         true_BV, size = true_BV & ~barred_BV, shard.arrays["truth.new"][rows].numpy()
     else:
         barred_BV = ~true_BV
-        tags_BP = shard.arrays["label.tags"][rows].flatten(1).numpy()
+        tags_BP = shard.labels(rows)[0].flatten(1).numpy()
         np.put_along_axis(barred_BV, tags_BP.astype(np.int64), False, 1)
     counts = size > 0
     left = Ragged(offsets_of(true_BV[counts].sum(1)), np.nonzero(true_BV[counts])[1])
