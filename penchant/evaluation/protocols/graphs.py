@@ -39,7 +39,7 @@ class GraphScorer:
     @torch.inference_mode()
     def scores(self, shard: Shard, rows: slice) -> Tensor:
         self.model.eval()
-        user_B = torch.from_numpy(self.users.ids(shard.users[rows])).long()
+        user_B = torch.tensor(self.users.ids(shard.users[rows]), dtype=torch.long)
         device = next(iter(self.model.state_dict().values())).device
         return self.model.preferences(user_B.to(device)).cpu()
 
