@@ -37,7 +37,8 @@ from penchant.schema import USER
 from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import last_day, simulate
 from penchant.training.checkpoint import Identity
-from penchant.training.loop import TrainingConfig, labels_of, loss_of, read_metrics, train
+from penchant.training.loop import read_metrics, train
+from penchant.training.objectives.interests import InterestsObjective, TrainingConfig, labels_of, loss_of
 
 AT = [1, 2, 3, 5, 10]
 LATER = [f"prec@{k}" for k in AT]
@@ -148,8 +149,9 @@ def _train(run: Run) -> Interests:
     def validate(model: Interests) -> float:
         return -_loss(model, valid, config.training)
 
-    train(model, run.shards("train"), config.training, run.folder / "model", identity=identity, validate=validate)
-    return model.eval()
+    objective = InterestsObjective(run.shards("train"), config.training, validate)
+    train(model, objective, config.training, run.folder / "model", identity=identity)
+    return model
 
 
 @torch.inference_mode()

@@ -47,6 +47,7 @@ from penchant.runfile import RunConfig, load_config
 from penchant.runfolder import RunFolder
 from penchant.training.blend import BLEND, BLEND_WEIGHTS, Chosen, add_deep, fit_blend, save_blend
 from penchant.training.loop import read_metrics, train
+from penchant.training.objectives.interests import InterestsObjective
 
 
 def run(config: RunConfig | Path | str, out: Path | str, *, base: Path | None = None, report: Report = quiet) -> "Run":
@@ -183,16 +184,9 @@ class Run(RunFolder):
         """What training moves: the model itself, or the deep one of a blend."""
         torch.manual_seed(self.config.training.seed)
         model = build_model(config, self.model_sizes).to(self.config.device)
-        shards, folder = self.shards("train"), self.folder / "model"
-        train(
-            model,
-            shards,
-            self.config.training,
-            folder,
-            identity=self.identity,
-            validate=self._judge.mean,
-            report=report,
-        )
+        training, folder = self.config.training, self.folder / "model"
+        objective = InterestsObjective(self.shards("train"), training, self._judge.mean)
+        train(model, objective, training, folder, identity=self.identity, report=report)
 
     def _blend(self, config: BlendConfig, report: Report) -> None:
         """The closed form, and beside it the deep model if there is one."""

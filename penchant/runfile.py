@@ -21,7 +21,7 @@ from penchant.models.lookalikes.logistic import LogisticConfig
 from penchant.models.lookalikes.ralm import RalmConfig
 from penchant.models.lookalikes.yahoo import YahooConfig
 from penchant.profiles.build import ProfilesConfig
-from penchant.training.loop import TrainingConfig
+from penchant.training.objectives.interests import TrainingConfig
 from penchant.training.objectives.lookalikes import LookalikeTraining
 
 EXAMPLES = Path(__file__).parent / "examples"

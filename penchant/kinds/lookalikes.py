@@ -17,6 +17,7 @@ import torch
 from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError, MissingStepError
 from penchant.evaluation.choice import DEFAULT, Choice, Part, Scorer, Trial, choose, trial_of, without
+from penchant.evaluation.metrics import auc
 from penchant.evaluation.protocols.interests import ModelScorer, evaluate
 from penchant.evaluation.protocols.lookalikes import Contestant, LookalikeTest, evaluate_lookalikes, score_pairs
 from penchant.features.cuts.by_period import ByPeriod
@@ -44,7 +45,8 @@ from penchant.runfile import Merge, Pool, RunConfig
 from penchant.schema import ITEM
 from penchant.training.checkpoint import Identity, load_tensors, save_tensors
 from penchant.training.loop import load_weights, read_metrics, train
-from penchant.training.objectives.lookalikes import Lessons, train_lookalike
+from penchant.training.objectives.interests import InterestsObjective
+from penchant.training.objectives.lookalikes import Lessons, LookalikeObjective
 
 AT_ONCE = 4096
 
@@ -171,8 +173,9 @@ class LookalikeRun:
             return evaluate(ModelScorer(model), valid, [10], size).mean("ndcg@10")
 
         config, identity = self.config.users_training, self._users_identity(merge)
-        train(model, self.shards("train"), config, folder, identity=identity, validate=validate, report=report)
-        return model.eval()
+        objective = InterestsObjective(self.shards("train"), config, validate)
+        train(model, objective, config, folder, identity=identity, report=report)
+        return model
 
     def load_users(self, merge: Merge) -> Interests:
         """The model of phase 1 with its trained weights."""
@@ -188,8 +191,7 @@ class LookalikeRun:
             crowd = self.crowd("learn", self.merge, report)
             rounds = self.rounds("learn", crowd.users)
             lessons = Lessons(crowd, rounds, self._held(rounds))
-            identity = self._ralm_identity(pool)
-            train_lookalike(model, lessons, self.config.training, folder, identity=identity, report=report)
+            self._teach(model, lessons, folder, self._ralm_identity(pool), report)
         return self.load_ralm(pool)
 
     def load_ralm(self, pool: Pool) -> Ralm:
@@ -295,9 +297,13 @@ class LookalikeRun:
         """Phase 2 without the labels of a part of the candidates."""
         model, folder = self._new_ralm(pool), self.folder / "choosing" / f"{_RALM[pool]}-{number}"
         lessons = replace(taught, rounds=without(taught.rounds, part.names))
-        identity = self._ralm_identity(pool, without=sorted(part.names))
-        train_lookalike(model, lessons, self.config.training, folder, identity=identity, report=report)
-        return model.eval()
+        self._teach(model, lessons, folder, self._ralm_identity(pool, without=sorted(part.names)), report)
+        return model
+
+    def _teach(self, model: Ralm, lessons: Lessons, folder: Path, identity: Identity, report: Report) -> None:
+        """Train a model of phase 2."""
+        objective = LookalikeObjective(lessons, self.config.training, auc, report)
+        train(model, objective, self.config.training, folder, identity=identity, report=report)
 
     def _kinds(self, whole: Round) -> dict[str, Ragged]:
         """What each candidate is about: its tags, and its categories if the run file names them."""
