@@ -37,7 +37,8 @@ from penchant.schema import USER
 from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import last_day, simulate
 from penchant.training.checkpoint import Identity
-from penchant.training.loop import TrainingConfig, labels_of, loss_of, read_metrics, train
+from penchant.training.loop import read_metrics, train
+from penchant.training.objectives.interests import InterestsObjective, TrainingConfig, labels_of, loss_of
 
 AT = [1, 2, 3, 5, 10]
 LATER = [f"prec@{k}" for k in AT]
@@ -127,7 +128,7 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
             _share(base.folder, run.folder)
             began = time.monotonic()
             model = _train(run)
-            curve = [round(line["validation"], 4) for line in read_metrics(run.folder / "model")]
+            curve = [round(line["validation"], 4) for line in read_metrics(run.place_of("tags"))]
             console.print(f"{folder}: {variant}, {time.monotonic() - began:.0f} s, {curve}", highlight=False)
             (folder / f"{variant}.json").write_text(json.dumps(curve), encoding="utf-8")
             _score(ModelScorer(model), run, truth, folder / f"{variant}.parquet")
@@ -148,15 +149,9 @@ def _train(run: Run) -> Interests:
     def validate(model: Interests) -> float:
         return -_loss(model, valid, config.training)
 
-    train(
-        model,
-        run.interests().shards("train"),
-        config.training,
-        run.folder / "model",
-        identity=identity,
-        validate=validate,
-    )
-    return model.eval()
+    objective = InterestsObjective(run.interests().shards("train"), config.training, validate)
+    train(model, objective, config.training, run.place_of("tags"), identity=identity)
+    return model
 
 
 @torch.inference_mode()

@@ -37,7 +37,9 @@ from penchant.pipeline import Run
 from penchant.runfile import RunConfig
 from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity
-from penchant.training.loop import plan_epoch, train
+from penchant.training.loop import train
+from penchant.training.objectives.interests import InterestsObjective
+from penchant.training.steps import plan_epoch
 
 AT = [1, 2, 3]
 CANDIDATES: list[Candidates] = ["all", "new", "shown"]
@@ -115,7 +117,8 @@ def follow(config: RunConfig, folder: Path, updates: int) -> list[Point]:
     model = build_interests(run.trained, run.interests().model_sizes)
     training = config.training.model_copy(update={"epochs": max(grid)})
     with tempfile.TemporaryDirectory() as trained:
-        train(model, shards, training, Path(trained), identity=Identity("", "", ""), validate=look)
+        objective = InterestsObjective(shards, training, look)
+        train(model, objective, training, Path(trained), identity=Identity("", "", ""))
     return curve
 
 

@@ -50,6 +50,7 @@ from penchant.training.blend import (
 )
 from penchant.training.checkpoint import Identity
 from penchant.training.loop import load_weights, read_metrics, train
+from penchant.training.objectives.interests import InterestsObjective
 
 WEIGHTS = "weights.safetensors"
 
@@ -224,15 +225,9 @@ class InterestModel(RunModel[InterestsSection]):
         """What training moves: the model itself, or the deep one of a blend."""
         torch.manual_seed(self.section.training.seed)
         model = build_interests(config, self.model_sizes).to(self.run.config.device)
-        train(
-            model,
-            self.shards("train"),
-            self.section.training,
-            self.folder,
-            identity=self.identity,
-            validate=self._judge.mean,
-            report=report,
-        )
+        training = self.section.training
+        objective = InterestsObjective(self.shards("train"), training, self._judge.mean)
+        train(model, objective, training, self.folder, identity=self.identity, report=report)
 
     def _load_trained(self, config: TowerConfig) -> Interests:
         model = build_interests(config, self.model_sizes)

@@ -11,7 +11,7 @@ from penchant.models.base import ModelConfig
 from penchant.models.catalog import BlendConfig, Promise, find
 from penchant.models.interests.promise import TowerConfig
 from penchant.models.lookalikes.promise import LookAlikeConfig
-from penchant.training.loop import TrainingConfig
+from penchant.training.objectives.interests import TrainingConfig
 from penchant.training.objectives.lookalikes import LookalikeTraining
 
 CutName = Literal["users", "periods"]
