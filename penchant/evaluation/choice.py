@@ -168,7 +168,7 @@ def _with_labels(one: Round, kept_C: np.ndarray) -> Round:
 
 
 @dataclass(frozen=True)
-class Measured:
+class CandidateMean:
     """A mean over candidates, and half its 95 % interval."""
 
     mean: float
@@ -195,8 +195,8 @@ class Choice:
     live: Scorer
     candidates: int
     crossed: bool
-    scores: dict[Scorer, Measured]
-    ahead: dict[Scorer, Measured]
+    scores: dict[Scorer, CandidateMean]
+    ahead: dict[Scorer, CandidateMean]
 
     @classmethod
     def unmeasured(cls, candidates: int) -> Self:
@@ -219,7 +219,7 @@ class Choice:
         return [self.name, *sorted(others, key=lambda name: -self.scores[name].mean)]
 
     @property
-    def behind(self) -> Measured | None:
+    def behind(self) -> CandidateMean | None:
         """How far the live scorer is behind the winner; None where it wins itself."""
         return None if self.live == self.name else self.ahead[self.live]
 
@@ -251,7 +251,7 @@ class Choice:
     def served(self) -> str:
         """What is live, and how far that is behind the winner, in a sentence or two.
 
-        >>> ahead: dict[Scorer, Measured] = {"ralm": Measured(0.105, 0.02)}
+        >>> ahead: dict[Scorer, CandidateMean] = {"ralm": CandidateMean(0.105, 0.02)}
         >>> print(Choice("lr", "ralm", 150, False, {}, ahead).served.split(". ")[1])
         On 150 validation candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly.
         """
@@ -304,5 +304,5 @@ def _best(found: Mapping[Scorer, Estimate], names: Sequence[Scorer], *, than: Sc
     return max(ahead, key=lambda name: found[name].mean, default=than)
 
 
-def _measured(estimate: Estimate) -> Measured:
-    return Measured(estimate.mean, estimate.half or 0.0)
+def _measured(estimate: Estimate) -> CandidateMean:
+    return CandidateMean(estimate.mean, estimate.half or 0.0)

@@ -5,7 +5,7 @@ import numpy as np
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.crowd import value_at, values_within
 from penchant.audiences.expected import ExpectedPrecision
-from penchant.audiences.of_item import Described, ItemAudience, Sources, make_audience
+from penchant.audiences.of_item import AudienceSources, Described, ItemAudience, make_audience
 from penchant.errors import ConfigError
 from penchant.kinds.lookalikes import LookalikeRun
 from penchant.models.lookalikes.promise import Contestant
@@ -35,14 +35,14 @@ def some_item(run: LookalikeRun) -> str:
     return run.items.values[int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))]
 
 
-def _sources(run: LookalikeRun) -> Sources:
+def _sources(run: LookalikeRun) -> AudienceSources:
     choice, metrics = run.choice, run.metrics
 
     def contestant(name: str) -> Contestant:
         scorer = next(one for one in run.scorers if one == name)
         return Contestant(run.scorer(scorer), run.crowd("latest", run.merge_of(scorer)))
 
-    return Sources(
+    return AudienceSources(
         log=run.log,
         items=run.items,
         names=run.names,

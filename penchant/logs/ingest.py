@@ -21,7 +21,7 @@ from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.forgotten import Forgotten, without_forgotten
-from penchant.logs.found import Counted, FieldFound, Found, Tally
+from penchant.logs.found import FieldFound, Found, LogCounts, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, file_format, find_files
@@ -340,7 +340,7 @@ def _examples(rejected: Path) -> dict[str, str]:
 
 def _sum_up(
     tally: Tally, settled: list[dict[str, object]], items: pl.DataFrame, users: pl.DataFrame, tables: Tables
-) -> Counted:
+) -> LogCounts:
     """The counts of all buckets together."""
     frame = pl.DataFrame(settled, infer_schema_length=None)
     totals = frame.select(pl.exclude("first", "last").sum()).row(0, named=True)

@@ -28,7 +28,7 @@ ROW = "row"
 
 
 @dataclass(frozen=True)
-class Batch:
+class ReadRows:
     """Some rows of one file: the columns asked for; the number of each row, called ROW; and the lines that could not
     be parsed."""
 
@@ -80,7 +80,7 @@ def require_columns(path: Path, wanted: list[str]) -> None:
             raise DataError(f"{path} has no column {name!r}; it has: {', '.join(there)}")
 
 
-def read_batches(path: Path, columns: list[str]) -> Iterator[Batch]:
+def read_batches(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     """The file's rows, at most about BATCH_ROWS at a time."""
     require_columns(path, columns)
     columns = list(dict.fromkeys(columns))
@@ -134,16 +134,16 @@ def _first_objects(path: Path, rows: int) -> bytes:
     return objects
 
 
-def _read_parquet(path: Path, columns: list[str]) -> Iterator[Batch]:
+def _read_parquet(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     first_row = 1
     with pyarrow.parquet.ParquetFile(path) as file:
         for part in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
             frame = _frame(part)
-            yield Batch(frame, _numbers(np.arange(first_row, first_row + len(frame))))
+            yield ReadRows(frame, _numbers(np.arange(first_row, first_row + len(frame))))
             first_row += len(frame)
 
 
-def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
+def _read_csv(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     malformed: list[tuple[int, str]] = []
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
@@ -166,10 +166,10 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
         frame = _frame(part)
         rows = _numbers(_csv_rows(good, len(frame), list(dict.fromkeys(row for row, _ in malformed))))
         _refuse_line_breaks(path, frame, rows)
-        yield Batch(frame, rows, malformed[told:])
+        yield ReadRows(frame, rows, malformed[told:])
         good, told = good + len(frame), len(malformed)
     if told < len(malformed):
-        yield Batch(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), _numbers(np.arange(0)), malformed[told:])
+        yield ReadRows(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), _numbers(np.arange(0)), malformed[told:])
 
 
 def _refuse_line_breaks(path: Path, frame: pl.DataFrame, rows: pl.Series) -> None:
@@ -191,7 +191,7 @@ def _csv_rows(before: int, count: int, malformed: list[int]) -> np.ndarray:
     return order + 2 + np.searchsorted(good_before_malformed, order, side="right")
 
 
-def _read_jsonl(path: Path, columns: list[str]) -> Iterator[Batch]:
+def _read_jsonl(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     first_row = 1
     with open(path, "rb") as file:
         while lines := list(islice(file, BATCH_ROWS)):
@@ -199,7 +199,7 @@ def _read_jsonl(path: Path, columns: list[str]) -> Iterator[Batch]:
             first_row += len(lines)
 
 
-def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Batch:
+def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> ReadRows:
     """Parse all lines at once; where that fails, find the bad ones and parse the rest."""
     rows = np.arange(first_row, first_row + len(lines))
     schema = {name: pl.String() for name in columns}
@@ -217,7 +217,7 @@ def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Batc
         filled = good
         whole = [line for line, keep in zip(lines, good, strict=True) if keep]
         frame = pl.read_ndjson(b"".join(whole), schema=schema) if whole else pl.DataFrame(schema=schema)
-    return Batch(frame, _numbers(rows[filled]), malformed)
+    return ReadRows(frame, _numbers(rows[filled]), malformed)
 
 
 def _is_object(line: bytes) -> bool:

@@ -9,7 +9,7 @@ from penchant.simulation.world import Topics, draw_distinct
 
 
 @dataclass
-class People:
+class Population:
     """visits_U: the chance to come on a day; topic_UT, reach_UT: topics and their cumulative shares; tag_UJ: interests,
     then dislikes; mean_UJ: their weights without drift, negative for dislikes; wander_UJ: the drift, in log-weight."""
 
@@ -23,7 +23,7 @@ class People:
     wander_UJ: np.ndarray
 
     @classmethod
-    def draw(cls, count: int, topics: Topics, config: SimulationConfig, rng: np.random.Generator) -> "People":
+    def draw(cls, count: int, topics: Topics, config: SimulationConfig, rng: np.random.Generator) -> "Population":
         """`count` users on the first day; their drift has been going on for ever."""
         topic_UT = draw_distinct(lambda rows: topics.draw((len(rows), config.user_topics), rng), count)
         reach_UT = np.cumsum(rng.dirichlet(np.ones(config.user_topics), count), axis=1)

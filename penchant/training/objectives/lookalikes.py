@@ -89,7 +89,7 @@ def train_lookalike(
 
 
 @dataclass(frozen=True)
-class Asked:
+class LabelledPairs:
     """Labels of all rounds: slot_L, which candidate of which round; user_L, rows of the crowd; clicked_L, 1 or 0."""
 
     slot_L: Tensor
@@ -99,9 +99,9 @@ class Asked:
     def __len__(self) -> int:
         return len(self.slot_L)
 
-    def where(self, chosen: Tensor) -> "Asked":
+    def where(self, chosen: Tensor) -> "LabelledPairs":
         """Some of the labels, by position or by mask."""
-        return Asked(self.slot_L[chosen], self.user_L[chosen], self.clicked_L[chosen])
+        return LabelledPairs(self.slot_L[chosen], self.user_L[chosen], self.clicked_L[chosen])
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class _Training:
     model: Ralm
     crowd: Crowd
     seeds: list[np.ndarray]
-    learned: Asked
-    held: Asked
+    learned: LabelledPairs
+    held: LabelledPairs
     config: LookalikeTraining
     report: Report
 
@@ -163,7 +163,7 @@ class _Training:
         measured = {"loss": sum(losses) / len(losses), "samples_per_s": len(self.learned) / taken_s}
         return self.course.judge(position, score, measured)
 
-    def _step(self, asked: Asked, clusters: Centroids) -> float:
+    def _step(self, asked: LabelledPairs, clusters: Centroids) -> float:
         logit_B = self.model.logits(self._score(asked, clusters))
         loss = functional.binary_cross_entropy_with_logits(logit_B, asked.clicked_L)
         self.optimizer.zero_grad()
@@ -171,13 +171,13 @@ class _Training:
         self.optimizer.step()
         return float(loss.detach())
 
-    def _score(self, asked: Asked, clusters: Centroids) -> Tensor:
+    def _score(self, asked: LabelledPairs, clusters: Centroids) -> Tensor:
         """score_B; each slot is worked out once."""
         slot_C, candidate_B = asked.slot_L.unique(return_inverse=True)
         return self.model.scores(self.vector_NX[asked.user_L], *clusters.of(slot_C), candidate_B)
 
     @torch.inference_mode()
-    def _scores(self, asked: Asked, clusters: Centroids) -> np.ndarray:
+    def _scores(self, asked: LabelledPairs, clusters: Centroids) -> np.ndarray:
         """score_L."""
         self.model.eval()
         score_L = torch.empty(len(asked))
@@ -207,7 +207,7 @@ class _Training:
         self.report(Progress("look-alike", position.epoch * steps + done, self.config.epochs * steps, detail))
 
 
-def _asked(rounds: Sequence[Round], most_seeds: int) -> tuple[Asked, list[np.ndarray], list[str]]:
+def _asked(rounds: Sequence[Round], most_seeds: int) -> tuple[LabelledPairs, list[np.ndarray], list[str]]:
     """All labels of candidates that have seeds, and of each slot the latest seeds and the candidate's name."""
     seeds: list[np.ndarray] = []
     names: list[str] = []
@@ -221,10 +221,10 @@ def _asked(rounds: Sequence[Round], most_seeds: int) -> tuple[Asked, list[np.nda
         seeds += [one.seeds.values[max(start, stop - most_seeds) : stop] for start, stop in bounds]
     slot_L, user_L, clicked_L = (np.concatenate(part) for part in zip(*parts, strict=True))
     labels = slot_L, user_L.astype(np.int64), clicked_L.astype(np.float32)
-    return Asked(*(torch.from_numpy(part) for part in labels)), seeds, names
+    return LabelledPairs(*(torch.from_numpy(part) for part in labels)), seeds, names
 
 
-def _refuse_one_sided(name: str, asked: Asked) -> None:
+def _refuse_one_sided(name: str, asked: LabelledPairs) -> None:
     clicked = int(asked.clicked_L.sum())
     if clicked in (0, len(asked)):
         raise DataError(
