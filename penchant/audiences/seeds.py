@@ -1,4 +1,5 @@
-"""Seeds of one candidate as clicks come in: the latest distinct users, whatever the order in which clicks arrive."""
+"""Seeds of one candidate as clicks come in: the latest distinct users. The order in which clicks arrive does not
+matter."""
 
 from dataclasses import dataclass
 

@@ -19,7 +19,7 @@ _GENOME = ("genome-scores.csv", "genome-tags.csv")
 
 @dataclass(frozen=True)
 class ZippedData:
-    """A zip and what is wanted of it.
+    """A zip file, and which of its files are wanted.
 
     folder: the folder in the zip, and the one on disk that is made of `files`; unpacked: the most bytes that `files`
     may have together.
@@ -74,7 +74,7 @@ def is_whole(data: ZippedData, to: Path) -> bool:
 
 
 def fetch(data: ZippedData, to: Path, *, patience: Patience = PATIENT, report: Report = quiet) -> Path:
-    """The folder of the data set in `to`, whole. Stopped at any moment, the same call goes on where it was.
+    """Return the whole folder of the data set in `to`. After a stop, the same call goes on where it was.
 
     Raises FetchError where the folder holds something else, or what `download` raises it for.
     """
@@ -109,7 +109,7 @@ def _unpack(data: ZippedData, archive: Path, folder: Path, report: Report) -> No
 def _members(data: ZippedData, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The wanted files in the archive. Raises FetchError where one is absent or they are larger than they may be.
 
-    The sizes that an archive states are those that it unpacks to: zipfile reads no further.
+    The archive states how large each file is, and zipfile never unpacks more than that.
     """
     there = {member.filename: member for member in opened.infolist()}
     absent = [name for name in data.files if f"{data.folder}/{name}" not in there]

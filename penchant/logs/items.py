@@ -88,7 +88,7 @@ def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_o
 
 
 def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValuesTable:
-    """With the time of the events, if the table is read from their files and names no other."""
+    """Give the table the time of the events where it is read from the same files and names no time of its own."""
     if table.time is not None or events.time is None:
         return table
     if set(find_files(table.files, base)) != set(find_files(events.files, base)):
@@ -97,7 +97,7 @@ def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValue
 
 
 def _times(frame: pl.DataFrame, table: ItemValuesTable, *, told: bool) -> list[pl.Expr]:
-    """TIME, or nothing where there is none. told: whether the run file says that there is."""
+    """Return the column TIME, or no column where the table has no time. told: whether the run file names one."""
     if table.time is None:
         return []
     unit = settle_unit(frame, table)

@@ -113,7 +113,7 @@ def column(name: str) -> pl.Expr:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what the libraries say of an empty or a broken file into a DataError that names it."""
+    """Turn a library's error about an empty or broken file into a DataError that names the file."""
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty; remove it or fill it")
@@ -173,7 +173,8 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[ReadRows]:
 
 
 def _refuse_line_breaks(path: Path, frame: pl.DataFrame, rows: pl.Series) -> None:
-    """A quote that is left open takes all lines that follow into one value, which is better said than believed."""
+    """Raise DataError where a value holds line breaks: a quote was left open, so that all lines after it became one
+    value."""
     for values in frame.get_columns():
         broken = values.str.contains("\n", literal=True).arg_true()
         if len(broken):
@@ -221,7 +222,8 @@ def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Read
 
 
 def _is_object(line: bytes) -> bool:
-    """`int` refuses NaN and Infinity, which Python alone takes for JSON."""
+    """Say whether a line is a JSON object. `int` refuses NaN and Infinity, which Python accepts and JSON does not
+    know."""
     try:
         return isinstance(json.loads(line, parse_constant=int), dict)
     except ValueError:
@@ -229,7 +231,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _frame(part: pa.RecordBatch) -> pl.DataFrame:
-    """Under the names it has; Polars calls a column without a name otherwise."""
+    """Return the table under its own column names, because Polars renames a column whose name is empty."""
     frame = pl.DataFrame(pl.from_arrow(part))
     frame.columns = part.schema.names
     return frame

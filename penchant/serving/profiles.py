@@ -99,7 +99,7 @@ class LiveProfiles:
 
     @torch.inference_mode()
     def course(self, user: str, pasts: Sequence[Clicks]) -> TagCourse:
-        """How a user's preferences became what they are: at each of some moments, by the clicks that he had then."""
+        """Return a user's preferences at each of some moments, by the clicks that they had then."""
         batch = self.model.features.batch([user] * len(pasts), pasts)
         preference_TV = self.model.model.preferences(batch, self.model.model.users(batch))
         return TagCourse(self._texts[RESERVED:], preference_TV[:, RESERVED:].numpy())

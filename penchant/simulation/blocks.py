@@ -86,7 +86,8 @@ def _live(world: World, people: Population, bias: dict[str, float], day: int, rn
 
 
 def _shown_once(days: list[Day], config: SimulationConfig, first: int) -> tuple[pa.Table, pa.Table]:
-    """Events and clicks of all days; where an article would come to a user again, its place stays empty."""
+    """Return the events and clicks of all days. A place stays empty where the user would see an article for a second
+    time."""
     user, item, time, position, clicked = (
         np.concatenate([getattr(day, name) for day in days]) for name in ("user", "item", "time", "position", "clicked")
     )
