@@ -30,7 +30,7 @@ FORM = 1
 
 
 @dataclass(frozen=True)
-class Part:
+class SnapshotPart:
     """The users of one bucket, ascending by hash. arrays:
 
     hash [n] int64: the bits of the user's hash; users.offsets [n + 1], users.bytes: his id, UTF-8; known [n] bool and
@@ -42,7 +42,7 @@ class Part:
     arrays: dict[str, np.ndarray]
 
     @classmethod
-    def open(cls, path: Path) -> "Part":
+    def open(cls, path: Path) -> "SnapshotPart":
         """Mapped, not read."""
         return cls({name: tensor.numpy() for name, tensor in load_file(path).items()})
 
@@ -78,7 +78,7 @@ class Snapshot:
     def __init__(self, folder: Path) -> None:
         """A folder that `write_snapshot` wrote."""
         self.manifest: dict[str, Any] = read_json(folder / "manifest.json")
-        self.parts = [Part.open(path) for path in sorted(folder.glob("*.safetensors"))]
+        self.parts = [SnapshotPart.open(path) for path in sorted(folder.glob("*.safetensors"))]
         self.starts = offsets_of(np.array([len(part) for part in self.parts], np.int64))
         items = pl.read_parquet(folder / "items.parquet")
         self.items: list[str] = items[ITEM].to_list()
@@ -185,7 +185,7 @@ class Snapshot:
         rows = [rows + start for (rows, _), start in zip(met, self.starts, strict=False)]
         return np.concatenate(rows).astype(np.int64), np.concatenate([times for _, times in met])
 
-    def _place(self, row: int) -> tuple[Part, int]:
+    def _place(self, row: int) -> tuple[SnapshotPart, int]:
         bucket = int(np.searchsorted(self.starts, row, side="right")) - 1
         return self.parts[bucket], row - int(self.starts[bucket])
 
@@ -246,7 +246,7 @@ class _Crowd:
 
 
 def _part(events: pl.DataFrame, entries: pl.DataFrame, crowd: _Crowd) -> dict[str, np.ndarray]:
-    """See `Part`."""
+    """See `SnapshotPart`."""
     people = events[USER].unique()
     hashed = pl.DataFrame({USER: people, HASH: user_hash(people)}).sort(HASH, USER).with_row_index(ROW)
     texts = [user.encode() for user in hashed[USER]]

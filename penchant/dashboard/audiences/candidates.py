@@ -48,7 +48,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Listed:
+class CandidatePage:
     """rows: of this page; open: all candidates; found: those that were looked for; page, pages: from 1."""
 
     rows: list[CandidateState]
@@ -58,14 +58,16 @@ class Listed:
     pages: int
 
 
-def listed(states: Sequence[CandidateState], *, query: str = "", order: Order | None = None, page: int = 1) -> Listed:
+def listed(
+    states: Sequence[CandidateState], *, query: str = "", order: Order | None = None, page: int = 1
+) -> CandidatePage:
     """query: a part of the name or id, in any case; page: brought into bounds. Where nothing is known of a column, a
     candidate comes last; where candidates are level, they come by item."""
     found = [one for one in states if _holds(one, query.strip().casefold())]
     ordered = _ordered(found, order or Order())
     pages = max(1, -(-len(found) // PER_PAGE))
     page = min(max(page, 1), pages)
-    return Listed(ordered[(page - 1) * PER_PAGE : page * PER_PAGE], len(states), len(found), page, pages)
+    return CandidatePage(ordered[(page - 1) * PER_PAGE : page * PER_PAGE], len(states), len(found), page, pages)
 
 
 def _holds(one: CandidateState, part: str) -> bool:

@@ -80,7 +80,7 @@ def _faulty(runs: Runs, names: Sequence[str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Listed:
+class RunNames:
     """names: to choose from, those that are shown first; more: how many others there are; of: all together."""
 
     names: list[str]
@@ -88,12 +88,12 @@ class Listed:
     of: int
 
 
-def listed(names: Sequence[str], shown: Sequence[str], text: str) -> Listed:
+def listed(names: Sequence[str], shown: Sequence[str], text: str) -> RunNames:
     """Runs beside those that are shown, where a text is given those whose names hold it.
 
     >>> listed(["a", "b 1", "b 2"], ["a"], "B")
-    Listed(names=['a', 'b 1', 'b 2'], more=0, of=3)
+    RunNames(names=['a', 'b 1', 'b 2'], more=0, of=3)
     """
     there = [name for name in shown if name in names]
     others = [name for name in names if name not in there and text.casefold() in name.casefold()]
-    return Listed(there + others[:MOST_LISTED], len(others[MOST_LISTED:]), len(names))
+    return RunNames(there + others[:MOST_LISTED], len(others[MOST_LISTED:]), len(names))

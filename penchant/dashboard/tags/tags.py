@@ -17,7 +17,7 @@ FINENESS = 100_000
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedTag:
     """A tag, its clicks, and how many users have it among their foremost, None where nobody has a profile."""
 
     tag: str
@@ -35,7 +35,7 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Span:
+class ClickSpan:
     """From begin to end, UTC seconds: clicks on the tag, and all clicks."""
 
     begin: float
@@ -54,11 +54,11 @@ class Account:
     """What the atlas has of a tag. rank: by clicks, 1 is the most clicked, of so many tags; mapped: whether it is on
     the map; spans: empty where the log has no common clock; interested: who prefers it most, best first."""
 
-    counted: Counted
+    counted: CountedTag
     rank: int
     tags: int
     mapped: bool
-    spans: Sequence[Span]
+    spans: Sequence[ClickSpan]
     interested: Sequence[Interested]
 
 
@@ -82,19 +82,19 @@ def details(tag: str, directions: Directions, atlas: Atlas | None) -> Details | 
     return Details(tag, account, directions.learned(tag), near)
 
 
-def most_clicked(atlas: Atlas, most: int) -> list[Counted]:
+def most_clicked(atlas: Atlas, most: int) -> list[CountedTag]:
     """Of all tags, the most clicked first."""
     best = np.argsort(-atlas.clicks_V, kind="stable")[:most]
     return [_counted(number, atlas) for number in best.tolist()]
 
 
-def found(text: str, atlas: Atlas, most: int) -> list[Counted]:
+def found(text: str, atlas: Atlas, most: int) -> list[CountedTag]:
     """Tags that begin with a text or contain it."""
     numbers = [atlas.number(tag) for tag in atlas.search(text, most)]
     return [_counted(number, atlas) for number in numbers if number is not None]
 
 
-def similar(text: str, atlas: Atlas, most: int) -> list[Counted]:
+def similar(text: str, atlas: Atlas, most: int) -> list[CountedTag]:
     """Tags that contain a text, or as much of its beginning as any tag contains."""
     while len(text) > 1:
         if hits := found(text, atlas, most):
@@ -126,7 +126,7 @@ def points(atlas: Atlas) -> bytes:
     )
 
 
-def course(spans: Sequence[Span]) -> Chart:
+def course(spans: Sequence[ClickSpan]) -> Chart:
     """How interest in a tag moves: its share of all clicks, from span to span."""
     shares = [None if span.share is None else 100 * span.share for span in spans]
     begins = [span.begin for span in spans]
@@ -159,14 +159,14 @@ def _account(tag: str, atlas: Atlas) -> Account | None:
     )
 
 
-def _spans(tag: str, atlas: Atlas) -> list[Span]:
+def _spans(tag: str, atlas: Atlas) -> list[ClickSpan]:
     edges, counts = atlas.edges.tolist(), zip(atlas.movement(tag).tolist(), atlas.all_clicks_T.tolist(), strict=True)
-    return [Span(begin, end, *both) for begin, end, both in zip(edges[:-1], edges[1:], counts, strict=True)]
+    return [ClickSpan(begin, end, *both) for begin, end, both in zip(edges[:-1], edges[1:], counts, strict=True)]
 
 
-def _counted(number: int, atlas: Atlas) -> Counted:
+def _counted(number: int, atlas: Atlas) -> CountedTag:
     users = int(atlas.users_V[number]) if atlas.profiled else None
-    return Counted(atlas.tags[number], int(atlas.clicks_V[number]), users)
+    return CountedTag(atlas.tags[number], int(atlas.clicks_V[number]), users)
 
 
 def _clicks(tag: str, atlas: Atlas | None) -> int | None:

@@ -45,7 +45,7 @@ class LookalikeTest:
 
 @dataclass(frozen=True)
 class Pairs:
-    """The labels of all rounds in a row; a candidate of two rounds is two, with other seeds.
+    """The labels of all rounds in a row. A candidate of two rounds counts as two, because it has other seeds in each.
 
     candidate_L: through all rounds; user_L: numbers below `users`, who have labels; clicked_L; seeds_C: how many;
     known_C: whether the item has an id.
@@ -173,10 +173,10 @@ def score_pairs(lookalike: LookAlike, crowd: Crowd, rounds: Sequence[Round]) -> 
 def measure_pairs(
     scores_L: np.ndarray, pairs: Pairs, bounds: Bounds, config: LookalikeEvaluation
 ) -> dict[str, Estimate]:
-    """All AUCs and "scored", with their values in the same resamples of users whatever the scorer."""
+    """Return all AUCs and "scored". Every scorer is measured in the same resamples of users."""
     *duels, by_user = _duels(scores_L, pairs, bounds)
     everyone_U = np.ones(pairs.users)
-    # A user's own AUC is the same whatever he weighs.
+    # A user's own AUC does not depend on the weight of the user.
     user_U = by_user.won(everyone_U)
     means = _aucs(duels, user_U, everyone_U)
     weights = resamples(pairs.users, config.resamples, config.seed)
@@ -186,7 +186,8 @@ def measure_pairs(
 
 
 def later_per_seed(whole: Round, bounds: Bounds) -> dict[str, float]:
-    """Later clickers by seeds of all candidates that have any, those whom nobody clicked later too; and by class."""
+    """Return the number of later clickers per seed, over all candidates that have seeds and by class. Candidates that
+    nobody clicked later count as well."""
     seeds_C, later_C = whole.seeds.lengths, np.bincount(whole.candidate_L, minlength=len(whole.items_C))
     class_C = bounds.classes(seeds_C)
     groups = {"all": seeds_C > 0}
@@ -231,7 +232,7 @@ def _aucs(duels: Sequence[Duels], user_U: np.ndarray, weight_U: np.ndarray) -> l
 
 
 def _mean(values: np.ndarray, weights: np.ndarray) -> float:
-    """Of the values that there are; NaN where there is none, or none that weighs anything."""
+    """Return the mean of the finite values; NaN where none of them has a weight."""
     known = np.isfinite(values) & (weights > 0)
     return float(np.average(values[known], weights=weights[known])) if known.any() else float("nan")
 

@@ -16,7 +16,7 @@ from penchant.dashboard.shell.pages import Asked, Moved, Page
 from penchant.dashboard.shell.rendering import Renderer
 from penchant.dashboard.shell.static_files import Assets
 from penchant.dashboard.shell.words import short
-from penchant.dashboard.users.page import Users
+from penchant.dashboard.users.page import UsersPage
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import remove
 from penchant.operation.pages import add_dashboard
@@ -209,7 +209,7 @@ class Desk:
     renderer: Renderer
 
     def page(self, **query: str) -> str:
-        answer = Users(self.site.sources).answer(asked(**query))
+        answer = UsersPage(self.site.sources).answer(asked(**query))
         assert isinstance(answer, Page)
         return " ".join(self.renderer.page(answer, "read", "").split())
 
@@ -315,7 +315,7 @@ def test_a_tag_that_nobody_holds_or_nobody_knows_leads_on(desk: Desk) -> None:
     assert "No tag is called so" in said
     assert "tag=t1-1" in said
     assert "begin with the tags that most users hold" in desk.page(tag="no such thing")
-    answer = Users(desk.site.sources).answer(asked(tag="t2-2"))
+    answer = UsersPage(desk.site.sources).answer(asked(tag="t2-2"))
     assert answer == Moved("/dashboard/users?tag=T2-2")
 
 
@@ -354,7 +354,7 @@ def test_without_a_tag_model_clicks_are_shown_and_what_to_do_is_said(desk: Desk,
 
 
 def test_a_log_without_a_clock_numbers_its_clicks(desk: Desk, served: Served, folder: Path, known: Atlas) -> None:
-    pages = Users(UserSite(replace(served, clocked=False), folder, Background(known)).sources)
+    pages = UsersPage(UserSite(replace(served, clocked=False), folder, Background(known)).sources)
     answer = pages.answer(asked(user=USER))
     assert isinstance(answer, Page)
     said = " ".join(desk.renderer.page(answer, "read", "").split())
@@ -374,7 +374,7 @@ def test_clicks_beyond_the_first_are_none(desk: Desk) -> None:
 
 def test_suggestions_are_tags_that_contain_what_is_typed(desk: Desk) -> None:
     def suggested(text: str) -> str:
-        answer = Users(desk.site.sources).suggest(asked(tag=text))
+        answer = UsersPage(desk.site.sources).suggest(asked(tag=text))
         assert isinstance(answer, Page)
         return desk.renderer.page(answer, "read", "").strip()
 
