@@ -94,6 +94,15 @@ def shade(value: float, most: float) -> int:
     return round(max(0.0, value) / most * SHADES) if most > 0 else 0
 
 
+def sentence(message: str) -> str:
+    """An error's message, as a page says it.
+
+    >>> sentence("the store is away; try again")
+    'The store is away; try again.'
+    """
+    return f"{message[:1].upper()}{message[1:]}."
+
+
 def short(text: str, most: int = 60) -> str:
     """Cut to so many characters.
 

@@ -364,7 +364,7 @@ def test_an_audience_that_became_too_large_meanwhile_is_explained(served: Served
     assert f"The first 20 of {reachable}." in text(pages.page(of_all))
     user = site.service.audience(POPULAR, MIN_AUDIENCE).members[0][0]
     send(site.service, (user, POPULAR, 60.0))
-    assert f"but only {reachable - 1} users have not met" in text(pages.page(of_all))
+    assert f"but only {reachable - 1} users are not reached yet" in text(pages.page(of_all))
 
 
 def test_more_members_than_a_file_should_hold_are_refused(
