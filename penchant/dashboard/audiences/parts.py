@@ -85,8 +85,7 @@ class MembersPart:
 
     @property
     def digits(self) -> int:
-        """Digits of scores, enough for the first and the last to differ: scores of a large audience begin nearly
-        equal."""
+        """How many digits scores need, so that the first and the last of a large audience look different."""
         fall = self.members[0][1] - self.members[-1][1]
         return min(max(3, 2 - floor(log10(fall))), 6) if fall > 0 else 3
 
@@ -98,7 +97,8 @@ class Parts:
         self._sources, self._service = sources, sources.service
 
     def values(self, item: str, asked: Asked, name: str = "") -> Mapping[str, Any]:
-        """name: the part that is wanted, "" for the page. Parts that wait for later are None. UnknownItemError."""
+        """Return the values of a whole page, or of one part of it. name: of the part, "" for the page. Parts that the
+        browser asks for later are None. UnknownItemError."""
         one, clocked = self._service.opening(item), self._service.log().clocked
         found: dict[str, Any] = dict.fromkeys(PARTS)
         if one.clustered:
@@ -120,7 +120,7 @@ class Parts:
         }
 
     def _makers(self, one: Opening, asked: Asked) -> Mapping[str, Callable[[], object]]:
-        """What makes each part that the visitor may see."""
+        """Return what makes each part that the visitor may see."""
         makers: dict[str, Callable[[], object]] = {
             "seeds": partial(_seeds, one),
             "clusters": partial(_clusters, one),
