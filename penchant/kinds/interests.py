@@ -23,8 +23,8 @@ from penchant.features.cuts.cut import Split
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, read_json, remove, write_json
-from penchant.kinds.kind import OnCut, RunModel
-from penchant.kinds.sections import InterestsSection
+from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
+from penchant.kinds.sections import CutName, InterestsSection
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
 from penchant.models.catalog import BlendConfig, build_interests, find
@@ -52,8 +52,6 @@ from penchant.training.checkpoint import Identity
 from penchant.training.loop import load_weights, read_metrics, train
 from penchant.training.objectives.interests import InterestsObjective
 
-WEIGHTS = "weights.safetensors"
-
 
 class InterestModel(RunModel[InterestsSection]):
     """One interest model of a run, and what it says of users."""
@@ -61,6 +59,10 @@ class InterestModel(RunModel[InterestsSection]):
     def __init__(self, run: RunFolder, name: str, section: InterestsSection) -> None:
         super().__init__(run, name, section)
         self.on = OnCut(run, section.cut, run.config.labels_of(name))
+
+    @property
+    def cuts(self) -> set[CutName]:
+        return {self.section.cut}
 
     @property
     def label(self) -> str:

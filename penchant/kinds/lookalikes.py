@@ -22,9 +22,9 @@ from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import write_json
-from penchant.kinds.interests import WEIGHTS, InterestModel
-from penchant.kinds.kind import RunModel, as_json
-from penchant.kinds.sections import LookalikesSection
+from penchant.kinds.interests import InterestModel
+from penchant.kinds.kind import WEIGHTS, RunModel, as_json
+from penchant.kinds.sections import CutName, LookalikesSection
 from penchant.logs.ingest import Log
 from penchant.models.base import Sizes
 from penchant.models.catalog import find
@@ -105,6 +105,11 @@ class LookalikeModel(RunModel[LookalikesSection]):
     def __init__(self, run: RunFolder, name: str, section: LookalikesSection, ground: Ground) -> None:
         super().__init__(run, name, section)
         self.ground = ground
+
+    @property
+    def cuts(self) -> set[CutName]:
+        """None: the model of its users reads the cut by period."""
+        return set()
 
     @property
     def users(self) -> InterestModel:
