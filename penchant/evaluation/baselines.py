@@ -59,7 +59,7 @@ def make_baselines(
 ) -> dict[str, Scorer]:
     """All baselines by name. "ridge" is fitted to the last window of each training user, "ridge, all windows" to all of
     them, where there are several; both are left out for vocabularies whose square is too large. Their penalties are
-    chosen by cross-fitting, as those of the model are. forward: see `training.rows.Folded`.
+    chosen by cross-fitting, as those of the model are. forward: see `training.windows.Folded`.
     """
     popularity_V = popularity(tags)
     report(Progress("baselines", 0, 1, "ridge regression"))
