@@ -33,10 +33,10 @@ FORM = 1
 class SnapshotPart:
     """The users of one bucket, ascending by hash. arrays:
 
-    hash [n] int64: the bits of the user's hash; users.offsets [n + 1], users.bytes: his id, UTF-8; known [n] bool and
-    vectors [n, X]: as the crowd has them; history.offsets [n + 1], history.entry, history.time: his clicks, in order of
-    time and item; met.entry, met.row, met.time: who has an event with each item, ascending by entry, and when he
-    clicked it last, -inf where he never did.
+    hash [n] int64: the bits of the user's hash; users.offsets [n + 1], users.bytes: the id, UTF-8; known [n] bool and
+    vectors [n, X]: as the crowd has them; history.offsets [n + 1], history.entry, history.time: clicks, in order of time
+    and item; met.entry, met.row, met.time: who has an event with each item, ascending by entry, and the time of their
+    latest click on it, -inf without one.
     """
 
     arrays: dict[str, np.ndarray]
@@ -100,7 +100,7 @@ class Snapshot:
         return row if row < 0 else int(self.starts[bucket]) + row
 
     def row_of_hash(self, hashed: int) -> int:
-        """Of a user who is known by his hash alone; -1 where there is none."""
+        """Return the row of a user by the hash of their id; -1 where there is none."""
         bucket = hashed % len(self.parts)
         row = int(np.searchsorted(self.parts[bucket].hashes, np.uint64(hashed)))
         there = row < len(self.parts[bucket]) and int(self.parts[bucket].hashes[row]) == hashed
@@ -164,7 +164,7 @@ class Snapshot:
         return self._gather("known", rows)
 
     def _met_at(self, item: str, row: int) -> float:
-        """When a user clicked an item last: -inf if he never did, NaN if he has no event with it."""
+        """Return when a user clicked an item last: -inf without a click, NaN without any event."""
         part, within = self._place(row)
         rows, times = part.met(self._entry.get(item, -1))
         place = int(np.searchsorted(rows, np.int32(within)))

@@ -49,7 +49,7 @@ def routes(sources: Sources) -> list[Route]:
 
 
 def _to_choose(sources: Sources, asked: Asked, wanted: Sequence[str]) -> dict[str, Any]:
-    """Runs to compare; those that are wanted already come first, ticked."""
+    """Return the runs to choose from; those that are wanted already come first and are ticked."""
     text, names = asked.text("find").strip(), sources.runs.names()
     there = set(names)
     ticked = [name for name in dict.fromkeys(wanted) if name in there]
@@ -76,7 +76,7 @@ def _shown(found: Compared, place: Path) -> dict[str, Any]:
 
 
 def url(names: Sequence[str]) -> str:
-    """Of a comparison.
+    """Return the address of a comparison.
 
     >>> url(["a", "b&c"])
     '/dashboard/quality?run=a&run=b%26c'

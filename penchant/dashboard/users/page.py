@@ -1,4 +1,4 @@
-"""The page Users: find one, browse by interest, look at one."""
+"""The page Users: find a user by id or by interest, and look at one."""
 
 from typing import get_args
 from urllib.parse import quote

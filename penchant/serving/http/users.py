@@ -52,7 +52,7 @@ class UserRoutes:
         return Json({"user": user, "items": found})
 
     async def forget(self, user: PathId) -> Response:
-        """Remove a user. Clusters lose him when all seeds are clustered next."""
+        """Remove a user. Clusters lose the user when all seeds are clustered next."""
         return Json(await self.work(self.service.forget, user))
 
     def _profiles_of(self, asked: list[tuple[str, int, Order | None]]) -> list[bytes]:

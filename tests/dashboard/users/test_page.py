@@ -1,4 +1,4 @@
-"""The page Users in a browser: finding somebody, his profile and why, and what is said where something is missing."""
+"""The page Users in a browser: finding users, their profiles and why, and what is said where something is missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -124,7 +124,7 @@ def test_a_user_has_interests_reasons_a_course_attention_and_clicks(
         sound(visit)
 
 
-def test_somebody_is_found_by_what_he_is_interested_in_with_the_keyboard_alone(root: str, browser: Browser) -> None:
+def test_somebody_is_found_by_what_they_is_interested_in_with_the_keyboard_alone(root: str, browser: Browser) -> None:
     with visiting(browser, root) as visit:
         page = visit.go("/users")
         sound(visit)
@@ -239,7 +239,7 @@ def test_links_lead_to_whatever_somebody_is_called(desk: Desk) -> None:
     said = desk.page(tag=SCRIPT)
     assert SCRIPT not in said
     found = [parse_qs(urlsplit(unescape(url)).query) for url in findall('href="([^"]*)"', said) if "user=" in url]
-    assert [one["user"] for one in found] == [[user] for user in HOSTILE for _ in ("his page", "why")]
+    assert [one["user"] for one in found] == [[user] for user in HOSTILE for _ in ("the page", "why")]
     assert [one["why"] for one in found[1::2]] == [[SCRIPT]] * len(HOSTILE)
     for user in HOSTILE:
         said = desk.page(user=user)
