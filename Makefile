@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-.PHONY: demo test lint format browser clean
+.PHONY: demo test lint format browser docs clean
 
 demo: $(READY)
 	$(BIN)/penchant demo --out runs/demo
@@ -19,6 +19,12 @@ browser:
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || test -x "$$PENCHANT_CHROMIUM" || \
 	  { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 	  { echo "no Chromium is here, and apt-get cannot install it; install one, or set PENCHANT_CHROMIUM to it"; exit 1; }
+
+# The documents as a site with search, in build/site; they can be read without it.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
+	@echo "The site is build/site/index.html"
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

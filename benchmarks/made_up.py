@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 
+from penchant.features.items import Items
+from penchant.features.seen import Seen
 from penchant.features.shards import Shard
+from penchant.features.target import Target
 from penchant.models.base import Sizes
 from penchant.models.interests.utpm import UtpmConfig
-from penchant.schema import PAD, RESERVED
+from penchant.schema import ITEM, PAD, RESERVED
 
 TOPICS = 20
 
@@ -58,10 +62,18 @@ def made_up_shard(shape: Shape, samples: int, seed: int = 0) -> Shard:
         PAD
     )
     tags_nKN[rng.integers(1, shape.items + 1, size=(samples, 1)) <= np.arange(shape.items)] = PAD
-    arrays["label.tags"] = tags_nKN
-    arrays["label.clicked"] = rng.random(topic_nK.shape) < np.where(topic_nK == topic_n[:, None], 0.6, 0.1)
-    arrays["label.clicked"] &= (tags_nKN != PAD).any(2)
-    return Shard({name: torch.from_numpy(array) for name, array in arrays.items()}, Path())
+    clicked_nK = rng.random(topic_nK.shape) < np.where(topic_nK == topic_n[:, None], 0.6, 0.1)
+    arrays["shown.entry"] = np.arange(topic_nK.size, dtype=np.int32).reshape(topic_nK.shape)
+    arrays["shown.clicked"] = (clicked_nK & (tags_nKN != PAD).any(2)).astype(np.float32)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return Shard(tensors, Path(), _items(tags_nKN), Target(items=shape.items, tags=shape.tags_per_item))
+
+
+def _items(tags_nKN: np.ndarray) -> Items:
+    """Each shown item is one of its own; PAD is no tag, so that a list may be shorter than its place."""
+    tags_IN = tags_nKN.reshape(-1, tags_nKN.shape[-1])
+    seen = Seen({"offsets": np.arange(len(tags_IN) + 1) * tags_IN.shape[1], "values": tags_IN.ravel()})
+    return Items(pl.Series(ITEM, np.arange(len(tags_IN)).astype(str)), {"tags": seen})
 
 
 def _zipf(rng: np.random.Generator, vocabulary: int, shape: tuple[int, ...]) -> np.ndarray:

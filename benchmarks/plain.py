@@ -30,9 +30,10 @@ class Users(Dataset[Sample]):
 
     def __init__(self, shard: Shard, fields: Sequence[str]) -> None:
         ids = [_lists(shard.arrays[f"{name}.ids"]) for name in fields]
-        tags = [_lists(tags_KN) for tags_KN in shard.arrays["label.tags"]]
+        tags_nKN, clicked_nK = shard.labels(slice(None))
+        tags = [_lists(tags_KN) for tags_KN in tags_nKN]
         items = [[item for item in user if item] for user in tags]
-        clicked = shard.arrays["label.clicked"].float().tolist()
+        clicked = clicked_nK.float().tolist()
         self.samples: list[Sample] = [
             ([field[row] for field in ids], items[row], clicked[row][: len(items[row])]) for row in range(len(shard))
         ]

@@ -28,7 +28,7 @@ from penchant.evaluation.recovery import Truth, recover
 from penchant.features.shards import Shard, batch_of
 from penchant.files import aside
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.counts import FadedCounts, OwnCounts, Popularity
 from penchant.models.interests.promise import Interests, Preferences
 from penchant.pipeline import Run
@@ -37,7 +37,8 @@ from penchant.schema import USER
 from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import last_day, simulate
 from penchant.training.checkpoint import Identity
-from penchant.training.loop import TrainingConfig, labels_of, loss_of, read_metrics, train
+from penchant.training.loop import read_metrics, train
+from penchant.training.objectives.interests import InterestsObjective, TrainingConfig, labels_of, loss_of
 
 AT = [1, 2, 3, 5, 10]
 LATER = [f"prec@{k}" for k in AT]
@@ -113,7 +114,9 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
     base.prepare()
     users = pl.concat([shard.users for shard in base.shards("test")])
     truth = Truth.read(feed, users, base.tags, last_day(world))
-    console.print(f"{folder}: ready after {time.monotonic() - began:.0f} s, {base.prepared.manifest['samples']}")
+    console.print(
+        f"{folder}: ready after {time.monotonic() - began:.0f} s, {base.prepared.samples(base.config.labels.field)}"
+    )
     if not (folder / "own counts.parquet").exists():
         _score(Popularity(base.tags.counts), base, truth, folder / "popularity.parquet")
         _score(FadedCounts(base.tags.counts), base, truth, folder / "own counts, faded.parquet")
@@ -124,7 +127,7 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
             _share(base.folder, run.folder)
             began = time.monotonic()
             model = _train(run)
-            curve = [round(line["validation"], 4) for line in read_metrics(run.folder / "model")]
+            curve = [round(line["validation"], 4) for line in read_metrics(run.place_of("tags"))]
             console.print(f"{folder}: {variant}, {time.monotonic() - began:.0f} s, {curve}", highlight=False)
             (folder / f"{variant}.json").write_text(json.dumps(curve), encoding="utf-8")
             _score(model, run, truth, folder / f"{variant}.parquet")
@@ -132,21 +135,22 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
 
 def _train(run: Run) -> Interests:
     """The model where its own loss on validation users is least."""
-    config, valid = run.config, run.shards("valid")
+    config, valid = run.config, run.interests().shards("valid")
     torch.manual_seed(config.training.seed)
     names = {rule.name: rule.source for rule in config.features.fields}
-    vocabularies = {name: run.prepared.vocabulary(source) for name, source in names.items()}
+    vocabularies = {name: run.prepared("users").vocabulary(source) for name, source in names.items()}
     rows = {name: len(vocabulary) for name, vocabulary in vocabularies.items()}
     assert run.trained
-    model = build_model(run.trained, Sizes(rows, len(run.tags)))
+    model = build_interests(run.trained, Sizes(rows, len(run.interests().tags)))
     identity = Identity(run.trained.model_dump_json(), str(rows), config.training.model_dump_json())
     torch.manual_seed(config.training.seed)
 
     def validate(model: Interests) -> float:
         return -_loss(model, valid, config.training)
 
-    train(model, run.shards("train"), config.training, run.folder / "model", identity=identity, validate=validate)
-    return model.eval()
+    objective = InterestsObjective(run.interests().shards("train"), config.training, validate)
+    train(model, objective, config.training, run.place_of("tags"), identity=identity)
+    return model
 
 
 @torch.inference_mode()
@@ -168,7 +172,7 @@ def _share(base: Path, folder: Path) -> None:
 
 
 def _score(scorer: Preferences, run: Run, truth: Truth, path: Path) -> None:
-    test, tags = run.shards("test"), len(run.tags)
+    test, tags = run.interests().shards("test"), len(run.interests().tags)
     later = evaluate(scorer, test, AT, tags).users
     found = later.join(recover(scorer, test, truth, tags, AT), on=USER, how="left", maintain_order="left")
     with aside(path) as temporary:

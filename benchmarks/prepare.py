@@ -50,7 +50,7 @@ def measure(count: int, out: Path) -> None:
     prepared = run.prepare()
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    samples = prepared.manifest["samples"]
+    samples = prepared.samples(config.labels.field)
     print(f"{run.check().found['rows']}\t{seconds:.1f}\t{peak:.0f}\t{samples}")
 
 

@@ -14,6 +14,7 @@ import polars as pl
 import torch
 from rich.box import MARKDOWN
 from rich.table import Table
+from safetensors.torch import load_file
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
@@ -21,7 +22,7 @@ from penchant.features.own import FACTS
 from penchant.features.shards import Shard, write_shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Sizes
-from penchant.models.catalog import BlendConfig, build_model
+from penchant.models.catalog import BlendConfig, build_interests
 from penchant.models.interests.blend import OWN_BLOCKS, Blend, CopyPath, LinearPath
 from penchant.models.interests.promise import Interests
 from penchant.models.interests.utpm import UtpmConfig
@@ -44,13 +45,13 @@ def made_up_shard(path: Path, users: int) -> Shard:
     arrays["history.tags"] = (first[:, None] + np.arange(VALUES)).astype(np.int32).ravel()
     arrays |= {f"history.{fact}": rng.integers(1, 9, users * VALUES).astype(np.float32) for fact in FACTS}
     write_shard(path, arrays, pl.Series([f"user-{number}" for number in range(users)]))
-    return Shard.open(path)
+    return Shard(load_file(path), path)
 
 
 def made_up_models(sizes: Sizes) -> Iterator[tuple[str, Interests]]:
     """By name. The blend reads both fields and the user's own tags."""
-    yield "AF-2head", build_model(UtpmConfig(embedding=16, user=16, cross="none"), sizes)
-    yield "AF-2head+CF", build_model(UtpmConfig(embedding=16, user=16, cross="cf"), sizes)
+    yield "AF-2head", build_interests(UtpmConfig(embedding=16, user=16, cross="none"), sizes)
+    yield "AF-2head+CF", build_interests(UtpmConfig(embedding=16, user=16, cross="cf"), sizes)
     linear = LinearPath(dict.fromkeys((*OWN_BLOCKS, *sizes.fields), sizes.tags), sizes.tags, BlendConfig().rank)
     copy, draw = CopyPath(sizes.tags), torch.Generator().manual_seed(0)
     for buffer in (*linear.buffers(), copy.weight, copy.rarity):

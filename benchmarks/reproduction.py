@@ -26,18 +26,20 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.estimates import over_seeds
+from penchant.evaluation.metrics import over_seeds
 from penchant.evaluation.protocols.interests import Candidates, evaluate
 from penchant.features.shards import batch_of
 from penchant.files import aside, read_json, write_json
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.counts import Popularity
 from penchant.models.interests.promise import Interests, Preferences
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig
 from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity
-from penchant.training.loop import plan_epoch, train
+from penchant.training.loop import train
+from penchant.training.objectives.interests import InterestsObjective
+from penchant.training.steps import plan_epoch
 
 AT = [1, 2, 3]
 CANDIDATES: list[Candidates] = ["all", "new", "shown"]
@@ -98,7 +100,7 @@ def follow(config: RunConfig, folder: Path, updates: int) -> list[Point]:
     """The curve of one training."""
     run = Run.start(config, folder)
     run.prepare()
-    shards = run.shards("train")
+    shards = run.interests().shards("train")
     per_epoch = len(plan_epoch([len(shard) for shard in shards], config.training.batch, 0, 0))
     grid = {int(epoch) for epoch in np.geomspace(1, max(1, updates // per_epoch), 40)}
     curve: list[Point] = []
@@ -112,26 +114,30 @@ def follow(config: RunConfig, folder: Path, updates: int) -> list[Point]:
 
     torch.manual_seed(config.training.seed)
     assert run.trained
-    model = build_model(run.trained, run.model_sizes)
+    model = build_interests(run.trained, run.interests().model_sizes)
     training = config.training.model_copy(update={"epochs": max(grid)})
     with tempfile.TemporaryDirectory() as trained:
-        train(model, shards, training, Path(trained), identity=Identity("", "", ""), validate=look)
+        objective = InterestsObjective(shards, training, look)
+        train(model, objective, training, Path(trained), identity=Identity("", "", ""))
     return curve
 
 
 def measure(model: Interests, run: Run, updates: int) -> Point:
-    test, tags = run.shards("test"), len(run.tags)
-    valid = evaluate(model, run.shards("valid"), [10], tags).mean("ndcg@10")
+    test, tags = run.interests().shards("test"), len(run.interests().tags)
+    valid = evaluate(model, run.interests().shards("valid"), [10], tags).mean("ndcg@10")
     batches = [batch_of(shard, list(model.sizes.fields), slice(0, len(shard))) for shard in test]
     with torch.no_grad():
         mean_V = torch.cat([model.users(batch) for batch in batches]).mean(0) @ model.tags().T
-    ranks = pl.DataFrame({"mean": mean_V[RESERVED:].numpy(), "clicks": run.tags.counts})
+    ranks = pl.DataFrame({"mean": mean_V[RESERVED:].numpy(), "clicks": run.interests().tags.counts})
     follows = ranks.select(pl.corr("mean", "clicks", method="spearman")).item()
     return Point(updates, valid, precision(model, run), float(follows))
 
 
 def precision(model: Preferences, run: Run) -> dict[str, list[float]]:
-    results = {kind: evaluate(model, run.shards("test"), AT, len(run.tags), kind) for kind in CANDIDATES}
+    results = {
+        kind: evaluate(model, run.interests().shards("test"), AT, len(run.interests().tags), kind)
+        for kind in CANDIDATES
+    }
     return {kind: [result.mean(f"prec@{k}") for k in AT] for kind, result in results.items()}
 
 
@@ -161,7 +167,7 @@ def curves_of(name: str, seeds: int, updates: int, out: Path) -> dict[str, Any]:
     base = config_of(name, {}, 0, updates)
     run = Run.start(base, _data(out, base))
     run.prepare()
-    return {"curves": found, "popularity": precision(Popularity(run.tags.counts), run)}
+    return {"curves": found, "popularity": precision(Popularity(run.interests().tags.counts), run)}
 
 
 def _data(out: Path, config: RunConfig) -> Path:

@@ -27,12 +27,12 @@ from benchmarks.machine import describe_machine
 from benchmarks.made_up import Shape, made_up_shard
 from benchmarks.plain import PlainUtpm, Users, batches, plain_loss
 from penchant.features.shards import Shard, batch_of
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.promise import Interests
 from penchant.models.interests.utpm import UtpmConfig
-from penchant.training.loop import TrainingConfig, labels_of, loss_of
 from penchant.training.losses import Loss
-from penchant.training.optimizers import make_optimizers
+from penchant.training.objectives.interests import TrainingConfig, labels_of, loss_of
+from penchant.training.optimizers import LargeTables
 
 console = Console(width=200)
 
@@ -76,15 +76,9 @@ class Ours:
         self, shape: Shape, shard: Shard, model: Interests, loss: Loss = "joint", as_plain: bool = False
     ) -> None:
         self.model, self.shard, self.batch, self.fields = model, shard, shape.batch, list(shape.sizes.fields)
-        self.config = TrainingConfig(loss=loss, batch=shape.batch)
-        self.optimizers: list[Optimizer] = make_optimizers(
-            model,
-            rate=self.config.rate,
-            weight_decay=0.0,
-            large_table_rows=self.config.large_table_rows,
-            large_table_optimizer="adam" if as_plain else "adagrad",
-            large_table_rate=self.config.large_table_rate,
-        )
+        large: LargeTables = "adam" if as_plain else "adagrad"
+        self.config = TrainingConfig(loss=loss, batch=shape.batch, large_table_optimizer=large)
+        self.optimizers: list[Optimizer] = self.config.optimizers(model)
         self.device = next(model.parameters()).device
         self.spent: list[list[float]] = []
 
@@ -122,7 +116,7 @@ def race(shape: Shape, rounds: int, steps: int, *, as_plain: bool = True) -> tup
     as_plain: ours has Adam for large tables too, on the rows of the batch; row-wise Adagrad, as it comes, if not.
     """
     torch.manual_seed(0)
-    shard, model = made_up_shard(shape, shape.batch * steps * rounds), build_model(shape.model, shape.sizes)
+    shard, model = made_up_shard(shape, shape.batch * steps * rounds), build_interests(shape.model, shape.sizes)
     plain, ours = Plain(shape, shard, model.state_dict()), Ours(shape, shard, model, as_plain=as_plain)
     gc.freeze()  # the lists of the plain version's users: Python would visit all of them again and again, for both
     times: list[list[float]] = [[], []]
@@ -199,7 +193,7 @@ def alone(shape: Shape, loss: Loss, steps: int, device: torch.device) -> Ours:
     """Our side without the other."""
     torch.manual_seed(0)
     ours = Ours(
-        shape, made_up_shard(shape, shape.batch * steps), build_model(shape.model, shape.sizes).to(device), loss
+        shape, made_up_shard(shape, shape.batch * steps), build_interests(shape.model, shape.sizes).to(device), loss
     )
     ours.train(torch.arange(len(ours.shard)))
     return ours

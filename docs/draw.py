@@ -17,8 +17,8 @@ from penchant.pipeline import Run
 def main() -> None:
     run = Run.open(sys.argv[1])
     console.record, console.width, console.file = True, 112, io.StringIO()
-    show_metrics(run.metrics)
-    user = run.some_user()
+    show_metrics(run.interests().metrics)
+    user = run.interests().some_user()
     show_profile(run.profile(user), run.clicks(user), run.config.profiles.order, most=5)
     svg = console.export_svg(title="penchant demo")
     # No web font: the page that shows the picture loads nothing from elsewhere.

@@ -30,7 +30,8 @@ from penchant.models.lookalikes.ralm import RalmConfig
 from penchant.models.lookalikes.yahoo import YahooConfig
 from penchant.profiles.build import ProfilesConfig
 from penchant.runfile import LogsConfig, LookalikeConfig, RunConfig
-from penchant.training.loop import TrainingConfig
+from penchant.training.config import LoopConfig, TablesConfig
+from penchant.training.objectives.interests import TrainingConfig
 from penchant.training.objectives.lookalikes import LookalikeTraining
 
 SECTIONS: list[tuple[str, type[BaseModel]]] = [
@@ -49,7 +50,9 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ('[model], name = "blend", the default', BlendConfig),
     ('[model] or [model.deep], name = "utpm"', UtpmConfig),
     ('[model] or [model.deep], name = "youtube"', YouTubeConfig),
-    ("[training]", TrainingConfig),
+    ("[training] and [lookalike.users_training]", TrainingConfig),
+    ("[training] and [lookalike.users_training], large tables", TablesConfig),
+    ("[training], [lookalike.users_training] and [lookalike.training], all that is trained", LoopConfig),
     ("[evaluation]", EvaluationConfig),
     ("[profiles]", ProfilesConfig),
     ("[lookalike]", LookalikeConfig),

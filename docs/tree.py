@@ -12,7 +12,7 @@ HEAD = """# The tree
 Every file of `penchant/` and `benchmarks/`, and what it is for: the first sentence of its docstring.
 `python docs/tree.py` writes this page.
 
-```
+```text
 """
 
 

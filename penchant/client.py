@@ -66,13 +66,15 @@ class Client:
         """Which model answers, and which look-alike is live."""
         return self._ask("GET", "/v1/model")
 
-    def profile(self, user: str, *, most: int = 20, by: str | None = None) -> dict[str, Any]:
-        """by: "lift" or "preference"; the order of the run file if not given."""
-        asked = {"most": most, **({"by": by} if by else {})}
+    def profile(self, user: str, *, most: int = 20, by: str | None = None, model: str | None = None) -> dict[str, Any]:
+        """by: "lift" or "preference"; the order of the run file if not given; model: the interest model that is asked,
+        the first that `model()` names if not given."""
+        asked = {"most": most, **({"by": by} if by else {}), **({"model": model} if model else {})}
         return self._ask("GET", f"/v1/users/{_part(user)}/profile?{urlencode(asked)}")
 
-    def explain(self, user: str, tag: str | None = None) -> dict[str, Any]:
-        asked = "" if tag is None else f"?{urlencode({'tag': tag})}"
+    def explain(self, user: str, tag: str | None = None, *, model: str | None = None) -> dict[str, Any]:
+        said = {name: value for name, value in (("tag", tag), ("model", model)) if value is not None}
+        asked = f"?{urlencode(said)}" if said else ""
         return self._ask("GET", f"/v1/users/{_part(user)}/explain{asked}")
 
     def recall(self, user: str, *, most: int = 50) -> list[dict[str, Any]]:

@@ -17,12 +17,15 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @classmethod
-    def parse(cls, values: dict[str, Any], *, origin: str) -> Self:
-        """The checked config, or a ConfigError that names each offending key; `origin` says where it stood."""
+    def parse(cls, values: dict[str, Any], *, origin: str, at: Sequence[str] = (), beside: Sequence[str] = ()) -> Self:
+        """The checked config, or a ConfigError that names each offending key.
+
+        origin: the file; at: the keys that lead to these values in it; beside: keys that are known there too.
+        """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            told = dict.fromkeys(_explain(cls, problem, origin) for problem in error.errors())
+            told = dict.fromkeys(_explain(cls, problem, origin, at, beside) for problem in error.errors())
             raise ConfigError("\n".join(told)) from None
 
 
@@ -38,12 +41,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not a TOML file: {error} (texts need quotes)") from None
 
 
-def _explain(cls: type[BaseModel], problem: Any, origin: str) -> str:
+def _explain(cls: type[BaseModel], problem: Any, origin: str, at: Sequence[str], beside: Sequence[str]) -> str:
     *outer, last = problem["loc"] or ("",)
     keys, schema = _walk(cls, [*outer, last] if problem["type"] != "extra_forbidden" else outer)
+    keys = [*at, *keys]
     place = ".".join(keys)
     if problem["type"] == "extra_forbidden":
-        known = list(schema.get("properties", {}))
+        known = [*schema.get("properties", {}), *(beside if not outer else ())]
         near = difflib.get_close_matches(str(last), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
         return f"{origin}: unknown key {'.'.join([*keys, str(last)])!r}; {hint}"

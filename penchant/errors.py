@@ -29,6 +29,10 @@ class UnknownUserError(PenchantError):
     """A user whom the run has never seen."""
 
 
+class UnknownModelError(PenchantError):
+    """A model that the run does not have."""
+
+
 class UnknownTagError(PenchantError):
     """A tag outside the vocabulary of the run."""
 

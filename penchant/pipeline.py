@@ -10,56 +10,43 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import polars as pl
-import torch
-
 import penchant
 from penchant.atwork import at_work
 from penchant.errors import ConfigError
-from penchant.evaluation.calibration import calibrate
-from penchant.evaluation.examine import Examination
-from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocols.interests import (
-    Result,
-    evaluate,
-    load_results,
-    save_results,
-)
 from penchant.features.prepare import Prepared, prepare, refuse_unfit
-from penchant.files import aside, read_json, remove, write_json
+from penchant.files import read_json, write_json
+from penchant.kinds.answers import ModelRun
+from penchant.kinds.interests import InterestModel
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import expand
-from penchant.models.catalog import BlendConfig, TrainedConfig, build_model
-from penchant.models.interests.promise import Interests
-from penchant.profiles.average import average_of, save_average
-from penchant.profiles.build import Names, build_profiles
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
 from penchant.report.facts import read_facts
-from penchant.report.groups import settings_of, title
 from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
-from penchant.runfolder import RunFolder
-from penchant.training.baselines import fit_baselines
-from penchant.training.blend import BLEND, BLEND_WEIGHTS, Chosen, add_deep, fit_blend, save_blend
-from penchant.training.loop import read_metrics, train
 
 
-def run(config: RunConfig | Path | str, out: Path | str, *, base: Path | None = None, report: Report = quiet) -> "Run":
+def run(
+    config: RunConfig | Path | str,
+    out: Path | str,
+    *,
+    base: Path | None = None,
+    only: str | None = None,
+    report: Report = quiet,
+) -> "Run":
     """Everything: check, prepare, train, evaluate, profile. The same call again goes on where it was stopped.
 
-    config: a run file or its content; base: what its paths are relative to, the run file's folder by default.
+    config: a run file or its content; base: what its paths are relative to, the run file's folder by default; only: the
+    name of one model, which is trained and examined with those that it needs.
     """
     started = Run.start(config, Path(out), base=base)
     with at_work(started.folder, "runs everything"):
-        started.prepare(report)
-        started.train(report)
-        started.evaluate(report)
-        started.build_profiles(report)
-        if started.config.lookalike:
-            started.liken(report)
+        started.prepare(report, only=only)
+        for name in started.chosen(only):
+            # One after the other, so that what is wrong with one model leaves those before it whole.
+            started.models[name].finish(made(), report)
     return started
 
 
@@ -67,11 +54,13 @@ def report_on(folders: Sequence[Path], out: Path, *, report: Report = quiet) -> 
     """One page about evaluated runs, `out`/report.html, and its numbers as report.json."""
     facts = []
     for number, folder in enumerate(folders):
-        facts.append(read_facts(folder, Run.open(folder).config.model_dump(mode="json")))
+        facts.append(read_facts(folder, Run.open(folder).config))
         report(Progress("read", number + 1, len(folders)))
     numbers = gather(facts)
     examples = {
-        data.attended_run: Run.open(data.attended_run).examples() for data in numbers.data_sets if data.attended_run
+        data.attended_run: Run.open(data.attended_run).examples(data.attended_model)
+        for data in numbers.data_sets
+        if data.attended_run
     }
     numbers = with_examples(numbers, examples)
     write_report(numbers, out)
@@ -93,7 +82,7 @@ def alone(step: Callable[Concatenate["Run", Given], Made]) -> Callable[Concatena
     return held
 
 
-class Run(RunFolder):
+class Run(ModelRun):
     """A run folder and the steps that fill it, in order."""
 
     @classmethod
@@ -105,113 +94,72 @@ class Run(RunFolder):
         base = (base or Path()).resolve()
         said = {"config": config.model_dump(mode="json"), "base": str(base)}
         with at_work(folder, "begins a run"):
-            _refuse_other(folder, said)
+            started = cls(folder, config, base)
+            started._refuse_other(said)
             write_json(folder / "config.json", said)
-        return cls(folder, config, base)
+        return started
 
     @alone
     def check(self, report: Report = quiet) -> Log:
         """Read and check the tables, and that they hold what the run file asks for."""
         log = self._log(report)
-        refuse_unfit(log, self.config.plan)
-        if self.config.lookalike:
-            refuse_unfit(log, self.lookalikes.plan)
+        for cut in self.cuts:
+            refuse_unfit(log, self.plan(cut))
+        if self.config.reference:
+            self.lookalikes.refuse_unfit()
         return log
 
     @alone
-    def prepare(self, report: Report = quiet) -> Prepared:
-        """Vocabularies, features and labels, as shards."""
-        return prepare(self.check(report), self.config.plan, self.folder / "prepared", report=report)
+    def prepare(self, report: Report = quiet, *, only: str | None = None) -> list[Prepared]:
+        """Vocabularies, features and labels, as shards: of each cut that the models read, or one model reads."""
+        log, models = self.check(report), [self.models[name] for name in self.chosen(only)]
+        cuts = {model.section.cut for model in models if isinstance(model, InterestModel)}
+        return [
+            prepare(log, self.plan(cut), self.folder / "prepared" / cut, report=report)
+            for cut in self.cuts
+            if cut in cuts
+        ]
 
     @alone
-    def train(self, report: Report = quiet) -> Interests:
-        """The trained model; training that was stopped goes on."""
-        _refuse_missing(self.config.device)
-        if self.trained is not None:
-            self._train(self.trained, report)
-        folder = self.folder / "model"
-        if isinstance(self.config.model, BlendConfig) and not (folder / BLEND_WEIGHTS).exists():
-            self._blend(self.config.model, report)
-        model = self.load_model()
-        if not (folder / self.last_weights).exists():
-            save_average(folder, average_of(model, self.shards("latest")), self.identity)
-        return model
+    def train(self, report: Report = quiet, *, only: str | None = None) -> None:
+        """Train all models, or one and those that it needs; training that was stopped goes on."""
+        for name in self.chosen(only):
+            self.models[name].train(report)
 
     @alone
-    def evaluate(self, report: Report = quiet) -> dict[str, Any]:
-        """Metrics of the model and of every baseline on test users, written to metrics.json."""
-        asked, tags, test = self.config.evaluation, self.sizes.tags, self.shards("test")
-        own = evaluate(self.model, test, asked.at, tags, asked.candidates)
-        results = {"model": own, **self._baselines(report)}
-        examined = Examination(results)
-        self._keep_users(results)
-        metrics = {
-            "model": {
-                "name": self.config.model.name,
-                "title": title_of(title(settings_of(self.config.model_dump(mode="json"))), self.chosen),
-                "chosen": self.chosen and self.chosen.as_json(),
-            },
-            "made": {**_made(), "negatives": self.prepared.manifest["negatives"]},
-            "samples": self.prepared.manifest["samples"],
-            "scores": examined.scores(),
-            "model_minus": examined.minus("model"),
-            "learning_curve": read_metrics(self.folder / "model") if self.trained else [],
-            "calibration": calibrate(self.model, test, self.config.training.loss, log_odds=self.chosen is None),
-        }
-        write_json(self.folder / "metrics.json", metrics)
-        return metrics
+    def evaluate(self, report: Report = quiet, *, only: str | None = None) -> dict[str, dict[str, Any]]:
+        """What models are worth beside baselines, on users that nothing was learned of: all models, or one; by name.
+        Look-alikes are examined together, under the name of the one that the others stand beside."""
+        found = {name: self.models[name].examine(made(), report) for name in self.chosen(only)}
+        return {name: metrics for name, metrics in found.items() if metrics is not None}
 
     @alone
-    def build_profiles(self, report: Report = quiet) -> Path:
-        """Profiles of all users; the folder of Parquet files."""
-        folder = self.folder / "profiles"
-        vocabularies = {name: Names(vocabulary) for name, vocabulary in self.shown.items()}
-        shards, label, model, average = self.shards("latest"), self.config.labels.field, self.model, self.average
-        self._drop_stale_profiles(folder)
-        build_profiles(model, average, shards, vocabularies, folder, self.config.profiles, tags=label, report=report)
-        return folder
+    def build_profiles(self, report: Report = quiet) -> list[Path]:
+        """Profiles of all users by each model that makes some; the folders of Parquet files."""
+        return [self.interests(name).build_profiles(report) for name in self.config.profiled]
 
-    @alone
-    def liken(self, report: Report = quiet) -> dict[str, Any]:
-        """Look-alike: its own features, both phases, its metrics beside its competitors' (lookalikes.py)."""
-        self.check(report)
-        return self.lookalikes.all(_made(), report)
+    def chosen(self, only: str | None) -> list[str]:
+        """The models to see to, in order: all, or one with those that it needs. ConfigError for a name that is none."""
+        if only is None:
+            return list(self.models)
+        if only not in self.models:
+            raise ConfigError(f"no model of the run file is called {only!r}; there are {', '.join(self.models)}")
+        wanted = {only}
+        for name in reversed(self.models):
+            if name in wanted:
+                wanted |= set(self.models[name].needs)
+        return [name for name in self.models if name in wanted]
 
-    def _train(self, config: TrainedConfig, report: Report) -> None:
-        """What training moves: the model itself, or the deep one of a blend."""
-        torch.manual_seed(self.config.training.seed)
-        model = build_model(config, self.model_sizes).to(self.config.device)
-        shards, folder = self.shards("train"), self.folder / "model"
-        train(
-            model,
-            shards,
-            self.config.training,
-            folder,
-            identity=self.identity,
-            validate=self._judge.mean,
-            report=report,
-        )
-
-    def _blend(self, config: BlendConfig, report: Report) -> None:
-        """The closed form, and beside it the deep model if there is one."""
-        fields = [name for name in self.sizes.fields if name not in (*self.sizes.tag_fields, *self.sizes.numbers)]
-        model, chosen = fit_blend(
-            self.shards("train"),
-            fields,
-            self.sizes,
-            self.tags.counts_by_id,
-            self._judge,
-            rank=config.rank,
-            forward=self.config.labels.by == "days",
-            report=report,
-        )
-        if config.deep:
-            model, chosen = add_deep(model, chosen, self.load_trained(config.deep), self.shards("valid"), self._judge)
-        save_blend(self.folder / "model", model, chosen, self.identity)
-
-    @property
-    def _judge(self) -> Ndcg:
-        return Ndcg(self.shards("valid"), self.sizes.tags)
+    def _refuse_other(self, said: dict[str, Any]) -> None:
+        """Nothing trained may be taken for another run file's; models that are not trained may change, come or go."""
+        path = self.folder / "config.json"
+        if not path.exists() or read_json(path) == said:
+            return
+        trained = {one.name for one in (self.folder / "models").glob("*")}
+        if trained and _settled(read_json(path), trained) != _settled(said, trained):
+            raise ConfigError(
+                f"{self.folder} was trained with another run file; give another --out, or remove the folder"
+            )
 
     def _log(self, report: Report) -> Log:
         tables = self.config.logs.resolve(self.base)
@@ -230,61 +178,17 @@ class Run(RunFolder):
             for digest, at in read_forgotten(path).items()
         }
 
-    def _baselines(self, report: Report) -> dict[str, Result]:
-        """How every baseline does on test users; measured once for the data, whatever models are trained on it."""
-        wanted, path = self.config.evaluation, self.prepared.folder / "baselines.parquet"
-        asked = {"version": penchant.__version__, **wanted.model_dump(mode="json")}
-        kept = load_results(path, asked)
-        if kept is not None:
-            return kept
-        models = fit_baselines(
-            self.tags.counts, self.shards("train"), self._judge, forward=self.config.labels.by == "days", report=report
-        )
-        test, size = self.shards("test"), self.sizes.tags
-        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in models.items()}
-        save_results(path, results, asked)
-        return results
 
-    def _keep_users(self, results: dict[str, Result]) -> None:
-        """Every user's metrics, so that runs can be compared user by user."""
-        frames = [result.users.with_columns(scorer=pl.lit(name)) for name, result in results.items()]
-        with aside(self.folder / "metrics.parquet") as path:
-            pl.concat(frames).write_parquet(path)
-
-    def _drop_stale_profiles(self, folder: Path) -> None:
-        """Profiles of earlier weights must not stand beside those of new ones."""
-        weights = (self.folder / "model" / self.last_weights).stat().st_mtime_ns
-        if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != weights:
-            remove(folder)
-            write_json(folder / "weights.json", weights)
+def _settled(said: dict[str, Any], trained: set[str]) -> dict[str, Any]:
+    """What may not change once some models are trained: all but the sections of others."""
+    config = dict(said["config"])
+    models = config["models"]
+    if all(models.get(name, {}).get("cut") == "users" for name in trained):
+        config |= {"periods": None, "lookalike": None}
+    return {**said, "config": {**config, "models": {name: models.get(name) for name in sorted(trained)}}}
 
 
-def title_of(name: str, chosen: Chosen | None) -> str:
-    """What people call the model of a run: where a baseline is served in the place of a blend, its name."""
-    return name if chosen is None or chosen.served == BLEND else f"{chosen.served} (served)"
-
-
-def _refuse_other(folder: Path, said: dict[str, Any]) -> None:
-    """Nothing trained may be taken for another run file's; look-alike may be asked for later."""
-    if not (folder / "config.json").exists():
-        return
-    kept = read_json(folder / "config.json")
-    likened = any((folder / "lookalike").glob("*/weights.safetensors"))
-    if not likened:
-        kept, said = ({**one, "config": {**one["config"], "lookalike": None}} for one in (kept, said))
-    if (likened or (folder / "model").exists()) and kept != said:
-        raise ConfigError(f"{folder} was trained with another run file; give another --out, or remove the folder")
-
-
-def _refuse_missing(device: str) -> None:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            f"device is {device!r}, but PyTorch {torch.__version__} sees no such device here; "
-            f'set device = "cpu", or install a PyTorch built for your GPU (https://pytorch.org/get-started)'
-        )
-
-
-def _made() -> dict[str, str]:
+def made() -> dict[str, str]:
     """What made a measurement, and when."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return {"version": penchant.__version__, "commit": _commit(), "at": now}

@@ -1,5 +1,6 @@
 """A run file as typed values: what to read, what to learn from it, how to judge it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -7,22 +8,21 @@ from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config, read_toml
+from penchant.errors import ConfigError
 from penchant.evaluation.protocols.interests import EvaluationConfig
 from penchant.evaluation.protocols.lookalikes import LookalikeEvaluation
 from penchant.features.cuts.by_period import PeriodsConfig
 from penchant.features.cuts.by_user import LabelsConfig, UsersConfig
 from penchant.features.cuts.rounds import RoundsConfig
-from penchant.features.plan import FeaturesConfig, Plan
+from penchant.features.plan import FeaturesConfig
+from penchant.kinds.earlier import refuse_earlier
+from penchant.kinds.implied import implied, reference_of
+from penchant.kinds.sections import AnySection, CutName, InterestsSection, Section, in_order, named_fields
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
-from penchant.models.catalog import BlendConfig, ModelConfig
-from penchant.models.interests.ralm_users import RalmUsersConfig
-from penchant.models.lookalikes.logistic import LogisticConfig
-from penchant.models.lookalikes.ralm import RalmConfig
-from penchant.models.lookalikes.yahoo import YahooConfig
+from penchant.models.catalog import BlendConfig
 from penchant.profiles.build import ProfilesConfig
-from penchant.training.loop import TrainingConfig
-from penchant.training.objectives.lookalikes import LookalikeTraining
+from penchant.schema import ITEM
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -57,34 +57,27 @@ class LogsConfig(Config):
         return known_tables(self.source, expand(self.folder, base))
 
 
-Merge = Literal["attention", "concat"]
-Pool = Literal["attention", "average"]
-Competitor = Literal["average", "youtube", "merge", "yahoo", "lr", "popularity"]
-ALL: tuple[Competitor, ...] = ("average", "youtube", "merge", "yahoo", "lr", "popularity")
+ModelName = Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""It becomes the name of a folder."""
+
+Beside = Literal["average", "youtube", "merge", "yahoo", "lr", "popularity"]
+ALL: tuple[Beside, ...] = ("average", "youtube", "merge", "yahoo", "lr", "popularity")
 
 
 class LookalikeConfig(Config):
-    """Look-alike audiences, by RALM (docs/look-alike.md).
+    """How look-alike audiences are judged (docs/look-alike.md).
 
-    fields: those of the run that tell who a user is, all if not given; category: an item field whose variety in users'
-    lists is measured beside that of the tags; competitors: what RALM is measured beside, where the one that wins on
-    validation candidates makes audiences: "average" (RALM with the plain mean of all seeds), "youtube" (YouTube DNN:
-    phase 1 with fields side by side, by the item's vector), "merge" (the same with attention over the fields),
-    "yahoo", "lr", "popularity". users, users_training: phase 1, as [training];
-    model, training: phase 2.
+    model: the look-alike that the others are measured beside, the first of the run file if not given; beside: what it
+    is measured beside though no section says more of it, where the one that wins on validation candidates makes
+    audiences: "average" (the same with the plain mean of all seeds), "youtube" (YouTube DNN: its users with fields side
+    by side, by the item's vector), "merge" (the same with attention over the fields), "yahoo", "lr", "popularity";
+    category: an item field whose variety in users' lists is measured beside that of the tags.
     """
 
-    fields: Annotated[list[str], Limits(min_length=1)] | None = None
+    model: str | None = None
+    beside: list[Beside] = list(ALL)
     category: str | None = None
-    competitors: list[Competitor] = list(ALL)
-    periods: PeriodsConfig = PeriodsConfig()
     rounds: RoundsConfig = RoundsConfig()
-    users: RalmUsersConfig = RalmUsersConfig()
-    users_training: TrainingConfig = TrainingConfig()
-    model: RalmConfig = RalmConfig()
-    training: LookalikeTraining = LookalikeTraining()
-    yahoo: YahooConfig = YahooConfig()
-    logistic: LogisticConfig = LogisticConfig()
     evaluation: LookalikeEvaluation = LookalikeEvaluation()
 
 
@@ -93,7 +86,8 @@ class RunConfig(Config):
 
     threads: how many PyTorch and linear algebra may use; with 1, small models train fastest and weights are the same on
     every machine.
-    device: where the model is trained; all else runs on the processor.
+    device: where models are trained; all else runs on the processor.
+    models: by their names, which are for you to give; what each is follows from its `name`.
     """
 
     threads: Annotated[int, Limits(ge=1)] = 1
@@ -102,36 +96,81 @@ class RunConfig(Config):
     features: FeaturesConfig
     labels: LabelsConfig = LabelsConfig()
     users: UsersConfig = UsersConfig()
-    model: ModelConfig = BlendConfig()
-    training: TrainingConfig = TrainingConfig()
+    periods: PeriodsConfig = PeriodsConfig()
+    models: Annotated[dict[ModelName, AnySection], Limits(min_length=1)] = {
+        "tags": InterestsSection(model=BlendConfig())
+    }
     evaluation: EvaluationConfig = EvaluationConfig()
     profiles: ProfilesConfig = ProfilesConfig()
-    lookalike: LookalikeConfig | None = None
+    lookalike: LookalikeConfig = LookalikeConfig()
 
-    @model_validator(mode="before")
     @classmethod
-    def _no_linear_section(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "linear" in values:
-            raise ValueError(
-                "[linear] is gone: ridge regression and the user's own counts are parts of the default model. Remove "
-                'the section, and write the model beside it, if any, as [model] name = "blend" and deep = { … }'
-            )
-        return values
+    def parse(cls, values: dict[str, Any], *, origin: str, at: Sequence[str] = (), beside: Sequence[str] = ()) -> Self:
+        """As `Config.parse`; run files of earlier versions are refused with the lines to write instead."""
+        instead = refuse_earlier(values)
+        if instead:
+            raise ConfigError(f"{origin}: {instead}")
+        models = values.get("models")
+        if isinstance(models, dict):
+            read = {name: Section.read(one, origin=origin, at=("models", name)) for name, one in models.items()}
+            values = {**values, "models": read}
+        return super().parse(values, origin=origin, at=at, beside=beside)
 
     @model_validator(mode="after")
-    def _fields_exist(self) -> Self:
-        names = [rule.name for rule in self.features.fields]
-        for name in self.model.fields or []:
-            if name not in names:
-                raise ValueError(f"model.fields: {name!r} is not a field; there are {', '.join(names)}")
-        for name in (self.lookalike.fields if self.lookalike else None) or []:
-            if name not in names:
-                raise ValueError(f"lookalike.fields: {name!r} is not a field; there are {', '.join(names)}")
+    def _models_fit(self) -> Self:
+        fields = [rule.name for rule in self.features.fields]
+        try:
+            named = self.all_models
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        for name, section in named.items():
+            for field in named_fields(section):
+                if field not in fields:
+                    raise ValueError(f"models.{name}.fields: {field!r} is not a field; there are {', '.join(fields)}")
+        profiled = self.profiles.model
+        if profiled is not None and profiled not in self.interests("users"):
+            there = ", ".join(self.interests("users")) or "none"
+            raise ValueError(
+                f"profiles.model = {profiled!r} is no interest model on the cut by users; there are: {there}"
+            )
         return self
 
     @property
-    def plan(self) -> Plan:
-        return Plan(self.features, self.labels, self.users)
+    def all_models(self) -> dict[str, Section]:
+        """The models of the file, and those that [lookalike] measures beside; each after those that it needs."""
+        found = {**self.models, **implied(self.models, self.lookalike.model, self.lookalike.beside)}
+        return {name: found[name] for name in in_order(found)}
+
+    def interests(self, cut: CutName) -> list[str]:
+        """The names of the interest models on a cut, in the order of the file."""
+        return [
+            name
+            for name, section in self.models.items()
+            if isinstance(section, InterestsSection) and section.cut == cut
+        ]
+
+    @property
+    def profiled(self) -> list[str]:
+        """The interest models that make profiles: of each vocabulary one, the first of the file but for
+        `profiles.model`, which comes first of all."""
+        names = self.interests("users")
+        if self.profiles.model:
+            names = [self.profiles.model, *names]
+        by_labels: dict[str, str] = {}
+        for name in names:
+            by_labels.setdefault(self.labels_of(name), name)
+        return list(by_labels.values())
+
+    def labels_of(self, name: str) -> str:
+        """The item field that an interest model predicts."""
+        section = self.all_models[name]
+        assert isinstance(section, InterestsSection)
+        return section.labels or (self.labels.field if section.cut == "users" else ITEM)
+
+    @property
+    def reference(self) -> str | None:
+        """The look-alike that the others are measured beside; None where the file has none."""
+        return reference_of(self.models, self.lookalike.model)
 
 
 def load_config(path: Path, *over: Path) -> RunConfig:
@@ -147,8 +186,8 @@ def load_config(path: Path, *over: Path) -> RunConfig:
 
 def _merge(values: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """
-    >>> _merge({"model": {"heads": 2, "query": 8}, "threads": 1}, {"model": {"heads": 4}, "users": {"fold": 1}})
-    {'model': {'heads': 4, 'query': 8}, 'threads': 1, 'users': {'fold': 1}}
+    >>> _merge({"labels": {"windows": 2, "items": 8}, "threads": 1}, {"labels": {"windows": 4}, "users": {"fold": 1}})
+    {'labels': {'windows': 4, 'items': 8}, 'threads': 1, 'users': {'fold': 1}}
     """
     merged = dict(values)
     for key, value in over.items():

@@ -11,6 +11,7 @@ import pytest
 
 from penchant.files import read_json, write_json
 from penchant.pipeline import Run
+from penchant.progress import Report, quiet
 from penchant.runfile import RunConfig
 from penchant.training.checkpoint import load_tensors, save_tensors
 from tests.planted import write_planted_log
@@ -70,13 +71,13 @@ fields = [
   { name = "age", number = true },
 ]
 
-[model]
+[models.tags]
 name = "utpm"
 embedding = 4
 user = 4
 query = 4
 
-[training]
+[models.tags.training]
 epochs = 1
 
 [profiles]
@@ -84,10 +85,7 @@ item_name = "title"
 """
 
 LOOKALIKE = f"""
-[lookalike]
-category = "shelf"
-
-[lookalike.periods]
+[periods]
 by = "days"
 learn = 5.0
 test = 5.0
@@ -95,29 +93,35 @@ every_hours = 60.0
 window = 3.0
 validation_share = 0.2
 
-[lookalike.rounds]
-least_seeds = 5
-active_hours = 72.0
-
-[lookalike.users]
+[models.users]
+name = "ralm-users"
+cut = "periods"
 embedding = 8
 user = 8
 dropout = 0.2
 
-[lookalike.users_training]
+[models.users.training]
 batch = 16
 epochs = 6
 rate = 0.01
 checkpoint_s = 0.0
 
-[lookalike.model]
+[models.ralm]
+name = "ralm"
 width = 8
 clusters = {CLUSTERS}
 
-[lookalike.training]
+[models.ralm.training]
 batch = 64
 epochs = 2
 rate = 0.01
+
+[lookalike]
+category = "shelf"
+
+[lookalike.rounds]
+least_seeds = 5
+active_hours = 72.0
 
 [lookalike.evaluation]
 audience_items = 12
@@ -166,10 +170,17 @@ def _name_items(folder: Path) -> None:
 @cache
 def _made(folder: Path) -> Run:
     run = Run.start(write_run(folder), folder / "run")
-    run.liken()
-    for name in run.lookalikes.scorers:
-        run.lookalikes.crowd("latest", run.lookalikes.merge_of(name))
+    liken(run)
+    for name in run.lookalikes.names:
+        run.lookalikes.crowd("latest", name)
     return run
+
+
+def liken(run: Run, report: Report = quiet) -> dict[str, Any]:
+    """Train and examine the look-alikes of a run, and nothing else; the scores."""
+    run.prepare(report, only="ralm")
+    run.train(report, only="ralm")
+    return run.evaluate(report, only="ralm")["ralm"]
 
 
 def trained(temporary: pytest.TempPathFactory) -> Run:
@@ -184,17 +195,17 @@ def outdone(temporary: pytest.TempPathFactory) -> Run:
 
 @cache
 def _made_outdone(folder: Path) -> Run:
-    section = LOOKALIKE.replace('category = "shelf"', 'competitors = ["average", "youtube", "lr", "popularity"]')
+    section = LOOKALIKE.replace('category = "shelf"', 'beside = ["average", "youtube", "lr", "popularity"]')
     section = section.replace("user = 8", "user = 1").replace("epochs = 6", "epochs = 1")
     run = Run.start(write_run(folder, section=section), folder / "run")
-    run.liken()
-    run.lookalikes.crowd("latest", run.lookalikes.merge)
+    liken(run)
+    run.lookalikes.crowd("latest", "ralm")
     return run
 
 
 def choose(run: Run, **said: Any) -> None:
     """Have the metrics say otherwise which scorer was chosen."""
-    path = run.folder / "lookalike" / "metrics.json"
+    path = run.scores_of("ralm")
     metrics = read_json(path)
     write_json(path, {**metrics, "chosen": {**metrics["chosen"], **said}})
 
@@ -205,12 +216,26 @@ def copied(run: Run, folder: Path) -> Run:
     return Run.open(folder)
 
 
-def changed(run: Run, **sections: dict[str, Any]) -> RunConfig:
-    """The run's config with some keys of some sections of look-alike changed."""
+def changed(
+    run: Run,
+    *,
+    users: dict[str, Any] | None = None,
+    users_training: dict[str, Any] | None = None,
+    model: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    periods: dict[str, Any] | None = None,
+    **sections: dict[str, Any],
+) -> RunConfig:
+    """The run's config with some keys changed: of the model of its users, of the look-alike, of how both are trained,
+    of the periods, and of sections of [lookalike]."""
     values = run.config.model_dump(exclude_none=True)
-    asked = values["lookalike"]
-    asked = asked | {name: {**asked[name], **keys} for name, keys in sections.items()}
-    return RunConfig.parse({**values, "lookalike": asked}, origin="test")
+    models = values["models"]
+    for name, keys, trained in (("users", users, users_training), ("ralm", model, training)):
+        models[name] |= {**(keys or {}), "training": {**models[name]["training"], **(trained or {})}}
+    values["periods"] |= periods or {}
+    for name, keys in sections.items():
+        values["lookalike"][name] |= keys
+    return RunConfig.parse(values, origin="test")
 
 
 def spoil(path: Path, name: str, rows: Any = ...) -> None:

@@ -63,14 +63,14 @@ fields = [
 [labels]
 items = 6
 
-[model]
+[models.tags]
 name = "utpm"
 embedding = 8
 user = 8
 query = 4
 dropout = 0.2
 
-[training]
+[models.tags.training]
 batch = 8
 epochs = 6
 rate = 0.01
@@ -86,9 +86,17 @@ def write_planted_run(folder: Path) -> Path:
     return path
 
 
-def changed(config: RunConfig, **sections: dict[str, Any]) -> RunConfig:
-    """The config with some keys of some sections changed."""
+def changed(
+    config: RunConfig,
+    *,
+    model: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    **sections: dict[str, Any],
+) -> RunConfig:
+    """The config with some keys changed of the model "tags", of its training, and of some sections."""
     values = config.model_dump(exclude_none=True)
-    return RunConfig.parse(
-        {**values, **{name: {**values[name], **keys} for name, keys in sections.items()}}, origin="test"
-    )
+    tags = values["models"]["tags"]
+    values["models"]["tags"] = {**tags, **(model or {}), "training": {**tags["training"], **(training or {})}}
+    for name, keys in sections.items():
+        values[name] = {**values[name], **keys}
+    return RunConfig.parse(values, origin="test")

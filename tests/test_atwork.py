@@ -66,12 +66,12 @@ def test_a_second_run_is_told_who_is_at_work_and_the_first_ends_well(step: str, 
     with pytest.raises(FolderError, match=told):
         penchant.run(file, out)
     opened = Run.open(out)
-    for begin in (opened.check, opened.prepare, opened.train, opened.evaluate, opened.build_profiles, opened.liken):
+    for begin in (opened.check, opened.prepare, opened.train, opened.evaluate, opened.build_profiles):
         with pytest.raises(FolderError, match=told):
             begin()
     assert first.end() == 0
-    assert Run.open(out).metrics["samples"]["test"] > 0
-    assert penchant.run(file, out).metrics == Run.open(out).metrics
+    assert Run.open(out).interests().metrics["samples"]["test"] > 0
+    assert penchant.run(file, out).interests().metrics == Run.open(out).interests().metrics
 
 
 def test_the_command_line_says_so_with_status_1(file: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_killed_one_leaves_nothing_that_stops_the_next(file: Path) -> None:
     assert is_at_work(file.parent / "run")
     first.kill()
     assert not is_at_work(file.parent / "run")
-    assert penchant.run(file, file.parent / "run").metrics["samples"]["test"] > 0
+    assert penchant.run(file, file.parent / "run").interests().metrics["samples"]["test"] > 0
 
 
 def test_who_is_forgotten_meanwhile_is_gone_by_the_next_call(file: Path) -> None:

@@ -40,7 +40,7 @@ def edit_table(folder: Path, name: str, edit: EDIT) -> None:
 
 
 def prepare(file: Path, out: str = "run") -> Prepared:
-    return Run.start(file, file.parent / out).prepare()
+    return Run.start(file, file.parent / out).prepare()[0]
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_two_users_leave_nobody_to_test(command: str, file: Path) -> None:
 
 
 def test_look_alike_without_anybody_to_validate_is_refused_before_anything_is_trained(file: Path) -> None:
-    changed = file.read_text() + "[lookalike.periods]\nvalidation_share = 0.001\n"
+    changed = file.read_text() + '[periods]\nvalidation_share = 0.001\n[models.ralm]\nname = "ralm"\n'
     file.write_text(changed)
     with pytest.raises(
         DataError, match=r"too few users with a history: \{'train': \d+, 'valid': 0, .*`validation_share`"
@@ -280,7 +280,7 @@ def test_a_run_folder_begun_with_another_run_file(file: Path) -> None:
     run = Run.start(file, file.parent / "run")
     edit_run_file(file, "batch = 8", "batch = 9")
     run = Run.start(file, file.parent / "run")
-    run.prepare()
+    run.prepare()[0]
     run.train()
     edit_run_file(file, "batch = 9", "batch = 10")
     with pytest.raises(ConfigError, match=r"/run was trained with another run file; give another --out"):
@@ -296,7 +296,7 @@ def test_a_step_before_its_time(file: Path) -> None:
     begun = Run.start(file, file.parent / "run")
     with pytest.raises(MissingStepError, match=r"/run is not prepared yet; run `penchant prepare"):
         begun.train()
-    begun.prepare()
+    begun.prepare()[0]
     with pytest.raises(MissingStepError, match=r"/run has no trained model yet; run `penchant train"):
         begun.evaluate()
 
@@ -315,7 +315,7 @@ def test_a_user_with_one_event_has_a_profile_and_trains_nothing(finished: Run) -
     assert read_json(finished.folder / "log" / "found.json")["users_with_one_event"] == 1
     assert sum(one.clicks for one in finished.profile("u005").clicked) == 2  # one item, two tags
     for split in ("train", "valid", "test"):
-        assert not any("u005" in shard.users.to_list() for shard in finished.shards(split))
+        assert not any("u005" in shard.users.to_list() for shard in finished.interests().shards(split))
 
 
 def test_an_unknown_user(finished: Run) -> None:
@@ -332,16 +332,16 @@ def test_weights_of_another_vocabulary(finished: Run, tmp_path: Path) -> None:
     """The same log with its tags and users called otherwise, and the model of the other run put in place."""
     file = write_planted_run(tmp_path)
     other = Run.start(file, tmp_path / "run")
-    other.prepare()
-    (tmp_path / "run" / "model").symlink_to(finished.folder / "model")
-    old, new = (run.prepared.vocabulary("tags").fingerprint for run in (finished, other))
+    other.prepare()[0]
+    (tmp_path / "run" / "models" / "tags").symlink_to(finished.folder / "models" / "tags")
+    old, new = (run.prepared("users").vocabulary("tags").fingerprint for run in (finished, other))
     assert old != new
     with pytest.raises(StaleVocabularyError, match=rf"weights\.safetensors was trained .*{old}.* this run has .*{new}"):
         other.evaluate()
 
 
 def test_a_vocabulary_that_was_replaced_under_the_weights(finished: Run) -> None:
-    path = finished.folder / "prepared" / "vocabulary" / "tags.parquet"
+    path = finished.folder / "prepared" / "users" / "vocabulary" / "tags.parquet"
     before = path.read_bytes()
     Vocabulary(pl.Series(["one", "other"]), pl.Series([2, 1])).save(path)
     try:

@@ -175,7 +175,13 @@ def test_events_whose_answer_was_lost_are_sent_again_and_count_once(desk: Desk, 
 
 
 class _Failing(Service):
-    def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:  # noqa: ARG002
+    def profiles(
+        self,
+        users: Sequence[str],
+        by: Order | None = None,  # noqa: ARG002
+        *,
+        model: str | None = None,  # noqa: ARG002
+    ) -> list[LiveProfile]:
         raise LookupError(users)
 
 

@@ -21,6 +21,7 @@ from penchant.logs.propose import as_toml, find_tables, propose
 from penchant.logs.tables import Tables
 from penchant.models.interests.utpm import Utpm
 from penchant.runfile import RunConfig
+from penchant.runfolder import RunFolder
 
 OURS = {str(value) for part in (schema, check, read) for value in vars(part).values() if isinstance(value, str)}
 WORDS = sorted(
@@ -95,7 +96,7 @@ def test_columns_and_fields_of_any_name_are_read_and_prepared(names: list[str]) 
             },
             origin="test",
         )
-        prepared = prepare(log, config.plan, folder / "prepared")
+        prepared = prepare(log, RunFolder(folder, config, folder).plan("users"), folder / "prepared")
         for place, name in enumerate(fields):
             assert sorted(prepared.vocabulary(name).values) == [f"{place} 0", f"{place} 1"]
         forgotten = open_log(folder, said["tables"], "without", {digest_of("u3"): 2e9})
@@ -123,7 +124,7 @@ def test_init_proposes_names_that_run(tmp_path: Path) -> None:
     values = tomllib.loads(text)
     values["features"]["min_count"] = {}
     # A model with attention, so that a profile names the values of every field.
-    values["model"], values["training"] = {"name": "utpm"}, {"epochs": 1}
+    values["models"] = {"tags": {"name": "utpm", "training": {"epochs": 1}}}
     config = RunConfig.parse(values, origin="proposal")
     assert config.logs.tables
     sources = {**config.logs.tables.items.fields, **config.logs.tables.users.fields}  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The structure keeps its promises: stages import earlier ones only, the README shows the tree that is there."""
+"""The structure keeps its promises: stages import earlier ones only, the trees in the documents are those on disk."""
 
 import ast
 import re
@@ -66,6 +66,18 @@ def test_the_page_of_the_tree_is_the_tree_on_disk() -> None:
     written: dict[str, Callable[[], str]] = runpy.run_path(str(ROOT / "docs" / "tree.py"))
     page = (ROOT / "docs" / "tree.md").read_text(encoding="utf-8")
     assert page == written["tree"](), "run `python docs/tree.py`"
+
+
+def test_the_readme_names_every_folder_of_the_package() -> None:
+    block = (ROOT / "README.md").read_text(encoding="utf-8").split("## The tree\n```text\n")[1].split("```")[0]
+    named, above = set(), ""
+    for indent, name in re.findall(r"^( *)([\w/]+)", block, re.MULTILINE):
+        above = above if indent else name
+        named.add(above + name if indent else name)
+    missing = {name for name in named if not (ROOT / name).is_dir()}
+    assert not missing, f"README.md names what is not there: {missing}"
+    folders = {f"penchant/{path.name}/" for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert not folders - named, f"README.md leaves out {folders - named}"
 
 
 def test_nothing_is_pickled() -> None:

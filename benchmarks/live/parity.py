@@ -92,8 +92,7 @@ class Comparison:
 
     def profiles(self) -> None:
         """Of all users: preferences by tag, and whose tags stand in another order."""
-        assert self.served.tags is not None
-        profiler, differences, other = LiveProfiles(self.served.tags), [], 0
+        profiler, differences, other = LiveProfiles(self.served.interests()), [], 0
         paths = sorted((self.run.folder / "profiles").glob("*.parquet"))
         offline = pl.concat([pl.read_parquet(path) for path in paths])
         for part in offline.iter_slices(AT_ONCE):

@@ -23,7 +23,7 @@ def values_of(
     for shard in shards:
         told = np.full((len(shard), 1), -1, np.int32)
         for name, start in starts.items():
-            ids_NH = shard.arrays[f"{name}.ids"].numpy()
+            ids_NH = shard.column(f"{name}.ids").numpy()
             told = np.hstack([told, np.where(ids_NH >= RESERVED, ids_NH + start, -1)])
         parts.append(told[told >= 0])
         lengths.append((told >= 0).sum(1))

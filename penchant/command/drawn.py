@@ -147,14 +147,14 @@ def show_verdicts(numbers: Numbers) -> None:
         for section, reason in one.missing.items():
             console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
     for folder in numbers.lookalike_unmeasured:
-        told = f"{escape(folder)}: look-alike is not measured; run `penchant lookalike {escape(folder)}`"
+        told = f"{escape(folder)}: look-alike is not measured; run `penchant evaluate {escape(folder)}`"
         console.print(f"[dim]{told}[/dim]", highlight=False, soft_wrap=True)
 
 
-def show_next(folder: Path, user: str, item: str | None = None) -> None:
+def show_next(folder: Path, user: str | None, item: str | None) -> None:
     """Where everything is and what to try. item: one that has an audience."""
-    console.print(f"\nThe run is in [bold]{folder}[/bold]: metrics.json, profiles/*.parquet, model/. Try next:")
-    tries = [f"profile {folder} {user}", f"explain {folder} {user}"]
+    console.print(f"\nThe run is in [bold]{folder}[/bold]: scores/, profiles/, models/. Try next:")
+    tries = [f"profile {folder} {user}", f"explain {folder} {user}"] if user else []
     for words in [*tries, *([f"audience {folder} {item} --size 100"] if item else [])]:
         console.print(f"  [cyan]{escape(program())} {escape(words)}[/cyan]")
 

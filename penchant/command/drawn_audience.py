@@ -22,9 +22,9 @@ MEMBERS = 6
 
 
 def show_lookalikes(metrics: dict[str, Any], choice: Choice) -> None:
-    """RALM beside its competitors, with 95 % intervals, and in words who is clearly better, and who makes audiences."""
+    """The reference beside the others with 95 % intervals; in words, who is clearly better and who makes audiences."""
     scores, counts = metrics["scores"], metrics["counts"]
-    there = [name for name in METRICS if name in scores["ralm"]][: max(2, (console.width - 30) // 18)]
+    there = [name for name in METRICS if name in scores[choice.reference]][: max(2, (console.width - 30) // 18)]
     heading = f"Look-alike: {counts['clicked']:,} later clicks among {counts['labels']:,} pairs of user and item"
     table = new_table(heading, right=range(1, len(there) + 1))
     for column in ["", *there]:
@@ -32,11 +32,11 @@ def show_lookalikes(metrics: dict[str, Any], choice: Choice) -> None:
     for name, its in scores.items():
         cells = [cell_of(its[metric]) if metric in its else "" for metric in there]
         table.add_row(title(name), *cells, style="bold" if name == choice.name else "")
-    for name, its in metrics["minus"]["ralm"].items():
+    for name, its in metrics["minus"][choice.reference].items():
         cells = [difference_of(its[metric]) if metric in its else "" for metric in there]
-        table.add_row(f"RALM minus {title(name)}", *cells, style="dim")
+        table.add_row(f"{title(choice.reference)} minus {title(name)}", *cells, style="dim")
     console.print(table)
-    _say_order(metrics["minus"]["ralm"])
+    _say_order(metrics["minus"][choice.reference], choice.reference)
     console.print(f"[bold]{choice.made}[/bold] {choice.served}", highlight=False)
     if collapsed := collapse_in_words(
         {name: its["collapsed"]["mean"] for name, its in scores.items() if "collapsed" in its}
@@ -44,12 +44,12 @@ def show_lookalikes(metrics: dict[str, Any], choice: Choice) -> None:
         console.print(f"[yellow]{collapsed}[/yellow]", highlight=False)
 
 
-def _say_order(minus: dict[str, dict[str, dict[str, float]]]) -> None:
+def _say_order(minus: dict[str, dict[str, dict[str, float]]], reference: str) -> None:
     """AUC in words."""
     for word, sign in (("above", 1), ("below", -1), ("level with", 0)):
         names = [title(name) for name, its in minus.items() if "auc" in its and _sign(its["auc"]) == sign]
         if names:
-            console.print(f"At AUC, RALM is [bold]{word}[/bold]: {'; '.join(names)}.", highlight=False)
+            console.print(f"At AUC, {title(reference)} is [bold]{word}[/bold]: {'; '.join(names)}.", highlight=False)
 
 
 def _sign(difference: dict[str, float]) -> int:

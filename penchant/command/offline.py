@@ -4,7 +4,7 @@ import os
 import shlex
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -26,7 +26,6 @@ from penchant.command.drawn_audience import show_audience, show_lookalikes
 from penchant.command.drawn_metrics import show_metrics
 from penchant.command.drawn_profile import show_explanation, show_profile
 from penchant.errors import AudienceError, ConfigError, PenchantError
-from penchant.evaluation.choice import Scorer
 from penchant.files import aside
 from penchant.kinds.of_item import some_item
 from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
@@ -40,8 +39,7 @@ from penchant.simulation.simulate import simulate as simulate_feed
 app = typer.Typer(
     help="Click logs into interest: explainable tag profiles for every user, look-alike audiences for any item.\n\n"
     "Begin with **penchant demo**, then **penchant init** on your own tables, **penchant check**, **penchant run**. "
-    "The steps of a run alone: **prepare** RUN.toml --out RUN, **train** RUN, **evaluate** RUN, **profiles** RUN, "
-    "**lookalike** RUN.\n\nLive: **serve** RUN, **replay** LOG, **key**, **forget** (docs/serving.md).",
+    "The steps of a run alone: **prepare** RUN.toml --out RUN, **train** RUN, **evaluate** RUN, **profiles** RUN.\n\nLive: **serve** RUN, **replay** LOG, **key**, **forget** (docs/serving.md).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -57,6 +55,13 @@ RunFiles = Annotated[
 ]
 Folder = Annotated[Path, typer.Argument(help="The run folder, such as runs/demo.", metavar="RUN")]
 Out = Annotated[Path, typer.Option("--out", help="The folder to write to; the same again goes on where it stopped.")]
+Only = Annotated[
+    str | None, typer.Option("--only", help="One model of the run file, with those that it needs.", metavar="NAME")
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="The interest model that is asked; profiles.model of the run file if not given."),
+]
 User = Annotated[str, typer.Argument(help="The user's id, as in the log.", metavar="USER")]
 
 
@@ -92,11 +97,11 @@ def check(files: RunFiles) -> None:
 
 
 @app.command(name="run")
-def run_all(files: RunFiles, out: Out) -> None:
+def run_all(files: RunFiles, out: Out, only: Only = None) -> None:
     """Everything: check, prepare, train, evaluate, profile. Stopped at any moment, the same command goes on."""
     with bars() as report:
-        finished = run(load_config(*files), out, base=files[0].parent, report=report)
-    _show_run(finished)
+        finished = run(load_config(*files), out, base=files[0].parent, only=only, report=report)
+    _show_run(finished, only)
 
 
 @app.command()
@@ -128,26 +133,28 @@ def prepare(files: RunFiles, out: Out) -> None:
     """Only check the tables and prepare vocabularies, features and labels."""
     with bars() as report:
         prepared = Run.start(load_config(*files), out, base=files[0].parent).prepare(report)
-    for name, value in prepared.manifest.items():
-        console.print(f"{name}: {value}")
+    for one in prepared:
+        for field, told in one.manifest["targets"].items():
+            console.print(f"{one.folder.name}, {field}: {told['samples']}, un-clicked items {told['negatives']}")
+        console.print(f"vocabulary: {one.manifest['vocabulary']}")
     console.print(f"Next: [cyan]penchant train {out}[/cyan]")
 
 
 @app.command()
-def train(folder: Folder) -> None:
-    """Only train the model of a prepared run."""
+def train(folder: Folder, only: Only = None) -> None:
+    """Only train the models of a prepared run."""
     with bars() as report:
-        Run.open(folder).train(report)
+        Run.open(folder).train(report, only=only)
     console.print(f"Next: [cyan]penchant evaluate {folder}[/cyan]")
 
 
 @app.command()
-def evaluate(folder: Folder) -> None:
-    """Only evaluate a trained model beside every baseline."""
+def evaluate(folder: Folder, only: Only = None) -> None:
+    """Only evaluate trained models, each beside every baseline."""
     opened = Run.open(folder)
     with bars() as report:
-        metrics = opened.evaluate(report)
-    show_metrics(metrics)
+        found = opened.evaluate(report, only=only)
+    _show_scores(opened, found)
 
 
 @app.command()
@@ -155,7 +162,8 @@ def profiles(folder: Folder) -> None:
     """Only write the profiles of all users."""
     with bars() as report:
         written = Run.open(folder).build_profiles(report)
-    console.print(f"Profiles are in [bold]{written}[/bold]")
+    for one in written:
+        console.print(f"Profiles are in [bold]{one}[/bold]")
 
 
 @app.command()
@@ -165,10 +173,14 @@ def profile(
     by: Annotated[
         Order | None, typer.Option(help="What tags are ordered by; profiles.order of the run file if not given.")
     ] = None,
+    model: Model = None,
 ) -> None:
     """One user: tags with their preference and their lift, the latest clicks, where the attention went."""
     opened = Run.open(folder)
-    show_profile(opened.profile(user), opened.clicks(user), by or opened.config.profiles.order)
+    for name in [model] if model else opened.config.profiled:
+        if len(opened.config.profiled) > 1:
+            console.print(f"[bold]{escape(name)}[/bold], which predicts {escape(opened.interests(name).label)}")
+        show_profile(opened.profile(user, name), opened.clicks(user, name), by or opened.config.profiles.order)
 
 
 @app.command()
@@ -176,19 +188,11 @@ def explain(
     folder: Folder,
     user: User,
     tag: Annotated[str | None, typer.Argument(help="The tag; the user's best if not given.", metavar="TAG")] = None,
+    model: Model = None,
 ) -> None:
     """Why a user has a preference for a tag: what each path of the model, each value, and each pair of them adds."""
     opened = Run.open(folder)
-    show_explanation(opened.explain(user, tag), opened.clicks(user))
-
-
-@app.command()
-def lookalike(folder: Folder) -> None:
-    """Only the look-alike: its features, both phases of training, its scores beside competitors'."""
-    opened = Run.open(folder)
-    with bars() as report:
-        metrics = opened.liken(report)
-    show_lookalikes(metrics, opened.lookalikes.choice)
+    show_explanation(opened.explain(user, tag, model), opened.clicks(user, model))
 
 
 @app.command()
@@ -197,7 +201,7 @@ def audience(
     item: Annotated[str, typer.Argument(help="The item's id, as in the log.", metavar="ITEM")],
     size: Annotated[int, typer.Option(help="How many users.")] = 1_000,
     by: Annotated[
-        Scorer | None,
+        str | None,
         typer.Option(help="The scorer that makes it; the one that won on validation candidates if not given."),
     ] = None,
     minimum: Annotated[
@@ -266,15 +270,28 @@ def _after_fetch(name: str, folder: Path) -> str:
     return f"penchant init {shlex.quote(str(folder))} --out {name}.toml"
 
 
-def _show_run(finished: Run) -> None:
-    show_metrics(finished.metrics)
-    user = finished.some_user()
-    show_profile(finished.profile(user), finished.clicks(user), finished.config.profiles.order, most=6)
-    item = None
-    if finished.config.lookalike:
-        show_lookalikes(finished.lookalikes.metrics, finished.lookalikes.choice)
+def _show_run(finished: Run, only: str | None = None) -> None:
+    """What came of it: scores of each model, one user by each that makes profiles, an audience."""
+    names = finished.chosen(only)
+    _show_scores(finished, {name: finished.metrics_of(name) for name in names if finished.scores_of(name).exists()})
+    user, item = None, None
+    for name in finished.config.profiled:
+        if name in names:
+            asked = finished.interests(name)
+            user = user or asked.some_user()
+            show_profile(asked.profile(user), finished.clicks(user, name), finished.config.profiles.order, most=6)
+    if finished.config.reference in names:
         item = _show_some_audience(finished)
     show_next(finished.folder, user, item)
+
+
+def _show_scores(run: Run, found: dict[str, dict[str, Any]]) -> None:
+    """The scores of each model beside baselines; look-alikes in one table."""
+    for name, metrics in found.items():
+        if name == run.config.reference:
+            show_lookalikes(metrics, run.lookalikes.choice)
+        else:
+            show_metrics(metrics)
 
 
 def _show_some_audience(finished: Run) -> str | None:

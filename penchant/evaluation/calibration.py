@@ -109,8 +109,9 @@ def _users(model: Interests, shards: Sequence[Shard]) -> Iterator[tuple[Shard, s
 
 def _shown(user_BU: Tensor, tag_VU: Tensor, shard: Shard, rows: slice, *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
     """Click probabilities of the shown items, or of each of their tags, and the positions of those clicked."""
-    tags_BKN = shard.arrays["label.tags"][rows].long()
-    clicked_BKN = shard.arrays["label.clicked"][rows].bool()[..., None].expand_as(tags_BKN)
+    tags_BKN, clicked_BK = shard.labels(rows)
+    tags_BKN = tags_BKN.long()
+    clicked_BKN = clicked_BK[..., None].expand_as(tags_BKN)
     valid_BKN = tags_BKN != PAD
     vectors = tag_VU[tags_BKN.flatten(1)]
     scores_BKN = torch.bmm(vectors, user_BU[..., None]).view(tags_BKN.shape) * valid_BKN

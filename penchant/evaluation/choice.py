@@ -1,8 +1,8 @@
 """Choose which scorer makes audiences: the one that is best at items that no scorer learned from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -20,11 +20,7 @@ METRIC = "auc within items"
 """What decides: how well users are told apart for one item, which is what an audience is. AUC over all pairs mixes it
 with which items are on the rise."""
 
-Scorer = Literal["ralm", "average", "youtube", "merge", "yahoo", "lr", "popularity"]
-DEFAULT: Scorer = "ralm"
-LIVE: tuple[Scorer, ...] = (DEFAULT, "average")
-"""Those whose clusters follow new clicks, so that they can be served."""
-RANKS_NOBODY: frozenset[Scorer] = frozenset({"popularity"})
+RANKS_NOBODY = frozenset({"popularity"})
 """All users of an item are level, so these make no audience unless they are asked for by name."""
 
 SCORERS: dict[str, str] = {
@@ -36,10 +32,10 @@ SCORERS: dict[str, str] = {
     "lr": "logistic regression",
     "popularity": "popularity",
 }
-"""What people call them, in the order of tables and legends."""
+"""What people call those that have a name of ours, in the order of tables and legends."""
 
 FEWEST = 20
-"""Of fewer candidates nothing is learned about scorers: the default stays."""
+"""Of fewer candidates nothing is learned about scorers: the reference stays."""
 
 ENOUGH = 100
 """So many candidates that taught nothing decide alone: their differences have a standard error of about 0.02. Where
@@ -188,34 +184,36 @@ class CandidateMean:
 class Choice:
     """The scorer that makes audiences, and why.
 
-    name: the winner; live: the best of those that can be served; candidates: how many decided; crossed: whether scorers
+    reference: the one that the others are measured beside; name: the winner; live: the best of those that can be
+    served; candidates: how many decided; crossed: whether scorers
     were trained again without them; scores: by scorer what METRIC is; ahead: the winner less each other, paired by
     candidate. Both are empty where nothing was measured: fewer than FEWEST candidates, or one scorer alone.
     """
 
-    name: Scorer
-    live: Scorer
+    reference: str
+    name: str
+    live: str
     candidates: int
     crossed: bool
-    scores: dict[Scorer, CandidateMean]
-    ahead: dict[Scorer, CandidateMean]
+    scores: dict[str, CandidateMean]
+    ahead: dict[str, CandidateMean]
 
     @classmethod
-    def unmeasured(cls, candidates: int) -> Self:
-        return cls(DEFAULT, DEFAULT, candidates, False, {}, {})
+    def unmeasured(cls, candidates: int, reference: str) -> Self:
+        return cls(reference, reference, reference, candidates, False, {}, {})
 
     @classmethod
     def read(cls, metrics: Mapping[str, Any], run: object) -> Self:
-        """From the content of a run's lookalike/metrics.json. MissingStepError where an earlier version wrote it."""
+        """From the content of the scores of a run's look-alike. MissingStepError where an earlier version wrote it."""
         if "chosen" not in metrics:
             raise MissingStepError(
                 f"the look-alikes of {run} were measured by an earlier version, which chose none of them; run "
-                f"`penchant lookalike {run}` again"
+                f"`penchant evaluate {run}` again"
             )
         return TypeAdapter(cls).validate_python(metrics["chosen"])
 
     @property
-    def order(self) -> list[Scorer]:
+    def order(self) -> list[str]:
         """The winner, then all others that tell users apart, the better first."""
         others = [name for name in self.scores if name not in RANKS_NOBODY | {self.name}]
         return [self.name, *sorted(others, key=lambda name: -self.scores[name].mean)]
@@ -229,7 +227,7 @@ class Choice:
     def made(self) -> str:
         """Who makes audiences, in a sentence.
 
-        >>> print(Choice.unmeasured(7).made)
+        >>> print(Choice.unmeasured(7, "ralm").made)
         Audiences are made by RALM: only 7 candidates could be measured, and fewer than 20 decide nothing.
         """
         start = f"Audiences are made by {title(self.name)}"
@@ -239,8 +237,8 @@ class Choice:
         own, kind = self.scores[self.name], "validation candidates"
         told = f"on {self.candidates:,} {kind} it has AUC within items {own}"
         rest = self.order[1:]
-        if self.name != DEFAULT:
-            return f"{start}: {told}; {title(DEFAULT)} has {self.scores[DEFAULT]}."
+        if self.name != self.reference:
+            return f"{start}: {told}; {title(self.reference)} has {self.scores[self.reference]}."
         if not rest:
             return f"{start}: {told}."
         best = rest[0]
@@ -253,8 +251,8 @@ class Choice:
     def served(self) -> str:
         """What is live, and how far that is behind the winner, in a sentence or two.
 
-        >>> ahead: dict[Scorer, CandidateMean] = {"ralm": CandidateMean(0.105, 0.02)}
-        >>> print(Choice("lr", "ralm", 150, False, {}, ahead).served.split(". ")[1])
+        >>> ahead: dict[str, CandidateMean] = {"ralm": CandidateMean(0.105, 0.02)}
+        >>> print(Choice("ralm", "lr", "ralm", 150, False, {}, ahead).served.split(". ")[1])
         On 150 validation candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly.
         """
         start, behind = f"Live scores and audiences are made by {title(self.live)}", self.behind
@@ -285,22 +283,22 @@ def collapse_in_words(shares: Mapping[str, float]) -> str:
     return f"Scores have collapsed, so that they tell nobody apart, {'; '.join(parts)}."
 
 
-def choose(values: Mapping[Scorer, np.ndarray], *, crossed: bool) -> Choice:
-    """values: of each scorer `Trial.values`; the default is among them.
+def choose(values: Mapping[str, np.ndarray], *, reference: str, live: Collection[str], crossed: bool) -> Choice:
+    """values: of each scorer `Trial.values`; live: those that can be served, the reference among them if any.
 
     A scorer takes the place of another only where it is ahead by more than the standard error of the difference, or
-    else the choice would change from seed to seed: first the live ones that of the default, then all that of the best
-    live one.
+    else the choice would change from seed to seed: first the live ones that of the reference, then all that of the
+    best live one.
     """
     found = {name: Estimate.over(value_I) for name, value_I in values.items()}
-    live = _best(found, [name for name in found if name in LIVE], than=DEFAULT)
-    name = _best(found, [name for name in found if name not in RANKS_NOBODY], than=live)
+    served = _best(found, [name for name in found if name in live], than=reference)
+    name = _best(found, [name for name in found if name not in RANKS_NOBODY], than=served)
     scores = {one: _measured(estimate) for one, estimate in found.items()}
     ahead = {one: _measured(found[name].minus(other)) for one, other in found.items() if one != name}
-    return Choice(name, live, len(values[name]), crossed, scores, ahead)
+    return Choice(reference, name, served, len(values[name]), crossed, scores, ahead)
 
 
-def _best(found: Mapping[Scorer, Estimate], names: Sequence[Scorer], *, than: Scorer) -> Scorer:
+def _best(found: Mapping[str, Estimate], names: Sequence[str], *, than: str) -> str:
     """Return the best of the scorers that are clearly ahead of `than`, or `than` where none is."""
     ahead = [name for name in names if (by := _measured(found[name].minus(found[than]))).mean > by.error]
     return max(ahead, key=lambda name: found[name].mean, default=than)

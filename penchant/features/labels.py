@@ -1,31 +1,32 @@
-"""What each window asks the model to tell: which items were clicked and which were not, by their tags."""
+"""What each window asks the model to tell: which items were clicked and which were not, and by what tags."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from penchant.features.cuts.by_user import LabelsConfig
 from penchant.features.fields import SAMPLE
+from penchant.features.items import ENTRY, NO_ITEM
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
+from penchant.features.sequences import done
+from penchant.features.target import Target
 from penchant.schema import CLICKED, RESERVED, UNKNOWN
 
 TAG = "tag"
-ENTRY = "entry"
-"""The row number of an item among all items of the log."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """tags: [n, K, N] ids, PAD where there is none; clicked: [n, K] bool.
+    """entry: [n, K] int32, the items that are asked about, NO_ITEM behind the last; tasks: of each, [n, K] float32,
+    what the user did with them (CLICKED: 1 or 0), NaN where that is not known and where there is no item.
 
     truth: the distinct known tags of all clicked items of the window; truth_size: [n] how many distinct ones there are
     with those outside the vocabulary, which count against every model because no model can name them; truth_new: [n]
     how many of these, known or not, are not in the history.
     """
 
-    tags: np.ndarray
-    clicked: np.ndarray
+    entry: np.ndarray
+    tasks: dict[str, np.ndarray]
     truth: Ragged
     truth_size: np.ndarray
     truth_new: np.ndarray
@@ -35,14 +36,15 @@ def make_labels(
     shown: pl.DataFrame,
     samples: int,
     tags: Ragged,
-    config: LabelsConfig,
+    target: Target,
     rng: np.random.Generator,
     *,
     before: pl.DataFrame | None = None,
 ) -> Labels:
     """Labels of `samples` samples.
 
-    shown: SAMPLE, ENTRY, CLICKED, a row per item in a sample's label window, sampled un-clicked ones included.
+    shown: SAMPLE, ENTRY, CLICKED and a column for each further task, a row per item in a sample's label window, sampled
+    un-clicked ones included.
     tags: the tags of each item, by ENTRY: ids, and for those outside the vocabulary negative numbers that tell them
     apart; UNKNOWN stands for a tag that nothing else has. before: SAMPLE and TAG of the histories, numbered alike;
     empty ones if not given. Where a window has more than K items, K are drawn, at least one of them clicked and one not
@@ -52,28 +54,26 @@ def make_labels(
     new = truth if before is None else truth.join(before, on=[SAMPLE, TAG], how="anti")
     known = truth.filter(pl.col(TAG) >= RESERVED)
     known_tags = Ragged(offsets_of(_count(known, samples)), known[TAG].to_numpy())
-    labelled, clicked = _drawn(shown, samples, tags, config, rng)
-    return Labels(labelled, clicked, known_tags, _count(truth, samples), _count(new, samples))
+    entry_NK, tasks = _drawn(shown, samples, tags, target, rng)
+    return Labels(entry_NK, tasks, known_tags, _count(truth, samples), _count(new, samples))
 
 
 def _drawn(
-    shown: pl.DataFrame, samples: int, tags: Ragged, config: LabelsConfig, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """`tags` and `clicked` of Labels."""
+    shown: pl.DataFrame, samples: int, tags: Ragged, target: Target, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """`entry` and `tasks` of Labels."""
     values, owner = tags.take(shown[ENTRY].to_numpy())
     known = np.bincount(owner, weights=values >= RESERVED, minlength=len(shown)) > 0
-    drawn = _draw(shown.filter(pl.Series(known)), config.items, rng)
-    sample, slot = drawn[SAMPLE].to_numpy(), drawn["slot"].to_numpy()
-    clicked_NK = np.zeros((samples, config.items), bool)
-    clicked_NK[sample, slot] = drawn[CLICKED].to_numpy()
-    values, owner = tags.take(drawn[ENTRY].to_numpy())
-    keep = values >= RESERVED
-    values, owner = values[keep], owner[keep]
-    place = place_in_run(owner)
-    fits = place < config.tags
-    tags_NKN = np.zeros((samples, config.items, config.tags), np.int32)
-    tags_NKN[sample[owner[fits]], slot[owner[fits]], place[fits]] = values[fits]
-    return tags_NKN, clicked_NK
+    drawn = _draw(shown.filter(pl.Series(known)), target.items, rng)
+    place = drawn[SAMPLE].to_numpy(), drawn["slot"].to_numpy()
+    entry_NK = np.full((samples, target.items), NO_ITEM, np.int32)
+    entry_NK[place] = drawn[ENTRY].to_numpy()
+    tasks = {}
+    for name in shown.columns:
+        if name not in (SAMPLE, ENTRY):
+            tasks[name] = np.full(entry_NK.shape, np.nan, np.float32)
+            tasks[name][place] = done(drawn[name])
+    return entry_NK, tasks
 
 
 def sample_unclicked(

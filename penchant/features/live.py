@@ -30,7 +30,9 @@ class ItemValues:
         """items: ITEM and its fields, each a list of texts; vocabularies: by source, ITEM among them or fields."""
         self._vocabularies = vocabularies
         self._row = dict(zip(items[ITEM], range(len(items)), strict=True))
-        self._ids = {source: Seen(items, source, vocabulary.ids).always for source, vocabulary in vocabularies.items()}
+        self._ids = {
+            source: Seen.of(items, source, vocabulary.ids).always for source, vocabulary in vocabularies.items()
+        }
         self._known: dict[str, Ids] = {}
 
     def put(self, item: str, fields: Mapping[str, Sequence[str]]) -> None:

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-import polars as pl
 from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config
-from penchant.features.cuts.by_period import PERIOD_SPLITS, PeriodsConfig, cut_periods, moments_s, represents, trains
-from penchant.features.cuts.by_user import SPLITS, LabelsConfig, UsersConfig, cut_windows, split_users, training_end
+from penchant.features.cuts.by_period import ByPeriod
+from penchant.features.cuts.cut import Cut
 from penchant.features.fields import Field
+from penchant.features.target import Target
 from penchant.logs.names import OF_SHARDS, problem_of
-from penchant.schema import ITEM, TIME, USER
+from penchant.schema import ITEM
 
 
 class FeaturesConfig(Config):
@@ -38,66 +38,34 @@ class FeaturesConfig(Config):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides the content of the shards. With `periods` they cut the log; else `labels` and `users` do."""
+    """All that decides the content of the shards: what is read, how the log is cut, and what is predicted.
+
+    targets: one or several, known by their fields; each has labels, a truth and histories of its own, which do not
+    depend on the targets after it.
+    """
 
     features: FeaturesConfig
-    labels: LabelsConfig
-    users: UsersConfig
-    periods: PeriodsConfig | None = None
+    cut: Cut
+    targets: tuple[Target, ...]
+
+    def __post_init__(self) -> None:
+        fields = [target.field for target in self.targets]
+        assert fields, "nothing is predicted"
+        assert len(set(fields)) == len(fields), f"two targets have one field: {fields}"
 
     @property
     def sources(self) -> list[str]:
-        """Every vocabulary that is needed, the label's first."""
+        """Every vocabulary that is needed, the targets' first."""
         read = (rule.source for rule in self.features.fields if not rule.number)
-        return list(dict.fromkeys([self.labels.field, *read]))
+        return list(dict.fromkeys([*(target.field for target in self.targets), *read]))
 
     @property
     def numbers(self) -> list[str]:
         """The users' fields whose numbers are read."""
         return list(dict.fromkeys(rule.source for rule in self.features.fields if rule.number))
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The splits that shards are written for, in order; "latest" is the last."""
-        return PERIOD_SPLITS if self.periods else SPLITS
 
-    @property
-    def labelled(self) -> tuple[str, ...]:
-        """The splits whose samples have labels."""
-        return ("train", "valid") if self.periods else ("train", "valid", "test")
-
-    @property
-    def seed(self) -> int:
-        return self.periods.seed if self.periods else self.users.seed
-
-    def cut(self, events: pl.DataFrame, last: float) -> pl.DataFrame:
-        """The samples of one bucket, see `cut_windows`."""
-        if self.periods:
-            return cut_periods(events, self.periods, last)
-        return cut_windows(events, self.users, self.labels, last)
-
-    def training_end(self, last: float) -> float:
-        """UTC seconds from which on nothing counts for vocabularies; infinite without a clock."""
-        if self.periods:
-            return moments_s(self.periods, last)["learn"] if self.periods.by == "days" else float("inf")
-        return training_end(self.labels, last)
-
-    def trains(self, users: pl.Series) -> pl.Series:
-        """Which of distinct users train."""
-        if self.periods:
-            return trains(users, self.periods)
-        return split_users(users, self.users)["split"] == "train"
-
-    def counts(self, events: pl.DataFrame, last: float) -> pl.Series:
-        """Which events of one bucket, in order, count for vocabularies: training users' in the training period."""
-        if self.periods:
-            return represents(events, self.periods, last)
-        people = events[USER].unique()
-        training = people.filter(self.trains(people))
-        return events[USER].is_in(training.implode()) & (events[TIME] < self.training_end(last))
-
-
-def lookalike_plan(features: FeaturesConfig, periods: PeriodsConfig) -> Plan:
+def lookalike_plan(features: FeaturesConfig, cut: ByPeriod) -> Plan:
     """The plan of look-alike: users' vectors are taught by the items clicked in the represent period, clicks alone."""
-    labels = LabelsConfig(field=ITEM, items=periods.positives, tags=1, negatives="popularity", negatives_per_click=0)
-    return Plan(features, labels, UsersConfig(), periods)
+    most = cut.periods.positives
+    return Plan(features, cut, (Target(field=ITEM, items=most, tags=1, negatives="popularity", negatives_per_click=0),))

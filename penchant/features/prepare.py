@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, get_args
 
 import polars as pl
 
 from penchant.errors import ConfigError, DataError
-from penchant.features.cuts.by_period import PERIOD_SPLITS, refuse_unfit_periods
-from penchant.features.cuts.by_user import refuse_unfit_windows
+from penchant.features.cuts.cut import Split
 from penchant.features.fields import Field
 from penchant.features.numbers import Span
 from penchant.features.plan import Plan
@@ -21,7 +21,7 @@ from penchant.logs.said import seen_at
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
-FORM = 2
+FORM = 3
 """Of the shards; those of another one are written again."""
 
 
@@ -32,8 +32,16 @@ class Prepared:
     folder: Path
 
     @property
-    def manifest(self) -> dict[str, object]:
+    def manifest(self) -> dict[str, Any]:
         return dict(read_json(self.folder / "manifest.json"))
+
+    def samples(self, target: str) -> dict[str, int]:
+        """How many windows of each split ask about a target, by the field that is predicted."""
+        return dict(self.manifest["targets"][target]["samples"])
+
+    def negatives(self, target: str) -> str:
+        """Where the un-clicked items of a target come from, in words."""
+        return str(self.manifest["targets"][target]["negatives"])
 
     def vocabulary(self, source: str) -> Vocabulary:
         return Vocabulary.load(self.folder / "vocabulary" / f"{source}.parquet")
@@ -53,7 +61,7 @@ def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Pr
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
         files = ("plan.json", "manifest.json", "baselines.parquet", "numbers.json")
-        for part in (*files, *PERIOD_SPLITS, "vocabulary"):
+        for part in (*files, *get_args(Split), "vocabulary", "items", "events"):
             remove(folder / part)
         write_json(folder / "plan.json", fingerprint)
     if not (folder / "manifest.json").exists():
@@ -70,6 +78,7 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
     if spans:
         write_json(folder / "numbers.json", {source: asdict(span) for source, span in spans.items()})
     builder = ShardBuilder(log, plan, vocabularies, counts, spans=spans)
+    builder.items.save(folder / "items")
     made = []
     for bucket in range(log.buckets):
         done = folder / "latest" / f"{bucket:05}.json"
@@ -77,11 +86,14 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
             write_json(done, builder.build(bucket, folder))
         made.append(read_json(done))
         report(Progress("features", bucket + 1, log.buckets))
-    totals = {split: sum(part[split] for part in made) for split in plan.splits}
-    _refuse_silent(totals, plan)
-    vocabulary_sizes = {source: len(vocabulary) for source, vocabulary in vocabularies.items()}
-    manifest = {"samples": totals, "vocabulary": vocabulary_sizes, "negatives": builder.negatives}
-    write_json(folder / "manifest.json", {**manifest, "position": log.position})
+    targets = {}
+    for one in builder.targets:
+        field = one.target.field
+        samples: dict[str, int] = {split: sum(part[field][split] for part in made) for split in plan.cut.splits}
+        _refuse_silent(samples, field)
+        targets[field] = {"asked": one.target.model_dump(), "samples": samples, "negatives": one.negatives}
+    sizes = {source: len(vocabulary) for source, vocabulary in vocabularies.items()}
+    write_json(folder / "manifest.json", {"targets": targets, "vocabulary": sizes, "position": log.position})
 
 
 def refuse_unfit(log: Log, plan: Plan) -> None:
@@ -92,31 +104,30 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
             raise ConfigError(
                 f"the run file uses field {source!r}, which no table fills; there are: {', '.join(there)}"
             )
+    _refuse_no_numbers(log, plan)
+    for number, target in enumerate(plan.targets):
+        # What is predicted first makes profiles; of the items themselves only look-alike makes vectors.
+        _refuse_unpredictable(log, plan, target.field, items=number > 0 or plan.cut.asks_for_items)
+    plan.cut.refuse_unfit(log)
+    _refuse_strangers(log, plan)
+    _refuse_nobody(log, plan)
+
+
+def _refuse_unpredictable(log: Log, plan: Plan, field: str, *, items: bool) -> None:
+    """Raise ConfigError or DataError where a field cannot be predicted. items: whether the items themselves may be."""
     for rule in plan.features.fields:
-        if rule.name == plan.labels.field != rule.source:
+        if rule.name == field != rule.source:
             raise ConfigError(
                 f"features.fields: {rule.name!r} draws from {rule.source!r}, but {rule.name!r} is what is predicted; "
                 f"call it {fit_name(rule.source, [rule.name, ITEM])!r}"
             )
-    _refuse_no_numbers(log, plan)
-    predictable = [*log.items().columns[1:], *([ITEM] if plan.periods else [])]
-    if plan.labels.field not in predictable:
-        raise ConfigError(
-            f"labels.field = {plan.labels.field!r} is not a field of the items, so it cannot be predicted"
-        )
-    if plan.labels.field != ITEM and not log.items()[plan.labels.field].list.len().sum():
+    if field not in [*log.items().columns[1:], *([ITEM] if items else [])]:
+        raise ConfigError(f"labels.field = {field!r} is not a field of the items, so it cannot be predicted")
+    if field != ITEM and not log.items()[field].list.len().sum():
         raise DataError(
-            f"no item has any {plan.labels.field}, so there is nothing to learn; check the mapping of "
-            f"{plan.labels.field!r} in the run file, and what it leaves out (`without`, `min_items`)"
+            f"no item has any {field}, so there is nothing to learn; check the mapping of {field!r} in the run file, "
+            f"and what it leaves out (`without`, `min_items`)"
         )
-    if plan.labels.by == "days" and log.position:
-        raise ConfigError('labels.by = "days" needs a clock, but times are positions; use by = "share"')
-    if plan.periods:
-        refuse_unfit_periods(log, plan.periods)
-    else:
-        refuse_unfit_windows(log, plan.labels)
-    _refuse_strangers(log, plan)
-    _refuse_nobody(log, plan)
 
 
 def _refuse_strangers(log: Log, plan: Plan) -> None:
@@ -154,14 +165,15 @@ def _side_by_side(log: Log, column: str, table: pl.Series) -> str:
 
 def _refuse_nobody(log: Log, plan: Plan) -> None:
     """Raise DataError where a split has no sample; buckets are looked at until each has one."""
-    last, totals = log.found["last"], dict.fromkeys(plan.splits, 0)
+    last = log.found["last"]
+    totals: dict[str, int] = dict.fromkeys(plan.cut.splits, 0)
     for bucket in range(log.buckets):
-        splits = plan.cut(log.events(bucket), last)["split"]
+        splits = plan.cut.samples(log.events(bucket), last)["split"]
         for split in totals:
             totals[split] += int((splits == split).sum())
         if all(totals.values()):
             return
-    _refuse_too_few(totals, plan)
+    raise DataError(plan.cut.too_few(totals))
 
 
 def _refuse_no_numbers(log: Log, plan: Plan) -> None:
@@ -180,37 +192,20 @@ def _refuse_no_numbers(log: Log, plan: Plan) -> None:
             )
 
 
-def _refuse_too_few(totals: dict[str, int], plan: Plan) -> None:
-    if all(totals[split] for split in plan.splits):
-        return
-    if plan.periods:
-        raise DataError(
-            f"too few users with a history: {totals}; training and validation users need at least two events in the "
-            f"represent period, so give more users or a longer log, or change `learn`, `test`, `window` or "
-            f"`validation_share`"
-        )
-    raise DataError(
-        f"too few users with a history and labels: {totals}; a user needs an event before the window and a later one "
-        f"in it, and events at one time are not parted; give more users or a longer log, or change `share`, `days` or "
-        f"`validation_share`"
-    )
-
-
-def _refuse_silent(totals: dict[str, int], plan: Plan) -> None:
+def _refuse_silent(samples: dict[str, int], field: str) -> None:
     """Raise DataError where the users of a split have windows, but none that asks anything."""
-    for split, count in totals.items():
+    for split, count in samples.items():
         if not count:
-            field = plan.labels.field
             taught = f"{field} that training users clicked often enough" if split == "train" else f"any {field}"
             raise DataError(
                 f"in the label windows of {split} users nothing was clicked that has {taught}; windows that ask for "
-                f"something: {totals}; give a lower features.min_count, longer windows, or a longer log"
+                f"something: {samples}; give a lower features.min_count, longer windows, or a longer log"
             )
 
 
 def _fingerprint(log: Log, plan: Plan) -> dict[str, object]:
-    parts = [plan.features.model_dump_json(), plan.labels.model_dump_json(), plan.users.model_dump_json()]
-    parts += [plan.periods.model_dump_json()] if plan.periods else []
+    parts = [plan.features.model_dump_json(), plan.cut.name, *plan.cut.settings]
+    parts += [target.model_dump_json() for target in plan.targets]
     source = (log.folder / "source.json").read_text(encoding="utf-8")
     told = {"plan": sha256("\n".join(parts).encode()).hexdigest(), "log": sha256(source.encode()).hexdigest()}
     return {"form": FORM, **told}
@@ -222,7 +217,7 @@ def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
     counts = pl.DataFrame(schema={ITEM: pl.String, COUNT: pl.Int64})
     for bucket in range(log.buckets):
         events = log.events(bucket)
-        counted = events.select(ITEM, used=events[CLICKED] & plan.counts(events, last))
+        counted = events.select(ITEM, used=events[CLICKED] & plan.cut.counts(events, last))
         here = counted.group_by(ITEM).agg(pl.col("used").sum().cast(pl.Int64).alias(COUNT))
         counts = pl.concat([counts, here]).group_by(ITEM).agg(pl.col(COUNT).sum())
         report(Progress("count", bucket + 1, log.buckets))
@@ -230,10 +225,10 @@ def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:
 
 
 def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocabulary]:
-    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.training_end(log.found["last"])
+    items, end = counts.join(log.items(), on=ITEM, how="left"), plan.cut.training_end(log.found["last"])
     users = log.users()
     if users.width > 1:
-        users = users.filter(plan.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))
+        users = users.filter(plan.cut.trains(users[USER])).with_columns(pl.lit(1).alias(COUNT))
     found = {}
     for source in plan.sources:
         table = items if source == ITEM or source in items.columns else users
@@ -245,11 +240,12 @@ def _vocabularies(log: Log, plan: Plan, counts: pl.DataFrame) -> dict[str, Vocab
             if source != ITEM:
                 values = values.explode(VALUE, keep_nulls=False, empty_as_null=False)
         found[source] = Vocabulary.count(values.drop_nulls(), min_count=max(1, plan.features.min_count.get(source, 1)))
-    if len(found[plan.labels.field]) == RESERVED:
-        raise DataError(
-            f"no {plan.labels.field} was clicked {max(1, plan.features.min_count.get(plan.labels.field, 1))} times by "
-            f"training users, so there is nothing to learn; give a lower features.min_count, or a longer log"
-        )
+    for field in (target.field for target in plan.targets):
+        if len(found[field]) == RESERVED:
+            raise DataError(
+                f"no {field} was clicked {max(1, plan.features.min_count.get(field, 1))} times by training users, so "
+                f"there is nothing to learn; give a lower features.min_count, or a longer log"
+            )
     return found
 
 
@@ -258,7 +254,7 @@ def _spans(log: Log, plan: Plan) -> dict[str, Span]:
     if not plan.numbers:
         return {}
     users = log.users()
-    training = users.filter(plan.trains(users[USER]))
+    training = users.filter(plan.cut.trains(users[USER]))
     spans = {}
     for source in plan.numbers:
         span = Span.of(training[source].list.first())

@@ -34,12 +34,12 @@ class Ragged:
     def take(self, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values of the chosen lists, one after the other, and for each value its position in `lists`.
 
-        A list numbered -1 is empty.
+        A negative number stands for an empty list.
 
         >>> Ragged(np.array([0, 2, 2, 3]), np.array([7, 8, 9])).take(np.array([2, 0, -1]))
         (array([9, 7, 8]), array([0, 1, 1]))
         """
-        lengths = np.where(lists < 0, 0, self.lengths[lists]) if len(self) else np.zeros(len(lists), int)
+        lengths = np.where(lists < 0, 0, self.lengths[np.maximum(lists, 0)]) if len(self) else np.zeros(len(lists), int)
         owner = np.repeat(np.arange(len(lists)), lengths)
         starts = offsets_of(lengths)[:-1]
         within = np.arange(len(owner)) - starts[owner]

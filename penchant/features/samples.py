@@ -1,22 +1,27 @@
 """From the events of one bucket to its shards: histories become fields, windows become labels."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from penchant.features.cuts.by_user import MOMENT, LabelsConfig
+from penchant.features.cuts.cut import MOMENT
 from penchant.features.fields import AGE, SAMPLE, columns, pack
-from penchant.features.labels import ENTRY, TAG, Labels, invent_unclicked, make_labels, sample_unclicked
+from penchant.features.items import ENTRY, NO_ITEM, Items, first_known
+from penchant.features.labels import TAG, Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.numbers import Span, number_columns
 from penchant.features.own import FACTS, own_columns
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengths
-from penchant.features.seen import Seen
-from penchant.features.shards import write_shard
+from penchant.features.sequences import positions, write_events
+from penchant.features.shards import SHOWN, write_shard
+from penchant.features.target import Target
 from penchant.features.vocabulary import Vocabulary
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE
+
+Arrays = dict[str, np.ndarray]
 
 
 class ShardBuilder:
@@ -31,46 +36,39 @@ class ShardBuilder:
         *,
         spans: dict[str, Span],
     ) -> None:
-        self.log, self.plan, self.spans = log, plan, spans
+        self.log, self.plan, self.spans, self.vocabularies = log, plan, spans, vocabularies
+        self.items = Items.of(log, counts[ITEM], vocabularies)
         self.entries = counts.select(ITEM).with_row_index(ENTRY).cast({ENTRY: pl.Int64})
         self.last = log.found["last"]
-        logged = log.found["clicked"] != log.found["events"]
-        self.negatives = _negatives(plan.labels, logged=logged)
-        clicks = counts[COUNT].to_numpy()
-        self.lots = np.minimum(clicks, 1) if self.negatives == "sampled uniformly" else clicks
-        items = self.entries.join(log.items(), on=ITEM, how="left", maintain_order="left")
-        self.user_fields = [source for source in plan.sources if source in log.users().columns[1:]]
-        self.vocabularies = vocabularies
-        self.seen = {
-            source: Seen(items, source, vocabularies[source].told_apart, log.said(source))
-            for source in plan.sources
-            if source not in self.user_fields
-        }
         self.people = log.users()
+        self.targets = [
+            TargetBuilder(target, number, self, counts[COUNT].to_numpy()) for number, target in enumerate(plan.targets)
+        ]
 
-    def build(self, bucket: int, folder: Path) -> dict[str, int]:
-        """Write the shards of one bucket; the number of samples per split."""
-        events = self.log.events(bucket).join(self.entries, on=ITEM, how="left", maintain_order="left")
-        samples = self.plan.cut(events, self.last)
-        rng = np.random.default_rng([self.plan.seed, bucket])
-        rows = _rows_of_samples(events, samples)
+    def build(self, bucket: int, folder: Path) -> dict[str, dict[str, int]]:
+        """Write the events and the shards of one bucket; the number of samples per target and split."""
+        events = self.log.events(bucket)
+        tasks = [name for name in events.columns if name not in (USER, ITEM, TIME)]
+        events = events.join(self.entries, on=ITEM, how="left", maintain_order="left")
+        write_events(folder / "events" / f"{bucket:05}.safetensors", events, tasks)
+        samples = self.plan.cut.samples(events, self.last)
+        rows = _rows_of_samples(events, samples, tasks)
         clicks = _clicks_before(rows)
-        labels = self._labels(rows, clicks, len(samples), rng)
-        arrays = {**self._fields(clicks, samples), **self._history(clicks, len(samples))}
-        arrays["window"] = samples["window"].to_numpy().astype(np.int32)
-        made = {}
-        for split in self.plan.splits:
-            keep = samples.filter(pl.col("split") == split)[SAMPLE].to_numpy()
-            if split in self.plan.labelled:
-                # A window in which nothing was clicked asks nothing. From one with unknown tags alone nothing can be
-                # learned, but a model is wrong about it, and its numbers have to say so.
-                asking = labels.truth.lengths if split == "train" else labels.truth_size
-                keep = keep[asking[keep] > 0]
-                parts = {**_take(arrays, keep), **_label_arrays(labels, keep)}
-            else:
-                parts = _take(arrays, keep)
-            write_shard(folder / split / f"{bucket:05}.safetensors", parts, samples[USER].gather(keep))
-            made[split] = len(keep)
+        shared = {**self._fields(clicks, samples), **_places(events, samples)}
+        asked = {one.target.field: one.build(bucket, rows, clicks, len(samples)) for one in self.targets}
+        made: dict[str, dict[str, int]] = {field: {} for field in asked}
+        for split in self.plan.cut.splits:
+            everyone = samples.filter(pl.col("split") == split)[SAMPLE].to_numpy()
+            kept = {field: one.kept(everyone, split) for field, one in asked.items()}
+            # Every target in its own order, which is that of all: rows of one are found again in the union.
+            union = np.unique(np.concatenate(list(kept.values())))
+            parts = {name: array[union] for name, array in shared.items()}
+            for field, one in asked.items():
+                parts |= {f"{field}:{name}": array for name, array in one.take(kept[field], split).items()}
+                if len(kept[field]) < len(union):
+                    parts[f"{field}:rows"] = np.searchsorted(union, kept[field])
+                made[field][split] = len(kept[field])
+            write_shard(folder / split / f"{bucket:05}.safetensors", parts, samples[USER].gather(union))
         return made
 
     def _fields(self, clicks: pl.DataFrame, samples: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -80,30 +78,19 @@ class ShardBuilder:
             if rule.number:
                 packed = pack(number_columns(self._user_texts(samples, source), self.spans[source]), len(samples), 1)
             else:
-                of_user = source in self.user_fields
+                of_user = source not in self.items.seen
                 values = self._user_values(samples, source) if of_user else self._values(clicks, source)
                 packed = pack(columns(values, rule), len(samples), rule.limit)
             arrays[f"{rule.name}.ids"], arrays[f"{rule.name}.weights"] = packed
         return arrays
 
-    def _history(self, clicks: pl.DataFrame, samples: int) -> dict[str, np.ndarray]:
-        """All known tags of the histories, and what counting knows of them."""
-        tags = own_columns(self._numbers(clicks, self.plan.labels.field), self.plan.features.fade_half_life)
-        lengths = np.bincount(tags[SAMPLE].to_numpy(), minlength=samples)
-        facts = {f"history.{fact}": tags[fact].to_numpy() for fact in FACTS}
-        return {
-            "history.offsets": offsets_of(lengths),
-            "history.tags": tags[VALUE].to_numpy().astype(np.int32),
-            **facts,
-        }
-
     def _values(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
         """A row per click and value that it brings, whatever is outside the vocabulary as UNKNOWN."""
-        return self._numbers(clicks, source).with_columns(pl.col(VALUE).clip(lower_bound=UNKNOWN))
+        return self.numbers(clicks, source).with_columns(pl.col(VALUE).clip(lower_bound=UNKNOWN))
 
-    def _numbers(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
+    def numbers(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
         """The same with what is outside the vocabulary told apart."""
-        values, owner = self.seen[source].at(clicks[ENTRY].to_numpy(), clicks[MOMENT].to_numpy())
+        values, owner = self.items.seen[source].at(clicks[ENTRY].to_numpy(), clicks[MOMENT].to_numpy())
         return clicks.select(SAMPLE, TIME, AGE)[owner].with_columns(pl.Series(VALUE, values))
 
     def _user_values(self, samples: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -118,46 +105,107 @@ class ShardBuilder:
         texts = people.select(SAMPLE, pl.col(source).alias(VALUE))
         return texts.explode(VALUE, keep_nulls=False, empty_as_null=False)
 
-    def _labels(self, rows: pl.DataFrame, clicks: pl.DataFrame, samples: int, rng: np.random.Generator) -> Labels:
-        before = self._numbers(clicks, self.plan.labels.field).select(SAMPLE, pl.col(VALUE).alias(TAG))
+
+class TargetBuilder:
+    """Makes what one target asks of the samples of a bucket. negatives: where un-clicked items come from, in words."""
+
+    def __init__(self, target: Target, number: int, of: ShardBuilder, clicks: np.ndarray) -> None:
+        """number: of the target in the plan; clicks: of each item by training users."""
+        self.target, self.number, self.of = target, number, of
+        logged = of.log.found["clicked"] != of.log.found["events"]
+        self.negatives = _negatives(target, logged=logged)
+        self.lots = np.minimum(clicks, 1) if self.negatives == "sampled uniformly" else clicks
+
+    def build(self, bucket: int, rows: pl.DataFrame, clicks: pl.DataFrame, samples: int) -> "Questions":
+        """rows, clicks: of all samples, see `_rows_of_samples` and `_clicks_before`."""
+        plan, field = self.of.plan, self.target.field
+        rng = np.random.default_rng([plan.cut.seed, bucket, *([self.number] if self.number else [])])
+        before = self.of.numbers(clicks, field)
         shown, tags = self._shown(rows, rng)
-        return make_labels(shown, samples, tags, self.plan.labels, rng, before=before)
+        told = before.select(SAMPLE, pl.col(VALUE).alias(TAG))
+        labels = make_labels(shown, samples, tags, self.target, rng, before=told)
+        history = own_columns(before, plan.features.fade_half_life)
+        lengths = np.bincount(history[SAMPLE].to_numpy(), minlength=samples)
+        facts = {fact: history[fact].to_numpy() for fact in FACTS}
+        return Questions(
+            self, labels, tags, offsets_of(lengths), {"tags": history[VALUE].to_numpy().astype(np.int32), **facts}
+        )
 
     def _shown(self, rows: pl.DataFrame, rng: np.random.Generator) -> tuple[pl.DataFrame, Ragged]:
         """What `make_labels` reads: the items of each window, un-clicked ones that were not logged among them, and the
         tags of all items."""
-        tags, shown = self.seen[self.plan.labels.field].always, rows.filter("asked").select(SAMPLE, ENTRY, CLICKED)
+        tags = self.of.items.seen[self.target.field].always
+        shown = rows.filter("asked").drop(MOMENT, TIME, "asked")
         if self.negatives == "logged":
             return shown, tags
         shown = shown.filter(CLICKED)
-        asked, per_click = shown.select(SAMPLE, ENTRY), self.plan.labels.negatives_per_click
+        asked, per_click = shown.select(SAMPLE, ENTRY), self.target.negatives_per_click
         if self.negatives == "none":
             return shown, tags
         if self.negatives == "invented":
-            size = len(self.vocabularies[self.plan.labels.field])
+            size = len(self.of.vocabularies[self.target.field])
             drawn, tags = invent_unclicked(asked, tags, size, per_click, rng)
         else:
             drawn = sample_unclicked(rows.filter(CLICKED).select(SAMPLE, ENTRY), asked, self.lots, per_click, rng)
-        return pl.concat([shown, drawn]), tags
+        # Of items that were not shown nothing is known but that they were not clicked.
+        return pl.concat([shown, drawn], how="diagonal"), tags
 
 
-def _negatives(labels: LabelsConfig, *, logged: bool) -> str:
+class Questions:
+    """What a target asks of all samples of a bucket, before they are parted into splits."""
+
+    def __init__(
+        self, builder: TargetBuilder, labels: Labels, tags: Ragged, offsets: np.ndarray, history: Arrays
+    ) -> None:
+        """tags: of all items, those invented here behind the real ones; offsets, history: lists of each sample."""
+        self.builder, self.labels, self.tags, self.offsets, self.history = builder, labels, tags, offsets, history
+
+    def kept(self, samples: np.ndarray, split: str) -> np.ndarray:
+        """Which of some samples ask anything. A window in which nothing was clicked asks nothing. From one with unknown
+        tags alone nothing can be learned, but a model is wrong about it, and its numbers have to say so."""
+        if split not in self.builder.of.plan.cut.labelled:
+            return samples
+        asking = self.labels.truth.lengths if split == "train" else self.labels.truth_size
+        return samples[asking[samples] > 0]
+
+    def take(self, keep: np.ndarray, split: str) -> Arrays:
+        """The arrays of some samples."""
+        taken = _take("history", self.offsets, self.history, keep)
+        if split in self.builder.of.plan.cut.labelled:
+            labels = self.labels
+            taken |= _take("truth", labels.truth.offsets, {"tags": labels.truth.values}, keep)
+            taken |= {"truth.size": labels.truth_size[keep], "truth.new": labels.truth_new[keep]}
+            taken |= {f"{SHOWN}{name}": values_NK[keep] for name, values_NK in labels.tasks.items()}
+            taken |= self._items(labels.entry[keep])
+        return taken
+
+    def _items(self, entry_NK: np.ndarray) -> Arrays:
+        """The shown items of some samples; invented ones are numbered anew, and their tags stand beside."""
+        made_NK = entry_NK >= len(self.builder.of.items)
+        if self.builder.negatives != "invented":
+            return {f"{SHOWN}entry": entry_NK}
+        tags = first_known(self.tags, entry_NK[made_NK], self.builder.target.tags)
+        entry_NK[made_NK] = NO_ITEM - 1 - np.arange(len(tags))
+        return {f"{SHOWN}entry": entry_NK, "invented.tags": tags}
+
+
+def _negatives(target: Target, *, logged: bool) -> str:
     """Where un-clicked items come from, in words."""
-    if labels.negatives == "logged" and logged:
+    if target.negatives == "logged" and logged:
         return "logged"
-    if labels.negatives_per_click == 0:
+    if target.negatives_per_click == 0:
         return "none"
     words = {"uniform": "sampled uniformly", "tags": "invented"}
-    return words.get(labels.negatives, "sampled by popularity")
+    return words.get(target.negatives, "sampled by popularity")
 
 
-def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
+def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame, tasks: Sequence[str]) -> pl.DataFrame:
     """A row per sample and event of its user that is in its history or asked about: SAMPLE, MOMENT, ENTRY, TIME,
-    CLICKED, "asked" (in the label window); ordered by sample and time."""
+    a column for each task (CLICKED among them), "asked" (in the label window); ordered by sample and time."""
     place = pl.Series("place", place_in_run(events[USER].rle_id().to_numpy()))
     rows = samples.join(events.with_columns(place), on=USER, how="inner")
     rows = rows.filter(pl.col("place") < pl.col("stop")).sort(SAMPLE, "place")
-    return rows.select(SAMPLE, MOMENT, ENTRY, TIME, CLICKED, asked=pl.col("place") >= pl.col("start"))
+    return rows.select(SAMPLE, MOMENT, ENTRY, TIME, *tasks, asked=pl.col("place") >= pl.col("start"))
 
 
 def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
@@ -168,23 +216,18 @@ def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
     return clicks.with_columns(pl.Series(AGE, np.repeat(behind[np.cumsum(at_once) - 1], at_once)))
 
 
-def _take(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
-    """The rows of some samples, ragged arrays included."""
-    taken = {name: array[keep] for name, array in arrays.items() if not name.startswith("history.")}
-    history = {}
-    for name in ("tags", *FACTS):
-        values, owner = Ragged(arrays["history.offsets"], arrays[f"history.{name}"]).take(keep)
-        history[f"history.{name}"] = values
-    return {**taken, **history, "history.offsets": offsets_of(np.bincount(owner, minlength=len(keep)))}
-
-
-def _label_arrays(labels: Labels, keep: np.ndarray) -> dict[str, np.ndarray]:
-    values, owner = labels.truth.take(keep)
+def _places(events: pl.DataFrame, samples: pl.DataFrame) -> Arrays:
+    """The number of each sample's window, its moment, and where its history stands in the bucket's events."""
+    first = samples.select(USER).join(positions(events, USER), on=USER, how="left", maintain_order="left")["first"]
     return {
-        "label.tags": labels.tags[keep],
-        "label.clicked": labels.clicked[keep],
-        "truth.offsets": offsets_of(np.bincount(owner, minlength=len(keep))),
-        "truth.tags": values,
-        "truth.size": labels.truth_size[keep],
-        "truth.new": labels.truth_new[keep],
+        "window": samples["window"].to_numpy().astype(np.int32),
+        "moment": samples[MOMENT].to_numpy(),
+        "events.first": first.cast(pl.Int32).to_numpy(),
+        "events.count": samples["start"].to_numpy().astype(np.int32),
     }
+
+
+def _take(name: str, offsets: np.ndarray, lists: Mapping[str, np.ndarray], keep: np.ndarray) -> Arrays:
+    """The lists of some samples, as arrays NAME.offsets and NAME.LIST."""
+    taken = {f"{name}.{key}": Ragged(offsets, values).take(keep)[0] for key, values in lists.items()}
+    return {**taken, f"{name}.offsets": offsets_of(np.diff(offsets)[keep])}

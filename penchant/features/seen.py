@@ -1,6 +1,6 @@
 """What items bring to a vocabulary, as who looks at some moment sees them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -23,23 +23,31 @@ class Seen:
     always: all that was ever said, which is what labels are made of, and what is seen at an infinite moment.
     """
 
-    def __init__(self, items: pl.DataFrame, field: str, numbered: Numbering, said: pl.DataFrame | None = None) -> None:
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """arrays: as `of` makes them; they are all that has to be kept to see the same again."""
+        self.arrays = arrays
+        self.always = Ragged(arrays["offsets"], arrays["values"])
+        if "said.offsets" in arrays:
+            self._rows = Ragged(arrays["said.offsets"], np.arange(len(arrays["said.values"])))
+
+    @classmethod
+    def of(cls, items: pl.DataFrame, field: str, numbered: Numbering, said: pl.DataFrame | None = None) -> "Seen":
         """items: ITEM and `field`, a list of texts, a row per entry; said: as `Log.said`, None for values without a
         time."""
         own = Ragged(np.arange(len(items) + 1), items[ITEM].to_numpy())
         texts = own if field == ITEM else Ragged.of(items[field])
         rows = _by_entry(items, said)
-        both = [pl.Series(texts.values, dtype=pl.String), rows[VALUE]]
-        numbers = numbered(pl.concat(both))
-        self.always = Ragged(texts.offsets, numbers[: len(texts.values)])
-        self._timed, self._number_R = said is not None, numbers[len(texts.values) :]
-        offsets = offsets_of(np.bincount(rows["entry"].to_numpy(), minlength=len(items)))
-        self._rows = Ragged(offsets, np.arange(len(rows)))
-        self._since_R, self._until_R = rows[SINCE].to_numpy(), rows[UNTIL].to_numpy()
+        numbers = numbered(pl.concat([pl.Series(texts.values, dtype=pl.String), rows[VALUE]]))
+        arrays = {"offsets": texts.offsets, "values": numbers[: len(texts.values)]}
+        if said is not None:
+            arrays["said.offsets"] = offsets_of(np.bincount(rows["entry"].to_numpy(), minlength=len(items)))
+            arrays["said.values"] = numbers[len(texts.values) :]
+            arrays |= {f"said.{name}": rows[name].to_numpy() for name in (SINCE, UNTIL)}
+        return cls(arrays)
 
     def at(self, entry_N: np.ndarray, moment_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values of each entry at its moment, and for each value its position in `entry_N`, in no order."""
-        if not self._timed:
+        if "said.offsets" not in self.arrays:
             return self.always.take(entry_N)
         now = np.flatnonzero(np.isposinf(moment_N))
         values, owner = self.always.take(entry_N[now])
@@ -50,12 +58,13 @@ class Seen:
         self, entry_N: np.ndarray, moment_N: np.ndarray, then: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The same of some positions, at moments that are past."""
+        value_R, since_R, until_R = (self.arrays[f"said.{name}"] for name in ("values", SINCE, UNTIL))
         step = np.cumsum(self._rows.lengths[entry_N[then]]) // AT_ONCE
         for part in np.split(then, np.flatnonzero(np.diff(step)) + 1):
             rows, place = self._rows.take(entry_N[part])
             owner = part[place]
-            seen = (self._since_R[rows] < moment_N[owner]) & (moment_N[owner] <= self._until_R[rows])
-            yield self._number_R[rows[seen]], owner[seen]
+            seen = (since_R[rows] < moment_N[owner]) & (moment_N[owner] <= until_R[rows])
+            yield value_R[rows[seen]], owner[seen]
 
 
 def _by_entry(items: pl.DataFrame, said: pl.DataFrame | None) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """A shard: the arrays of some samples in one file that is mapped into memory, never read whole."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,30 +11,54 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch import Tensor
 
-from penchant.errors import MissingStepError
-from penchant.features.cuts.by_user import Split
+from penchant.errors import ConfigError, MissingStepError
+from penchant.features.cuts.cut import Split
+from penchant.features.items import NO_ITEM, Items
 from penchant.features.own import FACTS, Own, pack_own
 from penchant.features.ragged import Ragged
-from penchant.files import aside
+from penchant.features.sequences import Sequences, read_events
+from penchant.features.target import Target
+from penchant.files import aside, read_json
+from penchant.schema import CLICKED, ITEM
+
+SHOWN = "shown."
+"""What the arrays of the shown items begin with: "shown.entry", and a task's name for each task."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What users were asked about. entry_BK: int64 entries of items, see `Items`, NO_ITEM behind the last, and below it
+    for items that were invented; tasks: by name, [B, K] float32, what the user did (CLICKED: 1 or 0), NaN where that is
+    not known and behind the last item."""
+
+    entry_BK: Tensor
+    tasks: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Samples of one split and bucket. `arrays` by name, the first axis is the sample:
+    """Samples of one split and bucket, as one target asks about them.
 
-    FIELD.ids [n, H] int32, FIELD.weights [n, H] float32 for each field;
-    label.tags [n, K, N] int32, label.clicked [n, K] bool (in splits with labels);
-    window [n] int32, 0 for the last of its user;
-    truth.*, history.*: lists of different lengths, see `truth`, `history`, `own`; truth.size, truth.new [n] int32: see
-    `labels.Labels`.
+    arrays: by name. Of all targets, read them by `column`: FIELD.ids [n, H] int32 and FIELD.weights [n, H] float32 for
+    each field; window [n] int32, 0 for the last of its user; moment [n] float64, when the history is looked at;
+    events.first, events.count [n] int32, where in the bucket's events the history is.
+    Of this target, the first axis is the sample: shown.entry [n, K] int32, shown.TASK [n, K] float32 and invented.tags
+    [m, N] int32, see `shown` and `labels` (in splits with labels); truth.*, history.*: lists of different lengths, see
+    `truth`, `history`, `own`; truth.size, truth.new [n] int32: see `labels.Labels`; rows [n] int64, where its samples
+    stand in the arrays of all targets, if these have more.
+    path: of the file, beside which the users are. items: what the items have. target: what is asked.
     """
 
-    arrays: dict[str, Tensor]
-    people: Path
+    arrays: Mapping[str, Tensor]
+    path: Path
+    items: Items = field(default_factory=lambda: Items(pl.Series(ITEM, dtype=pl.String), {}))
+    target: Target = field(default_factory=Target)
 
     @classmethod
-    def open(cls, path: Path) -> "Shard":
-        return cls(load_file(path), path.with_suffix(".users.parquet"))
+    def open(cls, path: Path, items: Items, target: Target) -> "Shard":
+        own, arrays = f"{target.field}:", load_file(path)
+        mine = {name.removeprefix(own): array for name, array in arrays.items() if name.startswith(own)}
+        return cls({name: array for name, array in arrays.items() if ":" not in name} | mine, path, items, target)
 
     def __len__(self) -> int:
         return len(self.arrays["history.offsets"]) - 1
@@ -42,7 +66,12 @@ class Shard:
     @property
     def users(self) -> pl.Series:
         """The user of each sample."""
-        return pl.read_parquet(self.people)["user"]
+        users = pl.read_parquet(self.path.with_suffix(".users.parquet"))["user"]
+        return users.gather(self.arrays["rows"].numpy()) if "rows" in self.arrays else users
+
+    def column(self, name: str, rows: Tensor | slice = slice(None)) -> Tensor:
+        """Some samples of an array that all targets share."""
+        return self.arrays[name][self.arrays["rows"][rows] if "rows" in self.arrays else rows]
 
     @property
     def truth(self) -> Ragged:
@@ -61,8 +90,32 @@ class Shard:
         facts_NF = np.stack([self.arrays[f"history.{fact}"][kept].numpy() for fact in FACTS], 1)
         return pack_own(history.part(rows), facts_NF)
 
+    def shown(self, rows: Tensor | slice) -> Shown:
+        """The items of some samples' windows that the target asks about, at most K drawn from those shown."""
+        tasks = {name.removeprefix(SHOWN): array[rows] for name, array in self.arrays.items() if name.startswith(SHOWN)}
+        return Shown(tasks.pop("entry").long(), tasks)
 
-def write_shard(path: Path, arrays: dict[str, np.ndarray], users: pl.Series) -> None:
+    def labels(self, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """tags_BKN, int32: the first N known tags of each shown item, PAD behind them; and clicked_BK, bool."""
+        shown = self.shown(rows)
+        entry_BK = shown.entry_BK
+        tags_BKN = self.items.first(self.target.field, self.target.tags)[entry_BK.clamp(min=NO_ITEM)]
+        if "invented.tags" in self.arrays:
+            made_BK = entry_BK < NO_ITEM
+            tags_BKN[made_BK] = self.arrays["invented.tags"][NO_ITEM - 1 - entry_BK[made_BK]]
+        return tags_BKN, shown.tasks[CLICKED] == 1
+
+    def sequences(self, rows: Tensor | slice) -> Sequences:
+        """The ordered events of some samples' histories, clicked or not: all of their users before the windows."""
+        first, count = (self.column(f"events.{name}", rows).numpy() for name in ("first", "count"))
+        return read_events(self.path.parent.parent / "events" / self.path.name, first, count)
+
+    def moments(self, rows: Tensor | slice) -> np.ndarray:
+        """float64: when the histories of some samples are looked at, for `Items.values`; infinite in "latest"."""
+        return self.column("moment", rows).numpy()
+
+
+def write_shard(path: Path, arrays: Mapping[str, np.ndarray], users: pl.Series) -> None:
     """Write a shard and its users; the shard's own name appears last, so where it is, all is."""
     with aside(path.with_suffix(".users.parquet")) as temporary:
         users.to_frame("user").write_parquet(temporary)
@@ -80,9 +133,16 @@ def shard_paths(prepared: Path, split: Split) -> Sequence[Path]:
     return paths
 
 
-def open_shards(prepared: Path, split: Split) -> list[Shard]:
-    """All shards of a split; mapped, so this costs no memory to speak of."""
-    return [Shard.open(path) for path in shard_paths(prepared, split)]
+def open_shards(prepared: Path, split: Split, target: str) -> list[Shard]:
+    """All shards of a split, as the target asks that predicts this field; mapped, so this costs no memory to speak of.
+
+    Raises MissingStepError where nothing is prepared yet, ConfigError where the target is not among what is.
+    """
+    paths, targets = shard_paths(prepared, split), read_json(prepared / "manifest.json")["targets"]
+    if target not in targets:
+        raise ConfigError(f"{prepared} is not prepared to predict {target!r}, but {', '.join(targets)}")
+    items, asked = Items.open(prepared / "items"), Target(**targets[target]["asked"])
+    return [Shard.open(path, items, asked) for path in paths]
 
 
 @dataclass(frozen=True)
@@ -108,10 +168,10 @@ def batch_of(shard: Shard, fields: Sequence[str], rows: Tensor | slice, *, own: 
     """The fields of some samples, cut to the longest list among them; with `own`, rows are a slice."""
     ids, weights = {}, {}
     for name in fields:
-        chosen = shard.arrays[f"{name}.ids"][rows]
+        chosen = shard.column(f"{name}.ids", rows)
         used = max(1, int((chosen != 0).sum(1).max())) if len(chosen) else 1
         ids[name] = chosen[:, :used].long()
-        weights[name] = shard.arrays[f"{name}.weights"][rows][:, :used]
+        weights[name] = shard.column(f"{name}.weights", rows)[:, :used]
     if not own:
         return Batch(ids, weights)
     assert isinstance(rows, slice)

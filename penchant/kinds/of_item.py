@@ -7,12 +7,12 @@ from penchant.audiences.crowd import value_at, values_within
 from penchant.audiences.expected import ExpectedPrecision
 from penchant.audiences.of_item import AudienceSources, Described, ItemAudience, make_audience
 from penchant.errors import ConfigError
-from penchant.kinds.lookalikes import LookalikeRun
+from penchant.kinds.lookalikes import Lookalikes
 from penchant.models.lookalikes.promise import Contestant
 
 
 def audience_of(
-    run: LookalikeRun, item: str, size: int, *, by: str | None = None, minimum: int = MIN_AUDIENCE
+    run: Lookalikes, item: str, size: int, *, by: str | None = None, minimum: int = MIN_AUDIENCE
 ) -> ItemAudience:
     """Return an audience of the item; see `make_audience`.
 
@@ -20,34 +20,33 @@ def audience_of(
     score for too few users of this item, the next that has. Raises ConfigError for a scorer that the run does not
     measure.
     """
-    if by is not None and by not in run.scorers:
+    if by is not None and by not in run.names:
         raise ConfigError(
-            f"by = {by!r} is no scorer of {run.folder.parent}, which measures {', '.join(run.scorers)}; add it to "
-            f"lookalike.competitors of the run file, and run it again"
+            f"by = {by!r} is no look-alike of {run.run.folder}, which measures {', '.join(run.names)}; add a section "
+            f"[models.{by}] to the run file, and run it again"
         )
     order = run.choice.order if by is None else [by]
     return make_audience(_sources(run), item, size, order, minimum=minimum)
 
 
-def some_item(run: LookalikeRun) -> str:
+def some_item(run: Lookalikes) -> str:
     """Return an item of the long tail to show: of the items in the lowest third by clicks, the most clicked."""
-    counts = run.items.counts
-    return run.items.values[int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))]
+    counts = run.ground.items.counts
+    return run.ground.items.values[int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))]
 
 
-def _sources(run: LookalikeRun) -> AudienceSources:
+def _sources(run: Lookalikes) -> AudienceSources:
     choice, metrics = run.choice, run.metrics
 
     def contestant(name: str) -> Contestant:
-        scorer = next(one for one in run.scorers if one == name)
-        return Contestant(run.scorer(scorer), run.crowd("latest", run.merge_of(scorer)))
+        return Contestant(run.scorer(name), run.crowd("latest", name))
 
     return AudienceSources(
-        log=run.log,
-        items=run.items,
-        names=run.names,
-        crowd=run.crowd("latest", run.merge),
-        most_seeds=run.config.rounds.most_seeds,
+        log=run.run.log,
+        items=run.ground.items,
+        names=run.run.item_names,
+        crowd=run.crowd("latest", run.reference),
+        most_seeds=run.run.config.lookalike.rounds.most_seeds,
         described=_described(run),
         contestant=contestant,
         expected=lambda name: ExpectedPrecision.read(metrics, name),
@@ -56,11 +55,11 @@ def _sources(run: LookalikeRun) -> AudienceSources:
     )
 
 
-def _described(run: LookalikeRun) -> Described:
+def _described(run: Lookalikes) -> Described:
     """Seeds are described by the first field of tags, or by the first field if there is none."""
     fields, numbers = run.sizes.fields, run.sizes.numbers
-    lists = [rule for rule in run.plan.features.fields if not rule.number]
-    told = next((rule.name for rule in lists if rule.source == run.run.labels.field), lists[0].name)
+    lists = [rule for rule in run.ground.plan.features.fields if not rule.number]
+    told = next((rule.name for rule in lists if rule.source == run.run.config.labels.field), lists[0].name)
     names = run.vocabularies[told]
 
     def name(value: int) -> str:

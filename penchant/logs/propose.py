@@ -361,7 +361,7 @@ stride = 0.05    # … each ending 5 % of the history earlier
 # Windows are shares of each user's events. Where what is popular changes by the day, by = "days" asks about tomorrow:
 # a harder question, with other numbers (docs/bring-your-own-data.md).
 
-[model]
+[models.tags]
 name = "blend"
 """
 _LARGE_LOG = """\
@@ -370,11 +370,11 @@ _LARGE_LOG = """\
 {field}windows = 2      # training windows per user …
 stride = 0.1     # … each ending 10 % of the history earlier
 
-[model]
+[models.tags]
 name = "blend"
 deep = {{ name = "utpm", embedding = 32, user = 32, dropout = 0.2 }}
 
-[training]
+[models.tags.training]
 batch = 256
 epochs = 6
 patience = 1

@@ -1,22 +1,41 @@
-"""Every model by its name in a run file: one line each."""
+"""Every model by its name in a run file: one line each. Models of other packages register here."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Literal
 
 from pydantic import Field as Limits
 
-from penchant.config import Config
 from penchant.errors import ConfigError
-from penchant.models.base import Positive, Sizes
-from penchant.models.interests.promise import Interests
+from penchant.models.base import ModelConfig, Positive, Sizes
+from penchant.models.graphs.bpr import Bpr, BprConfig
+from penchant.models.graphs.promise import Graph, GraphSizes
+from penchant.models.interests.blend import Blend
+from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.models.interests.ralm_users import RalmUsers, RalmUsersConfig
 from penchant.models.interests.utpm import Utpm, UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig, YouTubeDnn
+from penchant.models.lookalikes.dot import InnerProduct, InnerProductConfig
+from penchant.models.lookalikes.logistic import Logistic, LogisticConfig
+from penchant.models.lookalikes.popular import Popular, PopularConfig
+from penchant.models.lookalikes.ralm import Ralm, RalmConfig
+from penchant.models.lookalikes.yahoo import Yahoo, YahooConfig
+from penchant.models.rankers.pairs import Pairs, PairsConfig
+from penchant.models.rankers.promise import Ranker, RankerSizes
+
+Promise = Literal["interests", "rankers", "lookalikes", "graphs"]
+"""What a model promises: models/PROMISE/promise.py says it, training/objectives, evaluation/protocols and kinds have a
+file of the same name for it."""
+
+GROUP = "penchant.models"
+"""The group of entry points under which an installed package offers models: NAME = "package.module:ENTRY"."""
 
 
-class BlendConfig(Config):
+class BlendConfig(ModelConfig):
     """Own tags, ridge regression, and a deep model beside them, joined by what training users show.
 
-    deep: the model beside the closed form, none if not given; it is trained first, by [training]; rank: the width of
+    deep: the model beside the closed form, none if not given; it is trained first, by `training`; rank: the width of
     the linear path's vectors.
     """
 
@@ -24,40 +43,84 @@ class BlendConfig(Config):
     deep: Annotated[UtpmConfig | YouTubeConfig, Limits(discriminator="name")] | None = None
     rank: Positive = 128
 
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A model of the catalogue.
+
+    config: its keys, where `name` has the model's name as default; make: what makes a fresh one: of interests, rankers
+    and graphs (config, sizes), of look-alikes that are not trained (config, seed=…).
+    """
+
+    promise: Promise
+    config: type[ModelConfig]
+    make: Callable[..., Any]
+
     @property
-    def fields(self) -> list[str] | None:
-        """Those that the run file names for the deep part."""
-        return self.deep.fields if self.deep else None
+    def name(self) -> str:
+        return str(self.config.model_fields["name"].default)
 
 
-TrainedConfig = UtpmConfig | YouTubeConfig | RalmUsersConfig
-"""Models whose weights training moves; a blend may have one of them beside its closed form."""
+MODELS: dict[str, CatalogEntry] = {
+    entry.name: entry
+    for entry in (
+        CatalogEntry("interests", BlendConfig, Blend),
+        CatalogEntry("interests", UtpmConfig, Utpm),
+        CatalogEntry("interests", YouTubeConfig, YouTubeDnn),
+        CatalogEntry("interests", RalmUsersConfig, RalmUsers),
+        CatalogEntry("rankers", PairsConfig, Pairs),
+        CatalogEntry("lookalikes", RalmConfig, Ralm),
+        CatalogEntry("lookalikes", InnerProductConfig, InnerProduct),
+        CatalogEntry("lookalikes", YahooConfig, Yahoo),
+        CatalogEntry("lookalikes", LogisticConfig, Logistic),
+        CatalogEntry("lookalikes", PopularConfig, Popular),
+        CatalogEntry("graphs", BprConfig, Bpr),
+    )
+}
 
-AnyConfig = BlendConfig | TrainedConfig
-ModelConfig = Annotated[AnyConfig, Limits(discriminator="name")]
+
+def register(promise: Promise, config: type[ModelConfig], make: Callable[..., Any]) -> None:
+    """Offer a model to run files under the default of its config's `name`. ConfigError where the name is taken."""
+    entry = CatalogEntry(promise, config, make)
+    if MODELS.get(entry.name, entry) != entry:
+        raise ConfigError(f"a model called {entry.name!r} is registered already; give the config another `name`")
+    MODELS[entry.name] = entry
 
 
-def build_model(config: TrainedConfig, sizes: Sizes) -> Interests:
+def find(name: str) -> CatalogEntry:
+    """The model of a name, of this package or of an installed one. Raises ConfigError where there is none."""
+    if name not in MODELS:
+        for point in entry_points(group=GROUP, name=name):
+            entry = point.load()
+            register(entry.promise, entry.config, entry.make)
+    if name not in MODELS:
+        raise ConfigError(f"no model is called {name!r}; there are {', '.join(sorted(MODELS))}")
+    return MODELS[name]
+
+
+def build_interests(config: TowerConfig, sizes: Sizes) -> Interests:
     """A fresh model; its initial weights come from torch's global generator.
 
     Raises ConfigError where it would have to read numbers and cannot.
     """
-    match config:
-        case RalmUsersConfig():
-            return RalmUsers(config, sizes)
-        case UtpmConfig():
-            refuse_numbers(config, sizes)
-            return Utpm(config, sizes)
-        case YouTubeConfig():
-            refuse_numbers(config, sizes)
-            return YouTubeDnn(config, sizes)
-
-
-def refuse_numbers(config: UtpmConfig | YouTubeConfig, sizes: Sizes) -> None:
-    """Raise ConfigError where a model that knows values only is given numbers."""
-    if sizes.numbers:
+    make = find(config.name).make
+    if sizes.numbers and not make.reads_numbers:  # type: ignore[attr-defined]
         others = [name for name in sizes.fields if name not in sizes.numbers]
         raise ConfigError(
-            f"model.name = {config.name!r} reads no numbers, as {', '.join(sizes.numbers)} are; give it the other "
-            f'fields, model.fields = {others}, or take model.name = "ralm-users"'
+            f"{config.name!r} reads no numbers, as {', '.join(sizes.numbers)} are; give it the other fields, "
+            f'fields = {others}, or take name = "ralm-users"'
         )
+    model: Interests = make(config, sizes)
+    return model
+
+
+def build_ranker(config: ModelConfig, sizes: RankerSizes) -> Ranker:
+    """A fresh ranker. sizes: of the fields that it reads, see `RankerSizes.only`."""
+    model: Ranker = find(config.name).make(config, sizes)
+    return model
+
+
+def build_graph(config: ModelConfig, sizes: GraphSizes) -> Graph:
+    """A fresh graph model; its initial weights come from torch's global generator."""
+    model: Graph = find(config.name).make(config, sizes)
+    return model

@@ -16,23 +16,19 @@ from polars.exceptions import PolarsError
 from safetensors import SafetensorError
 
 from penchant.errors import PenchantError
+from penchant.kinds.answers import ModelRun
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
-from penchant.logs.ingest import Log
 from penchant.profiles.atlas import FOLDER, VERSION, Atlas, is_written, lock_of
 from penchant.profiles.atlas_writing import Grounds, survey, write_atlas
 from penchant.progress import Report, quiet
-from penchant.runfolder import RunFolder
+from penchant.runfolder import files_of
 from penchant.schema import RESERVED
 
 GIVE_WAY = 10
 """Niceness of the process that makes it: a tenth of a processor that somebody else wants."""
 
 SETTLING_S = 600.0
-"""So long it may take, once a user is on the list of those who were forgotten, until no file names him."""
-
-_WEIGHTS = "model/weights.safetensors"
-_MADE_OF = (_WEIGHTS, "model/blend.safetensors", "profiles/weights.json", "profiles/done.json")
-"""What decides which atlas a run folder has: its tag model, and which profiles are finished."""
+"""So long it may take, once a user is on the list of those who were forgotten, until no file names them."""
 
 _FAULTS = (PenchantError, OSError, ValueError, KeyError, PolarsError, SafetensorError)
 
@@ -44,8 +40,8 @@ def open_atlas(folder: Path, *, clock: Callable[[], float] = time, report: Repor
 
     Raises what opening the run and loading its weights raise.
     """
-    run = RunFolder.open(folder)
-    if not (folder / "model" / run.last_weights).exists():
+    run = ModelRun.open(folder)
+    if not run.config.profiled or not run.interests().is_trained:
         return None
     said = {VERSION: version_of(folder)}
     with FileLock(folder / "atlas.lock"):
@@ -62,26 +58,25 @@ def read_atlas(folder: Path) -> Atlas | None:
 def version_of(folder: Path) -> str:
     """Changes whenever the weights of the tag model or the profiles do; the same for a copy of the run folder."""
     told = sha256()
-    for name in _MADE_OF:
-        if (folder / name).exists():
-            with (folder / name).open("rb") as file:
-                told.update(name.encode() + file_digest(file, "sha256").digest())
+    for path in files_of(folder, profiled=True):
+        with path.open("rb") as file:
+            told.update(str(path.relative_to(folder)).encode() + file_digest(file, "sha256").digest())
     return told.hexdigest()[:16]
 
 
-def _make(run: RunFolder, said: dict[str, str], clock: Callable[[], float], report: Report) -> None:
-    """Who is forgotten while it is made is not in it: he is on the list before `erase` waits for the lock."""
-    since, label = clock() - SETTLING_S, run.config.labels.field
-    profiles = run.folder / "profiles"
+def _make(run: ModelRun, said: dict[str, str], clock: Callable[[], float], report: Report) -> None:
+    """A user who is forgotten while it is made is not in it: they are on the list before `erase` waits for the lock."""
+    since, own = clock() - SETTLING_S, run.interests()
+    profiles = own.profiles_folder
     grounds = Grounds(
-        log=Log.open(run.folder / "log"),
-        field=label,
-        tags=run.tags.values,
-        names=run.shown[label].values,
-        vectors_VE=run.model.tags().detach().numpy()[RESERVED:],
+        log=run.log,
+        field=own.label,
+        tags=own.tags.values,
+        names=own.shown[own.label].values,
+        vectors_VE=own.model.tags().detach().numpy()[RESERVED:],
         profiles=profiles if (profiles / "done.json").exists() else None,
     )
-    surveyed = survey(grounds, seed=run.config.training.seed, report=report)
+    surveyed = survey(grounds, seed=own.section.training.seed, report=report)
     with lock_of(run.folder / FOLDER):
         forgotten = read_forgotten(run.folder / FORGOTTEN) if (run.folder / FORGOTTEN).exists() else {}
         surveyed = surveyed.without({digest for digest, at in forgotten.items() if at >= since})
@@ -124,7 +119,7 @@ class AtlasInBackground:
         steady, self._seen = now == self._seen, now
         if steady and now != self._settled:
             self._settled, self.problem = now, ""
-            if not self._read() and not self.problem and (self.folder / _WEIGHTS).exists():
+            if not self._read() and not self.problem and now:
                 self._maker = _Maker(self.folder)
         return False
 
@@ -197,7 +192,7 @@ def _make_alone(folder: Path, telling: Connection) -> None:
 
 def _signature(folder: Path) -> tuple[object, ...]:
     """Changes whenever a file does that decides the version; cheap."""
-    return tuple(_state(folder / name) for name in _MADE_OF)
+    return tuple(map(_state, files_of(folder, profiled=True)))
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

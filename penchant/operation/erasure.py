@@ -1,5 +1,6 @@
-"""A user removed from a run folder: log, profiles and audiences at once, the rest at the next `prepare`."""
+"""A user removed from a run folder: log, scores, profiles and audiences at once, the rest at the next `prepare`."""
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -12,12 +13,15 @@ from penchant.logs.ingest import Log
 from penchant.logs.users import hash_of
 from penchant.profiles.atlas import FOLDER as ATLAS
 from penchant.profiles.atlas import erase
+from penchant.runfolder import files_of
 from penchant.schema import USER
+
+_BUCKET = re.compile(r"\d{5}\.parquet")
 
 
 def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
     """See to it that `prepare` leaves a user out, then remove the user from the files that name them: rows that were
-    removed from the log, profiles, audiences and the atlas. at: now, UTC seconds.
+    removed from the log, scores, profiles, audiences and the atlas. at: now, UTC seconds.
 
     One at a time, in all threads and processes. Each file is whole before and after; what was stopped is finished by
     the same call. The snapshot of serving is written anew at its next start. Prepared shards and vectors hold the
@@ -41,14 +45,15 @@ def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
 
 
 def _erase(folder: Path, user: str) -> dict[str, int]:
+    """By part of the run folder."""
     log = Log.open(folder / "log")
     bucket = f"{hash_of(user) % log.buckets:05}.parquet"
-    erased = {
-        "log": _drop(folder / "log" / "events" / bucket, user) + _drop(folder / "log" / "users.parquet", user),
-        "profiles": _drop(folder / "profiles" / bucket, user),
-        "audiences": sum(_drop(path, user) for path in sorted((folder / "audiences").glob("*.parquet"))),
-        "atlas": erase(folder / ATLAS, user),
-    }
+    erased = dict.fromkeys(("log", "prepared", "scores", "profiles", "audiences"), 0)
+    for path in files_of(folder, names="rows"):
+        # Files of buckets are named after them, and a user is in one.
+        if not _BUCKET.fullmatch(path.name) or path.name == bucket:
+            erased[path.relative_to(folder).parts[0]] += _drop(path, user)
+    erased["atlas"] = erase(folder / ATLAS, user)
     remove(folder / "serving" / "manifest.json")
     return erased
 

@@ -13,12 +13,12 @@ from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.site import site
 from penchant.errors import PenchantError, ReportError
 from penchant.evaluation.choice import Choice
-from penchant.files import read_json
+from penchant.kinds.answers import ModelRun
 from penchant.operation.atlases import AtlasInBackground
 from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import Numbers
-from penchant.runfolder import read_config
+from penchant.runfolder import files_of, read_config
 from penchant.serving.cache import Cache
 from penchant.serving.http.routes import Routes
 from penchant.serving.keys import Keys
@@ -58,19 +58,6 @@ def open_most_clicked(service: Service) -> None:
     service.open(service.most_clicked(MOST_SHOWN))
 
 
-READ = (
-    "config.json",
-    "metrics.json",
-    "metrics.parquet",
-    "log/found.json",
-    "prepared/plan.json",
-    "prepared/manifest.json",
-    "lookalike/metrics.json",
-    "lookalike/prepared/plan.json",
-)
-"""Files of a run that a comparison reads: where one of them changes, it is made again."""
-
-
 @dataclass(frozen=True)
 class RunsBeside:
     """A run folder and those beside it. Comparisons are kept, and so is the reason why one could not be made."""
@@ -86,27 +73,26 @@ class RunsBeside:
     def names(self) -> list[str]:
         """Of all of which anything is measured, this one first."""
         own = self.place
-        found = {path.parent.name for path in own.parent.glob("*/metrics.json")}
-        found |= {path.parent.parent.name for path in own.parent.glob("*/lookalike/metrics.json")}
+        found = {path.parent.parent.name for path in own.parent.glob("*/scores/*.json")}
         return sorted(found, key=lambda name: (name != own.name, name))
 
     def numbers(self, names: Sequence[str]) -> Numbers:
         """Of some of these, compared with the first. ReportError, which says what is wrong with which of them."""
         there = set(self.names())
         folders = [self.place.parent / name for name in names if name in there]
-        state = tuple((str(folder), *(_changed(folder / name) for name in READ)) for folder in folders)
+        state = tuple((str(folder), *map(_changed, files_of(folder, compared=True))) for folder in folders)
         found = self._kept.of(state, lambda: _numbers(folders))
         if isinstance(found, str):
             raise ReportError(found)
         return found
 
 
-def _changed(path: Path) -> int:
-    """When, in nanoseconds; 0 for a file that is not there."""
+def _changed(path: Path) -> tuple[str, int]:
+    """When, in nanoseconds; 0 for a file that is not there any more."""
     try:
-        return path.stat().st_mtime_ns
+        return path.name, path.stat().st_mtime_ns
     except OSError:
-        return 0
+        return path.name, 0
 
 
 def _numbers(folders: Sequence[Path]) -> Numbers | str:
@@ -125,13 +111,13 @@ def _numbers(folders: Sequence[Path]) -> Numbers | str:
 
 def _facts(folder: Path) -> Evaluated:
     config, _ = read_config(folder)
-    return read_facts(folder, config.model_dump(mode="json"))
+    return read_facts(folder, config)
 
 
 def _expected(folder: Path) -> ExpectedPrecision | None:
     """Of the live scorer."""
-    path = folder / "lookalike" / "metrics.json"
-    if not path.exists():
+    run = ModelRun.open(folder)
+    if run.config.reference is None or not run.scores_of(run.config.reference).exists():
         return None
-    metrics = read_json(path)
+    metrics = run.lookalikes.metrics
     return ExpectedPrecision.read(metrics, Choice.read(metrics, folder).live)

@@ -35,10 +35,13 @@ Order = Literal["lift", "preference"]
 
 
 class ProfilesConfig(Config):
-    """clicked, unseen: the most tags of each kind per user, those that come first by `order`: "preference", or "lift",
-    how far a preference is above what is usual (profiles/average.py); the tag that the user clicked most is always
-    among them. evidence: the most values; item_name: the item field that people know an item by, else by its id."""
+    """model: the interest model whose profiles come first, the first of the run file if not given; every vocabulary
+    that is predicted has profiles of its own. clicked, unseen: the most tags of each kind per user, those that come
+    first by `order`: "preference", or "lift", how far a preference is above what is usual (profiles/average.py); the
+    tag that the user clicked most is always among them. evidence: the most values; item_name: the item field
+    that people know an item by, else by its id."""
 
+    model: str | None = None
     clicked: Annotated[int, Limits(ge=0)] = 20
     unseen: Annotated[int, Limits(ge=0)] = 30
     order: Order = "lift"

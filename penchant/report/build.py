@@ -53,14 +53,14 @@ def gather(runs: Sequence[Evaluated]) -> Numbers:
     if not runs:
         raise ReportError("a report needs at least one run folder; give some, such as runs/demo")
     data: dict[str, list[RunFacts]] = {}
-    for profiles in (run.profiles for run in runs if run.profiles):
+    for profiles in (one for run in runs for one in run.profiles):
         data.setdefault(profiles.data, []).append(profiles)
     return Numbers(
         FORMAT,
         penchant.__version__,
         [_data_set(group_runs(same)) for same in data.values()],
         gather_lookalike([run.lookalike for run in runs if run.lookalike]),
-        [str(run.folder) for run in runs if run.config.get("lookalike") and not run.lookalike],
+        [str(run.folder) for run in runs if run.wanted and not run.lookalike],
     )
 
 
@@ -101,6 +101,7 @@ def _data_set(groups: list[Group]) -> DataSet:
         studies=found,
         attended=attended.name if attended else None,
         attended_run=str(attended.runs[0].folder) if attended else None,
+        attended_model=attended.runs[0].model if attended else None,
         attention=[],
         protocol=_protocol(groups[0].runs[0]),
         missing=_missing(numbers, found, attended),
@@ -171,8 +172,8 @@ def _attended(groups: Sequence[Group], metric: str) -> Group | None:
 
 
 def _statistics(run: RunFacts) -> Statistics:
-    found, samples = run.found, run.prepared["samples"]
-    field = run.config["labels"]["field"]
+    found, field = run.found, run.metrics.model.labels
+    asked = run.prepared["targets"][field]
     vocabulary = {name: size - RESERVED for name, size in run.prepared["vocabulary"].items()}
     counts = {
         "events": found["events"],
@@ -186,9 +187,9 @@ def _statistics(run: RunFacts) -> Statistics:
     return Statistics(
         predicted=field,
         counts=counts,
-        samples=dict(samples),
+        samples=dict(asked["samples"]),
         vocabulary=vocabulary,
-        unclicked=str(run.prepared["negatives"]),
+        unclicked=str(asked["negatives"]),
         first=found["first"] if clock else None,
         last=found["last"] if clock else None,
     )

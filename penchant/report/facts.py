@@ -11,11 +11,12 @@ from penchant.errors import MissingStepError, ReportError
 from penchant.evaluation.calibration import Bin
 from penchant.report.lookalike_facts import LookalikeFacts, read_lookalike
 from penchant.report.written import Epoch, Made, Score, checked, read_object
+from penchant.runfile import RunConfig
 from penchant.schema import USER
 from penchant.training.blend import Chosen
 
 OWN = "model"
-"""The name under which metrics.json keeps the run's own scores; all others are baselines."""
+"""The name under which scores of a model are its own; all others are baselines."""
 
 
 class ClickBins(BaseModel):
@@ -40,15 +41,16 @@ class Calibration(BaseModel):
 
 
 class ModelSaid(BaseModel):
-    """What is served. title: what people call it; chosen: how a blend was."""
+    """What is served. labels: the field that it predicts; title: what people call it; chosen: how a blend was."""
 
     name: str
+    labels: str
     title: str
     chosen: Chosen | None
 
 
 class Metrics(BaseModel):
-    """What the report reads of metrics.json; keys it does not know are left alone."""
+    """What the report reads of a model's scores; keys it does not know are left alone."""
 
     model: ModelSaid
     made: Made
@@ -60,10 +62,13 @@ class Metrics(BaseModel):
 
 @dataclass(frozen=True)
 class RunFacts:
-    """The tag profiles of one run. config: the whole run file, as JSON values; data: what the prepared data is known
-    by; found, prepared: what was counted in the log and in the shards."""
+    """The profiles by one model of a run. model, section: its name and its section of the run file; config: the whole
+    run file, both as JSON values; data: what the prepared data is known by; found, prepared: what was counted in the
+    log and in the shards."""
 
     folder: Path
+    model: str
+    section: dict[str, Any]
     config: dict[str, Any]
     data: str
     metrics: Metrics
@@ -72,11 +77,16 @@ class RunFacts:
 
     @property
     def seed(self) -> int:
-        return int(self.config["training"]["seed"])
+        return int(self.section["training"]["seed"])
+
+    @property
+    def called(self) -> str:
+        """The folder, and which of its models it is."""
+        return f"{self.model!r} of {self.folder}"
 
     def users(self, scorer: str, metrics: list[str]) -> pl.DataFrame:
-        """USER and the asked metrics of every test user. Raises ReportError where metrics.parquet is not whole."""
-        path = self.folder / "metrics.parquet"
+        """USER and the asked metrics of every test user. Raises ReportError where their file is not whole."""
+        path = self.folder / "scores" / f"{self.model}.parquet"
         try:
             rows = pl.scan_parquet(path).filter(pl.col("scorer") == scorer)
             return rows.select(USER, *(pl.col(name).cast(pl.Float64) for name in metrics)).collect()
@@ -86,33 +96,35 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """All that was measured of a run: its tag profiles, its look-alike audiences, or both."""
+    """All that was measured of a run: profiles by each of its interest models, its look-alike audiences, or both.
+    wanted: whether its run file has a look-alike."""
 
     folder: Path
-    config: dict[str, Any]
-    profiles: RunFacts | None
+    wanted: bool
+    profiles: list[RunFacts]
     lookalike: LookalikeFacts | None
 
 
-def read_facts(folder: Path, config: dict[str, Any]) -> Evaluated:
+def read_facts(folder: Path, config: RunConfig) -> Evaluated:
     """The facts of an evaluated run whose run file is `config`.
 
     Raises MissingStepError where nothing of it is evaluated yet, ReportError where a file of it is damaged.
     """
-    profiles = _read_profiles(folder, config) if (folder / "metrics.json").exists() else None
+    there = [name for name in config.interests("users") if (folder / "scores" / f"{name}.json").exists()]
+    profiles = [_read_profiles(folder, name, config) for name in there]
     lookalike = read_lookalike(folder, config)
-    if profiles is None and lookalike is None:
+    if not profiles and lookalike is None:
         raise MissingStepError(f"{folder} is not evaluated yet; run `penchant evaluate {folder}` first")
-    return Evaluated(folder, config, profiles, lookalike)
+    return Evaluated(folder, config.reference is not None, profiles, lookalike)
 
 
-def _read_profiles(folder: Path, config: dict[str, Any]) -> RunFacts:
-    path = folder / "metrics.json"
+def _read_profiles(folder: Path, name: str, asked: RunConfig) -> RunFacts:
+    path, config = folder / "scores" / f"{name}.json", asked.model_dump(mode="json")
     metrics = checked(Metrics, path, folder)
     if OWN not in metrics.scores:
         raise ReportError(f"{path} has no scores of the model itself; run `penchant evaluate {folder}` again")
-    plan, found = (read_object(folder / name, folder) for name in ("prepared/plan.json", "log/found.json"))
-    # Other candidates are another task, on other users.
-    asked = config["evaluation"].get("candidates", "all")
-    data = f"{plan.get('plan')} {plan.get('log')} {asked}"
-    return RunFacts(folder, config, data, metrics, found, read_object(folder / "prepared" / "manifest.json", folder))
+    plan, found = (read_object(folder / name, folder) for name in ("prepared/users/plan.json", "log/found.json"))
+    # Other candidates are another task, on other users, and so is another vocabulary.
+    data = f"{plan.get('plan')} {plan.get('log')} {asked.evaluation.candidates} {asked.labels_of(name)}"
+    prepared = read_object(folder / "prepared" / "users" / "manifest.json", folder)
+    return RunFacts(folder, name, config["models"][name], config, data, metrics, found, prepared)

@@ -23,6 +23,8 @@ _NAMED = ("name", "heads", "shared_query", "cross")
 """Keys of a model that its name tells."""
 DEEP = "model.deep"
 """The section of a blend's deep model, and the key that says which it is."""
+_BESIDE = ("training", "labels", "cut")
+"""Keys of a section that are not the model's: what is predicted, and on which data, is compared by the data."""
 _MOST_SEEDS = len(STUDENT_T) + 1
 
 
@@ -71,13 +73,13 @@ def group_runs(runs: Sequence[RunFacts]) -> list[Group]:
     Raises ReportError where one configuration and seed was given twice: it would count as two.
     """
     found: dict[str, list[RunFacts]] = {}
-    settings = [settings_of(run.config) for run in runs]
+    settings = [settings_of(run.section) for run in runs]
     for run, its in zip(runs, settings, strict=True):
         found.setdefault(repr(sorted(its.items())), []).append(run)
     groups = list(found.values())
     for group in groups:
         _refuse_repeats(group)
-    kinds = [settings_of(group[0].config) for group in groups]
+    kinds = [settings_of(group[0].section) for group in groups]
     return [Group(name, its, group) for name, its, group in zip(name_all(kinds), kinds, groups, strict=True)]
 
 
@@ -86,19 +88,18 @@ def _refuse_repeats(group: list[RunFacts]) -> None:
     for run in group:
         if run.seed in first:
             raise ReportError(
-                f"{first[run.seed].folder} and {run.folder} are the same configuration with the same seed, {run.seed}: "
+                f"{first[run.seed].called} and {run.called} are the same configuration with the same seed, {run.seed}: "
                 f"the second says nothing new; give only one of them, or train it with another training.seed"
             )
         first[run.seed] = run
 
 
-def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a run file: those of the model and of its training, without the seed.
+def settings_of(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a section [models.NAME]: the keys of the model and of its training, without the seed.
 
-    The rest decides the data, which is compared by what was prepared, or no number of the report. Keys of a cross layer
-    that is not there are left out, and so is training where nothing is trained step by step.
+    Keys of a cross layer that is not there are left out, and so is training where nothing is trained step by step.
     """
-    model, training = dict(config["model"]), config["training"]
+    model, training = {key: value for key, value in section.items() if key not in _BESIDE}, section["training"]
     deep = model.pop("deep", None)
     settings = _settings_of("model", model)
     if model["name"] == BLEND:

@@ -1,9 +1,10 @@
-"""What a report knows of a run's look-alike audiences: the content of its folder `lookalike`, checked."""
+"""What a report knows of a run's look-alike audiences: the content of what it measured of them, checked."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, FiniteFloat
 
@@ -11,14 +12,16 @@ from penchant.audiences.expected import Bounds
 from penchant.errors import ReportError
 from penchant.evaluation.choice import Choice
 from penchant.report.written import Epoch, Made, Score, checked, read_object
+from penchant.runfile import RunConfig
 
 RALM = "ralm"
-"""The name under which metrics.json keeps the scores of RALM itself; all others are its competitors."""
-STEP = "lookalike"
+"""What the look-alike is called here that a run measures the others beside, whatever its run file calls it."""
+STEP = "evaluate"
 """The command that measures them."""
 PROTOCOL = ("periods", "rounds", "evaluation")
 """Sections that decide the data or the question: with others, a run answers another one."""
 
+Value = TypeVar("Value")
 Scores = dict[str, dict[str, Score]]
 Curve = list[tuple[FiniteFloat, FiniteFloat]]
 
@@ -30,7 +33,7 @@ class LaterClickers(BaseModel):
 
 
 class LookalikeMetrics(BaseModel):
-    """What the report reads of lookalike/metrics.json; keys it does not know are left alone.
+    """What the report reads of the scores of a look-alike; keys it does not know are left alone.
 
     scores: by scorer and metric; minus: by scorer, competitor and metric; curves: by scorer and class of candidates the
     share of users asked and the share of later clickers among them; training: by model, a line per epoch; chosen: who
@@ -70,20 +73,58 @@ class LookalikeFacts:
         return "/".join(map(str, dict.fromkeys(self.seeds)))
 
 
-def read_lookalike(folder: Path, config: dict[str, Any]) -> LookalikeFacts | None:
+def read_lookalike(folder: Path, config: RunConfig) -> LookalikeFacts | None:
     """The facts of a run whose run file is `config`; None where it wants no look-alike audiences or has none measured.
 
     Raises ReportError where a file of it is damaged.
     """
-    path, section = folder / "lookalike" / "metrics.json", config.get("lookalike")
-    if not section or not path.exists():
+    own = config.reference
+    path = folder / "scores" / f"{own}.json"
+    if own is None or not path.exists():
         return None
     metrics = checked(LookalikeMetrics, path, folder, STEP)
-    if RALM not in metrics.scores:
-        raise ReportError(f"{path} has no scores of {RALM!r} itself; run `penchant {STEP} {folder}` again")
-    asked = [section.get(name) for name in PROTOCOL]
-    plan = read_object(folder / "lookalike" / "prepared" / "plan.json", folder, STEP)
-    return LookalikeFacts(folder, section, _log(config), json.dumps([plan, asked], sort_keys=True), metrics)
+    if own not in metrics.scores:
+        raise ReportError(f"{path} has no scores of {own!r} itself; run `penchant {STEP} {folder}` again")
+    section = _section(config, own)
+    asked = [section[name] for name in PROTOCOL]
+    plan = read_object(folder / "prepared" / "periods" / "plan.json", folder, STEP)
+    data, log = json.dumps([plan, asked], sort_keys=True), _log(config.model_dump(mode="json"))
+    return LookalikeFacts(folder, section, log, data, _renamed(metrics, own, _curves(config, own)))
+
+
+def _section(config: RunConfig, own: str) -> dict[str, Any]:
+    """All of the run file that decides look-alike audiences: of the model of the users, of the look-alike, of both
+    trainings, and how they are judged."""
+    said = {name: one.model_dump(mode="json") for name, one in config.all_models.items()}
+    model, users = said[own], said[config.all_models[own].needs[0]]
+    trainings = {"users_training": users.pop("training"), "training": model.pop("training")}
+    judged = config.lookalike.model_dump(mode="json", exclude={"model"})
+    return {**judged, "periods": config.periods.model_dump(mode="json"), "users": users, "model": model, **trainings}
+
+
+def _curves(config: RunConfig, own: str) -> dict[str, str]:
+    """What the learning curves of models are called here: that of the reference, and those of its users by how they
+    merge fields."""
+    merged = {name: getattr(one.model, "merge", None) for name, one in config.all_models.items()}
+    users = {name: "users, concatenated" if how == "concat" else "users" for name, how in merged.items()}
+    return {**users, own: "lookalike"}
+
+
+def _renamed(metrics: LookalikeMetrics, own: str, curves: Mapping[str, str]) -> LookalikeMetrics:
+    """With the reference under the name that it has here, so that runs whose files name it otherwise are compared."""
+
+    def of(names: Mapping[str, Value]) -> dict[str, Value]:
+        return {RALM if name == own else name: value for name, value in names.items()}
+
+    chosen = metrics.chosen
+    if chosen:
+        name, live = (RALM if one == own else one for one in (chosen.name, chosen.live))
+        scores, ahead = of(chosen.scores), of(chosen.ahead)
+        chosen = replace(chosen, reference=RALM, name=name, live=live, scores=scores, ahead=ahead)
+    minus = {name: of(scores) for name, scores in of(metrics.minus).items()}
+    training = {curves[name]: lines for name, lines in metrics.training.items() if name in curves}
+    changed = {"scores": of(metrics.scores), "curves": of(metrics.curves), "training": training}
+    return metrics.model_copy(update={**changed, "minus": minus, "chosen": chosen})
 
 
 def _log(config: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from penchant.report.lookalike_words import unit
 from penchant.report.numbers import Difference, Measured
 from penchant.report.written import Score
 
-_NO_SETTINGS = (*PROTOCOL, "competitors", "category")
+_NO_SETTINGS = (*PROTOCOL, "beside", "category")
 """What decides the data, or what is measured beside RALM, and no number of a scorer."""
 _NO_KEYS = ("seed", "checkpoint_s")
 

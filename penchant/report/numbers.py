@@ -165,8 +165,8 @@ class AttendedUser:
 class DataSet:
     """All that was measured on one set of prepared data. metrics: those of the tables; metric: the one that decides;
     reference: the group given first; verdict: sentences; levels: what stands beside the learning curves. attended,
-    attended_run: the group and run whose attention is shown; protocol: sections of its run file. missing: why a section
-    is left out, by section.
+    attended_run, attended_model: the group, run and model whose attention is shown; protocol: sections of its run
+    file. missing: why a section is left out, by section.
     """
 
     statistics: Statistics
@@ -180,6 +180,7 @@ class DataSet:
     studies: list[Study]
     attended: str | None
     attended_run: str | None
+    attended_model: str | None
     attention: list[AttendedUser]
     protocol: dict[str, Any]
     missing: dict[str, str]

@@ -11,7 +11,7 @@ from penchant.profiles.attention import Attended, attended
 from penchant.profiles.build import Order
 from penchant.profiles.changes import Changes, changes_of, moments
 from penchant.profiles.explain import LATEST, PathEffect, in_words
-from penchant.serving.profiles import Insight
+from penchant.serving.profiles import Insight, LiveProfiles
 from penchant.serving.recall import Recalled
 from penchant.serving.users import Clicks, People
 from penchant.serving.view import View
@@ -66,11 +66,12 @@ class Suggested:
 class Explained:
     """What the tag model says of a user.
 
-    by: what tags are ordered by; reasons: what adds to the preference that is explained, path by path, in words;
-    at: the moments of `changes`, UTC seconds, or how many clicks there were by then where the log has no clock;
-    changes: None where there are no two moments.
+    model: its name; by: what tags are ordered by; reasons: what adds to the preference that is explained, path by path,
+    in words; at: the moments of `changes`, UTC seconds, or how many clicks there were by then where the log has no
+    clock; changes: None where there are no two moments.
     """
 
+    model: str
     insight: Insight
     by: Order
     reasons: list[tuple[PathEffect, str]]
@@ -107,10 +108,18 @@ class Person:
 
 
 def person_of(
-    view: View, is_open: IsOpen, user: str, *, tag: str | None = None, by: Order | None = None, newer: int = 0
+    view: View,
+    is_open: IsOpen,
+    user: str,
+    *,
+    tag: str | None = None,
+    by: Order | None = None,
+    newer: int = 0,
+    model: str | None = None,
 ) -> Person:
     """Return a user as they are now. tag: to be explained, the one that comes first if not given; by: what tags are
-    ordered by, as in the run file if not given; newer: clicks to skip. UnknownTagError."""
+    ordered by, as in the run file if not given; newer: clicks to skip; model: the interest model that is asked, the
+    first if none is named. UnknownTagError, UnknownModelError."""
     people = view.users.now([user])
     (clicks,), known = people.clicks, people.row_B[0] >= 0 or people.events[0] > 0
     times = _times(view, clicks)
@@ -123,7 +132,7 @@ def person_of(
         _listed(view, is_open, clicks, times, newer),
         Counter(tag for _, item in clicks for tag in dict.fromkeys(view.tags_of(item))).most_common(OFTEN),
         _suggested(view, is_open, view.recall(people, RECALLED)),
-        _explained(view, people, tag, by) if view.served.has_interests else None,
+        _explained(view, people, tag, by, model) if view.served.has_interests else None,
     )
 
 
@@ -136,14 +145,16 @@ def examples(view: View) -> list[str]:
     return [snapshot.user(row) for _, row in sorted(found)[:EXAMPLES]]
 
 
-def _explained(view: View, people: People, tag: str | None, by: Order | None) -> Explained:
-    tags, clicks = view.served.interests, people.clicks[0]
+def _explained(view: View, people: People, tag: str | None, by: Order | None, model: str | None) -> Explained:
+    profiler, clicks = view.profiler(model), people.clicks[0]
+    tags = profiler.model
     by = by or tags.config.order
-    insight = view.profiler.insight(people, tag, by)
+    insight = profiler.insight(people, tag, by)
     why = insight.why
     latest = sum(why.preference.tag in view.tags_of(item) for _, item in clicks[-LATEST:])
-    at, changes = _changes(view, people.own[0], clicks)
+    at, changes = _changes(view, profiler, people.own[0], clicks)
     return Explained(
+        next(name for name, one in view.served.profiles.items() if one is tags),
         insight,
         by,
         [(path, in_words(path, why.preference, latest)) for path in why.paths],
@@ -153,13 +164,13 @@ def _explained(view: View, people: People, tag: str | None, by: Order | None) ->
     )
 
 
-def _changes(view: View, own: str, clicks: Clicks) -> tuple[list[float], Changes | None]:
+def _changes(view: View, profiler: LiveProfiles, own: str, clicks: Clicks) -> tuple[list[float], Changes | None]:
     """Return the moments and what changed over them. own: under whose name their own fields are read."""
     clock, times = view.served.clocked, [time for time, _ in clicks]
     ends = moments(times, clock=clock)
     if len(ends) < 2:
         return [], None
-    course = view.profiler.course(own, [clicks[:end] for end in ends])
+    course = profiler.course(own, [clicks[:end] for end in ends])
     return [times[end - 1] if clock else float(end) for end in ends], changes_of(course.tags, course.preference_TV)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from penchant.errors import MissingStepError
+from penchant.errors import MissingStepError, UnknownModelError
 from penchant.evaluation.choice import Choice
 from penchant.features.live import LiveFeatures
 from penchant.features.vocabulary import Vocabulary
@@ -42,11 +42,13 @@ class AlikeModel:
 
 @dataclass(frozen=True)
 class ModelState:
-    """What answers. model: its version; tags: whether it has profiles; lookalike: which scorer is live, and how it did
-    beside those that cannot be; None without look-alike."""
+    """What answers. model: its version; tags: whether it has profiles; profiles: by the name of each interest model the
+    field that it predicts, first the model that answers where none is named; lookalike: which scorer is live, and how
+    it did beside those that cannot be; None without look-alike."""
 
     model: str
     tags: bool
+    profiles: dict[str, str]
     lookalike: Choice | None
 
 
@@ -70,11 +72,12 @@ class LogState:
 class Served:
     """name: changes whenever weights, vocabularies or the snapshot do; item_names: items that have a readable name;
     item_tags: the tags of each item of the log; clocked: whether times of the log are those of a clock, rather than
-    positions in a history. tags, alike: None where the run has not trained that; ask `interests` and `lookalike`."""
+    positions in a history. profiles: interest models by name, first the one that answers where none is named; alike:
+    None where the run has not trained one; ask `interests` and `lookalike`."""
 
     name: str
     snapshot: Snapshot
-    tags: TagModel | None
+    profiles: Mapping[str, TagModel]
     alike: AlikeModel | None
     item_names: Mapping[str, str]
     item_tags: Mapping[str, list[str]]
@@ -82,35 +85,43 @@ class Served:
 
     @property
     def has_interests(self) -> bool:
-        return self.tags is not None
+        return bool(self.profiles)
 
     @property
     def has_lookalike(self) -> bool:
         return self.alike is not None
 
-    @property
-    def interests(self) -> TagModel:
-        """The model of tags. MissingStepError where the run has none."""
-        if self.tags is None:
-            raise MissingStepError("this run has no trained tag model; train one with `penchant train RUN`")
-        return self.tags
+    def interests(self, name: str | None = None) -> TagModel:
+        """An interest model, the first if none is named. MissingStepError where the run has none that is trained,
+        UnknownModelError where it has none of this name."""
+        if not self.profiles:
+            raise MissingStepError("this run has no trained interest model; train one with `penchant train RUN`")
+        named = next(iter(self.profiles)) if name is None else name
+        if named not in self.profiles:
+            raise UnknownModelError(f"no interest model is called {name!r}; there are {', '.join(self.profiles)}")
+        return self.profiles[named]
 
     @property
     def lookalike(self) -> AlikeModel:
         """The look-alike. MissingStepError where the run has none."""
         if self.alike is None:
-            raise MissingStepError("this run has no look-alike; add [lookalike] to its run file and run it again")
+            raise MissingStepError("this run has no look-alike; add [models.ralm] to its run file and run it again")
         return self.alike
 
     @property
     def features(self) -> list[LiveFeatures]:
         """Those of each model that there is."""
-        return [model.features for model in (self.tags, self.alike) if model is not None]
+        return [model.features for model in (*self.profiles.values(), self.alike) if model is not None]
 
     @property
     def state(self) -> ModelState:
         """What answers, in short."""
-        return ModelState(self.name, self.has_interests, self.alike.choice if self.alike else None)
+        return ModelState(
+            self.name,
+            self.has_interests,
+            {name: model.label for name, model in self.profiles.items()},
+            self.alike.choice if self.alike else None,
+        )
 
     @property
     def log(self) -> LogState:

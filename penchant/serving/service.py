@@ -96,27 +96,35 @@ class Service:
 
     # Users
 
-    def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:
-        """Fresh to the last acknowledged event; by: their order, that of the run file if not given."""
+    def profiles(self, users: Sequence[str], by: Order | None = None, *, model: str | None = None) -> list[LiveProfile]:
+        """Fresh to the last acknowledged event; by: their order, that of the run file if not given; model: the interest
+        model that is asked, the first if none is named. UnknownModelError."""
         view = self.view
-        return view.profiler.of(view.users.now(users), by)
+        return view.profiler(model).of(view.users.now(users), by)
 
-    def explain(self, user: str, tag: str | None) -> Explanation:
-        """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError."""
+    def explain(self, user: str, tag: str | None, *, model: str | None = None) -> Explanation:
+        """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError,
+        UnknownModelError."""
         view = self.view
-        return view.profiler.explain(view.users.now([user]), tag)
+        return view.profiler(model).explain(view.users.now([user]), tag)
 
-    def person(self, user: str, *, tag: str | None = None, by: Order | None = None, newer: int = 0) -> Person:
-        """All that is known of one user, in one answer; see `person_of`. UnknownTagError."""
-        return person_of(self.view, self.is_open, user, tag=tag, by=by, newer=newer)
+    def person(
+        self, user: str, *, tag: str | None = None, by: Order | None = None, newer: int = 0, model: str | None = None
+    ) -> Person:
+        """All that is known of one user, in one answer; see `person_of`. UnknownTagError, UnknownModelError."""
+        return person_of(self.view, self.is_open, user, tag=tag, by=by, newer=newer, model=model)
 
     def examples(self) -> list[str]:
         """Some users with many clicks."""
         return examples(self.view)
 
-    def knows_tag(self, tag: str) -> bool:
-        """Whether users can have a preference for a tag."""
-        return self.view.knows_tag(tag)
+    def knows_tag(self, tag: str, model: str | None = None) -> bool:
+        """Whether users can have a preference for a tag, by an interest model. UnknownModelError."""
+        return self.view.knows_tag(tag, model)
+
+    def refuse_unknown(self, model: str | None) -> None:
+        """Raise MissingStepError where there is no interest model, UnknownModelError where none has this name."""
+        self.view.served.interests(model)
 
     def directions(self) -> Directions:
         """Which tags are near each other, by the model that answers."""

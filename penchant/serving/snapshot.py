@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
 from penchant.errors import DataError
-from penchant.features.cuts.by_user import DAY_S
+from penchant.features.cuts.cut import DAY_S
 from penchant.features.ragged import offsets_of
 from penchant.files import aside, read_json, remove, write_json
 from penchant.logs.ingest import Log

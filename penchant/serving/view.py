@@ -42,13 +42,15 @@ class View:
         recent = dict(zip(served.snapshot.items, served.snapshot.recent.tolist(), strict=True))
         self.index = TagIndex(served.item_tags, recent)
         self.live: dict[str, PublishedClusters] = {}
+        self._profilers = [LiveProfiles(model) for model in served.profiles.values()]
         self._number = 0
         self.put_items(users.news.items)
 
-    @cached_property
-    def profiler(self) -> LiveProfiles:
-        """Works out profiles. MissingStepError where the run has no tag model."""
-        return LiveProfiles(self.served.interests)
+    def profiler(self, model: str | None = None) -> LiveProfiles:
+        """What works out profiles by an interest model, the first if none is named. MissingStepError where the run has
+        none, UnknownModelError."""
+        asked = self.served.interests(model)
+        return next(one for one in self._profilers if one.model is asked)
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -58,14 +60,14 @@ class View:
     @cached_property
     def directions(self) -> Directions:
         """Knows which tags point the same way. MissingStepError where the run has no tag model."""
-        tags = self.served.interests
+        tags = self.served.interests()
         return Directions(tags.names[tags.label].values, tags.model.tags().detach().cpu().numpy()[RESERVED:])
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Take over what was said of items; users have done so."""
         for item, fields in items.items():
             if self.served.has_interests:
-                self.index.put(item, fields.get(self.served.interests.label, []))
+                self.index.put(item, fields.get(self.served.interests().label, []))
 
     def follow(self, open_now: Mapping[str, float]) -> None:
         """Take over clusters that were published, and let go of candidates that were closed."""
@@ -79,9 +81,9 @@ class View:
         self.scorer.remove(gone)
         self.live = {item: one for item, one in {**self.live, **live}.items() if item in open_now}
 
-    def knows_tag(self, tag: str) -> bool:
-        """Whether users can have a preference for a tag."""
-        return self.served.has_interests and self.profiler.knows(tag)
+    def knows_tag(self, tag: str, model: str | None = None) -> bool:
+        """Whether users can have a preference for a tag, by an interest model."""
+        return self.served.has_interests and self.profiler(model).knows(tag)
 
     def name_of(self, item: str) -> str:
         """Return the readable name of an item, or its id where it has none."""
@@ -92,14 +94,14 @@ class View:
         told = self.users.news.items.get(item)
         if told is None or not self.served.has_interests:
             return self.served.item_tags.get(item, [])
-        return told.get(self.served.interests.label, [])
+        return told.get(self.served.interests().label, [])
 
     def recall(self, people: People, most: int) -> list[Recalled]:
         """Return items that one user has not clicked yet, by tags and by likeness, as far as the run has these."""
         lists = []
         clicked = {item for _, item in people.clicks[0]}
         if self.served.has_interests:
-            profile = self.profiler.of(people, "preference")[0]
+            profile = self.profiler().of(people, "preference")[0]
             lists.append(by_tags([*profile.clicked, *profile.unseen], self.index, clicked, most))
         if self.served.has_lookalike:
             (scored,) = self.score(people, None)

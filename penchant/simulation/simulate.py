@@ -115,12 +115,12 @@ windows = {windows}
 items = {items}
 tags = {tags}
 
-[model]
+[models.tags]
 name = "utpm"
 embedding = 16
 user = 16
 
-[training]
+[models.tags.training]
 loss = "softmax"
 batch = 128
 epochs = 30

@@ -55,7 +55,7 @@ class Sample:
     def __iter__(self) -> Iterator[Rows]:
         """A few thousand windows at a time, the same ones each time."""
         fields = [name for name in self.blocks if name not in OWN_BLOCKS]
-        first = min(int(shard.arrays["window"].min()) for shard in self.shards if len(shard))
+        first = min(int(shard.column("window").min()) for shard in self.shards if len(shard))
         kept = MOST_ROWS / max(1, sum(len(shard) for shard in self.shards))
         for shard in self.shards:
             users = shard.users
@@ -63,8 +63,7 @@ class Sample:
             drawn = uniform(users, _PART_SEED)[0] < kept
             for start in range(0, len(shard), _ROWS_AT_ONCE):
                 rows = slice(start, min(start + _ROWS_AT_ONCE, len(shard)))
-                arrays = (shard.arrays[name][rows].numpy() for name in ("truth.size", "window"))
-                size, window = arrays
+                size, window = shard.arrays["truth.size"][rows].numpy(), shard.column("window", rows).numpy()
                 batch = batch_of(shard, fields, rows, own=True)
                 whole = Rows(batch, shard.truth.part(rows), size, folds[rows], window - first)
                 yield whole if drawn[rows].all() else whole.take(np.flatnonzero(drawn[rows]))

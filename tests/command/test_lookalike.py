@@ -130,7 +130,7 @@ def test_seeds_that_are_left_out_are_told(call: Call, copy: Run) -> None:
 
 
 def test_look_alikes_are_drawn_beside_each_other_and_nothing_is_trained_again(call: Call, copy: Run) -> None:
-    weights = copy.folder / "lookalike" / "ralm" / "weights.safetensors"
+    weights = copy.folder / "models" / "ralm" / "weights.safetensors"
     before = weights.stat().st_mtime_ns
     said = call("lookalike", copy.folder)
     assert said.status == 0
@@ -351,7 +351,7 @@ def test_the_item_that_is_shown_at_the_end_of_a_run_has_an_audience(call: Call, 
 
 
 def test_the_program_itself_prints_the_error_alone(copy: Run) -> None:
-    shutil.rmtree(copy.folder / "lookalike" / "ralm")
+    shutil.rmtree(copy.folder / "models" / "ralm")
     command = [sys.executable, "-m", "penchant", "audience", str(copy.folder), POPULAR]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert_refused(Said(done.returncode, done.stdout, done.stderr), "run `penchant lookalike ")

@@ -16,6 +16,7 @@ from penchant.command import drawn as terminal
 from penchant.command.drawn_metrics import verdict
 from penchant.command.offline import app, main
 from penchant.errors import ConfigError
+from penchant.kinds.sections import InterestsSection
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.pipeline import Run
 from penchant.profiles.build import Order
@@ -64,7 +65,7 @@ def test_each_step_is_a_command_and_together_they_are_the_run(tmp_path: Path) ->
     assert "ridge" in call("evaluate", tmp_path / "steps").output
     call("profiles", tmp_path / "steps")
     whole, steps = Run.open(tmp_path / "whole"), Run.open(tmp_path / "steps")
-    assert whole.metrics["scores"] == steps.metrics["scores"]
+    assert whole.interests().metrics["scores"] == steps.interests().metrics["scores"]
     profiles = [pl.read_parquet(run.folder / "profiles" / "*.parquet") for run in (whole, steps)]
     assert profiles[0].equals(profiles[1])
 
@@ -80,9 +81,9 @@ def test_what_is_missing_of_a_run_is_named(tmp_path: Path) -> None:
     run = Run.start(write_planted_run(tmp_path), tmp_path / "run")
     run.prepare()
     with pytest.raises(penchant.PenchantError, match=r"has no trained model yet; run `penchant train .*run` first"):
-        _ = run.model
+        _ = run.interests().model
     with pytest.raises(penchant.PenchantError, match=r"is not evaluated yet; run `penchant evaluate .*run` first"):
-        _ = run.metrics
+        _ = run.interests().metrics
     with pytest.raises(penchant.PenchantError, match=r"nowhere is no run folder; begin one with `penchant run"):
         Run.open(tmp_path / "nowhere")
 
@@ -116,7 +117,7 @@ def test_help_names_every_command() -> None:
 
 def test_metrics_json_says_what_made_it(tmp_path: Path) -> None:
     run = penchant.run(write_planted_run(tmp_path), tmp_path / "run")
-    said = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
+    said = json.loads((run.folder / "scores" / "tags.json").read_text(encoding="utf-8"))
     assert said["made"]["version"] == penchant.__version__
     assert said["made"]["negatives"] == "logged"
     assert set(said["scores"]["model"]["prec@1"]) == {"mean", "half"}
@@ -137,16 +138,17 @@ def test_hostile_names_are_drawn_as_they_are(tmp_path: Path) -> None:
 def test_later_files_change_keys_of_the_run_file(tmp_path: Path) -> None:
     path, over = write_planted_run(tmp_path), tmp_path / "over"
     over.mkdir()
-    (over / "wide.toml").write_text("[model]\nuser = 12\n", encoding="utf-8")
-    (over / "joint.toml").write_text('[training]\nloss = "joint"\n', encoding="utf-8")
+    (over / "wide.toml").write_text("[models.tags]\nuser = 12\n", encoding="utf-8")
+    (over / "joint.toml").write_text('[models.tags.training]\nloss = "joint"\n', encoding="utf-8")
     said = call("check", path, over / "wide.toml").output
     assert f"penchant run {path} {over / 'wide.toml'}" in " ".join(said.split())
     call("prepare", path, over / "wide.toml", over / "joint.toml", "--out", tmp_path / "run")
-    config = Run.open(tmp_path / "run").config
-    assert isinstance(config.model, UtpmConfig)
-    assert (config.model.user, config.model.embedding) == (12, 8)
-    assert (config.training.loss, config.training.batch) == ("joint", 8)
-    (over / "wide.toml").write_text("[model]\nwidth = 12\n", encoding="utf-8")
+    tags = Run.open(tmp_path / "run").config.models["tags"]
+    assert isinstance(tags, InterestsSection)
+    assert isinstance(tags.model, UtpmConfig)
+    assert (tags.model.user, tags.model.embedding) == (12, 8)
+    assert (tags.training.loss, tags.training.batch) == ("joint", 8)
+    (over / "wide.toml").write_text("[models.tags]\nwidth = 12\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"run\.toml \+ .*wide\.toml: unknown key 'model\.width'"):
         call("check", path, over / "wide.toml")
 

@@ -35,8 +35,8 @@ def write(around: Path, name: str, mean: float = 0.6, *, looks: float | None = N
     config = config_of(training=options.pop("training", {"seed": 0}))
     folder = write_run(around / name, config, noise(1, mean), baselines=BASELINES, **options)
     if looks is not None:
-        section = section_of(config.training.seed)
-        said = {**config_with(section), **{"training": config.model_dump(mode="json")["training"]}}
+        section = section_of(config.models["tags"].model_dump()["training"]["seed"])
+        said = config_with(section, config).model_dump(mode="json")
         (folder / "config.json").write_text(json.dumps({"config": said, "base": "."}), encoding="utf-8")
         write_lookalike(folder, metrics_of({**AUCS, "ralm": looks}))
     return folder

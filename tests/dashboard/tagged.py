@@ -49,8 +49,7 @@ def tag_model(like: TagModel, vectors: Mapping[str, Sequence[float]]) -> TagMode
 
 def serving(like: Served, vectors: Mapping[str, Sequence[float]], *, name: str = "known") -> Served:
     """A run that serves with such a model."""
-    assert like.tags is not None
-    return replace(like, name=name, tags=tag_model(like.tags, vectors))
+    return replace(like, name=name, profiles={"tags": tag_model(like.interests(), vectors)})
 
 
 def atlas(

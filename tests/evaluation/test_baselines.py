@@ -37,21 +37,23 @@ def dense(shard: Shard, name: str, vocabulary: int) -> np.ndarray:
 
 
 def judge(run: Run) -> Ndcg:
-    return Ndcg(run.shards("valid"), len(run.tags))
+    return Ndcg(run.interests().shards("valid"), len(run.interests().tags))
 
 
 def test_popularity_is_the_share_of_the_most_clicked(run: Run) -> None:
-    scores = Popularity(run.tags.counts).popularity
+    scores = Popularity(run.interests().tags.counts).popularity
     assert scores[:2].tolist() == [-torch.inf] * 2
     assert scores[2] == 1.0
-    np.testing.assert_allclose(scores[2:].numpy(), run.tags.counts / run.tags.counts.max(), rtol=1e-6)
+    np.testing.assert_allclose(
+        scores[2:].numpy(), run.interests().tags.counts / run.interests().tags.counts.max(), rtol=1e-6
+    )
 
 
 def test_own_counts_rank_by_clicks_then_popularity(run: Run) -> None:
-    shard = run.shards("test")[0]
-    counts = dense(shard, "history.counts", len(run.tags))
-    scores = scores_of(OwnCounts(run.tags.counts), shard, slice(0, len(shard))).numpy()
-    popular = run.tags.counts_by_id
+    shard = run.interests().shards("test")[0]
+    counts = dense(shard, "history.counts", len(run.interests().tags))
+    scores = scores_of(OwnCounts(run.interests().tags.counts), shard, slice(0, len(shard))).numpy()
+    popular = run.interests().tags.counts_by_id
     for own, scored in zip(counts, scores, strict=True):
         expected = sorted(range(2, len(own)), key=lambda tag: (-own[tag], -popular[tag], tag))
         assert [own[tag] for tag in np.argsort(-scored[2:], kind="stable") + 2] == [own[tag] for tag in expected]
@@ -59,13 +61,13 @@ def test_own_counts_rank_by_clicks_then_popularity(run: Run) -> None:
 
 
 def test_faded_counts_are_never_more_than_counts(run: Run) -> None:
-    shard = run.shards("test")[0]
+    shard = run.interests().shards("test")[0]
     assert (shard.arrays["history.faded"] <= shard.arrays["history.counts"]).all()
     assert (shard.arrays["history.faded"] < shard.arrays["history.counts"]).any()
 
 
 def test_ridge_is_the_closed_form(run: Run) -> None:
-    train, width = run.shards("train"), len(run.tags)
+    train, width = run.interests().shards("train"), len(run.interests().tags)
     x = np.concatenate([np.log1p(dense(shard, "history.counts", width)) for shard in train])
     y = np.concatenate([dense(shard, "truth", width) for shard in train])
     ridge = fit_ridges(train, width, judge(run), forward=False)["ridge"].model
@@ -80,8 +82,8 @@ def test_ridge_is_the_closed_form(run: Run) -> None:
 
 
 def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -> None:
-    test, width = run.shards("test"), len(run.tags)
-    made = fit_baselines(run.tags.counts, run.shards("train"), judge(run), forward=False)
+    test, width = run.interests().shards("test"), len(run.interests().tags)
+    made = fit_baselines(run.interests().tags.counts, run.interests().shards("train"), judge(run), forward=False)
     found = {name: evaluate(scorer, test, [1, 3], width).mean("prec@3") for name, scorer in made.items()}
     assert list(found) == ["popularity", "own counts", "own counts, faded", "ridge"]
     assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
@@ -89,11 +91,17 @@ def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -
 
 def test_ridge_is_left_out_for_a_large_vocabulary(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("penchant.training.ridge.MOST_TAGS", 3)
-    assert "ridge" not in fit_baselines(run.tags.counts, run.shards("train"), judge(run), forward=False)
+    assert "ridge" not in fit_baselines(
+        run.interests().tags.counts, run.interests().shards("train"), judge(run), forward=False
+    )
 
 
 def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer, test, width = OwnCounts(run.tags.counts), run.shards("test"), len(run.tags)
+    scorer, test, width = (
+        OwnCounts(run.interests().tags.counts),
+        run.interests().shards("test"),
+        len(run.interests().tags),
+    )
     whole = evaluate(scorer, test, [1, 5], width)
     monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * width)
     parts = evaluate(scorer, test, [1, 5], width)
@@ -102,9 +110,9 @@ def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.Mo
 
 
 def test_a_comparison_is_paired_by_user(run: Run) -> None:
-    test, width = run.shards("test"), len(run.tags)
-    own = evaluate(OwnCounts(run.tags.counts), test, [1], width)
-    popular = evaluate(Popularity(run.tags.counts), test, [1], width)
+    test, width = run.interests().shards("test"), len(run.interests().tags)
+    own = evaluate(OwnCounts(run.interests().tags.counts), test, [1], width)
+    popular = evaluate(Popularity(run.interests().tags.counts), test, [1], width)
     difference = (own.users["prec@1"] - popular.users["prec@1"]).to_numpy()
     examined = Examination({"own": own, "popular": popular, "again": own})
     said = examined.minus("own")["popular"]["prec@1"]
@@ -115,14 +123,16 @@ def test_a_comparison_is_paired_by_user(run: Run) -> None:
 
 
 def test_more_places_than_tags_rank_them_all(run: Run) -> None:
-    result = evaluate(OwnCounts(run.tags.counts), run.shards("test"), [1, 500], len(run.tags))
+    result = evaluate(
+        OwnCounts(run.interests().tags.counts), run.interests().shards("test"), [1, 500], len(run.interests().tags)
+    )
     assert result.coverage["coverage@500"] == 1.0
     assert result.mean("recall@500") == 1.0
 
 
 def test_the_trained_model_learns_the_planted_interests(run: Run) -> None:
-    model = run.train()
-    result = evaluate(model, run.shards("test"), [1, 3], len(run.tags))
+    run.train()
+    result = evaluate(run.interests().model, run.interests().shards("test"), [1, 3], len(run.interests().tags))
     assert result.mean("prec@3") > 0.8
     assert set(result.estimates()) == {f"{m}@{k}" for m in ("prec", "recall", "ndcg", "coverage") for k in (1, 3)}
 
@@ -132,7 +142,7 @@ def test_metrics_of_every_test_user_are_kept(run: Run, tmp_path: Path) -> None:
     run.evaluate()
     kept = pl.read_parquet(run.folder / "metrics.parquet")
     assert set(kept["scorer"].unique()) == {"model", "popularity", "own counts", "own counts, faded", "ridge"}
-    assert len(kept) == 5 * run.metrics["samples"]["test"]
+    assert len(kept) == 5 * run.interests().metrics["samples"]["test"]
 
 
 class Fixed(Preferences):
@@ -153,13 +163,13 @@ class Fixed(Preferences):
 @pytest.fixture(scope="module")
 def fixed(run: Run) -> Fixed:
     """Without ties."""
-    scores_V = torch.randperm(len(run.tags), generator=torch.Generator().manual_seed(3)).float()
+    scores_V = torch.randperm(len(run.interests().tags), generator=torch.Generator().manual_seed(3)).float()
     return Fixed(scores_V.index_fill(0, torch.tensor([0, 1]), -torch.inf))
 
 
 @pytest.mark.parametrize("candidates", ["all", "new"])
 def test_without_an_opinion_every_user_has_what_a_draw_gives(run: Run, candidates: Candidates) -> None:
-    tags, test = len(run.tags), run.shards("test")
+    tags, test = len(run.interests().tags), run.interests().shards("test")
     level = Fixed(torch.zeros(tags).index_fill(0, torch.tensor([0, 1]), -torch.inf))
     found = {row["user"]: row for row in evaluate(level, test, [1, 4], tags, candidates).users.rows(named=True)}
     for shard in test:
@@ -177,7 +187,7 @@ def test_without_an_opinion_every_user_has_what_a_draw_gives(run: Run, candidate
 def test_new_candidates_leave_the_history_out(run: Run, fixed: Fixed, tmp_path: Path) -> None:
     short = Run.start(changed(run.config, labels={"share": 0.9}), tmp_path / "run", base=run.base)
     short.prepare()
-    test, tags = short.shards("test"), len(run.tags)
+    test, tags = short.interests().shards("test"), len(run.interests().tags)
     expected = {}
     for shard in test:
         seen, true = dense(shard, "history.counts", tags) > 0, dense(shard, "truth", tags) > 0
@@ -191,11 +201,11 @@ def test_new_candidates_leave_the_history_out(run: Run, fixed: Fixed, tmp_path: 
 
 
 def test_shown_candidates_are_the_tags_of_the_window(run: Run, fixed: Fixed) -> None:
-    test, tags = run.shards("test"), len(run.tags)
+    test, tags = run.interests().shards("test"), len(run.interests().tags)
     expected = []
     for shard in test:
         true = dense(shard, "truth", tags) > 0
-        for labels, asked in zip(shard.arrays["label.tags"].numpy(), true, strict=True):
+        for labels, asked in zip(shard.labels(slice(None))[0].numpy(), true, strict=True):
             candidates = np.array(sorted({*labels.ravel().tolist(), *np.flatnonzero(asked)} - {0}))
             best = candidates[fixed.scores_V.numpy()[candidates].argsort()[::-1][:2]]
             expected.append(asked[best].sum() / min(2, asked.sum()))
@@ -207,7 +217,7 @@ def test_shown_candidates_are_the_tags_of_the_window(run: Run, fixed: Fixed) -> 
 def test_baselines_are_measured_once_for_the_data_and_again_for_other_questions(run: Run, tmp_path: Path) -> None:
     model = changed(run.config, training={"epochs": 1})
     first = Run.start(model, tmp_path / "run", base=run.base)
-    kept = first.prepare().folder / "baselines.parquet"
+    kept = first.prepare()[0].folder / "baselines-tags.parquet"
     first.train()
     found, measured = first.evaluate()["scores"], kept.stat().st_mtime_ns
     assert Run.open(first.folder).evaluate()["scores"] == found

@@ -68,24 +68,27 @@ def test_bins_are_in_order_and_lose_nothing(values: list[float], most: int) -> N
 def by_hand(run: Run) -> tuple[list[tuple[float, bool]], list[tuple[float, bool]], list[tuple[float, bool]]]:
     """(probability, clicked) of every shown item and of every one of its tags; (preference, clicked) of every pair."""
     items, tags, pairs = [], [], []
-    for shard in run.shards("test"):
+    for shard in run.interests().shards("test"):
         preferences = users_times_tags(run, shard)
+        tags_BKN, clicked_BK = shard.labels(slice(None))
         for row in range(len(shard)):
-            for slot, ids in enumerate(shard.arrays["label.tags"][row].tolist()):
+            for slot, ids in enumerate(tags_BKN[row].tolist()):
                 scores = [preferences[row][tag] for tag in ids if tag]
-                clicked = bool(shard.arrays["label.clicked"][row][slot])
+                clicked = bool(clicked_BK[row][slot])
                 if scores:
                     items.append((1 / (1 + np.exp(-sum(scores))), clicked))
                     tags += [(1 / (1 + np.exp(-score)), clicked) for score in scores]
             true = shard.truth.values[shard.truth.offsets[row] : shard.truth.offsets[row + 1]].tolist()
-            pairs += [(preferences[row][tag], tag in true) for tag in range(2, len(run.tags))]
+            pairs += [(preferences[row][tag], tag in true) for tag in range(2, len(run.interests().tags))]
     return items, tags, pairs
 
 
 def users_times_tags(run: Run, shard: Shard) -> list[list[float]]:
     with torch.inference_mode():
-        users = run.model.users(batch_of(shard, list(run.model.sizes.fields), slice(0, len(shard))))
-        return (users @ run.model.tags().T).tolist()
+        users = run.interests().model.users(
+            batch_of(shard, list(run.interests().model.sizes.fields), slice(0, len(shard)))
+        )
+        return (users @ run.interests().model.tags().T).tolist()
 
 
 def check(bins: list[dict[str, float]], expected: list[tuple[float, bool]]) -> None:
@@ -101,31 +104,31 @@ def check(bins: list[dict[str, float]], expected: list[tuple[float, bool]]) -> N
 
 def test_bins_are_those_of_a_plain_loop(run: Run) -> None:
     items, tags, pairs = by_hand(run)
-    joint = calibrate(run.model, run.shards("test"), "joint")
+    joint = calibrate(run.interests().model, run.interests().shards("test"), "joint")
     assert joint["clicks"]["of"] == "item"
     check(joint["clicks"]["bins"], items)
     check(joint["tags"]["bins"], pairs)
-    separate = calibrate(run.model, run.shards("test"), "separate")
+    separate = calibrate(run.interests().model, run.interests().shards("test"), "separate")
     assert separate["clicks"]["of"] == "tag"
     check(separate["clicks"]["bins"], tags)
     assert separate["tags"] == joint["tags"]
 
 
 def test_small_blocks_give_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = calibrate(run.model, run.shards("test"), "joint")
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 2 * len(run.tags))
-    parts = calibrate(run.model, run.shards("test"), "joint")
+    whole = calibrate(run.interests().model, run.interests().shards("test"), "joint")
+    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 2 * len(run.interests().tags))
+    parts = calibrate(run.interests().model, run.interests().shards("test"), "joint")
     assert [one["count"] for one in parts["tags"]["bins"]] == [one["count"] for one in whole["tags"]["bins"]]
     assert parts["clicks"]["error"] == pytest.approx(whole["clicks"]["error"], abs=1e-5)
 
 
 def test_scores_that_are_no_log_odds_are_not_read_as_such(run: Run) -> None:
-    assert calibrate(run.model, run.shards("test"), "softmax")["clicks"] is None
-    assert calibrate(run.model, run.shards("test"), "joint", log_odds=False)["clicks"] is None
+    assert calibrate(run.interests().model, run.interests().shards("test"), "softmax")["clicks"] is None
+    assert calibrate(run.interests().model, run.interests().shards("test"), "joint", log_odds=False)["clicks"] is None
 
 
 def test_where_interests_are_planted_a_higher_preference_is_clicked_more(run: Run) -> None:
-    bins = calibrate(run.model, run.shards("test"), "joint")["tags"]["bins"]
+    bins = calibrate(run.interests().model, run.interests().shards("test"), "joint")["tags"]["bins"]
     assert bins[-1]["observed"] > bins[0]["observed"] + 0.5
 
 

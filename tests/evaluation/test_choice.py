@@ -1,6 +1,6 @@
 """Which scorer makes audiences: what it is asked, what decides, and that chance does not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -9,7 +9,8 @@ import pytest
 
 from penchant.errors import MissingStepError
 from penchant.evaluation import choice
-from penchant.evaluation.choice import FEWEST, PARTS, CandidateMean, Choice, Scorer, Trial, choose, trial_of, without
+from penchant.evaluation.choice import FEWEST, PARTS, CandidateMean, Choice, Trial, trial_of, without
+from penchant.evaluation.choice import choose as chosen_of
 from penchant.evaluation.metrics import auc
 from penchant.evaluation.protocols.lookalikes import score_pairs
 from penchant.features.cuts.rounds import Round
@@ -18,6 +19,11 @@ from penchant.models.lookalikes.popular import Popular
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
 
 USERS = 400
+
+
+def choose(values: Mapping[str, np.ndarray], *, crossed: bool) -> Choice:
+    """Beside RALM, where RALM and its average can be live."""
+    return chosen_of(values, reference="ralm", live=("ralm", "average"), crossed=crossed)
 
 
 def crowd() -> Crowd:
@@ -166,7 +172,7 @@ def test_the_choice_is_the_same_from_seed_to_seed_where_one_is_better() -> None:
     chosen = []
     for seed in range(20):
         trial = trial_of(rounds_of(60, seed=seed), frozenset(), seed=seed)
-        noises: dict[Scorer, float] = {"ralm": 3.0, "average": 1.2, "yahoo": 1.2, "lr": 0.2}
+        noises: dict[str, float] = {"ralm": 3.0, "average": 1.2, "yahoo": 1.2, "lr": 0.2}
         values = {name: asked(trial, Knowing(noise, seed=seed)) for name, noise in noises.items()}
         chosen.append((choose(values, crossed=True).name, choose(values, crossed=True).live))
     assert set(chosen) == {("lr", "average")}
@@ -193,7 +199,7 @@ def test_another_takes_its_place_only_where_it_is_ahead_by_more_than_a_standard_
 
 def test_the_winner_has_to_be_ahead_of_the_best_live_one() -> None:
     spread = np.random.default_rng(0).normal(size=400) / 10
-    values: dict[Scorer, np.ndarray] = {
+    values: dict[str, np.ndarray] = {
         "ralm": np.full(400, 0.5),
         "average": np.full(400, 0.6) + spread,
         "lr": np.full(400, 0.6) + spread[::-1],
@@ -208,8 +214,8 @@ def test_the_winner_has_to_be_ahead_of_the_best_live_one() -> None:
 
 
 def test_a_choice_is_read_as_it_was_written_and_an_earlier_file_says_what_to_do() -> None:
-    scores: dict[Scorer, CandidateMean] = {"ralm": CandidateMean(0.6, 0.01), "lr": CandidateMean(0.7, 0.02)}
-    found = Choice("lr", "ralm", 150, True, scores, {"ralm": CandidateMean(0.1, 0.02)})
+    scores: dict[str, CandidateMean] = {"ralm": CandidateMean(0.6, 0.01), "lr": CandidateMean(0.7, 0.02)}
+    found = Choice("ralm", "lr", "ralm", 150, True, scores, {"ralm": CandidateMean(0.1, 0.02)})
     assert Choice.read({"chosen": asdict(found)}, "runs/one") == found
     with pytest.raises(
         MissingStepError, match=r"look-alikes of runs/one .* earlier .*; run `penchant lookalike runs/one`"
@@ -218,8 +224,8 @@ def test_a_choice_is_read_as_it_was_written_and_an_earlier_file_says_what_to_do(
 
 
 def test_the_words_name_the_winner_and_say_how_far_the_live_one_is_behind() -> None:
-    scores: dict[Scorer, CandidateMean] = {"ralm": CandidateMean(0.59, 0.01), "lr": CandidateMean(0.695, 0.02)}
-    found = Choice("lr", "ralm", 150, False, scores, {"ralm": CandidateMean(0.105, 0.02)})
+    scores: dict[str, CandidateMean] = {"ralm": CandidateMean(0.59, 0.01), "lr": CandidateMean(0.695, 0.02)}
+    found = Choice("ralm", "lr", "ralm", 150, False, scores, {"ralm": CandidateMean(0.105, 0.02)})
     assert found.made == (
         "Audiences are made by logistic regression: on 150 validation candidates it has AUC within items "
         "0.695 ± 0.020; RALM has 0.590 ± 0.010."
@@ -233,5 +239,5 @@ def test_the_words_name_the_winner_and_say_how_far_the_live_one_is_behind() -> N
     won = choose({"ralm": np.full(50, 0.7), "lr": np.full(50, 0.6)}, crossed=False)
     assert "nothing is ahead of it by more than a standard error; logistic regression comes next" in won.made
     assert won.served == "Live scores and audiences are made by RALM, which won on validation candidates."
-    assert Choice.unmeasured(3).served == "Live scores and audiences are made by RALM."
-    assert Choice.unmeasured(0).made == "Audiences are made by RALM: no other scorer was measured beside it."
+    assert Choice.unmeasured(3, "ralm").served == "Live scores and audiences are made by RALM."
+    assert Choice.unmeasured(0, "ralm").made == "Audiences are made by RALM: no other scorer was measured beside it."

@@ -91,7 +91,8 @@ def tagged(folder: Path) -> Raw:
 
 
 def run_of(folder: Path, logs: dict[str, Any], **sections: Any) -> Run:
-    values = {"logs": logs, "model": MODEL, "training": TRAINING, "evaluation": {"at": AT}, **sections}
+    tags = {"tags": {**MODEL, "training": TRAINING}}
+    values = {"logs": logs, "evaluation": {"at": AT}, **sections, "models": {**tags, **sections.get("models", {})}}
     return Run.start(RunConfig.parse(values, origin="test"), folder / "run", base=folder)
 
 
@@ -106,13 +107,21 @@ TAGGED = {
 FIELDS = {"fields": [{"name": "tags"}, {"name": "item", "last": 10}], "min_count": {"tags": 12, "item": 8}}
 ALIKE = {
     "periods": {"learn": 0.2, "test": SHARE, "validation_share": 0.3},
-    "rounds": {"least_seeds": LEAST, "negatives": "logged"},
-    "competitors": ["popularity", "lr"],
-    "users": {"embedding": 4, "user": 4},
-    "users_training": {"epochs": 1, "batch": 16},
-    "model": {"width": 4, "clusters": 2},
-    "training": {"epochs": 1},
-    "evaluation": {"audience_items": 1000, "resamples": 2},
+    "models": {
+        "users": {
+            "name": "ralm-users",
+            "cut": "periods",
+            "embedding": 4,
+            "user": 4,
+            "training": {"epochs": 1, "batch": 16},
+        },
+        "ralm": {"name": "ralm", "width": 4, "clusters": 2, "training": {"epochs": 1}},
+    },
+    "lookalike": {
+        "rounds": {"least_seeds": LEAST, "negatives": "logged"},
+        "beside": ["popularity", "lr"],
+        "evaluation": {"audience_items": 1000, "resamples": 2},
+    },
 }
 
 
@@ -146,8 +155,8 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def scores_by_user(run: Run, model: Preferences) -> Iterator[tuple[str, dict[str, float]]]:
     """What a model says of every tag, user by user."""
-    names = run.tags.values
-    for shard, rows in blocks(run.shards("test"), len(run.tags)):
+    names = run.interests().tags.values
+    for shard, rows in blocks(run.interests().shards("test"), len(run.interests().tags)):
         for user, score_V in zip(shard.users[rows], scores_of(model, shard, rows).numpy(), strict=True):
             yield user, dict(zip(names, score_V[2:].tolist(), strict=True))
 
@@ -167,9 +176,9 @@ def test_the_data_hold_what_makes_counting_hard(counted: tuple[Run, Tags]) -> No
 
 def test_vocabulary_and_test_users_are_those_of_the_raw_log(counted: tuple[Run, Tags]) -> None:
     run, tags = counted
-    assert run.tags.values == tags.listed
-    assert run.tags.counts.tolist() == [tags.clicks[tag] for tag in tags.listed]
-    assert {user for shard in run.shards("test") for user in shard.users} == set(tags.users)
+    assert run.interests().tags.values == tags.listed
+    assert run.interests().tags.counts.tolist() == [tags.clicks[tag] for tag in tags.listed]
+    assert {user for shard in run.interests().shards("test") for user in shard.users} == set(tags.users)
 
 
 @pytest.mark.parametrize("candidates", ["all", "new"])
@@ -178,21 +187,21 @@ def test_every_metric_of_every_user_is_the_recounted_one(
     counted: tuple[Run, Tags], name: str, candidates: Candidates
 ) -> None:
     run, tags = counted
-    counts = run.tags.counts
+    counts = run.interests().tags.counts
     made: dict[str, Preferences] = {"popularity": Popularity(counts), "own counts": OwnCounts(counts)}
-    scorer = made.get(name) or run.model
+    scorer = made.get(name) or run.interests().model
     said: dict[str, dict[str, Any]] = {
         "popularity": dict.fromkeys(tags.users, tags.clicks),
         "own counts": {
             user: {tag: (one.before[tag], count) for tag, count in tags.clicks.items()}
             for user, one in tags.users.items()
         },
-        "model": dict(scores_by_user(run, run.model)),
+        "model": dict(scores_by_user(run, run.interests().model)),
     }
     if candidates == "all":
         kept = pl.read_parquet(run.folder / "metrics.parquet").filter(pl.col("scorer") == name).drop("scorer")
     else:
-        kept = evaluate(scorer, run.shards("test"), AT, len(run.tags), candidates).users
+        kept = evaluate(scorer, run.interests().shards("test"), AT, len(run.interests().tags), candidates).users
     found = {row["user"]: row for row in kept.rows(named=True)}
     listed: dict[int, set[str]] = {k: set() for k in AT}
     for user, one in tags.users.items():
@@ -208,24 +217,25 @@ def test_every_metric_of_every_user_is_the_recounted_one(
     assert not found
     if candidates == "all":
         covered = {f"coverage@{k}": len(listed[k]) / len(tags.clicks) for k in AT}
-        assert_equal({metric: run.metrics["scores"][name][metric]["mean"] for metric in covered}, covered)
+        assert_equal({metric: run.interests().metrics["scores"][name][metric]["mean"] for metric in covered}, covered)
 
 
 @pytest.fixture(scope="module")
 def likened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Alike]:
     folder = tmp_path_factory.mktemp("recount")
     raw = made_up(folder)
-    run = run_of(folder, {"tables": TABLES}, features=FIELDS, lookalike=ALIKE)
-    run.liken()
+    run = run_of(folder, {"tables": TABLES}, features=FIELDS, **ALIKE)
+    run.train(only="ralm")
+    run.evaluate(only="ralm")
     asked = recount.alike_by_share(raw, learn=0.2, test=SHARE, least_seeds=LEAST, min_count=8, share=0.3)
     return run, asked
 
 
 def test_rounds_are_those_of_the_raw_log(likened: tuple[Run, Alike]) -> None:
     run, asked = likened
-    users = run.lookalikes.crowd("test", run.lookalikes.merge).users
+    users = run.lookalikes.crowd("test", "ralm").users
     assert set(users) == asked.crowd
-    (one,) = run.lookalikes.rounds("test", users)
+    (one,) = run.lookalikes.ground.rounds("test", users)
     rows = zip(one.candidate_L.tolist(), one.user_L.tolist(), one.clicked_L.tolist(), strict=True)
     found = {(users[user], one.names[candidate], clicked) for candidate, user, clicked in rows}
     assert len(found) == len(one.user_L) == len(asked.pairs)
@@ -241,8 +251,8 @@ def test_rounds_are_those_of_the_raw_log(likened: tuple[Run, Alike]) -> None:
 def test_every_metric_of_a_look_alike_is_the_recounted_one(likened: tuple[Run, Alike], name: Any) -> None:
     run, asked = likened
     alike = run.lookalikes
-    scorer, crowd = alike.scorer(name), alike.crowd("test", alike.merge_of(name))
-    rounds, (whole,) = alike.rounds("test", crowd.users), alike.rounds("test", crowd.users, whole=True)
+    scorer, crowd = alike.scorer(name), alike.crowd("test", name)
+    rounds, (whole,) = alike.ground.rounds("test", crowd.users), alike.ground.rounds("test", crowd.users, whole=True)
     (one,) = rounds
     pairs = {}
     for candidate, user, score in zip(one.candidate_L, one.user_L, score_pairs(scorer, crowd, rounds), strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.evaluation.recovery import Truth, kendall, recover
@@ -39,7 +40,7 @@ class Fixed(Preferences):
 def shard_of(folder: Path, users: list[str]) -> Shard:
     path = folder / "00000.safetensors"
     write_shard(path, {"history.offsets": np.zeros(len(users) + 1, np.int64)}, pl.Series(users))
-    return Shard.open(path)
+    return Shard(load_file(path), path)
 
 
 def feed_of(folder: Path) -> Path:
@@ -122,15 +123,15 @@ def test_kendall_counts_pairs_and_forgives_ties(one: list[int], other: list[int]
 
 def test_blocks_of_users_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, truth = simulated(tmp_path)
-    scorer = OwnCounts(run.tags.counts)
-    whole = recover(scorer, run.shards("test"), truth, len(run.tags), [3])
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.tags))
-    assert recover(scorer, run.shards("test"), truth, len(run.tags), [3]).equals(whole)
+    scorer = OwnCounts(run.interests().tags.counts)
+    whole = recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3])
+    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.interests().tags))
+    assert recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3]).equals(whole)
 
 
 def test_who_knows_the_truth_recovers_it_and_own_counts_beat_popularity(tmp_path: Path) -> None:
     run, truth = simulated(tmp_path)
-    test, tags = run.shards("test"), len(run.tags)
+    test, tags = run.interests().shards("test"), len(run.interests().tags)
     people = {user: row for row, user in enumerate(test[0].users)}
     rows = truth.interests.filter(pl.col("user").is_in(list(people)))
     known = torch.zeros(len(people), tags)
@@ -144,7 +145,7 @@ def test_who_knows_the_truth_recovers_it_and_own_counts_beat_popularity(tmp_path
     for metric in ("cared/prec@1", "cared/tau", "interest/auc", "interest/prec@3"):
         own, all_alike = (
             recover(scorer, test, truth, tags, [3])[metric].drop_nulls().to_numpy().mean()
-            for scorer in (OwnCounts(run.tags.counts), Popularity(run.tags.counts))
+            for scorer in (OwnCounts(run.interests().tags.counts), Popularity(run.interests().tags.counts))
         )
         assert own > all_alike + 0.03, metric
 
@@ -155,5 +156,5 @@ def simulated(folder: Path) -> tuple[Run, Truth]:
     feed = simulate(config, folder / "feed")
     run = Run.start(feed.run_file, folder / "run")
     run.prepare()
-    users = pl.concat([shard.users for shard in run.shards("test")])
-    return run, Truth.read(feed.folder, users, run.tags, last_day(config))
+    users = pl.concat([shard.users for shard in run.interests().shards("test")])
+    return run, Truth.read(feed.folder, users, run.interests().tags, last_day(config))

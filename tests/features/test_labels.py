@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.features.cuts.by_user import LabelsConfig
+from penchant.features.items import NO_ITEM, first_known
 from penchant.features.labels import Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.seen import Seen
+from penchant.features.target import Target
 from penchant.features.vocabulary import Vocabulary
 from penchant.schema import PAD, UNKNOWN
 
@@ -25,18 +26,23 @@ def shown(*rows: tuple[int, int, bool]) -> pl.DataFrame:
 
 
 def labels_of(frame: pl.DataFrame, samples: int, seed: int = 0, **config: Any) -> Labels:
-    return make_labels(frame, samples, TAGS, LabelsConfig(**config), np.random.default_rng(seed))
+    return make_labels(frame, samples, TAGS, Target(**config), np.random.default_rng(seed))
 
 
 def items_of(labels: Labels, sample: int) -> list[tuple[list[int], bool]]:
     """Tags and kind of each item of a sample, in order of the tags."""
-    rows = zip(labels.tags[sample], labels.clicked[sample], strict=True)
-    return sorted(([int(tag) for tag in tags if tag != PAD], bool(clicked)) for tags, clicked in rows if tags.any())
+    rows = zip(labels.entry[sample], labels.tasks["clicked"][sample], strict=True)
+    return sorted((tags_of(int(entry)), bool(clicked)) for entry, clicked in rows if entry != NO_ITEM)
+
+
+def tags_of(entry: int) -> list[int]:
+    """The known tags of an item."""
+    return [int(tag) for tag in first_known(TAGS, np.array([entry]), 9)[0] if tag != PAD]
 
 
 def test_items_of_a_window_keep_their_tags_and_whether_they_were_clicked() -> None:
     labels = labels_of(shown((0, 0, True), (0, 1, False), (1, 2, True)), 3, items=4, tags=2)
-    assert (labels.tags.shape, labels.clicked.shape) == ((3, 4, 2), (3, 4))
+    assert (labels.entry.shape, labels.tasks["clicked"].shape) == ((3, 4), (3, 4))
     assert [items_of(labels, sample) for sample in range(3)] == [[([7, 8], True), ([9], False)], [([7], True)], []]
 
 
@@ -46,7 +52,7 @@ def test_an_item_without_known_tags_takes_no_place() -> None:
 
 
 def test_only_the_first_tags_of_an_item_are_kept() -> None:
-    assert items_of(labels_of(shown((0, 0, True)), 1, tags=1), 0) == [([7], True)]
+    assert first_known(TAGS, np.array([0, 2, NO_ITEM]), 1).tolist() == [[7], [7], [PAD]]
 
 
 def test_the_truth_holds_every_clicked_tag_once_and_its_size_counts_each_unknown_one() -> None:
@@ -66,10 +72,10 @@ def test_the_truth_is_the_set_of_clicked_texts_whatever_the_vocabulary(
 ) -> None:
     vocabulary = Vocabulary(pl.Series(sorted(known), dtype=pl.String), pl.Series([1] * len(known), dtype=pl.Int64))
     items = pl.DataFrame({"item": [*"vwxyz"], "tags": pl.Series(texts, dtype=pl.List(pl.String))})
-    tags = Seen(items, "tags", vocabulary.told_apart).always
+    tags = Seen.of(items, "tags", vocabulary.told_apart).always
     values, owner = tags.take(shown(*past)["entry"].to_numpy())
     before = pl.DataFrame({"sample": shown(*past)["sample"].gather(owner), "tag": values})
-    labels = make_labels(shown(*window), 3, tags, LabelsConfig(), np.random.default_rng(0), before=before)
+    labels = make_labels(shown(*window), 3, tags, Target(), np.random.default_rng(0), before=before)
     for sample in range(3):
         clicked = {text for row, item, is_click in window if row == sample and is_click for text in texts[item]}
         seen = {text for row, item, _ in past if row == sample for text in texts[item]}
@@ -106,14 +112,14 @@ def test_the_only_item_of_its_kind_among_many_is_always_drawn(rare: bool) -> Non
     tags = Ragged(np.arange(31), np.arange(30, dtype=np.int32) + 2)
     frame = shown(*((0, entry, (entry == 17) == rare) for entry in range(30)))
     for seed in range(20):
-        labels = make_labels(frame, 1, tags, LabelsConfig(items=2, tags=1), np.random.default_rng(seed))
-        assert (19, rare) in zip(labels.tags[0, :, 0].tolist(), labels.clicked[0].tolist(), strict=True)
+        labels = make_labels(frame, 1, tags, Target(items=2, tags=1), np.random.default_rng(seed))
+        assert (17, rare) in zip(labels.entry[0].tolist(), labels.tasks["clicked"][0].tolist(), strict=True)
 
 
 def test_the_same_generator_draws_the_same_items() -> None:
     frame = shown(*((0, entry, entry % 2 == 0) for entry in (0, 1, 2)))
     first, second = (labels_of(frame, 1, seed=5, items=2) for _ in range(2))
-    np.testing.assert_array_equal(first.tags, second.tags)
+    np.testing.assert_array_equal(first.entry, second.entry)
 
 
 clicks_of_users = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=30, unique=True)

@@ -11,20 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError, MissingStepError
-from penchant.features.cuts.by_period import PeriodsConfig
-from penchant.features.cuts.by_user import DAY_S, LabelsConfig, Split, UsersConfig, split_users
+from penchant.features.cuts.by_period import ByPeriod, PeriodsConfig
+from penchant.features.cuts.by_user import ByUser, LabelsConfig
+from penchant.features.cuts.cut import DAY_S, Split
 from penchant.features.fields import Click, Field, read, replay
+from penchant.features.items import Items
 from penchant.features.live import ItemValues
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
+from penchant.features.target import Target
 from penchant.logs import ingest as ingest_module
 from penchant.logs.ingest import Log
 from penchant.progress import Progress
 from tests.logs.logs_on_disk import NOON, read_log
 
-USERS = UsersConfig()
 SPLIT_OF = {"train": "anna", "valid": "berta", "test": "dora"}
 ITEMS = {"i1": ["a", "b"], "i2": ["a"], "i3": ["c"], "i4": ["d"]}
 EVENTS = {
@@ -38,7 +40,7 @@ USERS_TABLE = {"files": "users.parquet", "user": "user", "fields": {"group": "gr
 
 def name_of(split: str, number: int = 0) -> str:
     names = pl.Series([f"user {number}" for number in range(200)])
-    return str(split_users(names, USERS).filter(pl.col("split") == split)["user"][number])
+    return str(ByUser().split(names).filter(pl.col("split") == split)["user"][number])
 
 
 USER = {split: name_of(split) for split in ("train", "valid", "test")}
@@ -65,17 +67,18 @@ def toy_plan(labels: dict[str, Any] | None = None, fields: list[Field] | None = 
         Field(name="item", limit=3, last=3, order="recent"),
         Field(name="group", limit=1),
     ]
-    return Plan(
-        FeaturesConfig(fields=rules, **features),
-        LabelsConfig(**{"share": 0.5, "items": 2, "tags": 2, **(labels or {})}),
-        USERS,
-    )
+    asked = LabelsConfig(**{"share": 0.5, "items": 2, "tags": 2, **(labels or {})})
+    return Plan(FeaturesConfig(fields=rules, **features), ByUser(asked), (asked.target,))
 
 
-def arrays_of(prepared: Prepared, split: Split) -> dict[str, Any]:
-    """The arrays of the only shard of a split, as lists."""
-    (shard,) = open_shards(prepared.folder, split)
-    return {name: tensor.tolist() for name, tensor in shard.arrays.items()}
+def arrays_of(prepared: Prepared, split: Split, target: str = "tags") -> dict[str, Any]:
+    """The arrays of the only shard of a split, as lists, and its labels."""
+    (shard,) = open_shards(prepared.folder, split, target)
+    found = {name: tensor.tolist() for name, tensor in shard.arrays.items()}
+    if "shown.entry" in found:
+        tags_BKN, clicked_BK = shard.labels(slice(None))
+        found |= {"label.tags": tags_BKN.tolist(), "label.clicked": clicked_BK.tolist()}
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -125,33 +128,35 @@ def test_a_test_sample_is_what_was_worked_by_hand(toy: Prepared) -> None:
 
 
 def test_latest_holds_all_clicks_and_no_labels(toy: Prepared) -> None:
-    (shard,) = open_shards(toy.folder, "latest")
+    (shard,) = open_shards(toy.folder, "latest", "tags")
     place = shard.users.to_list().index(USER["train"])
     assert sorted(shard.users) == sorted(USER.values())
     assert shard.arrays["tags.ids"][place].tolist() == [2, 4, 3]  # a twice, c later than b
     assert shard.arrays["tags.weights"][place].tolist() == [2, 1, 1]
     assert shard.arrays["item.ids"][place].tolist() == [4, 3, 2]
-    assert not any(name.startswith(("label", "truth")) for name in shard.arrays)
+    assert not any(name.startswith(("shown", "truth")) for name in shard.arrays)
 
 
 def test_the_manifest_counts_samples_and_vocabularies(toy: Prepared) -> None:
+    samples = {"train": 1, "valid": 1, "test": 1, "latest": 3}
+    asked = {"field": "tags", "items": 2, "tags": 2, "negatives": "logged", "negatives_per_click": 1}
     assert toy.manifest == {
-        "samples": {"train": 1, "valid": 1, "test": 1, "latest": 3},
+        "targets": {"tags": {"asked": asked, "samples": samples, "negatives": "logged"}},
         "vocabulary": {"tags": 5, "item": 5, "group": 3},
-        "negatives": "logged",
         "position": True,
     }
+    assert (toy.samples("tags"), toy.negatives("tags")) == (samples, "logged")
 
 
 def test_shards_are_mapped_not_read(toy: Prepared) -> None:
     (path,) = shard_paths(toy.folder, "train")
-    shard = Shard.open(path)
+    shard = Shard.open(path, Items.open(toy.folder / "items"), Target())
     assert str(path) in Path("/proc/self/maps").read_text(encoding="utf-8")
     assert shard.arrays["tags.ids"].tolist() == [[2, 3, 0]]
 
 
 def test_a_batch_is_cut_to_its_longest_list(toy: Prepared) -> None:
-    (shard,) = open_shards(toy.folder, "train")
+    (shard,) = open_shards(toy.folder, "train", "tags")
     batch = batch_of(shard, ["tags", "group"], slice(0, 1))
     assert (batch.ids["tags"].tolist(), batch.weights["tags"].tolist()) == ([[2, 3]], [[2, 1]])
     assert len(batch) == 1
@@ -164,7 +169,7 @@ def test_the_live_history_gives_what_the_shard_says(toy: Prepared) -> None:
         for place, (item, clicked) in enumerate(EVENTS["dora"], start=1)
         if clicked
     ]
-    (shard,) = open_shards(toy.folder, "latest")
+    (shard,) = open_shards(toy.folder, "latest", "tags")
     place = shard.users.to_list().index(USER["test"])
     for rule in toy_plan().features.fields[:2]:
         ids, weights = (shard.arrays[f"{rule.name}.{part}"][place].tolist() for part in ("ids", "weights"))
@@ -176,14 +181,14 @@ def test_where_only_clicks_are_known_negatives_are_sampled(tmp_path: Path) -> No
     clicks = {user: [(item, True) for item, _ in rows] for user, rows in EVENTS.items()}
     log = toy_log(tmp_path, clicks)
     prepared = prepare(log, toy_plan({"items": 9, "negatives_per_click": 5}), tmp_path / "prepared")
-    assert prepared.manifest["negatives"] == "sampled by popularity"
+    assert prepared.negatives("tags") == "sampled by popularity"
     found = arrays_of(prepared, "test")
     drawn = [
         tags for tags, clicked in zip(found["label.tags"][0], found["label.clicked"][0], strict=True) if not clicked
     ]
     assert [tags for tags in drawn if any(tags)] == [[4, 0]]  # of i1, i2 and i3, dora did not click i3 (c) alone
     without = prepare(log, toy_plan({"negatives_per_click": 0}), tmp_path / "without")
-    assert without.manifest["negatives"] == "none"
+    assert without.negatives("tags") == "none"
     for split in ("train", "valid", "test"):
         found = arrays_of(without, split)
         for tags, clicked in zip(found["label.tags"][0], found["label.clicked"][0], strict=True):
@@ -193,14 +198,14 @@ def test_where_only_clicks_are_known_negatives_are_sampled(tmp_path: Path) -> No
 def test_uniform_negatives_replace_the_logged_ones(tmp_path: Path) -> None:
     log = toy_log(tmp_path, {**EVENTS, "dora": [*EVENTS["dora"][:3], ("i3", False)]})
     logged = prepare(log, toy_plan({"items": 9}), tmp_path / "logged")
-    assert logged.manifest["negatives"] == "logged"
+    assert logged.negatives("tags") == "logged"
     assert [[4, 0], False] in labels_of_test_user(logged)
     uniform = {"items": 9, "negatives": "uniform", "negatives_per_click": 9}
     drawn = prepare(log, toy_plan(uniform), tmp_path / "drawn")
-    assert drawn.manifest["negatives"] == "sampled uniformly"
+    assert drawn.negatives("tags") == "sampled uniformly"
     assert labels_of_test_user(drawn) == [[[2, 3], True], [[4, 0], False]]
     invented = prepare(log, toy_plan({"items": 9, "negatives": "tags"}), tmp_path / "invented")
-    assert invented.manifest["negatives"] == "invented"
+    assert invented.negatives("tags") == "invented"
     assert [(sum(map(bool, tags)), clicked) for tags, clicked in labels_of_test_user(invented)] == [
         (2, True),
         (2, False),
@@ -271,7 +276,8 @@ def test_shards_of_a_finished_preparation_are_kept(tmp_path: Path, monkeypatch: 
 def test_another_plan_prepares_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, plan = many_users(tmp_path, monkeypatch)
     prepare(log, plan, tmp_path / "prepared")
-    other = Plan(plan.features, LabelsConfig(share=0.4, items=2, tags=2), USERS)
+    asked = LabelsConfig(share=0.4, items=2, tags=2)
+    other = Plan(plan.features, ByUser(asked), (asked.target,))
     again = prepare(log, other, tmp_path / "prepared")
     fresh = prepare(log, other, tmp_path / "fresh")
     assert files_of(again.folder) == files_of(fresh.folder)
@@ -337,7 +343,7 @@ def tagged_log(folder: Path, rows: list[tuple[str, str, str, float]], **said: An
 def seen_by(prepared: Prepared, split: Split) -> dict[str, dict[str, float]]:
     """The tags of each user's history with their clicks."""
     names, found = prepared.vocabulary("tags"), dict[str, dict[str, float]]()
-    for shard in open_shards(prepared.folder, split):
+    for shard in open_shards(prepared.folder, split, "tags"):
         counts = Ragged(shard.arrays["history.offsets"].numpy(), shard.arrays["history.counts"].numpy())
         for row, user in enumerate(shard.users):
             rows = slice(row, row + 1)
@@ -364,7 +370,7 @@ def test_a_history_knows_no_tag_that_was_said_after_it_and_labels_know_all(
     """The last day's tags are labels: each says something of x that nobody had said, and all tags of x are asked."""
     plan = toy_plan(labels, fields=[Field(name="tags")])
     prepared = prepare(tagged_log(tmp_path, GIVEN), plan, tmp_path / "prepared")
-    (test,) = open_shards(prepared.folder, "test")
+    (test,) = open_shards(prepared.folder, "test", "tags")
     assert test.arrays["truth.size"].tolist() == [6]  # rock, three late ones, folk, later
     before = {"soul": 1, "rock": 1, "folk": 1}
     latest = seen_by(prepared, "latest")[USER["test"]]
@@ -383,7 +389,7 @@ def test_live_knows_what_latest_does_of_items_whose_tags_have_a_time(tmp_path: P
     log, rule = tagged_log(tmp_path, GIVEN, top=2), Field(name="tags")
     prepared = prepare(log, toy_plan({"share": 0.4}, fields=[rule]), tmp_path / "prepared")
     items = ItemValues(log.items(), {"tags": prepared.vocabulary("tags")})
-    (shard,) = open_shards(prepared.folder, "latest")
+    (shard,) = open_shards(prepared.folder, "latest", "tags")
     for row, user in enumerate(shard.users):
         own = log.events(0).filter(pl.col("user") == user)
         clicks = [Click(time, item, items.of(item)) for time, item in own.select("time", "item").rows()]
@@ -409,7 +415,7 @@ def test_the_first_tags_of_an_item_are_those_of_the_moment(tmp_path: Path) -> No
 
 def test_a_history_of_look_alike_knows_no_tag_that_was_said_after_its_moment(tmp_path: Path) -> None:
     periods = PeriodsConfig(by="days", learn=0.25, test=0.25, window=0.25)
-    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="tags")]), periods)
+    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="tags")]), ByPeriod(periods))
     rows = [(f"u{user}", f"i{item}", "rock", MONDAY + user + 10 * item) for user in range(60) for item in range(9)]
     spread = [(user, item, tag, at + 10_000.0 * int(item[1])) for user, item, tag, at in rows]
     late = [("u3", "i1", "secret", MONDAY + 80_000.0), ("u4", "i8", "secret", MONDAY + 80_000.0)]
@@ -417,7 +423,7 @@ def test_a_history_of_look_alike_knows_no_tag_that_was_said_after_its_moment(tmp
     assert prepared.vocabulary("tags").values == ["rock"]
     moments: list[tuple[Split, int]] = [("learn", 1), ("test", 1), ("latest", 2)]
     for split, there in moments:
-        for shard in open_shards(prepared.folder, split):
+        for shard in open_shards(prepared.folder, split, "item"):
             assert int((shard.arrays["tags.ids"] > 0).sum(1).max()) == there
 
 
@@ -456,7 +462,7 @@ def test_other_names_of_items_change_no_window_no_truth_and_no_history(
                 (split, name, values)
                 for split in ("train", "valid", "test", "latest")
                 for name, values in arrays_of(prepared, split).items()
-                if not name.startswith("label.")
+                if not name.startswith(("label.", "shown."))
             ]
             made.append((prepared.vocabulary("tags").values, kept))
     assert made[0] == made[1]

@@ -31,7 +31,7 @@ def at(values: Seen, *asked: tuple[int, float]) -> list[list[int]]:
 
 
 def test_a_value_is_seen_from_just_after_it_was_said() -> None:
-    values = Seen(ITEMS, "tags", TAGS.ids, SAID)
+    values = Seen.of(ITEMS, "tags", TAGS.ids, SAID)
     assert at(values, (0, 1.0), (0, 1.5), (0, 2.0), (0, 2.5), (0, 4.0), (0, 4.5)) == [
         [],
         [1],
@@ -44,13 +44,13 @@ def test_a_value_is_seen_from_just_after_it_was_said() -> None:
 
 
 def test_all_is_seen_at_an_infinite_moment_and_where_nothing_has_a_time() -> None:
-    for values in (Seen(ITEMS, "tags", TAGS.ids, SAID), Seen(ITEMS, "tags", TAGS.ids)):
+    for values in (Seen.of(ITEMS, "tags", TAGS.ids, SAID), Seen.of(ITEMS, "tags", TAGS.ids)):
         assert at(values, (0, inf), (1, inf), (2, inf)) == [[2, 3], [1], []]
-    assert at(Seen(ITEMS, "tags", TAGS.ids), (0, 0.0)) == [[2, 3]]
+    assert at(Seen.of(ITEMS, "tags", TAGS.ids), (0, 0.0)) == [[2, 3]]
 
 
 def test_what_was_said_and_what_is_said_in_the_end_are_told_apart_alike() -> None:
-    values = Seen(ITEMS, "tags", TAGS.told_apart, SAID)
+    values = Seen.of(ITEMS, "tags", TAGS.told_apart, SAID)
     (folk,), (jazz,) = at(values, (1, 9.0), (0, 1.5))
     assert folk < 0
     assert jazz < 0
@@ -60,7 +60,7 @@ def test_what_was_said_and_what_is_said_in_the_end_are_told_apart_alike() -> Non
 
 def test_an_item_is_its_own_value() -> None:
     items = Vocabulary(pl.Series(["z"]), pl.Series([1]))
-    assert at(Seen(ITEMS, "item", items.ids), (0, 1.0), (2, inf)) == [[1], [2]]
+    assert at(Seen.of(ITEMS, "item", items.ids), (0, 1.0), (2, inf)) == [[1], [2]]
 
 
 @given(
@@ -71,7 +71,7 @@ def test_many_steps_give_what_one_gives(asked: list[tuple[int, float]], at_once:
     ids = dict(zip(TAGS.values, range(2, 4), strict=True))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seen, "AT_ONCE", at_once)
-        found = at(Seen(ITEMS, "tags", TAGS.ids, SAID), *asked)
+        found = at(Seen.of(ITEMS, "tags", TAGS.ids, SAID), *asked)
     for (entry, moment), numbers in zip(asked, found, strict=True):
         values = seen_at(SAID, moment).filter(pl.col("item") == "xyz"[entry])["value"]
         assert numbers == sorted(ids.get(value, 1) for value in values)

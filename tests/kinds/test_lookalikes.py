@@ -29,11 +29,12 @@ from tests.lookalike_runs import (
     changed,
     copied,
     events_of,
+    liken,
     trained,
     write_run,
 )
 
-WEIGHTS = [f"{name}/weights.safetensors" for name in ("users-attention", "users-concat", "ralm", "average")]
+WEIGHTS = [f"{name}/weights.safetensors" for name in ("users", "users-concat", "ralm", "average")]
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +49,11 @@ def kept_in(path: Path) -> tuple[dict[str, list[Any]], dict[str, str]]:
 
 
 def weights_of(run: Run) -> dict[str, Any]:
-    return {name: kept_in(run.folder / "lookalike" / name) for name in WEIGHTS}
+    return {name: kept_in(run.folder / "models" / name) for name in WEIGHTS}
 
 
 def written_at(run: Run) -> dict[str, int]:
-    return {name: os.stat(run.folder / "lookalike" / name).st_mtime_ns for name in WEIGHTS}
+    return {name: os.stat(run.folder / "models" / name).st_mtime_ns for name in WEIGHTS}
 
 
 def measured(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def test_ralm_is_measured_beside_every_competitor(run: Run) -> None:
 
 
 def test_every_number_is_finite_and_intervals_are_not_negative(run: Run) -> None:
-    metrics = json.loads((run.folder / "lookalike" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads(run.scores_of("ralm").read_text(encoding="utf-8"))
     numbers = list(numbers_in(metrics))
     assert len(numbers) > 1_000
     assert all(map(isfinite, numbers))
@@ -103,12 +104,23 @@ def test_every_number_is_finite_and_intervals_are_not_negative(run: Run) -> None
 
 def test_what_the_report_the_terminal_and_audiences_read_is_there(run: Run) -> None:
     metrics = run.lookalikes.metrics
-    assert set(metrics) == {"made", "chosen", "counts", "bounds", "scores", "minus", "curves", "expected", "training"}
+    assert set(metrics) == {
+        "made",
+        "reference",
+        "chosen",
+        "counts",
+        "bounds",
+        "scores",
+        "minus",
+        "curves",
+        "expected",
+        "training",
+    }
     assert set(metrics["made"]) == {"version", "commit", "at"}
     assert [name for name in METRICS if name not in metrics["scores"]["ralm"]] == []
     assert {"tags@10", "categories@10"} < set(metrics["scores"]["ralm"])
     assert ExpectedPrecision.read(metrics, "ralm")
-    facts = read_lookalike(run.folder, run.config.model_dump(mode="json"))
+    facts = read_lookalike(run.folder, run.config)
     assert facts
     assert facts.metrics.scores["lr"]["auc"].mean == metrics["scores"]["lr"]["auc"]["mean"]
     assert {name: len(lines) for name, lines in facts.metrics.training.items()} == {
@@ -137,45 +149,51 @@ def test_what_happens_in_the_test_period_changes_no_weight(run: Run, tmp_path: P
     dealt = events.filter(late).with_columns(pl.col("item", "clicked").reverse())
     pl.concat([events.filter(~late), dealt]).write_parquet(file.parent / "events.parquet")
     other = Run.start(file, tmp_path / "run")
-    other.check()
-    other.lookalikes.prepare()
-    other.lookalikes.train()
-    for name in ("users-attention", "ralm"):
-        tensors, mine = (
-            load_tensors(one.folder / "lookalike" / name / "weights.safetensors")[0] for one in (other, run)
-        )
+    other.prepare(only="ralm")
+    other.train(only="ralm")
+    for name in ("users", "ralm"):
+        tensors, mine = (load_tensors(one.place_of(name) / "weights.safetensors")[0] for one in (other, run))
         assert {key: value.tolist() for key, value in tensors.items()} == {k: v.tolist() for k, v in mine.items()}
-    values, mine = (one.lookalikes.crowd("latest", "attention").values.values.tolist() for one in (other, run))
+    values, mine = (one.lookalikes.crowd("latest", "ralm").values.values.tolist() for one in (other, run))
     assert values != mine, "what users are known by has changed"
 
 
 def test_look_alike_needs_nothing_of_the_tag_path_but_the_log(run: Run) -> None:
-    assert sorted(path.name for path in run.folder.iterdir()) == ["at-work", "config.json", "log", "lookalike"]
-    crowds = {path.stem for path in (run.folder / "lookalike" / "crowd").iterdir()}
-    assert crowds == {f"{at}-{merge}" for at in ("learn", "test", "latest") for merge in ("attention", "concat")}
+    parts = sorted(path.name for path in run.folder.iterdir())
+    assert parts == ["at-work", "config.json", "log", "models", "prepared", "scores"]
+    assert [path.name for path in (run.folder / "prepared").iterdir()] == ["periods"]
+    for name in ("users", "users-concat"):
+        crowds = {path.stem for path in (run.place_of(name) / "crowd").iterdir()}
+        assert crowds == {"learn", "test", "latest"}
 
 
 def test_called_again_it_trains_nothing_and_measures_the_same(run: Run, tmp_path: Path) -> None:
     copy = copied(run, tmp_path / "run")
     before = written_at(copy)
-    assert measured(copy.liken()) == measured(run.lookalikes.metrics)
+    assert measured(liken(copy)) == measured(run.lookalikes.metrics)
     assert written_at(copy) == before
     assert measured(Run.open(copy.folder).lookalikes.metrics) == measured(run.lookalikes.metrics)
 
 
 @pytest.mark.parametrize(
-    "lost", [("metrics.json", "ralm/weights.safetensors"), ("prepared", "crowd"), ("users-attention", "average")]
+    "lost",
+    [
+        ("scores", "models/ralm/weights.safetensors"),
+        ("prepared", "models/users/crowd"),
+        ("models/users", "models/average"),
+    ],
 )
 def test_what_is_lost_is_made_again_and_nothing_else(run: Run, tmp_path: Path, lost: tuple[str, ...]) -> None:
     copy = copied(run, tmp_path / "run")
     before = written_at(copy)
     for name in lost:
-        path = copy.folder / "lookalike" / name
+        path = copy.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert measured(copy.liken()) == measured(run.lookalikes.metrics)
+    assert measured(liken(copy)) == measured(run.lookalikes.metrics)
     assert weights_of(copy) == weights_of(run)
     again = {name for name, at in written_at(copy).items() if at != before[name]}
-    assert again == {name for name in WEIGHTS if name.split("/")[0] in {part.split("/")[0] for part in lost}}
+    gone = {name for name in WEIGHTS for part in lost if f"models/{name}".startswith(part)}
+    assert again == gone
     assert copy.audience(POPULAR, MIN_AUDIENCE).members.equals(run.audience(POPULAR, MIN_AUDIENCE).members)
 
 
@@ -198,7 +216,7 @@ def test_killed_many_times_it_ends_with_the_same_weights_and_metrics(run: Run, t
     kills, metrics = 0, None
     while metrics is None and kills < 50:
         try:
-            metrics = Run.start(run.config, tmp_path / "run", base=run.base).liken(kill_after(23))
+            metrics = liken(Run.start(run.config, tmp_path / "run", base=run.base), kill_after(23))
         except KilledError:
             kills += 1
     assert metrics
@@ -216,8 +234,8 @@ def test_killed_many_times_it_ends_with_the_same_weights_and_metrics(run: Run, t
         ("model", "clusters", CLUSTERS - 1, r"ralm/weights.* another model config: clusters was 4, is 3; give "),
         ("training", "seed", 7, r"ralm/weights.* another training config: seed was 0, is 7"),
         ("rounds", "least_seeds", 6, r"ralm/weights.* another training config: rounds was .*5.* is .*6"),
-        ("users_training", "seed", 7, r"users-attention/weights.* another training config: seed was 0, is 7"),
-        ("users", "user", 4, r"users-attention/weights.* another model config: user was 8, is 4"),
+        ("users_training", "seed", 7, r"users/weights.* another training config: seed was 0, is 7"),
+        ("users", "user", 4, r"users/weights.* another model config: user was 8, is 4"),
     ],
 )
 def test_another_config_is_not_answered_with_these_weights(
@@ -225,20 +243,21 @@ def test_another_config_is_not_answered_with_these_weights(
 ) -> None:
     """Neither by an audience nor by `liken`; the folder that the error names is the one in the way."""
     other = asking(copied(run, tmp_path / "run"), **{section: {key: value}})
-    shutil.rmtree(other.folder / "lookalike" / "crowd")
-    for asked in (lambda: other.audience(POPULAR, MIN_AUDIENCE), other.liken):
-        with pytest.raises(CheckpointError, match=rf"{other.folder}/lookalike/{said}"):
+    for crowd in other.folder.glob("models/*/crowd"):
+        shutil.rmtree(crowd)
+    for asked in (lambda: other.audience(POPULAR, MIN_AUDIENCE), lambda: liken(other)):
+        with pytest.raises(CheckpointError, match=rf"{other.folder}/models/{said}"):
             asked()
 
 
 def test_weights_in_the_way_once_removed_are_made_for_the_config(run: Run, tmp_path: Path) -> None:
     copy = copied(run, tmp_path / "run")
-    for name in ("ralm", "average", "choosing"):
-        shutil.rmtree(copy.folder / "lookalike" / name)
+    for name in ("ralm", "average"):
+        shutil.rmtree(copy.place_of(name))
     other = asking(copy, model={"clusters": 1})
-    assert list(other.liken()["scores"]) == ["ralm", *ALL]
+    assert list(liken(other)["scores"]) == ["ralm", *ALL]
     assert other.audience(POPULAR, MIN_AUDIENCE).members["cluster"].unique().to_list() == [0]
-    users = "users-attention/weights.safetensors"
+    users = "users/weights.safetensors"
     assert written_at(other)[users] == written_at(run)[users]
 
 
@@ -252,10 +271,10 @@ def test_other_periods_are_not_answered_with_these_weights(run: Run, tmp_path: P
 def test_vectors_of_other_weights_are_not_taken_for_these(run: Run, tmp_path: Path) -> None:
     """The crowd that is kept says whose it is."""
     copy = copied(run, tmp_path / "run")
-    path = copy.folder / "lookalike" / "crowd" / "latest-attention.safetensors"
+    path = copy.place_of("users") / "crowd" / "latest.safetensors"
     whole = kept_in(path)
-    shutil.copy(path.with_name("test-concat.safetensors"), path)
-    assert copy.lookalikes.crowd("latest", "attention").vectors_NX.shape == (136, 8)
+    shutil.copy(copy.place_of("users-concat") / "crowd" / "test.safetensors", path)
+    assert copy.lookalikes.crowd("latest", "ralm").vectors_NX.shape == (136, 8)
     assert kept_in(path) == whole
 
 
@@ -267,7 +286,7 @@ def test_metrics_of_another_config_are_not_given_for_this_one(run: Run, tmp_path
 
 
 def test_a_run_that_is_opened_again_reads_its_log_as_it_was(tmp_path: Path) -> None:
-    """Whatever the order of the tables' fields in the run file: `penchant lookalike RUN` must find log and weights."""
+    """Whatever the order of the tables' fields in the run file: a step must find log and weights."""
     file = write_run(tmp_path / "log")
     text = file.read_text(encoding="utf-8")
     sorted_fields = 'fields = { shelf = "shelf", tags = "tags", title = "title" }'
@@ -284,47 +303,44 @@ def test_a_run_that_is_opened_again_reads_its_log_as_it_was(tmp_path: Path) -> N
 
 def test_a_damaged_file_of_weights_is_named(run: Run, tmp_path: Path) -> None:
     copy = copied(run, tmp_path / "run")
-    path = copy.folder / "lookalike" / "ralm" / "weights.safetensors"
+    path = copy.place_of("ralm") / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:100])
-    for asked in (lambda: copy.audience(POPULAR, MIN_AUDIENCE), copy.liken):
+    for asked in (lambda: copy.audience(POPULAR, MIN_AUDIENCE), lambda: liken(copy)):
         with pytest.raises(CheckpointError, match=rf"{path} is damaged .*; remove it and train again"):
             asked()
     path.unlink()
-    assert measured(copy.liken()) == measured(run.lookalikes.metrics)
+    assert measured(liken(copy)) == measured(run.lookalikes.metrics)
 
 
 def test_a_run_that_has_no_look_alike_yet_says_which_command_makes_it(tmp_path: Path) -> None:
     begun = Run.start(write_run(tmp_path / "log"), tmp_path / "run")
-    said = rf"{begun.folder} has no trained look-alike yet; run `penchant lookalike {begun.folder}` first"
-    with pytest.raises(MissingStepError, match=said):
+    evaluate = rf"'ralm' of {begun.folder} is not evaluated yet; run `penchant evaluate {begun.folder}` first"
+    train = rf"'ralm' of {begun.folder} is not trained yet; run `penchant train {begun.folder}` first"
+    with pytest.raises(MissingStepError, match=evaluate):
         begun.audience(POPULAR, MIN_AUDIENCE)
-    begun.check()
-    begun.lookalikes.prepare()
-    for asked in (
-        lambda: begun.audience(POPULAR, MIN_AUDIENCE),
-        lambda: begun.lookalikes.metrics,
-        lambda: begun.lookalikes.scorer("ralm"),
-    ):
-        with pytest.raises(MissingStepError, match=said):
-            asked()
+    begun.prepare(only="ralm")
+    with pytest.raises(MissingStepError, match=evaluate):
+        _ = begun.lookalikes.metrics
+    with pytest.raises(MissingStepError, match=train):
+        begun.lookalikes.scorer("ralm")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "error", "said"),
     [
         (
-            '"shelf"',
-            '"shelf"\nfields = ["colour"]',
+            'cut = "periods"',
+            'cut = "periods"\nfields = ["colour"]',
             ConfigError,
-            r"lookalike\.fields: 'colour' is not a field; there are tags, ",
+            r"models\.users\.fields: 'colour' is not a field; there are tags, ",
         ),
-        ('"shelf"', '"shelf"\nfields = []', ConfigError, r"lookalike\.fields"),
+        ('cut = "periods"', 'cut = "periods"\nfields = []', ConfigError, r"models\.users\.fields"),
         ('"shelf"', '"colour"', ConfigError, r"'colour'"),
         ('"shelf"', '"item"', ConfigError, r"'item'"),
-        ('"shelf"', '"shelf"\ncompetitors = ["ralm"]', ConfigError, r"lookalike\.competitors\.0' is 'ralm'"),
+        ('"shelf"', '"shelf"\nbeside = ["ralm"]', ConfigError, r"lookalike\.beside\.0' is 'ralm'"),
         ("least_seeds = 5", "least_seeds = 500", DataError, r"no item with at least least_seeds = 500 seeds"),
         ("learn = 5.0", "learn = 50.0", ConfigError, r"begins on .* but the log begins on 2023-11-14 22:13"),
-        ("width = 8", "widthh = 8", ConfigError, r"unknown key 'lookalike\.model\.widthh'; did you mean 'width'\?"),
+        ("width = 8", "widthh = 8", ConfigError, r"unknown key 'models\.ralm\.widthh'; did you mean 'width'\?"),
     ],
 )
 def test_a_section_that_asks_for_what_is_not_there_is_refused(
@@ -334,4 +350,4 @@ def test_a_section_that_asks_for_what_is_not_there_is_refused(
     assert old in quick
     file = write_run(tmp_path / "log", section=quick.replace(old, new, 1))
     with pytest.raises(error, match=said):
-        Run.start(file, tmp_path / "run").liken()
+        liken(Run.start(file, tmp_path / "run"))

@@ -13,7 +13,6 @@ from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import ExpectedPrecision
 from penchant.audiences.of_item import NEIGHBOURS, write_audience
 from penchant.errors import AudienceError, ConfigError, PenchantError, UnknownItemError
-from penchant.evaluation.choice import Scorer
 from penchant.features.shards import open_shards
 from penchant.kinds.of_item import some_item
 from penchant.models.lookalikes.promise import Candidate
@@ -84,10 +83,11 @@ def test_a_smaller_audience_is_the_beginning_of_a_larger_one(run: Run) -> None:
 @pytest.mark.parametrize("item", [FEW_SEEDS, POPULAR])
 def test_scores_are_those_of_a_plain_recomputation(run: Run, item: str) -> None:
     """Eq. 2 and 9-11 in so many lines, from vectors and weights as they lie on disk."""
-    folder = run.folder / "lookalike"
-    user_NX = load_file(folder / "crowd" / "latest-attention.safetensors")["vectors"].double()
-    users = pl.concat([shard.users for shard in open_shards(folder / "prepared", "latest")]).to_list()
-    weight = {name: value.double() for name, value in load_file(folder / "ralm" / "weights.safetensors").items()}
+    user_NX = load_file(run.place_of("users") / "crowd" / "latest.safetensors")["vectors"].double()
+    users = pl.concat(
+        [shard.users for shard in open_shards(run.prepared("periods").folder, "latest", "item")]
+    ).to_list()
+    weight = {name: value.double() for name, value in load_file(run.place_of("ralm") / "weights.safetensors").items()}
     is_seed = torch.tensor([user in seeds_of(run, item) for user in users])
 
     def transform(vectors: torch.Tensor) -> torch.Tensor:
@@ -172,9 +172,9 @@ def test_fewer_seeds_than_clusters_are_enough(run: Run) -> None:
 
 def test_a_seed_who_came_after_training_is_known_by_what_he_clicked(run: Run) -> None:
     """What he clicked has vectors, and the latest crowd holds everyone."""
-    crowd = run.lookalikes.crowd("latest", run.lookalikes.merge)
+    crowd = run.lookalikes.crowd("latest", "ralm")
     assert set(crowd.users) == set(events_of(run)["user"])
-    assert NEWCOMER not in run.lookalikes.crowd("test", run.lookalikes.merge).users
+    assert NEWCOMER not in run.lookalikes.crowd("test", "ralm").users
     assert NEWCOMER in seeds_of(run, POPULAR)
     audience = run.audience(POPULAR, SIZE)
     assert (audience.seeds, audience.left_out) == (len(seeds_of(run, POPULAR)), 0)
@@ -230,8 +230,8 @@ def test_a_smaller_minimum_may_be_asked_for(run: Run) -> None:
 def spoilt_vectors(run: Run, folder: Path) -> tuple[Run, str]:
     """A copy in which the vectors of two users are NaN, and the first of them."""
     copy = copied(run, folder)
-    spoil(copy.folder / "lookalike" / "crowd" / "latest-attention.safetensors", "vectors", slice(3, 5))
-    return copy, copy.lookalikes.crowd("latest", copy.lookalikes.merge).users[3]
+    spoil(copy.place_of("users") / "crowd" / "latest.safetensors", "vectors", slice(3, 5))
+    return copy, copy.lookalikes.crowd("latest", "ralm").users[3]
 
 
 def test_vectors_that_are_not_finite_are_refused_and_counted(run: Run, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_the_way_out_of_vectors_that_are_not_finite_is_told(run: Run, tmp_path: 
 
 def test_a_transform_that_is_not_finite_is_refused(run: Run, tmp_path: Path) -> None:
     spoilt = copied(run, tmp_path / "run")
-    spoil(spoilt.folder / "lookalike" / "ralm" / "weights.safetensors", "shared.weight")
+    spoil(spoilt.folder / "models" / "ralm" / "weights.safetensors", "shared.weight")
     with pytest.raises(PenchantError, match=r"not finite.* train again"):
         spoilt.audience(POPULAR, SIZE)
 
@@ -257,7 +257,7 @@ def test_a_transform_that_is_not_finite_is_refused(run: Run, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["local.weight", "wide.project.weight", "wide.weigh.weight"])
 def test_attention_that_is_not_finite_is_not_taken_for_a_lack_of_users(run: Run, tmp_path: Path, name: str) -> None:
     spoilt = copied(run, tmp_path / "run")
-    spoil(spoilt.folder / "lookalike" / "ralm" / "weights.safetensors", name)
+    spoil(spoilt.folder / "models" / "ralm" / "weights.safetensors", name)
     with pytest.raises(PenchantError, match="not finite"):
         spoilt.audience(POPULAR, SIZE)
 
@@ -278,13 +278,13 @@ def test_what_won_on_validation_candidates_makes_audiences(run: Run, beaten: Run
 
 
 @pytest.mark.parametrize("name", ["ralm", *ALL])
-def test_any_scorer_of_the_run_makes_an_audience_by_its_own_scores(run: Run, name: Scorer) -> None:
+def test_any_scorer_of_the_run_makes_an_audience_by_its_own_scores(run: Run, name: str) -> None:
     """Its members are the best of all who are open, with the scores that it gives them."""
     lookalike = run.lookalikes
-    crowd = lookalike.crowd("latest", lookalike.merge_of(name))
+    crowd = lookalike.crowd("latest", name)
     events = events_of(run).filter(pl.col("item") == POPULAR)
     row_S = np.array([crowd.users.index_of(user) for user in sorted(seeds_of(run, POPULAR))])
-    likeness = lookalike.scorer(name).liken(Candidate(lookalike.items.id(POPULAR), row_S), crowd)
+    likeness = lookalike.scorer(name).liken(Candidate(lookalike.ground.items.id(POPULAR), row_S), crowd)
     score_N = likeness.scores(np.arange(len(crowd)))
     open_N = (crowd.values.lengths > 0) & ~crowd.users.is_in(events["user"].implode()).to_numpy()
     members = run.audience(POPULAR, FEW, by=name, minimum=FEW).members
@@ -296,7 +296,7 @@ def test_any_scorer_of_the_run_makes_an_audience_by_its_own_scores(run: Run, nam
 
 def test_what_to_expect_is_read_of_the_scorer_that_makes_the_audience(run: Run) -> None:
     metrics = run.lookalikes.metrics
-    for name in run.lookalikes.scorers:
+    for name in run.lookalikes.names:
         audience = run.audience(POPULAR, FEW, by=name, minimum=FEW)
         expects = ExpectedPrecision.read(metrics, name)
         assert expects
@@ -316,7 +316,7 @@ def test_who_knows_no_clusters_says_what_all_seeds_have_in_common_and_names_no_c
 
 
 @pytest.mark.parametrize("name", ["ralm", "average", "lr", "popularity"])
-def test_scores_that_tell_nobody_apart_are_said_to_have_collapsed(run: Run, beaten: Run, name: Scorer) -> None:
+def test_scores_that_tell_nobody_apart_are_said_to_have_collapsed(run: Run, beaten: Run, name: str) -> None:
     """Popularity scores all users of an item the same."""
     for one in (run, beaten):
         spread = one.audience(POPULAR, SIZE, by=name).spread
@@ -388,7 +388,7 @@ def test_long_items_that_begin_alike_have_different_files(run: Run, tmp_path: Pa
 
 def test_the_item_to_show_is_the_most_clicked_of_the_lowest_third(run: Run) -> None:
     item = some_item(run.lookalikes)
-    vocabulary = pl.read_parquet(run.folder / "lookalike" / "prepared" / "vocabulary" / "item.parquet")
+    vocabulary = pl.read_parquet(run.folder / "prepared" / "periods" / "vocabulary" / "item.parquet")
     counts = sorted(vocabulary["count"])
     assert vocabulary.filter(pl.col("value") == item)["count"].item() == counts[(len(counts) - 1) // 3]
     assert counts[0] < counts[(len(counts) - 1) // 3] < counts[-1]

@@ -226,17 +226,19 @@ def test_the_run_file_of_the_paper_reads_20m_as_the_paper_does(tmp_path: Path, m
     assert items["12"]["title"] == ["Film, The 12 (1999)"]
     assert items["38"]["genres"] == ["Action", "IMAX"]
     assert items["39"]["tags"] == []
-    prepared = run.prepare()
-    assert set(run.tags.values) == {f"tag {tag:02}" for tag in range(7)}
+    (prepared,) = run.prepare()
+    assert set(run.interests().tags.values) == {f"tag {tag:02}" for tag in range(7)}
     genres = set(prepared.vocabulary("genres").values)
     assert genres == {"Action", "Comedy", "Drama", "IMAX"}
-    assert prepared.manifest["negatives"] == "logged"
-    assert sum(len(shard.users) for shard in run.shards("test")) in range(6, 19)
-    for shard in run.shards("train"):
-        assert shard.arrays["label.tags"].shape[1:] == (10, 3)
-        assert (shard.arrays["label.tags"] > 0).any(2).sum(1).max() == 6
+    assert prepared.negatives("tags") == "logged"
+    assert sum(len(shard.users) for shard in run.interests().shards("test")) in range(6, 19)
+    for shard in run.interests().shards("train"):
+        tags, _ = shard.labels(slice(None))
+        assert tags.shape[1:] == (10, 3)
+        assert (tags > 0).any(2).sum(1).max() == 6
         assert {shard.arrays[f"{name}.ids"].shape[1] for name in ("tags", "genres")} == {10}
-    assert run.config.training.loss == "joint"
-    assert isinstance(run.config.model, UtpmConfig)
-    sizes = (run.config.model.embedding, run.config.model.user, run.config.evaluation.at)
+    assert run.interests().section.training.loss == "joint"
+    model = run.interests().section.model
+    assert isinstance(model, UtpmConfig)
+    sizes = (model.embedding, model.user, run.config.evaluation.at)
     assert sizes == (16, 16, [1, 2, 3])

@@ -58,7 +58,7 @@ def background(folder: Path) -> Iterator[AtlasInBackground]:
 
 def train_anew(folder: Path) -> None:
     """Other weights, to look at."""
-    path = folder / "model" / "weights.safetensors"
+    path = folder / "models" / "tags" / "weights.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -75,7 +75,7 @@ def until(true: Callable[[], object], background: AtlasInBackground, within_s: f
 def test_the_atlas_of_a_run_is_that_of_its_log_and_profiles(folder: Path) -> None:
     atlas, run = read_atlas(folder), Run.open(folder)
     assert atlas is not None
-    assert atlas.tags == run.tags.values
+    assert atlas.tags == run.interests().tags.values
     events = pl.read_parquet(folder.parent / "run" / "log" / "events" / "00000.parquet").filter("clicked")
     tags = dict(pl.read_parquet(folder / "log" / "items.parquet").select("item", "tags").iter_rows())
     clicks = Counter(tag for item in events["item"] for tag in tags[item])
@@ -129,7 +129,7 @@ def test_the_version_changes_with_whatever_decides_the_atlas(folder: Path, name:
 
 
 def test_a_run_without_a_trained_tag_model_has_none(folder: Path) -> None:
-    remove(folder / "model")
+    remove(folder / "models" / "tags")
     assert open_atlas(folder) is None
     assert read_atlas(folder) is None
     background = AtlasInBackground(folder)
@@ -138,7 +138,7 @@ def test_a_run_without_a_trained_tag_model_has_none(folder: Path) -> None:
 
 def test_weights_without_the_average_user_beside_them_are_no_trained_model(folder: Path) -> None:
     """It is written last."""
-    (folder / "model" / AVERAGE).unlink()
+    (folder / "models" / "tags" / AVERAGE).unlink()
     assert open_atlas(folder) is None
 
 

@@ -56,7 +56,7 @@ def test_a_comparison_is_kept_until_a_file_of_it_changes(tmp_path: Path) -> None
     first = runs.numbers(["a"])
     assert runs.numbers(["a"]) is first
     write(tmp_path, "a", 0.2)
-    os.utime(folder / "metrics.json", ns=(1, 1))
+    os.utime(folder / "scores" / "tags.json", ns=(1, 1))
     second = runs.numbers(["a"])
     assert second.data_sets[0].groups[0].scores["ndcg@10"].mean < first.data_sets[0].groups[0].scores["ndcg@10"].mean
 
@@ -71,12 +71,12 @@ def test_names_lead_nowhere_else(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_run_is_said_again_until_it_is_mended(tmp_path: Path) -> None:
     folder = write(tmp_path, "a")
     runs = RunsBeside(folder)
-    whole = (folder / "metrics.json").read_text(encoding="utf-8")
-    (folder / "metrics.json").write_text("{", encoding="utf-8")
+    whole = (folder / "scores" / "tags.json").read_text(encoding="utf-8")
+    (folder / "scores" / "tags.json").write_text("{", encoding="utf-8")
     for _ in range(2):
         with pytest.raises(ReportError, match=r"a/metrics\.json is damaged"):
             runs.numbers(["a"])
-    (folder / "metrics.json").write_text(whole, encoding="utf-8")
+    (folder / "scores" / "tags.json").write_text(whole, encoding="utf-8")
     assert runs.numbers(["a"]).data_sets
 
 
@@ -85,7 +85,7 @@ def test_what_is_wrong_with_a_run_is_said_again_until_it_is_mended(tmp_path: Pat
     [
         ("config.json", '{"config": {"epochs": 3}}', r"a/config\.json is damaged, or of another version"),
         ("log/found.json", "{}", "a: a file is not what this version writes .*'events'"),
-        ("prepared/manifest.json", '{"samples": 3, "vocabulary": {}}', "a: a file .* writes .*'int' object"),
+        ("prepared/manifest.json", '{"targets": 3, "vocabulary": {}}', "a: a file .* writes .*'int' object"),
         ("metrics.parquet", "none", r"a/metrics\.parquet cannot be read"),
     ],
 )

@@ -105,14 +105,14 @@ def test_what_wins_but_cannot_be_live_is_named_beside_what_is(
 
 
 def test_a_run_whose_look_alike_was_not_measured_is_served_by_what_was_trained(run: Run) -> None:
-    remove(run.folder / "lookalike" / "metrics.json")
+    remove(run.folder / "scores" / "ralm.json")
     served = open_served(run.folder, clock=lambda: MADE)
     assert served.alike is not None
     assert (served.alike.choice.scores, served.alike.ralm.config.pool) == ({}, "attention")
 
 
 def test_metrics_of_an_earlier_version_say_what_to_do(run: Run) -> None:
-    path = run.folder / "lookalike" / "metrics.json"
+    path = run.folder / "scores" / "ralm.json"
     write_json(path, {name: said for name, said in read_json(path).items() if name != "chosen"})
     with pytest.raises(MissingStepError, match=f"run `penchant lookalike {run.folder}` again"):
         open_served(run.folder)
@@ -120,7 +120,7 @@ def test_metrics_of_an_earlier_version_say_what_to_do(run: Run) -> None:
 
 def test_profiles_and_metrics_change_nothing(run: Run) -> None:
     version, signature = version_of(run.folder), signature_of(run.folder)
-    (run.folder / "metrics.json").write_text("{}", encoding="utf-8")
+    (run.folder / "scores" / "tags.json").write_text("{}", encoding="utf-8")
     remove(run.folder / "profiles")
     assert (version_of(run.folder), signature_of(run.folder)) == (version, signature)
 
@@ -129,7 +129,7 @@ def test_the_snapshot_is_written_once_for_a_version(run: Run) -> None:
     told = list[Progress]()
     first = open_served(run.folder, clock=lambda: MADE + 5, report=told.append)
     assert (first.snapshot.manifest["made"], told) == (MADE, [])
-    plan = run.folder / "prepared" / "plan.json"
+    plan = run.folder / "prepared" / "users" / "plan.json"
     plan.write_bytes(plan.read_bytes() + b"\n")
     second = open_served(run.folder, clock=lambda: MADE + 5, report=told.append)
     assert second.snapshot.manifest["made"] == MADE + 5
@@ -140,7 +140,6 @@ def test_the_snapshot_is_written_once_for_a_version(run: Run) -> None:
 
 def test_what_is_served_has_tags_look_alike_and_names(tmp_path_factory: pytest.TempPathFactory) -> None:
     served = worlds.served(tmp_path_factory)
-    assert served.tags is not None
     assert served.alike is not None
     assert served.item_names[lookalike_runs.POPULAR] == f"Title of {lookalike_runs.POPULAR}"
     assert all(tag.startswith("t0-") for tag in served.item_tags["i0-0"])
@@ -150,7 +149,8 @@ def test_what_is_served_has_tags_look_alike_and_names(tmp_path_factory: pytest.T
 
 
 def test_a_run_that_trained_tags_alone_is_served_without_a_look_alike(run: Run) -> None:
-    remove(run.folder / "lookalike")
+    for name in ("users", "ralm"):
+        remove(run.place_of(name))
     served = open_served(run.folder, clock=lambda: MADE)
     assert served.alike is None
     assert served.item_names[lookalike_runs.POPULAR] == f"Title of {lookalike_runs.POPULAR}"
@@ -159,9 +159,9 @@ def test_a_run_that_trained_tags_alone_is_served_without_a_look_alike(run: Run) 
 
 
 def test_a_run_that_trained_a_look_alike_alone_is_served_without_tags(run: Run) -> None:
-    remove(run.folder / "model")
+    remove(run.folder / "models" / "tags")
     served = open_served(run.folder, clock=lambda: MADE)
-    assert served.tags is None
+    assert not served.profiles
     service = Service(MemoryStore(), served, lambda: MADE)
     assert not service.score(["u001"], None)[0].cold
 

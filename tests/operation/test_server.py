@@ -56,7 +56,7 @@ def loaded(run: Run) -> Loaded:
 
 def touch_plan(folder: Path) -> None:
     """Another version, that can be served as well as the one before."""
-    path = folder / "prepared" / "plan.json"
+    path = folder / "prepared" / "users" / "plan.json"
     path.write_bytes(path.read_bytes() + b"\n")
 
 
@@ -99,8 +99,7 @@ def test_the_same_model_written_again_is_not_loaded(loaded: Loaded) -> None:
 
 
 def remove_models(folder: Path) -> None:
-    remove(folder / "model")
-    remove(folder / "lookalike")
+    remove(folder / "models" / "tags")
 
 
 def cut(path: Path) -> None:

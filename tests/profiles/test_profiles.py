@@ -14,7 +14,7 @@ from penchant.features.own import FACTS, Own
 from penchant.features.shards import Batch, batch_of
 from penchant.models.interests.blend import CLICKS, LEAST_SHARE, Blend, CopyPath, LinearPath
 from penchant.pipeline import Run
-from penchant.profiles.average import Average, average_of
+from penchant.profiles.average import AVERAGE, Average, average_of
 from penchant.profiles.build import Order, ProfilesConfig, in_lists, rank
 from penchant.profiles.explain import (
     COMMON,
@@ -62,22 +62,24 @@ def test_a_row_says_the_same_as_the_profile_of_that_user(run: Run, rows: pl.Data
 
 def test_clicked_and_unseen_share_out_the_vocabulary(run: Run) -> None:
     profile = run.profile("u000")
-    assert {one.tag for one in profile.clicked} | {one.tag for one in profile.unseen} == set(run.tags.values)
+    assert {one.tag for one in profile.clicked} | {one.tag for one in profile.unseen} == set(
+        run.interests().tags.values
+    )
     assert all(one.clicks > 0 for one in profile.clicked)
     assert all(one.clicks == 0 for one in profile.unseen)
     ranks = sorted(one.rank for one in (*profile.clicked, *profile.unseen))
-    assert ranks == list(range(1, len(run.tags.values) + 1))
+    assert ranks == list(range(1, len(run.interests().tags.values) + 1))
 
 
 def test_preferences_are_the_models_own(run: Run) -> None:
-    shard = run.shards("latest")[0]
+    shard = run.interests().shards("latest")[0]
     row = 3
     with torch.inference_mode():
-        batch = batch_of(shard, run.config_fields, slice(row, row + 1))
-        scores = run.model.preferences(batch, run.model.users(batch))[0]
+        batch = batch_of(shard, list(run.interests().sizes.fields), slice(row, row + 1))
+        scores = run.interests().model.preferences(batch, run.interests().model.users(batch))[0]
     profile = run.profile(shard.users[row])
     for one in (*profile.clicked, *profile.unseen):
-        assert one.preference == pytest.approx(float(scores[run.tags.id(one.tag)]), rel=1e-5)
+        assert one.preference == pytest.approx(float(scores[run.interests().tags.id(one.tag)]), rel=1e-5)
 
 
 def test_preferences_follow_the_planted_group(run: Run) -> None:
@@ -97,28 +99,28 @@ def test_attention_of_a_profile_sums_to_one_per_head(run: Run) -> None:
 
 
 def test_an_effect_is_what_changes_when_the_value_is_left_out(run: Run) -> None:
-    shard = run.shards("latest")[0]
+    shard = run.interests().shards("latest")[0]
     user = shard.users[0]
     why = run.explain(user)
-    batch = batch_of(shard, run.config_fields, slice(0, 1))
+    batch = batch_of(shard, list(run.interests().sizes.fields), slice(0, 1))
     field, value = why.alone[0].values[0].split(": ")
-    vocabulary = run.prepared.vocabulary(next(r.source for r in run.config.features.fields if r.name == field))
+    vocabulary = run.prepared("users").vocabulary(next(r.source for r in run.config.features.fields if r.name == field))
     ids = {name: given.clone() for name, given in batch.ids.items()}
     ids[field][ids[field] == vocabulary.id(value)] = 0
-    number = run.tags.id(why.preference.tag)
+    number = run.interests().tags.id(why.preference.tag)
     with torch.inference_mode():
-        without = run.model.preference(Batch(ids, batch.weights), number)
+        without = run.interests().model.preference(Batch(ids, batch.weights), number)
     assert why.alone[0].effect == pytest.approx(why.preference.preference - float(without), abs=1e-5)
     assert len(why.alone) == sum(int((given != 0).sum()) for given in batch.ids.values())
     assert len(why.together) == 16 * 15 // 2
 
 
 def test_without_history_is_the_preference_of_an_empty_user(run: Run) -> None:
-    why = run.explain("u000", run.tags.values[0])
-    nothing = {name: torch.zeros(1, 1, dtype=torch.long) for name in run.config_fields}
-    weights = {name: torch.zeros(1, 1) for name in run.config_fields}
+    why = run.explain("u000", run.interests().tags.values[0])
+    nothing = {name: torch.zeros(1, 1, dtype=torch.long) for name in list(run.interests().sizes.fields)}
+    weights = {name: torch.zeros(1, 1) for name in list(run.interests().sizes.fields)}
     with torch.inference_mode():
-        expected = float(run.model.preference(Batch(nothing, weights), 2))
+        expected = float(run.interests().model.preference(Batch(nothing, weights), 2))
     assert why.without == pytest.approx(expected, abs=1e-5)
 
 
@@ -140,7 +142,7 @@ def test_profiles_that_are_there_are_kept_and_new_weights_replace_them(run: Run)
     before = path.stat().st_mtime_ns
     run.build_profiles()
     assert path.stat().st_mtime_ns == before
-    weights = run.folder / "model" / run.last_weights
+    weights = run.interests().folder / AVERAGE
     weights.write_bytes(weights.read_bytes())
     run.build_profiles()
     assert path.stat().st_mtime_ns > before
@@ -224,18 +226,20 @@ def test_who_clicked_nothing_has_no_lift_to_be_ordered_by() -> None:
 
 
 def test_the_average_user_is_the_mean_of_all(run: Run) -> None:
-    total, holders, users = torch.zeros(len(run.tags)), torch.zeros(len(run.tags)), 0
+    total, holders, users = torch.zeros(len(run.interests().tags)), torch.zeros(len(run.interests().tags)), 0
     with torch.inference_mode():
-        for shard in run.shards("latest"):
-            batch = batch_of(shard, run.config_fields, slice(0, len(shard)), own=True)
-            total[RESERVED:] += run.model.preferences(batch, run.model.users(batch))[:, RESERVED:].sum(0)
+        for shard in run.interests().shards("latest"):
+            batch = batch_of(shard, list(run.interests().sizes.fields), slice(0, len(shard)), own=True)
+            total[RESERVED:] += (
+                run.interests().model.preferences(batch, run.interests().model.users(batch))[:, RESERVED:].sum(0)
+            )
             assert batch.own
             for ids_H in batch.own.ids_BH:
                 holders[ids_H[ids_H > 0]] += 1
             users += len(shard)
-    torch.testing.assert_close(run.average.preference_V, total / users)
-    torch.testing.assert_close(run.average.holders[None], holders / users)
-    assert run.average.holders["group"].sum() == pytest.approx(1)
+    torch.testing.assert_close(run.interests().average.preference_V, total / users)
+    torch.testing.assert_close(run.interests().average.holders[None], holders / users)
+    assert run.interests().average.holders["group"].sum() == pytest.approx(1)
 
 
 # A blend
@@ -263,15 +267,15 @@ def test_paths_sum_to_the_preference(blended: Run, deep: Run) -> None:
 @pytest.fixture(scope="module")
 def linear(blended: Run) -> Blend:
     """A linear path over own tags and items, and nothing else."""
-    tags, items = len(blended.tags), blended.sizes.fields["item"]
+    tags, items = len(blended.interests().tags), blended.interests().sizes.fields["item"]
     path, draw = LinearPath({CLICKS: tags, "item": items}, tags, 3), torch.Generator().manual_seed(0)
     for buffer in path.buffers():
         buffer.copy_(torch.randn(buffer.shape, generator=draw))
-    return Blend(path, CopyPath(tags), None, 0.0, blended.sizes.only(["item"]))
+    return Blend(path, CopyPath(tags), None, 0.0, blended.interests().sizes.only(["item"]))
 
 
 def explained(run: Run, model: Blend, user: str, tag: str) -> Explanation:
-    shards, names, label = run.shards("latest"), run.shown, run.config.labels.field
+    shards, names, label = run.interests().shards("latest"), run.interests().shown, run.config.labels.field
     usual, shard = average_of(model, shards), next(shard for shard in shards if user in shard.users)
     row = shard.users.index_of(user)
     assert row is not None
@@ -293,7 +297,7 @@ def test_clicks_on_the_tag_itself_are_a_path_and_no_reason_beside_it(blended: Ru
 
 
 def test_the_linear_path_is_the_sum_of_its_values(blended: Run, linear: Blend) -> None:
-    shard, tag = blended.shards("latest")[0], RESERVED + 1
+    shard, tag = blended.interests().shards("latest")[0], RESERVED + 1
     batch = linear.batch(shard, slice(0, len(shard)))
     terms = linear.terms(batch, tag)
     assert [field for field, *_ in terms] == [None, "item"]
@@ -302,7 +306,7 @@ def test_the_linear_path_is_the_sum_of_its_values(blended: Run, linear: Blend) -
 
 
 def test_what_everybody_adds_is_the_same_for_all(blended: Run) -> None:
-    tag = blended.tags.values[0]
+    tag = blended.interests().tags.values[0]
     found = {path.effect for user in ("u000", "u001") for path in blended.explain(user, tag).paths[-1:]}
     assert len(found) == 1
     assert all(blended.explain(user, tag).paths[-1].path == "everybody" for user in ("u000", "u001"))
@@ -328,7 +332,7 @@ def test_what_most_users_have_is_no_reason_and_comes_last(tmp_path: Path) -> Non
 
 
 def test_attention_is_evidence_only_where_the_deep_model_has_a_share(deep: Run) -> None:
-    model, shard = deep.model, deep.shards("latest")[0]
+    model, shard = deep.interests().model, deep.interests().shards("latest")[0]
     assert isinstance(model, Blend)
     assert model.deep
     batch = batch_of(shard, list(model.sizes.fields), slice(0, 5), own=True)
@@ -341,7 +345,7 @@ def test_attention_is_evidence_only_where_the_deep_model_has_a_share(deep: Run) 
 
 
 def test_a_blend_without_a_deep_model_has_no_evidence_but_all_else(blended: Run) -> None:
-    rows = pl.read_parquet(blended.build_profiles() / "*.parquet")
+    rows = pl.read_parquet(blended.build_profiles()[0] / "*.parquet")
     assert rows["evidence.values"].list.len().sum() == 0
     assert rows["clicked.clicks"].list.len().equals(rows["clicked.tags"].list.len())
     assert len(rows) == 90
@@ -364,11 +368,11 @@ def test_a_path_is_told_in_words(path: str, clicks: int, latest: int, said: str)
 
 def test_unseen_tags_that_a_model_prefers_alike_have_no_lift(blended: Run) -> None:
     """The planted log chooses a blend without ridge regression: of tags not clicked it knows how popular they are."""
-    assert not blended.model.tells_unseen
-    assert blended.average.unseen_alike
+    assert not blended.interests().model.tells_unseen
+    assert blended.interests().average.unseen_alike
     unseen = blended.profile("u000").unseen
     assert {one.lift for one in unseen} == {0.0}
-    rows = pl.read_parquet(blended.build_profiles() / "*.parquet")
+    rows = pl.read_parquet(blended.build_profiles()[0] / "*.parquet")
     for preferences, lifts in rows.select("unseen.preferences", "unseen.lifts").iter_rows():
         assert preferences == sorted(preferences, reverse=True)
         assert set(lifts) <= {0.0}

@@ -11,6 +11,7 @@ import polars as pl
 
 from penchant.evaluation.examine import Examination
 from penchant.evaluation.protocols.interests import Result
+from penchant.kinds.sections import InterestsSection
 from penchant.report.build import gather
 from penchant.report.facts import Evaluated, RunFacts, read_facts
 from penchant.report.numbers import Numbers
@@ -49,12 +50,19 @@ def write_run(
     blend was; curve: whether anything was trained."""
     frames = {"model": users_of(own, metrics)}
     frames |= {name: users_of(values, metrics) for name, values in (baselines or {}).items()}
-    for part in ("log", "prepared"):
+    for part in ("log", "prepared/users", "scores"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    clicks = {"of": "tag", "error": 0.1, "bins": BINS} if config.training.loss == "separate" else None
+    tags = config.models["tags"]
+    assert isinstance(tags, InterestsSection)
+    clicks = {"of": "tag", "error": 0.1, "bins": BINS} if tags.training.loss == "separate" else None
     samples = {"train": 9, "valid": 2, "test": len(own)}
     said = {
-        "model": {"name": config.model.name, "title": config.model.name, "chosen": chosen and chosen.as_json()},
+        "model": {
+            "name": tags.model.name,
+            "labels": "tags",
+            "title": tags.model.name,
+            "chosen": chosen and chosen.as_json(),
+        },
         "made": {"version": "0.1.0", "commit": "abc1234", "at": "2026-01-02T03:04:05+00:00", "negatives": "logged"},
         "samples": samples,
         "scores": Examination({name: Result(frame, {}) for name, frame in frames.items()}).scores(),
@@ -64,32 +72,32 @@ def write_run(
     if not calibration:
         del said["calibration"]
     found = {"events": 90, "clicked": 60, "users": 9, "items_in_table": 12, "rejected": {"odd": 2}, "left_out": 1}
-    manifest = {"samples": {**samples, "latest": 9}, "vocabulary": {"tags": 14}, "negatives": "logged"}
+    told = {"samples": {**samples, "latest": 9}, "negatives": "logged"}
+    manifest = {"targets": {config.labels.field: told}, "vocabulary": {"tags": 14}}
     files = {
         "config.json": {"config": config.model_dump(mode="json"), "base": "."},
-        "metrics.json": said,
+        "scores/tags.json": said,
         "log/found.json": {**found, "time_unit": "s", "first": 0.0, "last": 86_400.0},
-        "prepared/manifest.json": manifest,
-        "prepared/plan.json": {"plan": "same", "log": log},
+        "prepared/users/manifest.json": manifest,
+        "prepared/users/plan.json": {"plan": "same", "log": log},
     }
     for name, value in files.items():
         (folder / name).write_text(json.dumps(value), encoding="utf-8")
     pl.concat([frame.with_columns(scorer=pl.lit(name)) for name, frame in frames.items()]).write_parquet(
-        folder / "metrics.parquet"
+        folder / "scores" / "tags.parquet"
     )
     return folder
 
 
 def facts_of(folder: Path, config: RunConfig, own: list[float], **options: Any) -> RunFacts:
     """The same, read."""
-    profiles = read_facts(write_run(folder, config, own, **options), config.model_dump(mode="json")).profiles
-    assert profiles
+    (profiles,) = read_facts(write_run(folder, config, own, **options), config).profiles
     return profiles
 
 
 def gathered(runs: Sequence[RunFacts]) -> Numbers:
     """The numbers of runs that have tag profiles only."""
-    return gather([Evaluated(run.folder, run.config, run, None) for run in runs])
+    return gather([Evaluated(run.folder, False, [run], None) for run in runs])
 
 
 def noise(seed: int, mean: float, users: int = 40) -> list[float]:

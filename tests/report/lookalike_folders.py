@@ -8,7 +8,7 @@ from typing import Any
 from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import LookalikeSet
-from penchant.runfile import LookalikeConfig
+from penchant.runfile import RunConfig
 from tests.report.folders import config_of
 
 AUCS = {"ralm": 0.70, "average": 0.66, "youtube": 0.68, "merge": 0.69, "yahoo": 0.64, "lr": 0.62, "popularity": 0.58}
@@ -17,19 +17,23 @@ SHARES = (0.0, 0.001, 0.01, 0.1, 1.0)
 KINDS = ("all", "tail", "middle", "head")
 
 
-def section_of(seed: int = 0, **sections: Mapping[str, Any]) -> dict[str, Any]:
-    """The look-alike section of a run file, changed; what it is changed to need not be valid."""
-    said = {
-        "users_training": {"seed": seed},
-        "training": {"seed": seed},
-        "periods": {"by": "days", "learn": 2.0, "test": 3.0, "every_hours": 6.0},
-    }
-    plain = LookalikeConfig.parse(said, origin="planted").model_dump(mode="json")
-    return plain | {name: {**plain[name], **its} for name, its in sections.items()}
+def section_of(seed: int = 0, **changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of a run file with a look-alike, as JSON values.
+
+    changes: of the model of the users, users_training, the look-alike itself (model), its training, periods, rounds and
+    evaluation.
+    """
+    seeded = {"training": {"seed": seed}, "users_training": {"seed": seed}}
+    changed = {name: {**seeded.get(name, {}), **changes.get(name, {})} for name in {*seeded, *changes}}
+    users = {"name": "ralm-users", "cut": "periods", **changed.get("users", {}), "training": changed["users_training"]}
+    ralm = {"name": "ralm", **changed.get("model", {}), "training": changed["training"]}
+    periods = {"by": "days", "learn": 2.0, "test": 3.0, "every_hours": 6.0, **changed.get("periods", {})}
+    lookalike = {name: changed[name] for name in ("rounds", "evaluation") if name in changed}
+    return {"models": {"users": users, "ralm": ralm}, "periods": periods, "lookalike": lookalike}
 
 
 def metrics_of(aucs: Mapping[str, float], half: float = 0.01) -> dict[str, Any]:
-    """What lookalike/metrics.json holds; every other metric follows from each scorer's AUC in some way."""
+    """What the scores of a look-alike hold; every other metric follows from each scorer's AUC in some way."""
     scores = {name: _scores(auc, half) for name, auc in aucs.items()}
     minus = {
         name: {
@@ -52,7 +56,7 @@ def metrics_of(aucs: Mapping[str, float], half: float = 0.01) -> dict[str, Any]:
             for name, auc in aucs.items()
         },
         "expected": {"later_per_seed": {"all": 0.5, "tail": 0.25}},
-        "training": {"users": curve, "users, concatenated": curve, "lookalike": curve},
+        "training": {"users": curve, "users-concat": curve, "ralm": curve},
     }
 
 
@@ -71,16 +75,21 @@ def _scores(auc: float, half: float) -> dict[str, dict[str, float]]:
 
 def write_lookalike(folder: Path, said: dict[str, Any], data: str = "one") -> Path:
     """The part of a folder that an evaluation of look-alike audiences leaves."""
-    prepared = folder / "lookalike" / "prepared"
-    prepared.mkdir(parents=True, exist_ok=True)
-    (folder / "lookalike" / "metrics.json").write_text(json.dumps(said), encoding="utf-8")
+    prepared, scores = folder / "prepared" / "periods", folder / "scores"
+    for one in (prepared, scores):
+        one.mkdir(parents=True, exist_ok=True)
+    (scores / "ralm.json").write_text(json.dumps(said), encoding="utf-8")
     (prepared / "plan.json").write_text(json.dumps({"plan": "same", "log": data}), encoding="utf-8")
     return folder
 
 
-def config_with(section: dict[str, Any] | None) -> dict[str, Any]:
-    """A whole run file as JSON values, with this look-alike section."""
-    return {**config_of().model_dump(mode="json"), "lookalike": section}
+def config_with(sections: Mapping[str, Any] | None, config: RunConfig | None = None) -> RunConfig:
+    """A whole run file with these sections of look-alike; without any where they are None. config: the rest of it."""
+    said = (config or config_of()).model_dump(mode="json", exclude_none=True)
+    if sections is None:
+        return RunConfig.parse(said, origin="planted")
+    models = {**said["models"], **sections["models"]}
+    return RunConfig.parse({**said, **sections, "models": models}, origin="planted")
 
 
 def evaluated(

@@ -23,7 +23,7 @@ def lookalike_of(folder: Path, **options: Any) -> LookalikeFacts:
 
 def test_a_run_of_look_alike_audiences_alone_is_read(tmp_path: Path) -> None:
     found = evaluated(tmp_path / "a")
-    assert found.profiles is None
+    assert found.profiles == []
     assert found.lookalike
     assert found.lookalike.metrics.scores["ralm"]["auc"].mean == AUCS["ralm"]
     assert found.lookalike.metrics.bounds
@@ -50,14 +50,14 @@ def test_wanted_but_not_measured_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", r"lookalike/metrics.json is damaged: Expecting .*a again, `penchant lookalike .*a` last"),
-        ("[1]", r"lookalike/metrics.json is damaged: it holds list, not an object"),
-        ("{}", r"lookalike/metrics.json is not what this version writes: 'made': Field required"),
+        ("{", r"scores/ralm.json is damaged: Expecting .*a again, `penchant evaluate .*a` last"),
+        ("[1]", r"scores/ralm.json is damaged: it holds list, not an object"),
+        ("{}", r"scores/ralm.json is not what this version writes: 'made': Field required"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, text: str, said: str) -> None:
     evaluated(tmp_path / "a")
-    (tmp_path / "a" / "lookalike" / "metrics.json").write_text(text, encoding="utf-8")
+    (tmp_path / "a" / "scores" / "ralm.json").write_text(text, encoding="utf-8")
     with pytest.raises(ReportError, match=said):
         read_facts(tmp_path / "a", config_with(SECTION))
 
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str, said: str) -> None:
     [
         ({"scores": {}}, r"'scores': Dictionary should have at least 1 item"),
         ({"scores": {"ralm": {"auc": {"mean": float("nan")}}}}, r"'scores.ralm.auc.mean': .*finite"),
-        ({"scores": {"yahoo": {}}}, r"metrics.json has no scores of 'ralm' itself; run `penchant lookalike .*a` again"),
+        ({"scores": {"yahoo": {}}}, r"ralm.json has no scores of 'ralm' itself; run `penchant evaluate .*a` again"),
         ({"bounds": {"middle": 3}}, r"'bounds.head': Field required"),
         ({"curves": {"ralm": {"all": [[0.1]]}}}, r"'curves.ralm.all.0.1': Field required"),
         ({"training": {"users": [{"epoch": 1}]}}, r"'training.users.0.loss': Field required"),
@@ -82,8 +82,8 @@ def test_values_that_cannot_be_are_named(tmp_path: Path, changes: dict[str, Any]
 
 def test_data_without_its_plan_is_named(tmp_path: Path) -> None:
     evaluated(tmp_path / "a")
-    (tmp_path / "a" / "lookalike" / "prepared" / "plan.json").unlink()
-    with pytest.raises(ReportError, match=r"lookalike/prepared/plan.json is not there; run the steps of .*a again"):
+    (tmp_path / "a" / "prepared" / "periods" / "plan.json").unlink()
+    with pytest.raises(ReportError, match=r"prepared/periods/plan.json is not there; run the steps of .*a again"):
         read_facts(tmp_path / "a", config_with(SECTION))
 
 

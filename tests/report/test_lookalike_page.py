@@ -14,6 +14,7 @@ from penchant.report.facts import Evaluated, read_facts
 from penchant.report.lookalike_words import SCORERS, class_metrics, explained, number_of
 from penchant.report.numbers import Numbers
 from penchant.report.page import render, write_report
+from penchant.runfile import LogsConfig
 from tests.report.folders import config_of, noise, write_run
 from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, section_of, write_lookalike
 from tests.report.tags import Tags
@@ -86,8 +87,8 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     said["counts"] |= {HOSTILE: 3}
     said["training"] |= {HOSTILE: said["training"]["users"]}
     run = write_lookalike(tmp_path / "run <b>", said)
-    config = config_with(section)
-    config["logs"] = {"source": "globo", "folder": f"data/{HOSTILE.replace('/', '')}"}
+    logs = LogsConfig(source="globo", folder=f"data/{HOSTILE.replace('/', '')}")
+    config = config_with(section).model_copy(update={"logs": logs})
     other = plain(tmp_path / "other", section_of())
     made = render(gather([other, read_facts(run, config)]))
     escaped = "&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; $\\frac{$ 標籤"

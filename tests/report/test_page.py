@@ -150,7 +150,7 @@ def test_the_json_holds_the_numbers_of_the_page(page: str, runs: list[Path], tmp
     (data,) = said["data_sets"]
     joint, softmax = data["groups"]
     assert (joint["name"], softmax["name"]) == ("UTPM AF-2head+CF, joint", "UTPM AF-2head+CF, softmax")
-    own = [Run.open(run).metrics["scores"]["model"]["prec@1"]["mean"] for run in runs]
+    own = [Run.open(run).interests().metrics["scores"]["model"]["prec@1"]["mean"] for run in runs]
     assert joint["scores"]["prec@1"]["mean"] == pytest.approx(sum(own[:2]) / 2)
     assert f"{joint['scores']['prec@1']['mean']:.3f}" in page
     assert joint["scores"]["prec@1"]["over"] == "seeds"

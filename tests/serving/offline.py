@@ -30,8 +30,8 @@ class Offline:
     def crowd(self) -> Crowd:
         """All users at the end of the log, by the look-alike's first phase."""
         lookalike = self.run.lookalikes
-        shards = self._latest(lookalike.plan, lookalike.prepared, self.folder / "lookalike")
-        model, fields = lookalike.load_users(lookalike.merge), list(lookalike.sizes.fields)
+        shards = self._latest(self.run.plan("periods"), self.run.prepared("periods"), self.folder / "lookalike")
+        model, fields = lookalike.models[lookalike.reference].users.model, list(lookalike.sizes.fields)
         vectors_NX = np.concatenate([_users(model, shard, fields) for shard in shards])
         values, width = values_of(shards, lookalike.sizes.fields, numbers=lookalike.sizes.numbers)
         return Crowd(pl.concat([shard.users for shard in shards]), vectors_NX, values, width)
@@ -39,16 +39,21 @@ class Offline:
     def likeness(self, crowd: Crowd, item: str) -> Likeness:
         """Of the crowd to the seeds of an item. AudienceError where nobody is known."""
         lookalike = self.run.lookalikes
-        seeds_S, _ = now(self.log, crowd.users, item, most_seeds=lookalike.config.rounds.most_seeds)
+        seeds_S, _ = now(self.log, crowd.users, item, most_seeds=lookalike.ground.config.rounds.most_seeds)
         known_S, _ = known_seeds(seeds_S, crowd, item)
-        return lookalike.scorer(lookalike.choice.live).liken(Candidate(lookalike.items.id(item), known_S), crowd)
+        return lookalike.scorer(lookalike.choice.live).liken(Candidate(lookalike.ground.items.id(item), known_S), crowd)
 
     def profiles(self) -> pl.DataFrame:
         """Of all users, as `build_profiles` writes them."""
         run, folder = self.run, self.folder / "profiles"
-        shards = self._latest(run.config.plan, run.prepared, self.folder / "tags")
-        names = {name: Names(vocabulary) for name, vocabulary in run.shown.items()}
-        model, average, wanted, label = run.model, run.average, run.config.profiles, run.config.labels.field
+        shards = self._latest(run.plan("users"), run.prepared("users"), self.folder / "tags")
+        names = {name: Names(vocabulary) for name, vocabulary in run.interests().shown.items()}
+        model, average, wanted, label = (
+            run.interests().model,
+            run.interests().average,
+            run.config.profiles,
+            run.config.labels.field,
+        )
         build_profiles(model, average, shards, names, folder, wanted, tags=label)
         return pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))])
 
@@ -61,7 +66,8 @@ class Offline:
         builder = ShardBuilder(self.log, plan, vocabularies, counts, spans=spans)
         for bucket in range(self.log.buckets):
             builder.build(bucket, folder)
-        return [Shard.open(path) for path in sorted((folder / "latest").glob("*.safetensors"))]
+        items, asked = builder.items, plan.targets[0]
+        return [Shard.open(path, items, asked) for path in sorted((folder / "latest").glob("*.safetensors"))]
 
 
 @torch.inference_mode()

@@ -286,13 +286,13 @@ def retrain(run: Run, folder: Path) -> None:
     """Put another model in place of the one that is served, one part after the other, as a copy does."""
     other = folder.with_name("other")
     opened = lookalike_runs.copied(run, other)
-    for name in ("users-attention", "ralm", "crowd"):
-        remove(other / "lookalike" / name)
+    for name in ("users", "ralm"):
+        remove(other / "models" / name)
     config = lookalike_runs.changed(opened, training={"seed": 9}, users_training={"seed": 9})
     write_json(other / "config.json", {"config": config.model_dump(mode="json"), "base": str(opened.base)})
-    anew = Run.open(other).lookalikes
-    anew.train()
-    anew.crowd("latest", anew.merge)
-    for part in ("config.json", "lookalike"):
+    anew = Run.open(other)
+    anew.train(only="ralm")
+    anew.lookalikes.crowd("latest", "ralm")
+    for part in ("config.json", "models"):
         remove(folder / part)
         (other / part).rename(folder / part)

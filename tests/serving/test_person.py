@@ -9,7 +9,7 @@ import torch
 
 from penchant.errors import UnknownTagError
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.blend import CLICKS, CROSSED, LEAST_SHARE, Blend, CopyPath, LinearPath
 from penchant.models.interests.promise import Interests as Model
 from penchant.models.interests.youtube import YouTubeConfig
@@ -40,16 +40,14 @@ def service(served: Served) -> Service:
 
 def with_model(served: Served, model: Model) -> Service:
     """The same run, but for the model of tags, whose average user is that of the snapshot's clicks."""
-    assert served.tags
     width = model.tags().shape[1]
-    average = replace(served.tags.average, user_U=torch.zeros(width))
-    tags = replace(served.tags, model=model.eval(), average=average)
-    return Service(MemoryStore(), replace(served, tags=tags), lambda: MADE)
+    average = replace(served.interests().average, user_U=torch.zeros(width))
+    tags = replace(served.interests(), model=model.eval(), average=average)
+    return Service(MemoryStore(), replace(served, profiles={"tags": tags}), lambda: MADE)
 
 
 def model_of(served: Served) -> Model:
-    assert served.tags
-    return served.tags.model
+    return served.interests().model
 
 
 def blend(tags: int) -> Blend:
@@ -70,7 +68,7 @@ def click(service: Service, user: str, *items: str, at: float = MADE) -> None:
 @pytest.mark.parametrize("user", [USER, STRANGER, PLAIN_USER, "nobody"])
 @pytest.mark.parametrize("tag", [None, "t0-0", "t1-1"])
 def test_an_insight_is_profile_and_explanation_in_one(service: Service, user: str, tag: str | None) -> None:
-    insight = service.view.profiler.insight(service.view.users.now([user]), tag)
+    insight = service.view.profiler().insight(service.view.users.now([user]), tag)
     assert [insight.profile] == service.profiles([user])
     why = service.explain(user, tag)
     assert (insight.why.user, insight.why.preference.tag, insight.why.preference.clicks) == (
@@ -90,11 +88,11 @@ def test_the_rank_of_a_tag_counts_those_that_are_preferred_more(service: Service
     ranked = sorted([*profile.clicked, *profile.unseen], key=lambda one: -one.preference)
     people = service.view.users.now([USER])
     for rank, one in enumerate(ranked, start=1):
-        assert service.view.profiler.insight(people, one.tag).why.preference.rank == rank
+        assert service.view.profiler().insight(people, one.tag).why.preference.rank == rank
 
 
 def test_attention_is_all_of_each_head_over_fields_and_over_values(service: Service) -> None:
-    insight = service.view.profiler.insight(service.view.users.now([USER]), None)
+    insight = service.view.profiler().insight(service.view.users.now([USER]), None)
     assert list(insight.fields) == ["tags", "item", "group"]
     assert np.sum(list(insight.fields.values()), axis=0) == pytest.approx([1.0, 1.0])
     assert np.sum([one.attention for one in insight.values], axis=0) == pytest.approx([1.0, 1.0])
@@ -102,7 +100,7 @@ def test_attention_is_all_of_each_head_over_fields_and_over_values(service: Serv
 
 def test_what_is_known_of_a_user_may_be_their_own(service: Service) -> None:
     def known(user: str) -> bool:
-        return service.view.profiler.insight(service.view.users.now([user]), None).known
+        return service.view.profiler().insight(service.view.users.now([user]), None).known
 
     assert (known(USER), known("nobody")) == (True, False)
     click(service, "anna", "an item that nobody knows")
@@ -111,20 +109,20 @@ def test_what_is_known_of_a_user_may_be_their_own(service: Service) -> None:
     assert known("anna")
     people = service.view.users.now([USER, "nobody"])
     own, none = (replace(people, users=[user], own=[user], clicks=[[]]) for user in people.users)
-    assert service.view.profiler.insight(own, None).known
-    assert not service.view.profiler.insight(none, None).known
+    assert service.view.profiler().insight(own, None).known
+    assert not service.view.profiler().insight(none, None).known
 
 
 def test_a_tag_that_no_profile_has_is_refused_by_name(service: Service) -> None:
     with pytest.raises(UnknownTagError, match="'polka' is not among the"):
-        service.view.profiler.insight(service.view.users.now([USER]), "polka")
+        service.view.profiler().insight(service.view.users.now([USER]), "polka")
     assert not service.knows_tag("polka")
     assert service.knows_tag("t0-0")
 
 
 def test_a_course_ends_with_the_profile_of_now_and_begins_with_that_of_fewer_clicks(service: Service) -> None:
     (clicks,) = service.view.users.now([USER]).clicks
-    course = service.view.profiler.course(USER, [clicks[:3], clicks])
+    course = service.view.profiler().course(USER, [clicks[:3], clicks])
     click(service, "twin", *(item for _, item in clicks[:3]))
     for row, user in ((1, USER), (0, "twin")):
         profile = service.profiles([user])[0]
@@ -215,7 +213,7 @@ def test_positions_are_no_times_but_live_clicks_have_one(served: Served) -> None
 
 
 def test_a_run_without_tags_has_clicks_and_items_to_show_alone(served: Served) -> None:
-    service = Service(MemoryStore(), replace(served, tags=None), lambda: MADE)
+    service = Service(MemoryStore(), replace(served, profiles={}), lambda: MADE)
     found = service.person(USER)
     assert found.explained is None
     assert found.total > 0
@@ -259,7 +257,7 @@ def test_attention_of_heads_is_told_by_field_with_what_it_holds(service: Service
 
 
 def test_a_model_that_takes_averages_has_no_attention(served: Served) -> None:
-    service = with_model(served, build_model(YouTubeConfig(embedding=4, user=4), model_of(served).sizes))
+    service = with_model(served, build_interests(YouTubeConfig(embedding=4, user=4), model_of(served).sizes))
     found = service.person(USER).explained
     assert found
     assert found.attended.kind == "even"

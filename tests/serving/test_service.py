@@ -185,7 +185,7 @@ def test_recall_leaves_out_what_they_clicked_and_says_why_the_rest(desk: Desk) -
 def test_recall_by_likeness_skips_clicked_candidates_and_goes_on_with_the_next(
     served: Served, stack: ExitStack
 ) -> None:
-    desk = Desk(replace(served, tags=None), stack)
+    desk = Desk(replace(served, profiles={}), stack)
     items = [POPULAR, "i0-1", "i0-2"]
     desk.service.open(items)
     desk.cluster()
@@ -400,7 +400,7 @@ def test_a_run_without_a_look_alike_has_profiles_and_recall_and_no_scores(served
 
 
 def test_a_run_without_tags_has_scores_and_recall_and_no_profiles(served: Served, stack: ExitStack) -> None:
-    desk = Desk(replace(served, tags=None), stack)
+    desk = Desk(replace(served, profiles={}), stack)
     desk.service.open([POPULAR])
     desk.cluster()
     for ask in (lambda: desk.service.profiles(["anna"]), lambda: desk.service.explain("anna", None)):

@@ -20,6 +20,7 @@ from penchant.files import read_json, write_json
 from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.simulation.simulate import simulate
+from tests.planted import changed
 from tests.simulation.worlds import small
 
 
@@ -142,14 +143,14 @@ def test_the_run_file_reads_the_feed_and_not_its_truth(unbroken: Path, tmp_path:
     assert tables.items
     assert tables.items.files == "items.parquet"
     assert "truth/" not in (unbroken / "run.toml").read_text(encoding="utf-8")
-    short = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 2})})
+    short = changed(config, training={"epochs": 2})
     run = penchant.Run.start(short, tmp_path / "run", base=unbroken)
     log = run.check()
     assert log.found["rejected"] == {}
     assert log.found["events"] == simulate(small(), unbroken).impressions
     run.prepare()
     run.train()
-    assert run.prepared.manifest["negatives"] == "logged"
+    assert run.prepared("users").negatives("tags") == "logged"
 
 
 def test_the_command_says_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,10 +29,10 @@ from penchant.training.blend import (
     read_chosen,
 )
 from penchant.training.ridge import fit_ridges
-from tests.planted import RUN_FILE, write_planted_log
+from tests.planted import RUN_FILE, changed, write_planted_log
 
-UTPM = '[model]\nname = "utpm"\nembedding = 8\nuser = 8\nquery = 4\ndropout = 0.2\n'
-BLENDED = '[model]\nname = "blend"\nrank = 5\n'
+UTPM = '[models.tags]\nname = "utpm"\nembedding = 8\nuser = 8\nquery = 4\ndropout = 0.2\n'
+BLENDED = '[models.tags]\nname = "blend"\nrank = 5\n'
 WITH_DEEP = BLENDED + 'deep = { name = "utpm", embedding = 8, user = 8, query = 4 }\n'
 
 
@@ -58,20 +58,21 @@ def deep_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def blend_of(run: Run) -> Blend:
-    assert isinstance(run.model, Blend)
-    return run.model
+    model = run.interests().model
+    assert isinstance(model, Blend)
+    return model
 
 
 def preferences(run: Run, split: Any = "test") -> torch.Tensor:
     model = blend_of(run)
-    batches = [model.batch(shard, slice(0, len(shard))) for shard in run.shards(split)]
+    batches = [model.batch(shard, slice(0, len(shard))) for shard in run.interests().shards(split)]
     return torch.cat([model.preferences(batch, model.users(batch)) for batch in batches])
 
 
 def test_it_is_the_default_of_a_run_file_that_names_no_model(run: Run) -> None:
     values = run.config.model_dump(exclude_none=True)
-    del values["model"]
-    assert type(run.config).parse(values, origin="test").model == BlendConfig()
+    del values["models"]
+    assert type(run.config).parse(values, origin="test").models["tags"].model == BlendConfig()
 
 
 def test_a_run_file_with_the_linear_section_of_before_is_refused_with_what_to_write(run: Run) -> None:
@@ -81,8 +82,11 @@ def test_a_run_file_with_the_linear_section_of_before_is_refused_with_what_to_wr
 
 
 def test_it_learns_planted_interests_and_says_what_was_chosen(run: Run) -> None:
-    assert evaluate(run.model, run.shards("test"), [3], len(run.tags)).mean("prec@3") > 0.8
-    chosen = read_chosen(run.folder / "model")
+    assert (
+        evaluate(run.interests().model, run.interests().shards("test"), [3], len(run.interests().tags)).mean("prec@3")
+        > 0.8
+    )
+    chosen = read_chosen(run.folder / "models" / "tags")
     assert set(chosen.judged) == {BLEND, *chosen.ahead}
     assert chosen.judged[BLEND] > chosen.judged["popularity"] + 0.1
     assert chosen.users > 40
@@ -91,7 +95,7 @@ def test_it_learns_planted_interests_and_says_what_was_chosen(run: Run) -> None:
 
 def test_preferences_are_the_sum_of_the_paths(run: Run, deep_run: Run) -> None:
     for one in (run, deep_run):
-        model, shard = blend_of(one), one.shards("test")[0]
+        model, shard = blend_of(one), one.interests().shards("test")[0]
         batch = model.batch(shard, slice(0, len(shard)))
         whole = model.preferences(batch, model.users(batch))
         for tag in (RESERVED, RESERVED + 5):
@@ -101,27 +105,27 @@ def test_preferences_are_the_sum_of_the_paths(run: Run, deep_run: Run) -> None:
 
 
 def test_own_tags_add_only_to_themselves(run: Run) -> None:
-    model, shard = blend_of(run), run.shards("test")[0]
+    model, shard = blend_of(run), run.interests().shards("test")[0]
     batch = model.batch(shard, slice(0, len(shard)))
     bare = model.users(batch) @ model.tags().T
     added = model.preferences(batch, model.users(batch)) - bare
     for row, own in zip(added[:, RESERVED:], batch.own.ids_BH if batch.own else [], strict=True):
-        others = sorted(set(range(RESERVED, len(run.tags))) - set(own.tolist()))
+        others = sorted(set(range(RESERVED, len(run.interests().tags))) - set(own.tolist()))
         assert not row[np.array(others) - RESERVED].abs().gt(1e-6).any()
 
 
 def test_weights_save_and_load(run: Run) -> None:
     again = Run.open(run.folder)
     torch.testing.assert_close(preferences(again), preferences(run), rtol=0, atol=0)
-    assert (run.folder / "model" / BLEND_WEIGHTS).exists()
+    assert (run.folder / "models" / "tags" / BLEND_WEIGHTS).exists()
 
 
 def test_a_run_without_a_deep_model_trains_none_and_one_with_it_gives_it_the_share_it_earns(
     run: Run, deep_run: Run
 ) -> None:
-    assert run.trained is None
-    assert not (run.folder / "model" / "weights.safetensors").exists()
-    chosen = read_chosen(deep_run.folder / "model")
+    assert run.interests().section.trained is None
+    assert not (run.folder / "models" / "tags" / "weights.safetensors").exists()
+    chosen = read_chosen(deep_run.folder / "models" / "tags")
     assert chosen.deep is not None
     mean, error = chosen.deep
     assert (chosen.gain > 0) == (mean > error)
@@ -129,20 +133,17 @@ def test_a_run_without_a_deep_model_trains_none_and_one_with_it_gives_it_the_sha
 
 
 def test_another_deep_model_does_not_load(deep_run: Run) -> None:
-    text = (deep_run.folder / "config.json").read_text(encoding="utf-8")
-    changed = deep_run.config.model_copy(update={"model": BlendConfig(rank=7, deep=deep_run.config.model.deep)})  # type: ignore[union-attr]
     with pytest.raises(CheckpointError, match="rank was 5, is 7"):
-        replace(deep_run, config=changed).load_model()
-    assert text
+        replace(deep_run, config=changed(deep_run.config, model={"rank": 7})).interests().load()
 
 
 @pytest.mark.parametrize("name", ["popularity", "own counts", "own counts, faded", "ridge", "ridge, all windows"])
 def test_a_baseline_that_is_served_ranks_as_the_baseline_does(run: Run, name: str) -> None:
-    judge, size = Ndcg(run.shards("valid"), len(run.tags)), len(run.tags)
-    ridges = fit_ridges(run.shards("train"), size, judge, forward=False)
-    served = baseline_as_blend(name, run.tags.counts_by_id, ridges.get(name))
-    scorer = fit_baselines(run.tags.counts, run.shards("train"), judge, forward=False)[name]
-    found, wanted = (evaluate(one, run.shards("test"), [1, 5], size) for one in (served, scorer))
+    judge, size = Ndcg(run.interests().shards("valid"), len(run.interests().tags)), len(run.interests().tags)
+    ridges = fit_ridges(run.interests().shards("train"), size, judge, forward=False)
+    served = baseline_as_blend(name, run.interests().tags.counts_by_id, ridges.get(name))
+    scorer = fit_baselines(run.interests().tags.counts, run.interests().shards("train"), judge, forward=False)[name]
+    found, wanted = (evaluate(one, run.interests().shards("test"), [1, 5], size) for one in (served, scorer))
     assert_same(found, wanted)
 
 
@@ -181,11 +182,11 @@ def test_the_same_is_chosen_whatever_order_the_log_has(run: Run, tmp_path: Path)
     again = Run.start(run.config, tmp_path / "run", base=tmp_path)
     again.prepare()
     again.train()
-    assert read_chosen(again.folder / "model").mix == read_chosen(run.folder / "model").mix
+    assert read_chosen(again.folder / "models" / "tags").mix == read_chosen(run.folder / "models" / "tags").mix
 
 
 def test_users_of_whom_nothing_is_known_get_what_everybody_gets(run: Run) -> None:
-    model, shard = blend_of(run), run.shards("test")[0]
+    model, shard = blend_of(run), run.interests().shards("test")[0]
     batch = model.batch(shard, slice(0, 1))
     assert batch.own
     nothing = replace(
@@ -222,9 +223,9 @@ labels = { by = "days", days = 1.0, windows = 3 }
     run = Run.start(tmp_path / "run.toml", tmp_path / "run")
     run.prepare()
     run.train()
-    assert read_chosen(run.folder / "model").judged["ridge"] < 0.7
+    assert read_chosen(run.folder / "models" / "tags").judged["ridge"] < 0.7
 
 
 def test_facts_of_own_tags_are_in_the_shards(run: Run) -> None:
-    shard = run.shards("test")[0]
+    shard = run.interests().shards("test")[0]
     assert {f"history.{fact}" for fact in FACTS} <= set(shard.arrays)

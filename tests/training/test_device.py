@@ -13,15 +13,15 @@ from torch import tensor
 from penchant.errors import ConfigError
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
-from penchant.models.catalog import TrainedConfig, build_model
+from penchant.models.catalog import build_interests
+from penchant.models.interests.promise import TowerConfig
 from penchant.models.interests.ralm_users import RalmUsersConfig
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig
 from penchant.pipeline import Run
 from penchant.runfile import load_config
-from penchant.training.loop import TrainingConfig, loss_of
 from penchant.training.losses import LabelBatch, Loss
-from penchant.training.optimizers import make_optimizers
+from penchant.training.objectives.interests import TrainingConfig, loss_of
 from tests.planted import write_planted_run
 
 IDS = {"tags": tensor([[7, 3, 1], [4, 0, 0]]), "genres": tensor([[2, 3], [0, 0]])}
@@ -44,12 +44,10 @@ SIZES = Sizes({"tags": 12, "genres": 6}, 12, ("tags",))
     ],
     ids=["cf", "afm", "autoint", "youtube", "ralm-users", "ralm-users, concatenated"],
 )
-def test_a_step_stays_where_the_model_is(config: TrainedConfig, large: int, loss: Loss) -> None:
-    model = build_model(config, SIZES)
-    training = TrainingConfig(loss=loss, large_table_rows=large, sampled_tags=5)
-    optimizers = make_optimizers(
-        model, rate=0.1, weight_decay=0.1, large_table_rows=large, large_table_optimizer="adagrad", large_table_rate=0.1
-    )
+def test_a_step_stays_where_the_model_is(config: TowerConfig, large: int, loss: Loss) -> None:
+    model = build_interests(config, SIZES)
+    training = TrainingConfig(loss=loss, rate=0.1, weight_decay=0.1, large_table_rows=large, sampled_tags=5)
+    optimizers = training.optimizers(model)
     before = model.tag.weight.detach().clone()
     with torch.device("meta"):
         loss_of(model, BATCH, LABELS, training).backward()

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 import penchant
 from penchant.errors import CheckpointError, StaleVocabularyError
@@ -16,7 +15,7 @@ from penchant.pipeline import Run
 from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.training.checkpoint import load_tensors, save_tensors
-from penchant.training.loop import plan_epoch, read_metrics
+from penchant.training.loop import read_metrics
 from tests.planted import changed, write_planted_run
 
 
@@ -30,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def weights(run: Path) -> dict[str, bytes]:
     """Every weight to the last bit."""
-    tensors, _ = load_tensors(run / "model" / "weights.safetensors")
+    tensors, _ = load_tensors(run / "models" / "tags" / "weights.safetensors")
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
 
 
@@ -49,10 +48,10 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(folder: Path, tmp_pat
 
     with pytest.raises(StoppedError):
         run.train(stop)
-    assert not (tmp_path / "run" / "model" / "weights.safetensors").exists()
+    assert not (tmp_path / "run" / "models" / "tags" / "weights.safetensors").exists()
     run.train()
     assert weights(tmp_path / "run") == weights(folder / "unbroken")
-    curves = [read_metrics(one / "model") for one in (tmp_path / "run", folder / "unbroken")]
+    curves = [read_metrics(one / "models" / "tags") for one in (tmp_path / "run", folder / "unbroken")]
     assert [line["validation"] for line in curves[0]] == [line["validation"] for line in curves[1]]
 
 
@@ -84,7 +83,7 @@ def test_killed_again_and_again_a_run_ends_like_an_unbroken_one(folder: Path, tm
         _kill_when(command, out / sign)
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert weights(out) == weights(folder / "unbroken")
-    assert Run.open(out).metrics["scores"] == Run.open(folder / "unbroken").metrics["scores"]
+    assert Run.open(out).interests().metrics["scores"] == Run.open(folder / "unbroken").interests().metrics["scores"]
     kept = sorted(path.name for path in (out / "profiles").glob("*.parquet"))
     assert kept == sorted(path.name for path in (folder / "unbroken" / "profiles").glob("*.parquet"))
     assert not list(out.rglob("*.part"))
@@ -108,34 +107,24 @@ def test_another_seed_gives_other_weights(folder: Path, tmp_path: Path) -> None:
     assert weights(tmp_path / "run") != weights(folder / "unbroken")
 
 
-def test_every_row_is_trained_on_once_an_epoch() -> None:
-    steps = plan_epoch([5, 0, 3], batch=2, seed=0, epoch=4)
-    assert sorted((step.shard, row) for step in steps for row in step.rows.tolist()) == [
-        *((0, row) for row in range(5)),
-        *((2, row) for row in range(3)),
-    ]
-    again = plan_epoch([5, 0, 3], batch=2, seed=0, epoch=4)
-    assert all(torch.equal(one.rows, other.rows) for one, other in zip(steps, again, strict=True))
-
-
 def test_weights_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) -> None:
-    path = folder / "unbroken" / "model" / "weights.safetensors"
+    path = folder / "unbroken" / "models" / "tags" / "weights.safetensors"
     kept = path.read_bytes()
     tensors, said = load_tensors(path)
     try:
         save_tensors(path, tensors, {**said, "vocabularies": '{"tags": "0123456789abcdef"}'})
         with pytest.raises(StaleVocabularyError, match=r"0123456789abcdef.*but this run has"):
-            _ = Run.open(folder / "unbroken").model
+            _ = Run.open(folder / "unbroken").interests().model
         save_tensors(path, tensors, {**said, "model": said["model"].replace('"heads":2', '"heads":3')})
         with pytest.raises(CheckpointError, match=r"another model config: heads was 3, is 2; give the run"):
-            _ = Run.open(folder / "unbroken").model
+            _ = Run.open(folder / "unbroken").interests().model
     finally:
         path.write_bytes(kept)
 
 
 def test_weights_whose_tensors_are_called_otherwise_are_refused(folder: Path, tmp_path: Path) -> None:
     """As an earlier version wrote them."""
-    path = folder / "unbroken" / "model" / "weights.safetensors"
+    path = folder / "unbroken" / "models" / "tags" / "weights.safetensors"
     kept = path.read_bytes()
     tensors, said = load_tensors(path)
     try:
@@ -144,13 +133,13 @@ def test_weights_whose_tensors_are_called_otherwise_are_refused(folder: Path, tm
             CheckpointError,
             match=r"model/weights\.safetensors does not fit this version .*Missing.*model and train again",
         ):
-            _ = Run.open(folder / "unbroken").model
+            _ = Run.open(folder / "unbroken").interests().model
     finally:
         path.write_bytes(kept)
 
 
 def test_a_damaged_weights_file_is_refused(folder: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "weights.safetensors"
-    damaged.write_bytes((folder / "unbroken" / "model" / "weights.safetensors").read_bytes()[:1000])
+    damaged.write_bytes((folder / "unbroken" / "models" / "tags" / "weights.safetensors").read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=r"weights.safetensors is damaged"):
         load_tensors(damaged)

@@ -49,16 +49,20 @@ class UsersPage:
         return Page("users_suggest", {"tags": atlas.search(text, MOST_FOUND) if atlas and text else []})
 
     def _user(self, asked: Asked, user: str) -> Page:
-        service, tag = self._sources.service, asked.text("why")
-        known, clock = service.knows_tag(tag), service.log().clocked
+        service, tag, models = self._sources.service, asked.text("why"), self._sources.service.model().profiles
+        model = asked.text("model") if asked.text("model") in models else None
+        known, clock = service.knows_tag(tag, model), service.log().clocked
         newer = asked.number("older", 0, least=0, most=MOST_SKIPPED)
         by = next((order for order in ORDERS if order == asked.text("by")), None)
-        found = service.person(user, tag=tag if known else None, by=by, newer=newer)
+        found = service.person(user, tag=tag if known else None, by=by, newer=newer, model=model)
+        here = f"{URL}?user={quote(user, safe='')}"
+        named = f"&model={quote(model, safe='')}" if model else ""
         values = {
             "person": found,
             "interests": interests_part(found.explained, clock=clock) if found.explained else None,
-            "here": f"{URL}?user={quote(user, safe='')}" + (f"&by={by}" if by else ""),
-            "orders": _orders(user, tag if known else ""),
+            "here": here + named + (f"&by={by}" if by else ""),
+            "orders": _orders(here + named, tag if known else ""),
+            "models": {name: f"{here}&model={quote(name, safe='')}#interests" for name in models},
             "unknown_tag": tag if not known else "",
             "clock": clock,
             "example": next(iter(service.examples()), "") if found.standing == "never" else "",
@@ -96,9 +100,9 @@ class UsersPage:
         }
 
 
-def _orders(user: str, tag: str) -> dict[Order, str]:
+def _orders(here: str, tag: str) -> dict[Order, str]:
     """The address of the same page in each order."""
-    said = f"{URL}?user={quote(user, safe='')}" + (f"&why={quote(tag, safe='')}" if tag else "")
+    said = here + (f"&why={quote(tag, safe='')}" if tag else "")
     return {order: f"{said}&by={order}#interests" for order in ORDERS}
 
 

@@ -1,8 +1,9 @@
-"""The three periods of look-alike: users are represented, then likeness is learned, then both are tested."""
+"""The cut by periods: users are represented, then likeness is learned, then both are tested."""
 
 import datetime
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -11,16 +12,22 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError
-from penchant.features.cuts.by_user import DAY_S, day_of, end_of, histories, number_samples, part_of, windows_between
+from penchant.features.cuts.cut import (
+    DAY_S,
+    Cut,
+    Split,
+    day_of,
+    end_of,
+    histories,
+    number_samples,
+    part_of,
+    windows_between,
+)
 from penchant.features.cuts.instants import Instants
 from penchant.features.ragged import place_in_run
 from penchant.logs.ingest import Log
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER
-
-PERIOD_SPLITS = ("train", "valid", "learn", "test", "latest")
-"""Phase 1 trains and stops on windows at the end of the represent period; the others are every user at one moment: when
-the learn period begins, when the test period begins, and now."""
 
 Period = Literal["learn", "test"]
 NEXT: dict[Period, str] = {"learn": "test", "test": "end"}
@@ -71,113 +78,134 @@ class PeriodsConfig(Config):
         return self
 
 
-def trains(ids: pl.Series, periods: PeriodsConfig) -> pl.Series:
-    """Which of distinct users or items train, and do not validate; the same for each in whatever company."""
-    _, kind = uniform(ids, periods.seed)
-    return pl.Series("trains", kind >= periods.validation_share)
+@dataclass(frozen=True)
+class ByPeriod(Cut):
+    """Phase 1 trains and stops on windows at the end of the represent period; the other splits are every user at one
+    moment: when the learn period begins, when the test period begins, and now."""
 
+    periods: PeriodsConfig = field(default_factory=PeriodsConfig)
 
-def moments_s(periods: PeriodsConfig, last: float) -> dict[str, float]:
-    """UTC seconds at which the periods "learn" and "test" begin, and the "end" of both; `last` of the whole log."""
-    end = end_of(periods.until, last)
-    test = end - periods.test * DAY_S
-    return {"learn": test - periods.learn * DAY_S, "test": test, "end": end}
+    name: ClassVar[str] = "periods"
+    splits: ClassVar[tuple[Split, ...]] = ("train", "valid", "learn", "test", "latest")
+    labelled: ClassVar[tuple[Split, ...]] = ("train", "valid")
+    asks_for_items: ClassVar[bool] = True
 
+    @property
+    def seed(self) -> int:
+        return self.periods.seed
 
-def moments_share(periods: PeriodsConfig) -> dict[str, float]:
-    """The same where there is no clock: shares of each user's events."""
-    return {"learn": 1 - periods.learn - periods.test, "test": 1 - periods.test, "end": 1.0}
+    @property
+    def settings(self) -> list[str]:
+        return [self.periods.model_dump_json()]
 
+    @property
+    def clock(self) -> bool:
+        """Whether the periods are days that all users share."""
+        return self.periods.by == "days"
 
-def count_before(events: pl.DataFrame, periods: PeriodsConfig, last: float) -> pl.DataFrame:
-    """How many events of each user of a bucket are before each moment: USER, "count" (all), "learn", "test", "end".
+    def trains(self, ids: pl.Series) -> pl.Series:
+        """Which of distinct users or items train, and do not validate; the same for each in whatever company."""
+        _, kind = uniform(ids, self.periods.seed)
+        return pl.Series("trains", kind >= self.periods.validation_share)
 
-    And "window 0", "window 1" …: before the end of each label window, the last one first; one more for the beginning
-    of the earliest. events: one bucket in order. No moment parts events at one time.
-    """
-    people = events.group_by(USER, maintain_order=True)
-    if periods.by == "days":
-        borders = _borders_s(periods, last)
-        return people.agg(count=pl.len(), **{name: (pl.col(TIME) < at).sum() for name, at in borders.items()})
-    counts, instants = people.agg(count=pl.len()), Instants(events)
-    count = counts["count"].to_numpy()
-    found = {at: instants.whole(part_of(count, share)) for at, share in moments_share(periods).items()}
-    for number, name in enumerate(_names_of_borders(periods)):
-        found[name] = instants.whole(part_of(found["learn"], 1 - periods.window * number))
-    return counts.with_columns(pl.Series(name, values) for name, values in found.items())
+    def training_end(self, last: float) -> float:
+        return self.moments(last)["learn"] if self.clock else float("inf")
 
+    def moments(self, last: float) -> dict[str, float]:
+        """When the periods "learn" and "test" begin, and the "end" of both: UTC seconds, or without a clock the share
+        of each user's events; last: the latest time of the whole log."""
+        periods = self.periods
+        if not self.clock:
+            return {"learn": 1 - periods.learn - periods.test, "test": 1 - periods.test, "end": 1.0}
+        end = end_of(periods.until, last)
+        test = end - periods.test * DAY_S
+        return {"learn": test - periods.learn * DAY_S, "test": test, "end": end}
 
-def cut_periods(events: pl.DataFrame, periods: PeriodsConfig, last: float) -> pl.DataFrame:
-    """The samples of one bucket, as `windows.cut_windows` gives them, for the splits of PERIOD_SPLITS.
+    def count_before(self, events: pl.DataFrame, last: float) -> pl.DataFrame:
+        """How many events of each user of a bucket are before each moment: USER, "count" (all), "learn", "test", "end".
 
-    A user without any event before a moment has no sample for it.
-    """
-    people = count_before(events, periods, last)
-    at = _moments(events, people, periods, last)
-    people = people.with_columns(
-        split=pl.when(trains(people[USER], periods)).then(pl.lit("train")).otherwise(pl.lit("valid"))
-    )
-    parts = [_window(people, at, number) for number in range(periods.windows)]
-    windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
-    windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
-    moments = [histories(people, split, people[split].to_numpy(), at[split]) for split in NEXT]
-    latest = histories(people, "latest", people["count"].to_numpy(), np.inf)
-    known = pl.concat([*moments, latest]).filter(pl.col("stop") > 0)
-    return number_samples([windows, known], PERIOD_SPLITS)
+        And "window 0", "window 1" …: before the end of each label window, the last one first; one more for the
+        beginning of the earliest. events: one bucket in order. No moment parts events at one time.
+        """
+        people = events.group_by(USER, maintain_order=True)
+        if self.clock:
+            borders = self._borders_s(last)
+            return people.agg(count=pl.len(), **{name: (pl.col(TIME) < at).sum() for name, at in borders.items()})
+        counts, instants = people.agg(count=pl.len()), Instants(events)
+        count = counts["count"].to_numpy()
+        found = {at: instants.whole(part_of(count, share)) for at, share in self.moments(last).items()}
+        for number, name in enumerate(self._names_of_borders()):
+            found[name] = instants.whole(part_of(found["learn"], 1 - self.periods.window * number))
+        return counts.with_columns(pl.Series(name, values) for name, values in found.items())
 
+    def samples(self, events: pl.DataFrame, last: float) -> pl.DataFrame:
+        """See `Cut.samples`. A user without any event before a moment has no sample for it."""
+        people = self.count_before(events, last)
+        at = self._looked_at(events, people, last)
+        people = people.with_columns(
+            split=pl.when(self.trains(people[USER])).then(pl.lit("train")).otherwise(pl.lit("valid"))
+        )
+        parts = [_window(people, at, number) for number in range(self.periods.windows)]
+        windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
+        windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
+        moments = [histories(people, split, people[split].to_numpy(), at[split]) for split in NEXT]
+        latest = histories(people, "latest", people["count"].to_numpy(), np.inf)
+        known = pl.concat([*moments, latest]).filter(pl.col("stop") > 0)
+        return number_samples([windows, known], self.splits)
 
-def represents(events: pl.DataFrame, periods: PeriodsConfig, last: float) -> pl.Series:
-    """Which events of a bucket vocabularies are made from: those of training users before the learn period."""
-    people = count_before(events, periods, last)
-    people = people.with_columns(trains=trains(people[USER], periods))
-    rows = events.select(USER).join(people, on=USER, how="left", maintain_order="left")
-    return (place_of(events) < rows["learn"]) & rows["trains"]
+    def counts(self, events: pl.DataFrame, last: float) -> pl.Series:
+        """Which events of a bucket vocabularies are made from: those of training users before the learn period."""
+        people = self.count_before(events, last)
+        people = people.with_columns(trains=self.trains(people[USER]))
+        rows = events.select(USER).join(people, on=USER, how="left", maintain_order="left")
+        return (place_of(events) < rows["learn"]) & rows["trains"]
+
+    def refuse_unfit(self, log: Log) -> None:
+        periods = self.periods
+        if not self.clock:
+            return
+        if log.position:
+            raise ConfigError('periods.by = "days" needs a clock, but times are positions; use by = "share"')
+        first, last = log.found["first"], log.found["last"]
+        times = self.moments(last)
+        earliest = times["learn"] - periods.windows * periods.window * DAY_S
+        if earliest <= first:
+            raise ConfigError(
+                f"the first label window begins on {day_of(earliest)}, but the log begins on {day_of(first)}, so there "
+                f"is no history before it; give a later `until`, or fewer days of `learn`, `test` or `window`"
+            )
+        if times["test"] > last:
+            raise ConfigError(
+                f"the test period begins on {day_of(times['test'])}, after the last event of {day_of(last)}; give an "
+                f"earlier `until` than {periods.until}"
+            )
+
+    def too_few(self, totals: Mapping[str, int]) -> str:
+        return (
+            f"too few users with a history: {totals}; training and validation users need at least two events in the "
+            f"represent period, so give more users or a longer log, or change `learn`, `test`, `window` or "
+            f"`validation_share`"
+        )
+
+    def _names_of_borders(self) -> list[str]:
+        return [f"window {number}" for number in range(self.periods.windows + 1)]
+
+    def _borders_s(self, last: float) -> dict[str, float]:
+        """UTC seconds of all that `count_before` counts to."""
+        times, step_s = self.moments(last), self.periods.window * DAY_S
+        return times | {name: times["learn"] - step_s * number for number, name in enumerate(self._names_of_borders())}
+
+    def _looked_at(self, events: pl.DataFrame, people: pl.DataFrame, last: float) -> Mapping[str, np.ndarray | float]:
+        """When histories up to each border are looked at; without a clock, at each user's first event from there on."""
+        if self.clock:
+            return self._borders_s(last)
+        instants = Instants(events)
+        return {name: instants.after(people[name].to_numpy()) for name in [*NEXT, *self._names_of_borders()]}
 
 
 def place_of(events: pl.DataFrame) -> pl.Series:
     """The number of each event among its user's, from 0; events: one bucket in order."""
     return pl.Series("place", place_in_run(events[USER].rle_id().to_numpy()))
-
-
-def refuse_unfit_periods(log: Log, periods: PeriodsConfig) -> None:
-    """Raise ConfigError where periods of days find no clock in the log, or not enough days."""
-    if periods.by == "share":
-        return
-    if log.position:
-        raise ConfigError('periods.by = "days" needs a clock, but times are positions; use by = "share"')
-    first, last = log.found["first"], log.found["last"]
-    times = moments_s(periods, last)
-    earliest = times["learn"] - periods.windows * periods.window * DAY_S
-    if earliest <= first:
-        raise ConfigError(
-            f"the first label window begins on {day_of(earliest)}, but the log begins on {day_of(first)}, so there is "
-            f"no history before it; give a later `until`, or fewer days of `learn`, `test` or `window`"
-        )
-    if times["test"] > last:
-        raise ConfigError(
-            f"the test period begins on {day_of(times['test'])}, after the last event of {day_of(last)}; give an "
-            f"earlier `until` than {periods.until}"
-        )
-
-
-def _names_of_borders(periods: PeriodsConfig) -> list[str]:
-    return [f"window {number}" for number in range(periods.windows + 1)]
-
-
-def _borders_s(periods: PeriodsConfig, last: float) -> dict[str, float]:
-    """UTC seconds of all that `count_before` counts to."""
-    times, step_s = moments_s(periods, last), periods.window * DAY_S
-    return times | {name: times["learn"] - step_s * number for number, name in enumerate(_names_of_borders(periods))}
-
-
-def _moments(
-    events: pl.DataFrame, people: pl.DataFrame, periods: PeriodsConfig, last: float
-) -> Mapping[str, np.ndarray | float]:
-    """When histories up to each border are looked at; without a clock, at each user's first event from there on."""
-    if periods.by == "days":
-        return _borders_s(periods, last)
-    instants = Instants(events)
-    return {name: instants.after(people[name].to_numpy()) for name in [*NEXT, *_names_of_borders(periods)]}
 
 
 def _window(people: pl.DataFrame, at: Mapping[str, np.ndarray | float], number: int) -> pl.DataFrame:

@@ -1,8 +1,9 @@
-"""Who is a training, validation or test user, and where each window of history ends and its labels begin."""
+"""The cut by users: who trains, validates and tests, and where each window of history ends and its labels begin."""
 
 import datetime
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -11,19 +12,22 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError
+from penchant.features.cuts.cut import (
+    DAY_S,
+    Cut,
+    Split,
+    day_of,
+    end_of,
+    histories,
+    number_samples,
+    part_of,
+    windows_between,
+)
 from penchant.features.cuts.instants import Instants
-from penchant.features.fields import SAMPLE
+from penchant.features.target import Target
 from penchant.logs.ingest import Log
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER
-
-SPLITS = ("train", "valid", "test", "latest")
-"""Test users are held out; validation users are taken from the rest; "latest" is every user, all history, no label."""
-
-MOMENT = "moment"
-
-Split = Literal["train", "valid", "learn", "test", "latest"]
-DAY_S = 86_400.0
 
 
 class UsersConfig(Config):
@@ -41,8 +45,8 @@ class UsersConfig(Config):
         return self
 
 
-class LabelsConfig(Config):
-    """Which events are labels.
+class LabelsConfig(Target):
+    """Which events are labels, and what is predicted of them.
 
     by = "share": the last `share` of each user's events; for sets without a common clock. Events at one time stay
         together: a border that would part them moves behind the last of them, and a window that is left with none asks
@@ -56,17 +60,12 @@ class LabelsConfig(Config):
     negatives_per_click: how many are drawn for each click.
     """
 
-    field: str = "tags"
     by: Literal["share", "days"] = "share"
     share: Annotated[float, Limits(gt=0, lt=1)] = 0.2
     stride: Annotated[float, Limits(gt=0, lt=1)] | None = None
     days: Annotated[float, Limits(gt=0)] = 1.0
     until: datetime.date | None = None
     windows: Annotated[int, Limits(ge=1)] = 1
-    items: Annotated[int, Limits(ge=1)] = 30
-    tags: Annotated[int, Limits(ge=1)] = 5
-    negatives: Literal["logged", "popularity", "uniform", "tags"] = "logged"
-    negatives_per_click: Annotated[int, Limits(ge=0)] = 1
 
     @model_validator(mode="after")
     def _windows_leave_a_history(self) -> Self:
@@ -77,125 +76,109 @@ class LabelsConfig(Config):
             raise ValueError('stride goes with by = "share"; windows of days follow one another')
         return self
 
-
-def split_users(users: pl.Series, config: UsersConfig) -> pl.DataFrame:
-    """USER and "split" ("train", "valid" or "test") of distinct users; the same for a user in whatever company."""
-    fold, kind = uniform(users, config.seed)
-    in_fold = np.floor(fold * config.folds) == config.fold
-    split = np.where(in_fold, "test", np.where(kind < config.validation_share, "valid", "train"))
-    return pl.DataFrame({USER: users, "split": split})
+    @property
+    def target(self) -> Target:
+        """What is predicted, without when."""
+        return Target(**self.model_dump(include=set(Target.model_fields)))
 
 
-def training_end(labels: LabelsConfig, last: float) -> float:
-    """Events from here on are kept from vocabularies and training, whoever's they are (infinite without a clock)."""
-    return float("inf") if labels.by == "share" else end_of(labels.until, last) - labels.days * DAY_S
+@dataclass(frozen=True)
+class ByUser(Cut):
+    """Test users are held out; validation users are taken from the rest. "latest" is every user, all history, no
+    label."""
 
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    users: UsersConfig = field(default_factory=UsersConfig)
 
-def cut_windows(events: pl.DataFrame, users: UsersConfig, labels: LabelsConfig, last: float) -> pl.DataFrame:
-    """The samples of one bucket: SAMPLE (numbered from 0), USER, "split", "window", "start", "stop", MOMENT.
+    name: ClassVar[str] = "users"
+    splits: ClassVar[tuple[Split, ...]] = ("train", "valid", "test", "latest")
+    labelled: ClassVar[tuple[Split, ...]] = ("train", "valid", "test")
+    asks_for_items: ClassVar[bool] = False
 
-    events: one bucket in order; last: the latest time of the whole log. A sample's history are its user's events
-    0 … start - 1, all earlier than its labels, which are start … stop - 1; samples with neither are left out. "latest"
-    has all events before it. MOMENT: when the history is looked at, infinite for "latest": no event of it, and nothing
-    else that a model may know, is as late.
-    """
-    counts = events.group_by(USER, maintain_order=True).agg(count=pl.len())
-    people = counts.join(split_users(counts[USER], users), on=USER, maintain_order="left")
-    if labels.by == "share":
-        instants = Instants(events)
-        parts = [_by_share(people, instants, labels, window) for window in range(labels.windows)]
-    else:
-        parts = [_by_days(people, events, labels, window, last) for window in range(labels.windows + 1)]
-    windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
-    windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
-    latest = histories(people, "latest", counts["count"].to_numpy(), np.inf)
-    return number_samples([windows, latest], SPLITS)
+    @property
+    def seed(self) -> int:
+        return self.users.seed
 
+    @property
+    def settings(self) -> list[str]:
+        return [self.labels.model_dump_json(exclude=set(Target.model_fields)), self.users.model_dump_json()]
 
-def windows_between(
-    people: pl.DataFrame, window: int, start: np.ndarray, stop: np.ndarray, moment: np.ndarray | float
-) -> pl.DataFrame:
-    """A row per user of `people` (USER, "split"): the events that are labels of this window."""
-    return people.select(
-        USER,
-        "split",
-        window=pl.lit(window, pl.Int64),
-        start=pl.Series("start", start, pl.Int64),
-        stop=pl.Series("stop", stop, pl.Int64),
-        moment=pl.Series(MOMENT, np.broadcast_to(moment, start.shape), pl.Float64),
-    )
+    def split(self, users: pl.Series) -> pl.DataFrame:
+        """USER and "split" ("train", "valid" or "test") of distinct users; the same for a user in whatever company."""
+        config = self.users
+        fold, kind = uniform(users, config.seed)
+        in_fold = np.floor(fold * config.folds) == config.fold
+        split = np.where(in_fold, "test", np.where(kind < config.validation_share, "valid", "train"))
+        return pl.DataFrame({USER: users, "split": split})
 
+    def trains(self, ids: pl.Series) -> pl.Series:
+        return self.split(ids)["split"] == "train"
 
-def histories(people: pl.DataFrame, split: Split, count_U: np.ndarray, moment: np.ndarray | float) -> pl.DataFrame:
-    """A row per user of `people`: the first `count_U` of their events, and no label."""
-    return windows_between(people.with_columns(split=pl.lit(split)), 0, count_U, count_U, moment)
+    def training_end(self, last: float) -> float:
+        labels = self.labels
+        return float("inf") if labels.by == "share" else end_of(labels.until, last) - labels.days * DAY_S
 
+    def counts(self, events: pl.DataFrame, last: float) -> pl.Series:
+        people = events[USER].unique()
+        training = people.filter(self.trains(people))
+        return events[USER].is_in(training.implode()) & (events[TIME] < self.training_end(last))
 
-def part_of(count: np.ndarray, share: float) -> np.ndarray:
-    """So many of so many events, rounded down.
+    def samples(self, events: pl.DataFrame, last: float) -> pl.DataFrame:
+        counts = events.group_by(USER, maintain_order=True).agg(count=pl.len())
+        people = counts.join(self.split(counts[USER]), on=USER, maintain_order="left")
+        if self.labels.by == "share":
+            instants = Instants(events)
+            parts = [self._by_share(people, instants, window) for window in range(self.labels.windows)]
+        else:
+            parts = [self._by_days(people, events, window, last) for window in range(self.labels.windows + 1)]
+        windows = pl.concat(parts).filter((pl.col("start") > 0) & (pl.col("stop") > pl.col("start")))
+        windows = windows.unique([USER, "start", "stop"], keep="first", maintain_order=True)
+        latest = histories(people, "latest", counts["count"].to_numpy(), np.inf)
+        return number_samples([windows, latest], self.splits)
 
-    >>> part_of(np.array([7, 10]), 0.8)
-    array([5, 8])
-    """
-    return np.floor(np.round(count * share, 6)).astype(np.int64)
+    def refuse_unfit(self, log: Log) -> None:
+        labels = self.labels
+        if labels.by == "share":
+            return
+        if log.position:
+            raise ConfigError('labels.by = "days" needs a clock, but times are positions; use by = "share"')
+        first, last = log.found["first"], log.found["last"]
+        test = self.training_end(last)
+        train = test - labels.days * DAY_S
+        if train <= first:
+            raise ConfigError(
+                f"labels.days = {labels.days:g} is too long for this log, which covers {(last - first) / DAY_S:.2f} "
+                f"days: the last window that trains begins on {day_of(train)}, and the log begins on {day_of(first)}, "
+                f'so there is no history before it; give fewer `days`, a later `until`, or use by = "share"'
+            )
+        if test > last:
+            raise ConfigError(
+                f"the window of test users begins on {day_of(test)}, after the last event of {day_of(last)}; give an "
+                f"earlier `until` than {labels.until}"
+            )
 
-
-def number_samples(parts: Sequence[pl.DataFrame], splits: Sequence[str]) -> pl.DataFrame:
-    """The rows of all parts, numbered split by split."""
-    order = pl.col("split").replace_strict({name: number for number, name in enumerate(splits)})
-    return pl.concat(parts).sort(order, USER, "window").with_row_index(SAMPLE)
-
-
-def end_of(until: datetime.date | None, last: float) -> float:
-    """UTC seconds before which all labels are: midnight of a date, or just after the last event of the log."""
-    if until is None:
-        return float(np.nextafter(last, np.inf))
-    return datetime.datetime.combine(until, datetime.time(), datetime.UTC).timestamp()
-
-
-def refuse_unfit_windows(log: Log, labels: LabelsConfig) -> None:
-    """Raise ConfigError where windows of days do not lie within the log, with a history before those that train."""
-    if labels.by == "share":
-        return
-    first, last = log.found["first"], log.found["last"]
-    test = training_end(labels, last)
-    train = test - labels.days * DAY_S
-    if train <= first:
-        raise ConfigError(
-            f"labels.days = {labels.days:g} is too long for this log, which covers {(last - first) / DAY_S:.2f} days: "
-            f"the last window that trains begins on {day_of(train)}, and the log begins on {day_of(first)}, so there "
-            f'is no history before it; give fewer `days`, a later `until`, or use by = "share"'
-        )
-    if test > last:
-        raise ConfigError(
-            f"the window of test users begins on {day_of(test)}, after the last event of {day_of(last)}; give an "
-            f"earlier `until` than {labels.until}"
+    def too_few(self, totals: Mapping[str, int]) -> str:
+        return (
+            f"too few users with a history and labels: {totals}; a user needs an event before the window and a later "
+            f"one in it, and events at one time are not parted; give more users or a longer log, or change `share`, "
+            f"`days` or `validation_share`"
         )
 
+    def _by_share(self, people: pl.DataFrame, instants: Instants, window: int) -> pl.DataFrame:
+        """Window 0 is the last; only training users have earlier ones."""
+        labels, count = self.labels, people["count"].to_numpy()
+        end = 1 - (labels.stride or labels.share) * window
+        start, stop = (instants.whole(part_of(count, share)) for share in (end - labels.share, end))
+        chosen = pl.lit(True) if window == 0 else pl.col("split") == "train"
+        return windows_between(people, window, start, stop, instants.after(start)).filter(chosen)
 
-def day_of(time: float) -> str:
-    """UTC, to the minute."""
-    return f"{datetime.datetime.fromtimestamp(time, datetime.UTC):%Y-%m-%d %H:%M}"
-
-
-def _by_share(people: pl.DataFrame, instants: Instants, labels: LabelsConfig, window: int) -> pl.DataFrame:
-    """Window 0 is the last; only training users have earlier ones."""
-    count = people["count"].to_numpy()
-    end = 1 - (labels.stride or labels.share) * window
-    start, stop = (instants.whole(part_of(count, share)) for share in (end - labels.share, end))
-    chosen = pl.lit(True) if window == 0 else pl.col("split") == "train"
-    return windows_between(people, window, start, stop, instants.after(start)).filter(chosen)
-
-
-def _by_days(
-    people: pl.DataFrame, events: pl.DataFrame, labels: LabelsConfig, window: int, last: float
-) -> pl.DataFrame:
-    """Window 0 is for test users; the one before it for validation users; training users have all but window 0."""
-    stop_s = end_of(labels.until, last) - window * labels.days * DAY_S
-    start_s = stop_s - labels.days * DAY_S
-    before = events.group_by(USER, maintain_order=True).agg(
-        start=(pl.col(TIME) < start_s).sum(), stop=(pl.col(TIME) < stop_s).sum()
-    )
-    splits = {0: ["test"], 1: ["train", "valid"]}.get(window, ["train"])
-    windows = windows_between(people, window, before["start"].to_numpy(), before["stop"].to_numpy(), start_s)
-    return windows.filter(pl.col("split").is_in(splits))
+    def _by_days(self, people: pl.DataFrame, events: pl.DataFrame, window: int, last: float) -> pl.DataFrame:
+        """Window 0 is for test users; the one before it for validation users; training users have all but window 0."""
+        stop_s = end_of(self.labels.until, last) - window * self.labels.days * DAY_S
+        start_s = stop_s - self.labels.days * DAY_S
+        before = events.group_by(USER, maintain_order=True).agg(
+            start=(pl.col(TIME) < start_s).sum(), stop=(pl.col(TIME) < stop_s).sum()
+        )
+        splits = {0: ["test"], 1: ["train", "valid"]}.get(window, ["train"])
+        windows = windows_between(people, window, before["start"].to_numpy(), before["stop"].to_numpy(), start_s)
+        return windows.filter(pl.col("split").is_in(splits))

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from penchant.features.cuts.by_period import NEXT, Period, PeriodsConfig, count_before, place_of
+from penchant.features.cuts.by_period import NEXT, ByPeriod, Period, place_of
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, ITEM, TIME, USER
@@ -70,7 +70,7 @@ class Firsts:
 
 
 def read_firsts(
-    log: Log, periods: PeriodsConfig, period: Period, *, users: pl.Series, moments: np.ndarray, unclicked: bool = False
+    log: Log, cut: ByPeriod, period: Period, *, users: pl.Series, moments: np.ndarray, unclicked: bool = False
 ) -> Firsts:
     """The first clicks of a crowd before the end of a period.
 
@@ -80,32 +80,32 @@ def read_firsts(
     crowd = pl.DataFrame({USER: users}).with_row_index(ROW).cast({ROW: pl.Int32})
     clicks, shown = [], []
     for bucket in range(log.buckets):
-        rows = _rows_of_crowd(log.events(bucket), crowd, periods, period, last)
+        rows = _rows_of_crowd(log.events(bucket), crowd, cut, period, last)
         clicks.append(rows.filter(CLICKED).unique([ROW, ITEM], keep="first", maintain_order=True))
         shown.append(rows.filter(~pl.col(CLICKED) & pl.col("inside")) if unclicked else rows.clear())
     names = pl.concat([part[ITEM] for part in clicks]).unique().sort()
     entries = names.to_frame().with_row_index(ENTRY).cast({ENTRY: pl.Int32})
-    by_item, beside = (_numbered(pl.concat(parts), entries, periods, moments) for parts in (clicks, shown))
+    by_item, beside = (_numbered(pl.concat(parts), entries, cut, moments) for parts in (clicks, shown))
     first = by_item.sort(ENTRY, ROUND, TIME, ROW)
     starts = offsets_of(np.bincount(first[ENTRY].to_numpy(), minlength=len(names)))
     return Firsts(names, starts, ClickRows.of(first), ClickRows.of(beside))
 
 
 def _rows_of_crowd(
-    events: pl.DataFrame, crowd: pl.DataFrame, periods: PeriodsConfig, period: Period, last: float
+    events: pl.DataFrame, crowd: pl.DataFrame, cut: ByPeriod, period: Period, last: float
 ) -> pl.DataFrame:
     """ROW, ITEM, TIME, CLICKED and "inside" (the period) of the crowd's events before the period's end, in order."""
-    bounds = count_before(events, periods, last).select(USER, begin=period, end=NEXT[period])
+    bounds = cut.count_before(events, last).select(USER, begin=period, end=NEXT[period])
     people = bounds.join(crowd, on=USER, how="inner")
     rows = events.with_columns(place_of(events)).join(people, on=USER, how="inner", maintain_order="left")
     rows = rows.filter(pl.col("place") < pl.col("end"))
     return rows.select(ROW, ITEM, TIME, CLICKED, inside=pl.col("place") >= pl.col("begin"))
 
 
-def _numbered(rows: pl.DataFrame, entries: pl.DataFrame, periods: PeriodsConfig, moments: np.ndarray) -> pl.DataFrame:
+def _numbered(rows: pl.DataFrame, entries: pl.DataFrame, cut: ByPeriod, moments: np.ndarray) -> pl.DataFrame:
     """ENTRY, ROW, TIME, ROUND of rows whose item has an entry."""
     rows = rows.join(entries, on=ITEM, how="inner", maintain_order="left")
-    if periods.by == "share":
+    if not cut.clock:
         number = rows["inside"].cast(pl.Int32) - 1
     else:
         number = pl.Series(np.searchsorted(moments, rows[TIME].to_numpy(), side="right") - 1, dtype=pl.Int32)

@@ -12,9 +12,8 @@ from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.errors import ConfigError, DataError, UnknownItemError
-from penchant.features.cuts.by_period import HOUR_S, NEXT, Period, PeriodsConfig, moments_s, moments_share
+from penchant.features.cuts.by_period import HOUR_S, NEXT, ByPeriod, Period
 from penchant.features.cuts.firsts import Firsts, read_firsts
-from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.vocabulary import Vocabulary
 from penchant.logs.ingest import Log
@@ -70,7 +69,7 @@ class RoundsConfig(Config):
 
 def make_rounds(
     log: Log,
-    plan: Plan,
+    cut: ByPeriod,
     period: Period,
     *,
     users: pl.Series,
@@ -80,23 +79,22 @@ def make_rounds(
 ) -> list[Round]:
     """The rounds of a period in order; those in which no candidate is clicked for the first time are left out.
 
-    plan: of look-alike; users: the crowd's, in order of its rows; items: the vocabulary of items. whole: one round for
+    users: the crowd's, in order of its rows; items: the vocabulary of items. whole: one round for
     the whole period at its beginning, with every first click and no pair against it: who is to be found in an audience.
     Raises DataError where there is no round, ConfigError where un-clicked rows are asked for that the log has not.
     """
-    assert plan.periods, "rounds need a plan with periods"
     drawn = None if whole else config.negatives
     if drawn == "logged" and log.found["clicked"] == log.found["events"]:
         raise ConfigError('rounds: negatives = "logged", but the log has clicks alone; use "popularity" or "uniform"')
-    moments = _moments(plan.periods, period, log.found["last"], whole=whole)
-    firsts = read_firsts(log, plan.periods, period, users=users, moments=moments, unclicked=drawn == "logged")
-    drafts = list(_drafts(firsts, moments, config, clock=plan.periods.by == "days"))
+    moments = _moments(cut, period, log.found["last"], whole=whole)
+    firsts = read_firsts(log, cut, period, users=users, moments=moments, unclicked=drawn == "logged")
+    drafts = list(_drafts(firsts, moments, config, clock=cut.clock))
     if not drafts:
         raise DataError(
             f"no item with at least least_seeds = {config.least_seeds} seeds is clicked by another of {len(users):,} "
             f"users in the {period} period; lower it, or give longer periods"
         )
-    rng = np.random.default_rng([plan.periods.seed, list(NEXT).index(period)])
+    rng = np.random.default_rng([cut.seed, list(NEXT).index(period)])
     kept = 1.0
     if config.most_tested and period == "test" and not whole:
         drafts, kept = _thinned(drafts, config.most_tested, rng)
@@ -133,12 +131,12 @@ class _Draft:
     user: np.ndarray
 
 
-def _moments(periods: PeriodsConfig, period: Period, last: float, *, whole: bool) -> np.ndarray:
+def _moments(cut: ByPeriod, period: Period, last: float, *, whole: bool) -> np.ndarray:
     """When the rounds of a period begin."""
-    if periods.by == "share":
-        return np.array([moments_share(periods)[period]])
-    times = moments_s(periods, last)
-    step_s = periods.every_hours * HOUR_S
+    times = cut.moments(last)
+    if not cut.clock:
+        return np.array([times[period]])
+    step_s = cut.periods.every_hours * HOUR_S
     rounds = 1 if whole else max(1, round(np.ceil((times[NEXT[period]] - times[period]) / step_s - 1e-6)))
     return times[period] + step_s * np.arange(rounds)
 

@@ -10,10 +10,9 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor, nn
 
-from penchant.config import Config
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Batch, Shard, batch_of
-from penchant.models.base import Positive, Sizes
+from penchant.models.base import ModelConfig, Positive, Sizes
 from penchant.schema import RESERVED
 
 
@@ -28,14 +27,14 @@ class Attention:
     fields: Tensor
 
 
-class TowerConfig(Config):
+class TowerConfig(ModelConfig):
     """What every interest model has. fields: those it reads, all of the run if not given, but for numbers where it
     cannot read them; embedding: E; user: U, the
     width of user and tag vectors; hidden: width of the first fully connected layer, 2U if not given; dropout: share of
     a user's values hidden while training; initial_scale: of the tables' first values, which are uniform within
     ±1/√width times it."""
 
-    fields: list[str] | None = None
+    fields: Annotated[list[str], Limits(min_length=1)] | None = None
     embedding: Positive = 16
     user: Positive = 16
     hidden: Positive | None = None
@@ -55,6 +54,9 @@ class Preferences(nn.Module, ABC):
 
     reads_own: ClassVar[bool] = False
     """Whether it reads `Batch.own`."""
+
+    reads_numbers: ClassVar[bool] = False
+    """Whether it can read fields that hold a number."""
 
     @abstractmethod
     def preferences(self, batch: Batch) -> Tensor:

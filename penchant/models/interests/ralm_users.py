@@ -46,6 +46,8 @@ class Merge(nn.Module):
 class RalmUsers(Interests):
     """Reads numbers too: all of them together are one field, as wide as the others."""
 
+    reads_numbers = True
+
     def __init__(self, config: RalmUsersConfig, sizes: Sizes) -> None:
         super().__init__()
         self.config, self.sizes = config, sizes

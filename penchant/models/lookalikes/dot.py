@@ -5,11 +5,18 @@ x_i · u.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
+from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 from penchant.schema import RESERVED
+
+
+class InnerProductConfig(LookAlikeConfig):
+    """The inner product of item and user, both as the model `users` has them."""
+
+    name: Literal["inner-product"] = "inner-product"
 
 
 class InnerProduct(LookAlike):

@@ -5,15 +5,15 @@ as positives, random users as negatives. How many negatives and the penalty are 
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from penchant.config import Config
 from penchant.models.base import Positive
-from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
+from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 
 NEGATIVES_PER_SEED = 5
 INVERSE_PENALTY = 1.0
@@ -22,10 +22,11 @@ INVERSE_PENALTY = 1.0
 Features = csr_array[np.float64, tuple[int, int]]
 
 
-class LogisticConfig(Config):
+class LogisticConfig(LookAlikeConfig):
     """Logistic regression per item. most_seeds: the seeds that a fit learns from, drawn at random where there are more,
     so that a popular item costs no more than this."""
 
+    name: Literal["logistic"] = "logistic"
     most_seeds: Positive = 2_000
 
 

@@ -7,6 +7,13 @@ import numpy as np
 import polars as pl
 
 from penchant.features.ragged import Ragged
+from penchant.models.base import ModelConfig
+
+
+class LookAlikeConfig(ModelConfig):
+    """What every look-alike has. users: the interest model of the run file that tells who its users are."""
+
+    users: str = "users"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from penchant.config import Config
 from penchant.models.base import Positive
+from penchant.models.lookalikes.promise import LookAlikeConfig
 from penchant.models.parts.layers import masked_softmax
 
 ALPHA, BETA = 0.3, 0.7
@@ -28,7 +28,7 @@ DROPOUT = 0.2
 """Share of a transformed vector that is hidden while training, with `transform = "prelu"`."""
 
 
-class RalmConfig(Config):
+class RalmConfig(LookAlikeConfig):
     """How alike a user is to the seeds of an item.
 
     pool: what becomes of the clusters: "attention" weighs them, for all (global) and for each user (local); "average"
@@ -40,6 +40,7 @@ class RalmConfig(Config):
         not train the transform; a cluster's vector is the mean of its transformed seeds.
     """
 
+    name: Literal["ralm"] = "ralm"
     pool: Literal["attention", "average"] = "attention"
     width: Positive = 128
     units: Positive | None = None

@@ -11,22 +11,22 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array
 
-from penchant.config import Config
 from penchant.features.ragged import Ragged
 from penchant.models.base import Positive
-from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
+from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 
 NOBODY = 0
 """The bucket of users without values, which nobody shares."""
 
 
-class YahooConfig(Config):
+class YahooConfig(LookAlikeConfig):
     """Yahoo look-alike. bands, rows: MinHash has bands x rows hash functions, and two users match where all rows of a
     band agree, which happens with probability 1 - (1 - s^rows)^bands for sets of Jaccard similarity s; who matches no
     seed gets no score; positive_filter: which values count, where p is their share among seeds and q among all users:
     "p>0.5" as RALM took it, under which few sparse values are left; "p>q", which is what we would take; or "none",
     where what the seeds lack counts too."""
 
+    name: Literal["yahoo"] = "yahoo"
     bands: Positive = 32
     rows: Positive = 2
     positive_filter: Literal["p>0.5", "p>q", "none"] = "p>0.5"

@@ -19,6 +19,7 @@ from penchant.errors import (
     PenchantError,
     StoreError,
     UnknownItemError,
+    UnknownModelError,
     UnknownTagError,
 )
 from penchant.serving.http.requests_log import RequestLine
@@ -36,6 +37,7 @@ CODES: dict[type[PenchantError], tuple[int, str]] = {
     NoKeyError: (401, "unauthorized"),
     ScopeError: (403, "forbidden"),
     UnknownItemError: (404, "unknown_item"),
+    UnknownModelError: (404, "unknown_model"),
     UnknownTagError: (404, "unknown_tag"),
     AudienceError: (409, "no_audience"),
     MissingStepError: (409, "not_trained"),

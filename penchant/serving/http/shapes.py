@@ -244,7 +244,7 @@ class MeasuredModel(BaseModel):
     half: float
 
 
-class LookalikeModel(BaseModel):
+class LookalikeChoice(BaseModel):
     """name: the scorer that won on validation candidates; live: the best of those that can be live, which makes all
     scores and audiences here; candidates: how many decided; crossed: whether scorers were trained again without them;
     scores: by scorer AUC within items; ahead: that of the winner less that of each other; behind: how far the live one
@@ -261,11 +261,13 @@ class LookalikeModel(BaseModel):
 
 
 class ModelAnswer(BaseModel):
-    """model: its version; tags: whether there are profiles; lookalike: null where the run has none."""
+    """model: its version; tags: whether there are profiles; profiles: by the name of each interest model the field that
+    it predicts, first the one that answers where none is named; lookalike: null where the run has none."""
 
     model: str
     tags: bool
-    lookalike: LookalikeModel | None
+    profiles: dict[str, str]
+    lookalike: LookalikeChoice | None
 
 
 class AliveAnswer(BaseModel):

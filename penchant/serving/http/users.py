@@ -1,6 +1,7 @@
 """/v1/users/{user}: profile, explanation, recall, erasure."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -16,6 +17,7 @@ MOST_MERGED = 32
 """Profiles that are worked out together."""
 
 Most = Annotated[int, Query(ge=1, le=1_000)]
+ModelName = Annotated[str | None, Query(max_length=MOST_TEXT)]
 
 
 class UserRoutes:
@@ -24,7 +26,12 @@ class UserRoutes:
         self._profiles = routes.merger(self._profiles_of, MOST_MERGED)
         of_user = "/v1/users/{user}"
         routes.add(
-            "GET", f"{of_user}/profile", self.profile, needs="read", answer=ProfileAnswer, errors={409: ErrorAnswer}
+            "GET",
+            f"{of_user}/profile",
+            self.profile,
+            needs="read",
+            answer=ProfileAnswer,
+            errors={404: ErrorAnswer, 409: ErrorAnswer},
         )
         routes.add(
             "GET",
@@ -37,14 +44,22 @@ class UserRoutes:
         routes.add("GET", f"{of_user}/recall", self.recall, needs="read", answer=RecallAnswer)
         routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
 
-    async def profile(self, user: PathId, most: Most = 20, by: Order | None = None) -> Response:
+    async def profile(
+        self, user: PathId, most: Most = 20, by: Order | None = None, model: ModelName = None
+    ) -> Response:
         """The tags that a user prefers, fresh to the last acknowledged event. by: the order, profiles.order of the run
-        file if not given."""
-        return Json(await self._profiles.ask((user, most, by)))
+        file if not given; model: the interest model that is asked, the first of /v1/model if not given."""
+        self.service.refuse_unknown(model)
+        return Json(await self._profiles.ask((user, most, by, model)))
 
-    async def explain(self, user: PathId, tag: Annotated[str | None, Query(max_length=MOST_TEXT)] = None) -> Response:
-        """Why a user has a preference for a tag, the one that stands first if none is given."""
-        return Json(await self.work(self.service.explain, user, tag))
+    async def explain(
+        self,
+        user: PathId,
+        tag: Annotated[str | None, Query(max_length=MOST_TEXT)] = None,
+        model: ModelName = None,
+    ) -> Response:
+        """Why a user has a preference for a tag, the one that stands first if none is given. model: as for profiles."""
+        return Json(await self.work(partial(self.service.explain, user, tag, model=model)))
 
     async def recall(self, user: PathId, most: Most = 50) -> Response:
         """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons."""
@@ -55,13 +70,15 @@ class UserRoutes:
         """Remove a user. Clusters lose the user when all seeds are clustered next."""
         return Json(await self.work(self.service.forget, user))
 
-    def _profiles_of(self, asked: list[tuple[str, int, Order | None]]) -> list[bytes]:
-        """Users, how many tags of each kind are wanted, and their order → answers."""
+    def _profiles_of(self, asked: list[tuple[str, int, Order | None, str | None]]) -> list[bytes]:
+        """Users, how many tags of each kind are wanted, their order, and the model → answers."""
         found = {
-            by: iter(self.service.profiles([user for user, _, order in asked if order == by], by))
-            for by in {order for *_, order in asked}
+            (by, model): iter(
+                self.service.profiles([user for user, _, *how in asked if how == [by, model]], by, model=model)
+            )
+            for by, model in {(by, model) for *_, by, model in asked}
         }
-        answers = [(next(found[by]), most) for _, most, by in asked]
+        answers = [(next(found[by, model]), most) for _, most, by, model in asked]
         return [
             orjson.dumps(replace(one, clicked=one.clicked[:most], unseen=one.unseen[:most])) for one, most in answers
         ]

@@ -423,10 +423,10 @@ def test_a_run_without_look_alike_says_how_to_get_it(served: Served, folder: Pat
     site = Site(replace(served, alike=None), folder)
     site.service.open([POPULAR])
     pages = LookalikePages(site.sources)
-    assert "[lookalike]" in text(pages.page(asked()))
-    assert "[lookalike]" in text(pages.page(asked(item=POPULAR)))
+    assert "[models.ralm]" in text(pages.page(asked()))
+    assert "[models.ralm]" in text(pages.page(asked(item=POPULAR)))
     answer = pages.open(sent(item=POPULAR))
     assert isinstance(answer, Page)
     assert (answer.template, answer.status) == ("lookalike_untrained", 409)
-    with pytest.raises(MissingStepError, match=re.escape("add [lookalike] to its run file")):
+    with pytest.raises(MissingStepError, match=re.escape("add [models.ralm] to its run file")):
         pages.part(asked(htmx=True, item=POPULAR, part="seeds"))

@@ -53,7 +53,7 @@ def test_what_is_not_there_is_told_and_the_rest_is_shown(runs: RunsBeside) -> No
 def test_a_damaged_run_does_not_keep_others_from_being_shown(tmp_path: Path) -> None:
     write(tmp_path, "a")
     write(tmp_path, "b", training={"loss": "joint"})
-    (write(tmp_path, "bad", training={"seed": 3}) / "metrics.json").write_text("[]", encoding="utf-8")
+    (write(tmp_path, "bad", training={"seed": 3}) / "scores" / "tags.json").write_text("[]", encoding="utf-8")
     (write(tmp_path, "worse", training={"seed": 4}) / "log" / "found.json").unlink()
     runs = RunsBeside(tmp_path / "a")
     found = compare(runs, ["bad", "a", "worse", "b"])
@@ -70,7 +70,7 @@ def test_a_run_that_cannot_stand_beside_an_earlier_one_is_left_out(tmp_path: Pat
     for seed in range(5):
         write(tmp_path, f"seed {seed}", training={"seed": seed})
     write(tmp_path, "copy", training={"seed": 1})
-    (write(tmp_path, "bad") / "metrics.json").write_text("[]", encoding="utf-8")
+    (write(tmp_path, "bad") / "scores" / "tags.json").write_text("[]", encoding="utf-8")
     names = ["seed 4", "seed 1", "seed 0", "copy", "bad", "seed 2", "seed 3"]
     found = compare(RunsBeside(tmp_path / "seed 0"), names)
     assert found.names == ["seed 4", "seed 1", "seed 0", "seed 2", "seed 3"]
@@ -263,7 +263,7 @@ def test_where_only_ralm_was_measured_no_chart_compares_it(tmp_path: Path) -> No
 
 def test_a_set_without_curves_and_training_has_none_of_their_charts(tmp_path: Path) -> None:
     folder = write(tmp_path, "a", looks=0.7)
-    path = folder / "lookalike" / "metrics.json"
+    path = folder / "scores" / "ralm.json"
     said = json.loads(path.read_text(encoding="utf-8"))
     for name in ("curves", "training", "minus"):
         del said[name]

@@ -100,7 +100,7 @@ def test_what_was_asked_for_and_is_not_there_is_told(own: Path) -> None:
 
 def test_a_damaged_run_is_named_with_what_to_do(tmp_path: Path) -> None:
     own = write(tmp_path, "own")
-    (write(tmp_path, "bad") / "metrics.json").write_text("{", encoding="utf-8")
+    (write(tmp_path, "bad") / "scores" / "tags.json").write_text("{", encoding="utf-8")
     text = words(page_of(own, "?run=own&run=bad"))
     assert re.search(r"bad cannot be shown: .*/bad/metrics\.json is damaged: .*penchant evaluate", text)
     assert "At NDCG@10, UTPM AF-2head+CF has" in text
@@ -133,7 +133,7 @@ def test_a_run_that_is_not_evaluated_says_what_to_run(tmp_path: Path) -> None:
 def test_a_run_alone_says_how_others_come_to_be_listed(tmp_path: Path) -> None:
     text = words(page_of(write(tmp_path / "runs", "own")))
     assert "No other evaluated run lies in the same folder" in text
-    assert "The run file has no [lookalike] section" in text
+    assert "The run file has no look-alike" in text
 
 
 def test_audiences_that_are_wanted_and_not_measured_say_what_to_run(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_audiences_that_are_wanted_and_not_measured_say_what_to_run(tmp_path: Pa
 
 def test_a_run_with_audiences_only_says_what_to_run(tmp_path: Path) -> None:
     own = write(tmp_path / "runs", "own", looks=0.7)
-    (own / "metrics.json").unlink()
+    (own / "scores" / "tags.json").unlink()
     text = words(page_of(own))
     assert "penchant evaluate runs/own measures them" in text
     assert "At AUC, RALM has" in text

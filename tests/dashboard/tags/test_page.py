@@ -346,7 +346,7 @@ def test_a_map_that_cannot_be_made_says_why_and_so_do_profiles_and_times(world: 
 
 
 def test_a_run_without_a_tag_model_says_what_to_do(world: World) -> None:
-    with world.visit_of(Background(None), replace(world.served, tags=None)) as visit:
+    with world.visit_of(Background(None), replace(world.served, profiles={})) as visit:
         page = visit.go("/tags")
         assert "penchant train" in page.locator(".empty").inner_text()
         assert not visit.violations()

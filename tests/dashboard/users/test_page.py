@@ -224,7 +224,7 @@ def desk(site: UserSite) -> Desk:
 
 
 def without_tags(desk: Desk, served: Served) -> Desk:
-    service = Service(MemoryStore(), replace(served, tags=None), lambda: MADE)
+    service = Service(MemoryStore(), replace(served, profiles={}), lambda: MADE)
     return on(desk, Background(None), service)
 
 
@@ -265,13 +265,12 @@ def test_the_order_of_tags_is_a_plain_link_that_reasons_and_older_clicks_keep(de
 
 
 def test_hostile_tags_stay_text_in_profile_reasons_and_clicks(desk: Desk, served: Served) -> None:
-    assert served.tags
-    known = served.tags.names[served.tags.label]
+    known = served.interests().names[served.interests().label]
     called = Vocabulary(pl.Series([*HOSTILE, *known.values[len(HOSTILE) :]]), pl.Series(known.counts))
-    model = replace(served.tags, names={**served.tags.names, served.tags.label: called})
+    model = replace(served.interests(), names={**served.interests().names, served.interests().label: called})
     service = Service(
         MemoryStore(),
-        replace(served, tags=model, item_tags={item: list(HOSTILE) for item in served.item_tags}),
+        replace(served, profiles={"tags": model}, item_tags={item: list(HOSTILE) for item in served.item_tags}),
         lambda: MADE,
     )
     said = on(desk, Background(None), service).page(user=USER, why=SCRIPT)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError
-from penchant.features.cuts.by_period import PeriodsConfig, cut_periods, refuse_unfit_periods, represents, trains
-from penchant.features.cuts.by_user import DAY_S
+from penchant.features.cuts.by_period import ByPeriod, PeriodsConfig
+from penchant.features.cuts.cut import DAY_S
 from tests.logs.logs_on_disk import read_log
 
 MIDNIGHT = 978_307_200.0  # 2001-01-01
@@ -23,7 +23,7 @@ SAID = {True: "train", False: "valid"}
 def one_who(training: bool, periods: PeriodsConfig) -> str:
     """A user who trains, or one who validates."""
     names = pl.Series([f"user {number}" for number in range(300)])
-    return str(names.filter(trains(names, periods) == training)[0])
+    return str(names.filter(ByPeriod(periods).trains(names) == training)[0])
 
 
 def events_of(times: list[float], *users: str) -> pl.DataFrame:
@@ -33,7 +33,7 @@ def events_of(times: list[float], *users: str) -> pl.DataFrame:
 def samples_of(times: list[float], periods: PeriodsConfig, *, training: bool = True) -> list[tuple[str, int, int, int]]:
     """Split, window, start and stop of one user's samples."""
     events = events_of(times, one_who(training, periods))
-    return cut_periods(events, periods, max(times)).select("split", "window", "start", "stop").rows()
+    return ByPeriod(periods).samples(events, max(times)).select("split", "window", "start", "stop").rows()
 
 
 def daily(*days: int) -> list[float]:
@@ -99,7 +99,7 @@ def test_who_has_no_event_before_a_moment_is_not_in_its_split(periods: PeriodsCo
 def test_samples_of_all_users_are_numbered_split_by_split() -> None:
     periods = PeriodsConfig(**BY_DAYS)
     users = [one_who(True, periods), one_who(False, periods)]
-    samples = cut_periods(events_of(daily(1, 4, 5, 6), *users), periods, 0.0)
+    samples = ByPeriod(periods).samples(events_of(daily(1, 4, 5, 6), *users), 0.0)
     assert samples["sample"].to_list() == list(range(8))
     assert samples["split"].to_list() == ["train", "valid", *["learn"] * 2, *["test"] * 2, *["latest"] * 2]
 
@@ -107,15 +107,15 @@ def test_samples_of_all_users_are_numbered_split_by_split() -> None:
 @pytest.mark.parametrize("periods", [PeriodsConfig(learn=0.2, test=0.4), PeriodsConfig(**BY_DAYS)])
 def test_vocabularies_are_made_of_what_training_users_did_before_the_learn_period(periods: PeriodsConfig) -> None:
     events = events_of(daily(3, 4, 5, 6, 7), one_who(True, periods), one_who(False, periods))
-    assert represents(events, periods, 0.0).to_list() == [True, True, *[False] * 8]
+    assert ByPeriod(periods).counts(events, 0.0).to_list() == [True, True, *[False] * 8]
 
 
 def test_validation_users_are_a_share_and_another_seed_draws_others() -> None:
     names = pl.Series([f"user {number}" for number in range(2000)])
-    first = trains(names, PeriodsConfig(validation_share=0.2))
+    first = ByPeriod(PeriodsConfig(validation_share=0.2)).trains(names)
     assert first.mean() == pytest.approx(0.8, abs=0.03)
-    assert not trains(names, PeriodsConfig(validation_share=0.2, seed=1)).equals(first)
-    assert trains(names[7:9], PeriodsConfig(validation_share=0.2)).to_list() == first[7:9].to_list()
+    assert not ByPeriod(PeriodsConfig(validation_share=0.2, seed=1)).trains(names).equals(first)
+    assert ByPeriod(PeriodsConfig(validation_share=0.2)).trains(names[7:9]).to_list() == first[7:9].to_list()
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -134,7 +134,7 @@ def test_what_is_known_at_a_moment_is_earlier_and_what_is_asked_is_not(
     hours: list[int], periods: PeriodsConfig
 ) -> None:
     times = sorted(MIDNIGHT + 3600.0 * hour for hour in hours)
-    samples = cut_periods(events_of(times, one_who(True, periods)), periods, times[-1])
+    samples = ByPeriod(periods).samples(events_of(times, one_who(True, periods)), times[-1])
     for split, start, stop, moment in samples.select("split", "start", "stop", "moment").rows():
         assert times[start - 1] < moment
         assert all(moment <= time for time in times[start:stop])
@@ -188,4 +188,4 @@ def test_a_log_too_short_for_the_days_is_refused(
 ) -> None:
     frame = pl.DataFrame({"u": "a", "i": "x", "t": times or [10, 20]})
     with pytest.raises(ConfigError, match=said):
-        refuse_unfit_periods(read_log(tmp_path, frame), PeriodsConfig(**{**BY_DAYS, **values}))
+        ByPeriod(PeriodsConfig(**{**BY_DAYS, **values})).refuse_unfit(read_log(tmp_path, frame))

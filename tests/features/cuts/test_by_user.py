@@ -11,15 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError
-from penchant.features.cuts.by_user import (
-    DAY_S,
-    LabelsConfig,
-    UsersConfig,
-    cut_windows,
-    refuse_unfit_windows,
-    split_users,
-    training_end,
-)
+from penchant.features.cuts.by_user import ByUser, LabelsConfig, UsersConfig
+from penchant.features.cuts.cut import DAY_S
 from tests.logs.logs_on_disk import read_log
 
 USERS = pl.Series([f"user {number}" for number in range(300)])
@@ -29,13 +22,13 @@ Window = tuple[int, int, int]
 
 def one_of(split: str, config: UsersConfig) -> str:
     """A user of a split."""
-    return str(split_users(USERS, config).filter(pl.col("split") == split)["user"][0])
+    return str(ByUser(users=config).split(USERS).filter(pl.col("split") == split)["user"][0])
 
 
 def windows_of(user: str, times: list[float], labels: LabelsConfig, *, last: float | None = None) -> list[Window]:
     """Window, start and stop of a user's samples; "latest" apart."""
     events = pl.DataFrame({"user": [user] * len(times), "time": times})
-    samples = cut_windows(events, UsersConfig(), labels, max(times) if last is None else last)
+    samples = ByUser(labels).samples(events, max(times) if last is None else last)
     return samples.filter(pl.col("split") != "latest").select("window", "start", "stop").rows()
 
 
@@ -46,7 +39,7 @@ def days(count: int, per_day: int = 1) -> list[float]:
 
 def splits(folds: int) -> Iterator[pl.DataFrame]:
     for fold in range(folds):
-        yield split_users(USERS, UsersConfig(folds=folds, fold=fold))
+        yield ByUser(users=UsersConfig(folds=folds, fold=fold)).split(USERS)
 
 
 def test_every_user_is_a_test_user_in_exactly_one_of_five_folds() -> None:
@@ -56,18 +49,18 @@ def test_every_user_is_a_test_user_in_exactly_one_of_five_folds() -> None:
 
 
 def test_validation_users_are_a_share_of_the_rest() -> None:
-    counts = dict(split_users(USERS, UsersConfig(validation_share=0.25)).group_by("split").len().rows())
+    counts = dict(ByUser(users=UsersConfig(validation_share=0.25)).split(USERS).group_by("split").len().rows())
     assert counts["valid"] / (counts["valid"] + counts["train"]) == pytest.approx(0.25, abs=0.07)
 
 
 def test_a_user_has_the_same_split_in_whatever_company() -> None:
-    together = dict(split_users(USERS, UsersConfig()).rows())
+    together = dict(ByUser().split(USERS).rows())
     for user in USERS[:20]:
-        assert split_users(pl.Series([user]), UsersConfig())["split"].item() == together[user]
+        assert ByUser().split(pl.Series([user]))["split"].item() == together[user]
 
 
 def test_another_seed_splits_otherwise() -> None:
-    assert not split_users(USERS, UsersConfig(seed=1)).equals(split_users(USERS, UsersConfig()))
+    assert not ByUser(users=UsersConfig(seed=1)).split(USERS).equals(ByUser().split(USERS))
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
@@ -104,7 +97,7 @@ def test_a_user_with_few_events_has_at_most_one_window(count: int) -> None:
 
 def test_latest_holds_every_user_with_all_events() -> None:
     events = pl.DataFrame({"user": ["a", "b", "b"], "time": [1.0, 1.0, 2.0]})
-    latest = cut_windows(events, UsersConfig(), LabelsConfig(), 2.0).filter(pl.col("split") == "latest")
+    latest = ByUser().samples(events, 2.0).filter(pl.col("split") == "latest")
     assert latest.select("user", "start", "stop").rows() == [("a", 1, 1), ("b", 2, 2)]
 
 
@@ -161,8 +154,8 @@ def test_no_label_is_as_early_as_its_history_and_other_names_of_items_change_no_
     frame = pl.DataFrame(rows, schema=["user", "item", "time", "other"], orient="row")
     events = frame.sort("user", "time", "item")
     last = float(str(frame["time"].max()))
-    samples = cut_windows(events, UsersConfig(), labels, last)
-    renamed = cut_windows(frame.sort("user", "time", "other"), UsersConfig(), labels, last)
+    samples = ByUser(labels).samples(events, last)
+    renamed = ByUser(labels).samples(frame.sort("user", "time", "other"), last)
     assert samples.equals(renamed)
     for user, split, start, stop, moment in samples.select("user", "split", "start", "stop", "moment").rows():
         own = events.filter(pl.col("user") == user)["time"].to_list()
@@ -197,15 +190,15 @@ def test_an_event_at_the_border_belongs_to_the_labels() -> None:
 
 def test_training_ends_where_the_test_window_begins() -> None:
     by_days = LabelsConfig(by="days", days=2.0, until=dt.date(2001, 1, 5))
-    assert training_end(by_days, last=0.0) == MIDNIGHT + 2 * DAY_S
-    assert training_end(LabelsConfig(), last=0.0) == float("inf")
+    assert ByUser(by_days).training_end(last=0.0) == MIDNIGHT + 2 * DAY_S
+    assert ByUser().training_end(last=0.0) == float("inf")
 
 
 @given(st.lists(st.floats(0, 20 * DAY_S), min_size=1, max_size=40), st.integers(1, 4), st.floats(0.5, 5))
 def test_by_days_nobody_trains_on_the_test_window(offsets: list[float], windows: int, length: float) -> None:
     labels = LabelsConfig(by="days", days=length, windows=windows)
     times = sorted(MIDNIGHT + offset for offset in offsets)
-    end = training_end(labels, times[-1])
+    end = ByUser(labels).training_end(times[-1])
     for split in ("train", "valid", "test"):
         for _, start, stop in windows_of(one_of(split, UsersConfig()), times, labels):
             assert times[start - 1] < times[start]
@@ -262,6 +255,6 @@ def test_windows_of_days_that_do_not_lie_within_the_log_are_refused(
 ) -> None:
     log = read_log(tmp_path, pl.DataFrame({"u": "a", "i": "x", "t": times}))
     with pytest.raises(ConfigError, match=said):
-        refuse_unfit_windows(log, LabelsConfig(by="days", **values))
-    refuse_unfit_windows(log, LabelsConfig())
-    refuse_unfit_windows(log, LabelsConfig(by="days", days=0.4))
+        ByUser(LabelsConfig(by="days", **values)).refuse_unfit(log)
+    ByUser().refuse_unfit(log)
+    ByUser(LabelsConfig(by="days", days=0.4)).refuse_unfit(log)

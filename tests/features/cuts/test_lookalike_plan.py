@@ -8,20 +8,22 @@ import polars as pl
 import pytest
 
 from penchant.errors import ConfigError, DataError
-from penchant.features.cuts.by_period import PERIOD_SPLITS, PeriodsConfig, trains
-from penchant.features.cuts.by_user import LabelsConfig, Split, UsersConfig
+from penchant.features.cuts.by_period import ByPeriod, PeriodsConfig
+from penchant.features.cuts.by_user import ByUser
+from penchant.features.cuts.cut import Split
 from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.shards import open_shards
+from penchant.features.target import Target
 from penchant.logs.ingest import Log
 from tests.logs.logs_on_disk import read_log
 
 # Of ten events six represent (the last three of them labels), two teach, two test.
 PERIODS = PeriodsConfig(learn=0.2, test=0.2, window=0.5, positives=4, validation_share=0.5)
 NAMES = pl.Series([f"user {number}" for number in range(100)])
-ANNA, BERTA = NAMES.filter(trains(NAMES, PERIODS))[:2]
-DORA = NAMES.filter(~trains(NAMES, PERIODS))[0]
+ANNA, BERTA = NAMES.filter(ByPeriod(PERIODS).trains(NAMES))[:2]
+DORA = NAMES.filter(~ByPeriod(PERIODS).trains(NAMES))[0]
 # Anna and Berta train, Dora validates. Who trains clicks i, j and k three times, l twice and m once in the represent
 # period; the others are unknown.
 EVENTS = {ANNA: "iijklmnnpp", BERTA: "jikkjlnnoo", DORA: "qiijjqqkll"}
@@ -43,7 +45,7 @@ def toy_log(folder: Path, ages: dict[str, list[str]] = AGES, clicked: bool = Tru
 
 def toy_plan(fields: list[Field] | None = None, **periods: Any) -> Plan:
     asked = PERIODS.model_copy(update=periods)
-    return lookalike_plan(FeaturesConfig(fields=fields or FIELDS), asked)
+    return lookalike_plan(FeaturesConfig(fields=fields or FIELDS), ByPeriod(asked))
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +54,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare(toy_log(folder), toy_plan(), folder / "prepared")
 
 
-def arrays_of(prepared: Prepared, split: Split) -> dict[str, Any]:
+def arrays_of(prepared: Prepared, split: Split, target: str = "item") -> dict[str, Any]:
     """The arrays of the only shard of a split, by user."""
-    (shard,) = open_shards(prepared.folder, split)
+    (shard,) = open_shards(prepared.folder, split, target)
     ragged = ("history", "truth")
     rows = {name: tensor.tolist() for name, tensor in shard.arrays.items() if not name.startswith(ragged)}
+    if "shown.entry" in rows:
+        tags_BKN, clicked_BK = shard.labels(slice(None))
+        rows |= {"label.tags": tags_BKN.tolist(), "label.clicked": clicked_BK.tolist()}
     return {user: {name: rows[name][place] for name in rows} for place, user in enumerate(shard.users)}
 
 
@@ -94,16 +99,16 @@ def test_every_user_is_known_at_each_moment_and_asked_nothing(
     found = arrays_of(toy, split)
     assert sorted(found) == sorted(EVENTS)
     assert (found[ANNA]["item.ids"], found[ANNA]["item.weights"]) == (ids, weights)
-    (shard,) = open_shards(toy.folder, split)
-    assert not any(name.startswith(("label", "truth")) for name in shard.arrays)
+    (shard,) = open_shards(toy.folder, split, "item")
+    assert not any(name.startswith(("shown", "truth")) for name in shard.arrays)
     place = shard.users.to_list().index(ANNA)
     known = shard.history.part(slice(place, place + 1)).values.tolist()
     assert known == [2, 3, 4, 5, 6]
 
 
 def test_the_manifest_counts_the_samples_of_five_splits(toy: Prepared) -> None:
-    assert toy.manifest["samples"] == {"train": 2, "valid": 1, "learn": 3, "test": 3, "latest": 3}
-    assert toy.manifest["negatives"] == "none"
+    assert toy.samples("item") == {"train": 2, "valid": 1, "learn": 3, "test": 3, "latest": 3}
+    assert toy.negatives("item") == "none"
 
 
 def test_un_clicked_rows_are_no_labels_and_take_no_place_among_them(tmp_path: Path) -> None:
@@ -146,16 +151,15 @@ def test_a_user_without_a_number_has_padding(tmp_path: Path) -> None:
 def test_numbers_serve_the_tag_path_too(tmp_path: Path) -> None:
     pl.DataFrame({"item": list("ijklmn"), "tags": [["t"]] * 6}).write_parquet(tmp_path / "items.parquet")
     table = {"files": "items.parquet", "item": "item", "fields": {"tags": "tags"}}
-    users = UsersConfig()
     rows = [(name, "ijkl"[place], place) for name in NAMES for place in range(4)]
     ages = pl.DataFrame({"user": NAMES, "age": [str(number) for number in range(100)]})
     ages.write_parquet(tmp_path / "users.parquet")
     named = {"files": "users.parquet", "user": "user", "fields": {"age": "age"}}
     log = read_log(tmp_path, pl.DataFrame(rows, schema=["u", "i", "t"], orient="row"), items=table, users=named)
-    plan = Plan(FeaturesConfig(fields=[Field(name="tags"), Field(name="age", number=True)]), LabelsConfig(), users)
+    plan = Plan(FeaturesConfig(fields=[Field(name="tags"), Field(name="age", number=True)]), ByUser(), (Target(),))
     prepared = prepare(log, plan, tmp_path / "prepared")
     span = prepared.span("age")
-    train = arrays_of(prepared, "train")
+    train = arrays_of(prepared, "train", "tags")
     ages_of = dict(ages.rows())
     for user, arrays in train.items():
         expected = (float(ages_of[user]) - span.low) / (span.high - span.low)
@@ -174,7 +178,12 @@ def test_other_fields_leave_nothing_of_the_earlier_ones(tmp_path: Path) -> None:
     prepare(log, toy_plan(), tmp_path / "prepared")
     again = prepare(log, toy_plan(FIELDS[:1]), tmp_path / "prepared")
     assert not (again.folder / "numbers.json").exists()
-    assert {path.name for path in again.folder.iterdir() if path.is_dir()} == {*PERIOD_SPLITS, "vocabulary"}
+    assert {path.name for path in again.folder.iterdir() if path.is_dir()} == {
+        *ByPeriod.splits,
+        "events",
+        "items",
+        "vocabulary",
+    }
 
 
 @pytest.mark.parametrize(("field", "said"), [("item", "age, group"), ("height", "age, group")])
@@ -209,5 +218,5 @@ def test_too_few_users_are_counted(tmp_path: Path) -> None:
 
 def test_samples_of_a_shard_and_its_users_go_together(toy: Prepared) -> None:
     for split in ("learn", "test", "latest"):
-        (shard,) = open_shards(toy.folder, split)
+        (shard,) = open_shards(toy.folder, split, "item")
         assert len(shard) == len(shard.users) == len(np.unique(shard.users))

@@ -14,10 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError, UnknownItemError
-from penchant.features.cuts.by_period import Period, PeriodsConfig
+from penchant.features.cuts.by_period import ByPeriod, Period, PeriodsConfig
 from penchant.features.cuts.rounds import Round, RoundsConfig, make_rounds, now
-from penchant.features.fields import Field
-from penchant.features.plan import FeaturesConfig, lookalike_plan
 from penchant.features.vocabulary import Vocabulary
 from penchant.logs.ingest import Log
 from tests.logs.logs_on_disk import all_events, read_log
@@ -51,9 +49,8 @@ def by_share(folder: Path) -> Log:
 def rounds_of(
     log: Log, periods: PeriodsConfig, period: Period = "learn", *, whole: bool = False, **config: Any
 ) -> list[Round]:
-    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="item")]), periods)
     asked = RoundsConfig(**{"least_seeds": 2, **config})
-    return make_rounds(log, plan, period, users=pl.Series(CROWD), items=ITEMS, config=asked, whole=whole)
+    return make_rounds(log, ByPeriod(periods), period, users=pl.Series(CROWD), items=ITEMS, config=asked, whole=whole)
 
 
 def seeds_of(one: Round) -> dict[str, str]:
@@ -152,9 +149,9 @@ def crowded(folder: Path, gained: dict[str, int]) -> Log:
 def test_popular_negatives_follow_the_seeds_gained_lately(negatives: str, share: float, tmp_path: Path) -> None:
     log = crowded(tmp_path, {"x": 300, "y": 100, "z": 1})
     users = all_events(log)["user"].unique()
-    plan = lookalike_plan(FeaturesConfig(fields=[Field(name="item")]), PeriodsConfig(**BY_DAYS))
+    cut = ByPeriod(PeriodsConfig(**BY_DAYS))
     config = RoundsConfig.parse({"negatives": negatives, "negatives_per_click": 1}, origin="test")
-    (one,) = make_rounds(log, plan, "learn", users=users, items=ITEMS, config=config)
+    (one,) = make_rounds(log, cut, "learn", users=users, items=ITEMS, config=config)
     against = one.names.gather(one.candidate_L[~one.clicked_L])
     assert set(against) == {"x", "y"}
     assert (against == "x").mean() == pytest.approx(share, abs=0.05)
@@ -184,9 +181,8 @@ def test_labels_beyond_the_bound_are_left_out_evenly(tmp_path: Path) -> None:
 
     def made(period: Period = "test", **config: Any) -> list[Round]:
         until = dt.date(2001, 1, 4 if period == "test" else 5)  # the period begins at hour 48
-        periods = PeriodsConfig(**(BY_DAYS | {"until": until}))
-        plan = lookalike_plan(FeaturesConfig(fields=[Field(name="item")]), periods)
-        return make_rounds(log, plan, period, users=users, items=ITEMS, config=RoundsConfig(**config))
+        cut = ByPeriod(PeriodsConfig(**(BY_DAYS | {"until": until})))
+        return make_rounds(log, cut, period, users=users, items=ITEMS, config=RoundsConfig(**config))
 
     first, second = made(most_tested=100, negatives="logged")
     clicks = [int(one.clicked_L.sum()) for one in (first, second)]

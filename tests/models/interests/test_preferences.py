@@ -9,7 +9,7 @@ from torch import Tensor, tensor
 
 from penchant.features.own import FACTS, Own
 from penchant.features.shards import Batch
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.blend import CLICKS, OWN_BLOCKS, Blend, CopyPath, LinearPath
 from penchant.models.interests.counts import counting_baselines
 from penchant.models.interests.promise import Preferences
@@ -45,7 +45,7 @@ BASELINES: dict[str, Callable[[], Preferences]] = {
 }
 MADE: dict[str, Callable[[], Preferences]] = {
     **BASELINES,
-    **{name: lambda config=config: build_model(config, SIZES) for name, config in CONFIGS.items()},  # type: ignore[misc]
+    **{name: lambda config=config: build_interests(config, SIZES) for name, config in CONFIGS.items()},  # type: ignore[misc]
 }
 FOLLOWS = [name for name in BASELINES if name != "popularity"]
 """Those that prefer what the user clicked before it was learned; popularity is the same for everybody."""

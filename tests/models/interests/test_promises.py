@@ -8,8 +8,8 @@ from torch import Tensor, nn, tensor
 
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
-from penchant.models.catalog import TrainedConfig, build_model
-from penchant.models.interests.promise import Interests
+from penchant.models.catalog import build_interests
+from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.models.interests.ralm_users import RalmUsersConfig
 from penchant.models.interests.utpm import Utpm, UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig
@@ -40,7 +40,7 @@ CONFIGS = {
 def make(request: pytest.FixtureRequest) -> Callable[[], Interests]:
     def build() -> Interests:
         torch.manual_seed(0)
-        return build_model(request.param, SIZES).eval()
+        return build_interests(request.param, SIZES).eval()
 
     return build
 
@@ -57,12 +57,12 @@ NAMES_OF_PYTHON = sorted(
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_fields_may_be_called_anything(config: TrainedConfig) -> None:
+def test_fields_may_be_called_anything(config: TowerConfig) -> None:
     """As many fields as there are names: what they are called changes neither vectors nor attention."""
     vectors = []
     for names in (NAMES_OF_PYTHON, [f"f{number}" for number in range(len(NAMES_OF_PYTHON))]):
         torch.manual_seed(0)
-        model = build_model(config, Sizes(dict.fromkeys(names, 5), tags=9)).eval()
+        model = build_interests(config, Sizes(dict.fromkeys(names, 5), tags=9)).eval()
         ids = {name: tensor([[number % 5, 2]]) for number, name in enumerate(names)}
         user_BU, attention = model.read(Batch(ids, {name: ids_BH.float() for name, ids_BH in ids.items()}))
         assert list(attention.values) == names
@@ -155,8 +155,8 @@ def test_planted_interests_are_learned(make: Callable[[], Interests]) -> None:
 
 def test_unshared_queries_that_are_equal_are_a_shared_one() -> None:
     torch.manual_seed(0)
-    shared = build_model(UtpmConfig(heads=1, cross="none"), SIZES)
-    unshared = build_model(UtpmConfig(heads=1, cross="none", shared_query=False), SIZES)
+    shared = build_interests(UtpmConfig(heads=1, cross="none"), SIZES)
+    unshared = build_interests(UtpmConfig(heads=1, cross="none", shared_query=False), SIZES)
     weights = shared.state_dict()
     unshared.load_state_dict({**weights, "query": weights["query"].expand(3, -1, -1)})
     given = batch([[7, 3]], [[2]])

@@ -9,7 +9,7 @@ from torch import Tensor, tensor
 from penchant.errors import ConfigError
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_model
+from penchant.models.catalog import build_interests
 from penchant.models.interests.ralm_users import RalmUsers, RalmUsersConfig
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig
@@ -228,4 +228,4 @@ def test_a_field_without_values_has_no_say_in_the_merge() -> None:
 @pytest.mark.parametrize("config", [UtpmConfig(), YouTubeConfig()])
 def test_models_that_read_no_numbers_refuse_them(config: UtpmConfig | YouTubeConfig) -> None:
     with pytest.raises(ConfigError, match=rf"'{config.name}' reads no numbers, as age, income are.*\['tags'\]"):
-        build_model(config, NUMBERS)
+        build_interests(config, NUMBERS)

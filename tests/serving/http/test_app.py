@@ -400,7 +400,13 @@ def test_the_log_names_route_and_key_and_neither_people_nor_secrets(
 
 
 class _Broken(Service):
-    def profiles(self, users: Sequence[str], by: Order | None = None) -> list[LiveProfile]:  # noqa: ARG002
+    def profiles(
+        self,
+        users: Sequence[str],
+        by: Order | None = None,  # noqa: ARG002
+        *,
+        model: str | None = None,  # noqa: ARG002
+    ) -> list[LiveProfile]:
         raise LookupError(f"{users} have a secret")
 
 

@@ -1,0 +1,166 @@
+"""The documents keep their promises: links lead somewhere, and blocks of code are code that works."""
+
+import ast
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer.main
+
+import penchant
+from penchant.command.offline import app
+from penchant.config import read_toml
+from penchant.runfile import EXAMPLES
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "penchant"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+
+
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
+
+
+@cache
+def blocks(path: Path) -> list[Block]:
+    return [Block(language, text) for _, language, text in FENCE.findall(path.read_text(encoding="utf-8"))]
+
+
+@cache
+def prose(path: Path) -> str:
+    """A page without its blocks of code."""
+    return FENCE.sub("", path.read_text(encoding="utf-8"))
+
+
+def words_in_code(path: Path) -> list[str]:
+    """The pieces of code within sentences."""
+    return [" ".join(code.split()) for _, code in INLINE.findall(prose(path))]
+
+
+def pages_with(*languages: str) -> pytest.MarkDecorator:
+    """One case for each page that has a block of such a language."""
+    pages = [path for path in PAGES if any(block.language in languages for block in blocks(path))]
+    return pytest.mark.parametrize("path", pages, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE):
+        text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-")
+        times = found[slug] = found.get(slug, -1) + 1
+        if times:
+            found[f"{slug}-{times}"] = 0
+    return set(found)
+
+
+def test_anchors_are_those_of_github(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# `[logs]`, and [more](x.md)\n## Why?\n## Why?\n```sh\n# no heading\n```\n", encoding="utf-8")
+    assert anchors(page) == {"logs-and-more", "why", "why-1"}
+
+
+@every_page
+def test_every_link_leads_somewhere(path: Path) -> None:
+    text = INLINE.sub("", prose(path))
+    for target in ("".join(pair) for pair in LINK.findall(text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists(), f"{target} leads nowhere"
+        assert not anchor or anchor in anchors(there), f"{target}: no such heading"
+
+
+@every_page
+def test_every_file_of_the_project_that_is_named_exists(path: Path) -> None:
+    """Names such as `penchant/pipeline.py`, `logs/read.py`, which is seen from the package, and `read.py`; X is any."""
+    for word in words_in_code(path):
+        if re.fullmatch(r"[\w*/-]+\.py|(configs|docs|penchant)/[\w*./-]+", word):
+            pattern = word.replace("X", "*").rstrip("/")
+            there = [*ROOT.glob(pattern), *PACKAGE.glob(pattern)] if "/" in word else [*PACKAGE.rglob(pattern)]
+            assert there, f"`{word}` is not there"
+
+
+@pages_with("toml")
+def test_parts_of_run_files_are_valid(path: Path) -> None:
+    """Sections of a block that is no whole run file take the place of those in the run file of the demo."""
+    demo = read_toml(EXAMPLES / "ml-latest-small.toml")
+    for block in blocks(path):
+        if block.language == "toml":
+            values = tomllib.loads(block.text)
+            penchant.RunConfig.parse(values if "logs" in values else demo | values, origin=str(path))
+
+
+@pages_with("python")
+def test_python_parses_and_what_it_takes_from_the_package_is_there(path: Path) -> None:
+    for block in blocks(path):
+        if block.language == "python":
+            for module, name in taken(ast.parse(block.text)):
+                assert hasattr(import_module(module), name), f"{module} has no {name}"
+
+
+def taken(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """(module, name) for each name that a program takes from the package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "penchant":
+            yield from ((node.module or "", alias.name) for alias in node.names)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "penchant":
+            yield "penchant", node.attr
+
+
+@pages_with("json")
+def test_json_parses(path: Path) -> None:
+    for block in blocks(path):
+        if block.language == "json":
+            json.loads(block.text)
+
+
+COMMAND = re.compile(r"(?<![\w./-])penchant +([^)|;&]*)")
+
+
+@pages_with("sh", "bash", "")
+def test_commands_are_those_of_the_command_line(path: Path) -> None:
+    for block in blocks(path):
+        if block.language in ("sh", "bash", ""):
+            for line in block.text.replace("\\\n", " ").splitlines():
+                for words in COMMAND.findall(re.sub(r"(^|\s)#.*", "", line)):
+                    command, rest = command_of(shlex.split(words))
+                    command.make_context(words, rest)  # raises an error for what the command line would refuse
+
+
+@every_page
+def test_commands_within_sentences_exist(path: Path) -> None:
+    for word in words_in_code(path):
+        if word.startswith("penchant "):
+            command, rest = command_of(word.split()[1:])
+            options = {name for one in command.params for name in one.opts} | {"--help"}
+            unknown = {name.partition("=")[0] for name in rest if name.startswith("--")} - options
+            assert not unknown, f"`{word}`: no {unknown}"
+
+
+def command_of(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that words of a command line mean, and the words that are left for it."""
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands") and words and not words[0].startswith("--"):
+        assert words[0] in command.commands, f"there is no command {words[0]!r}"
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
