@@ -299,7 +299,7 @@ def choose(values: Mapping[str, np.ndarray], *, reference: str, live: Collection
 
 
 def _best(found: Mapping[str, Estimate], names: Sequence[str], *, than: str) -> str:
-    """The best of those that are ahead of one, or that one."""
+    """Return the best of the scorers that are clearly ahead of `than`, or `than` where none is."""
     ahead = [name for name in names if (by := _measured(found[name].minus(found[than]))).mean > by.error]
     return max(ahead, key=lambda name: found[name].mean, default=than)
 

@@ -351,7 +351,7 @@ def as_toml(proposal: Proposal) -> str:
 
 LARGE = 2_000_000
 """Rows from which on a deep model stands beside the closed form. Measured: it earned nothing on logs of up to a million
-clicks, whose users have few windows to learn from, and takes most of the time (EXPERIMENTS.md)."""
+clicks, whose users have few windows to learn from, and takes most of the time."""
 
 _SMALL_LOG = """\
 # {rows:,} rows, a small log: own clicks and ridge regression in closed form, many windows per user, no deep model.

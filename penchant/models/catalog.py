@@ -45,7 +45,7 @@ class BlendConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """A model of the catalogue.
 
     config: its keys, where `name` has the model's name as default; make: what makes a fresh one: of interests, rankers
@@ -61,33 +61,33 @@ class Entry:
         return str(self.config.model_fields["name"].default)
 
 
-MODELS: dict[str, Entry] = {
+MODELS: dict[str, CatalogEntry] = {
     entry.name: entry
     for entry in (
-        Entry("interests", BlendConfig, Blend),
-        Entry("interests", UtpmConfig, Utpm),
-        Entry("interests", YouTubeConfig, YouTubeDnn),
-        Entry("interests", RalmUsersConfig, RalmUsers),
-        Entry("rankers", PairsConfig, Pairs),
-        Entry("lookalikes", RalmConfig, Ralm),
-        Entry("lookalikes", InnerProductConfig, InnerProduct),
-        Entry("lookalikes", YahooConfig, Yahoo),
-        Entry("lookalikes", LogisticConfig, Logistic),
-        Entry("lookalikes", PopularConfig, Popular),
-        Entry("graphs", BprConfig, Bpr),
+        CatalogEntry("interests", BlendConfig, Blend),
+        CatalogEntry("interests", UtpmConfig, Utpm),
+        CatalogEntry("interests", YouTubeConfig, YouTubeDnn),
+        CatalogEntry("interests", RalmUsersConfig, RalmUsers),
+        CatalogEntry("rankers", PairsConfig, Pairs),
+        CatalogEntry("lookalikes", RalmConfig, Ralm),
+        CatalogEntry("lookalikes", InnerProductConfig, InnerProduct),
+        CatalogEntry("lookalikes", YahooConfig, Yahoo),
+        CatalogEntry("lookalikes", LogisticConfig, Logistic),
+        CatalogEntry("lookalikes", PopularConfig, Popular),
+        CatalogEntry("graphs", BprConfig, Bpr),
     )
 }
 
 
 def register(promise: Promise, config: type[ModelConfig], make: Callable[..., Any]) -> None:
     """Offer a model to run files under the default of its config's `name`. ConfigError where the name is taken."""
-    entry = Entry(promise, config, make)
+    entry = CatalogEntry(promise, config, make)
     if MODELS.get(entry.name, entry) != entry:
         raise ConfigError(f"a model called {entry.name!r} is registered already; give the config another `name`")
     MODELS[entry.name] = entry
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> CatalogEntry:
     """The model of a name, of this package or of an installed one. Raises ConfigError where there is none."""
     if name not in MODELS:
         for point in entry_points(group=GROUP, name=name):

@@ -58,7 +58,7 @@ class Impressions:
         user_L = everyone.to_frame(USER).join(place, on=USER, how="left", maintain_order="left")["place"]
         return cls(users, user_L.cast(pl.Int64).to_numpy(), np.concatenate(labels), tasks)
 
-    def of(self, task: int) -> "Answers":
+    def of(self, task: int) -> "TaskLabels":
         """The labels of one task.
 
         Raises DataError where there is no yes or no no among them.
@@ -70,11 +70,11 @@ class Impressions:
                 f"of {len(yes_L):,} labels of task {self.tasks[task]!r}, {int(yes_L.sum()):,} say yes; AUC needs both "
                 f"kinds: is everything that was shown in the log, or only what was clicked?"
             )
-        return Answers(self.users, known_L, self.user_L[known_L], yes_L)
+        return TaskLabels(self.users, known_L, self.user_L[known_L], yes_L)
 
 
 @dataclass(frozen=True)
-class Answers:
+class TaskLabels:
     """The known labels of one task. known_L: which of all labels they are; user_L, yes_L: of those alone."""
 
     users: pl.Series
@@ -172,7 +172,7 @@ def evaluate_logits(
 ) -> dict[str, Any]:
     """What the scores of rankers on one set of labels come to, by task; logits_LQ: by name of the ranker.
 
-    counts: see `Answers.counts`; scores: by ranker and metric the mean and half its 95 % interval; minus: the
+    counts: see `TaskLabels.counts`; scores: by ranker and metric the mean and half its 95 % interval; minus: the
     reference's metrics less those of each other, paired by resample. Lower is better for LOGLOSS alone.
     """
     told: dict[str, Any] = {}
@@ -194,7 +194,7 @@ def evaluate_logits(
 
 
 def values_by_user(logits_LQ: Mapping[str, np.ndarray], asked: Impressions) -> pl.DataFrame:
-    """`Answers.by_user` of every ranker and task, with columns "scorer" and TASK."""
+    """`TaskLabels.by_user` of every ranker and task, with columns "scorer" and TASK."""
     frames = []
     for number, task in enumerate(asked.tasks):
         answers = asked.of(number)

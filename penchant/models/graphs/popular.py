@@ -8,7 +8,7 @@ from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.schema import PAD
 
 
-class Popular(Graph):
+class PopularGraph(Graph):
     """Nothing is trained: the clicks are counted."""
 
     def __init__(self, sizes: GraphSizes, clicks_V: np.ndarray) -> None:

@@ -16,7 +16,7 @@ PRIOR_SHOWN = 20.0
 shown once and clicked is not the best of all."""
 
 
-class Popular(Ranker):
+class PopularRanker(Ranker):
     """Nothing is trained: the rates are counted. What was never shown has the average rate."""
 
     past = 0
@@ -28,7 +28,7 @@ class Popular(Ranker):
         self.register_buffer("logit_VQ", logit_VQ)
 
     @classmethod
-    def count(cls, shards: Sequence[Shard], sizes: RankerSizes) -> "Popular":
+    def count(cls, shards: Sequence[Shard], sizes: RankerSizes) -> "PopularRanker":
         """From the items shown to training users."""
         shown_VQ, yes_VQ = torch.zeros(2, sizes.items[ITEM], len(sizes.tasks), dtype=torch.float64)
         for shard in shards:

@@ -244,7 +244,7 @@ class MeasuredModel(BaseModel):
     half: float
 
 
-class LookalikeModel(BaseModel):
+class LookalikeChoice(BaseModel):
     """name: the scorer that won on validation candidates; live: the best of those that can be live, which makes all
     scores and audiences here; candidates: how many decided; crossed: whether scorers were trained again without them;
     scores: by scorer AUC within items; ahead: that of the winner less that of each other; behind: how far the live one
@@ -267,7 +267,7 @@ class ModelAnswer(BaseModel):
     model: str
     tags: bool
     profiles: dict[str, str]
-    lookalike: LookalikeModel | None
+    lookalike: LookalikeChoice | None
 
 
 class AliveAnswer(BaseModel):

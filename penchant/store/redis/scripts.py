@@ -156,9 +156,9 @@ end
 FORGET = (
     _WORDS
     + """
--- user, how the user's lines of the log begin, digest, at, the last join looked at; then lists, each after its length: entries
--- of the log that cannot be read and name the user, the user's joins up to that last one, poison that names the user,
--- items that the user touched. Returns how many events, events of the log and items there were.
+-- user, how the user's lines of the log begin, digest, at, the last join looked at; then lists, each after its length:
+-- entries of the log that cannot be read and name the user, the user's joins up to that last one, poison that names the
+-- user, items that the user touched. Returns how many events, events of the log and items there were.
 local user, begins, digest, at, looked = unpack(ARGV, 1, 5)
 local place = 6
 

@@ -15,7 +15,7 @@ from penchant.features.shards import Shard, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.catalog import build_graph
 from penchant.models.graphs.bpr import Bpr, BprConfig
-from penchant.models.graphs.popular import Popular
+from penchant.models.graphs.popular import PopularGraph
 from penchant.models.graphs.promise import GraphSizes
 from penchant.schema import ITEM, RESERVED
 from penchant.training.checkpoint import Identity
@@ -77,7 +77,7 @@ def test_matrix_factorisation_finds_planted_groups_that_popularity_does_not(tmp_
     objective = GraphObjective(clicks, config, validation(clicks.users, held))
     train(model, objective, config, tmp_path / "model", identity=Identity("bpr", clicks.users.fingerprint, "t"))
 
-    contestants = {"model": model, "popularity": Popular(sizes, items.counts_by_id)}
+    contestants = {"model": model, "popularity": PopularGraph(sizes, items.counts_by_id)}
     asks = GraphEvaluation(at=[5])
     results = {name: evaluate_graph(one, clicks.users, asked, asks) for name, one in contestants.items()}
     assert results["model"].mean("recall@5") > 0.6

@@ -8,7 +8,7 @@ from penchant.evaluation.protocols.rankers import RankerEvaluation, evaluate_ran
 from penchant.features.shards import open_shards
 from penchant.models.catalog import build_ranker
 from penchant.models.rankers.pairs import PairsConfig
-from penchant.models.rankers.popular import Popular
+from penchant.models.rankers.popular import PopularRanker
 from penchant.models.rankers.promise import RankerSizes
 from penchant.schema import CLICKED, ITEM
 from penchant.training.checkpoint import Identity
@@ -30,7 +30,7 @@ def test_pairs_find_planted_preferences_that_popularity_does_not(tmp_path: Path)
     objective = RankerObjective(taught, config, validation(held, sizes.tasks))
     train(model, objective, config, tmp_path / "model", identity=Identity("pairs", "v", "t"))
 
-    contestants = {"model": model, "popularity": Popular.count(taught, sizes)}
+    contestants = {"model": model, "popularity": PopularRanker.count(taught, sizes)}
     told, users = evaluate_rankers(contestants, asked, RankerEvaluation(), reference="model")
     scores = {name: told[CLICKED]["scores"][name] for name in contestants}
     assert scores["model"]["auc"]["mean"] > 0.99

@@ -11,14 +11,14 @@ from torch import tensor
 
 from penchant.models.catalog import build_graph
 from penchant.models.graphs.bpr import BprConfig
-from penchant.models.graphs.popular import Popular
+from penchant.models.graphs.popular import PopularGraph
 from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.schema import PAD, RESERVED, UNKNOWN
 from penchant.training.objectives.graphs import pairwise_loss
 
 SIZES = GraphSizes(users=RESERVED + 6, items=RESERVED + 4)
 ABLE: dict[str, Callable[[], Graph]] = {"bpr": lambda: build_graph(BprConfig(width=8), SIZES)}
-MAKERS = {**ABLE, "popular": lambda: Popular(SIZES, np.array([0, 0, 9, 7, 4, 1]))}
+MAKERS = {**ABLE, "popular": lambda: PopularGraph(SIZES, np.array([0, 0, 9, 7, 4, 1]))}
 """Popularity is the same for everybody, so it learns no preference."""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn, tensor
 from penchant.features.shards import Batch
 from penchant.models.catalog import build_ranker
 from penchant.models.rankers.pairs import PairsConfig
-from penchant.models.rankers.popular import Popular
+from penchant.models.rankers.popular import PopularRanker
 from penchant.models.rankers.promise import Listed, RankBatch, Ranker, RankerSizes
 from penchant.schema import ITEM, PAD, UNKNOWN
 from penchant.training.objectives.rankers import cross_entropy
@@ -22,7 +22,7 @@ SIZES = RankerSizes({"tags": 8, "age": 3}, {ITEM: 10, "tags": 8, "category": 5},
 
 
 def popular() -> Ranker:
-    return Popular(SIZES, torch.linspace(-2, 2, 2 * SIZES.items[ITEM]).view(-1, 2))
+    return PopularRanker(SIZES, torch.linspace(-2, 2, 2 * SIZES.items[ITEM]).view(-1, 2))
 
 
 ABLE: dict[str, Callable[[], Ranker]] = {
