@@ -43,12 +43,13 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """Write a number with its sign.
+    """Write a number with its sign, and zero without one.
 
-    >>> signed(0.5), signed(-0.5)
-    ('+0.50', '−0.50')
+    >>> signed(0.5), signed(-0.5), signed(-0.001)
+    ('+0.50', '−0.50', '0.00')
     """
-    return f"{value:+.{digits}f}".replace("-", "−")
+    said = number(value, digits)
+    return f"+{said}" if value > 0 and float(said) else said
 
 
 def size(number: float) -> str:
