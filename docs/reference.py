@@ -6,6 +6,7 @@ python docs/reference.py
 import inspect
 import re
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,21 +20,44 @@ from penchant.features.cuts.by_user import LabelsConfig, UsersConfig
 from penchant.features.cuts.rounds import RoundsConfig
 from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig
+from penchant.kinds.sections import SECTIONS, Section
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
-from penchant.models.catalog import BlendConfig
-from penchant.models.interests.promise import TowerConfig
-from penchant.models.interests.ralm_users import RalmUsersConfig
-from penchant.models.interests.utpm import UtpmConfig
-from penchant.models.interests.youtube import YouTubeConfig
-from penchant.models.lookalikes.logistic import LogisticConfig
-from penchant.models.lookalikes.ralm import RalmConfig
-from penchant.models.lookalikes.yahoo import YahooConfig
+from penchant.models.base import ModelConfig
+from penchant.models.catalog import MODELS, Promise
 from penchant.profiles.build import ProfilesConfig
 from penchant.runfile import LogsConfig, LookalikeConfig, RunConfig
-from penchant.training.loop import TrainingConfig
-from penchant.training.objectives.lookalikes import LookalikeTraining
 
-SECTIONS: list[tuple[str, type[BaseModel]]] = [
+MODEL = """## [models.NAME]
+A run file has a section for each of its models ([several models in one file](models.md#several-models-in-one-file)).
+NAME is for you to give: folders, commands and pages know the model by it. The key `name` says which model it is, and
+that decides what else the section may hold: the keys of all models of its kind, and its own. In a blend, `deep` is a
+section of the same form: `deep = { name = "utpm", user = 64 }`."""
+
+Part = tuple[str, type[BaseModel], *tuple[type[BaseModel], ...]]
+"""A heading, and the classes whose keys stand below it."""
+
+KINDS: dict[Promise, str] = {
+    "interests": "interest models",
+    "rankers": "rankers",
+    "lookalikes": "look-alikes",
+    "graphs": "graph models",
+}
+
+
+def models(promise: Promise) -> Iterator[Part]:
+    """What sections of one kind may hold: keys of all models, then those of each, by its `name`."""
+    kind, called = SECTIONS[promise], KINDS[promise]
+    configs = [entry.config for entry in MODELS.values() if entry.promise == promise]
+    shared = dict.fromkeys(base for one in configs for base in one.__mro__[1:] if base in ModelConfig.__subclasses__())
+    of_all = [base for base in shared if all(issubclass(config, base) for config in configs)]
+    yield f"[models.NAME], {called}", kind, *of_all
+    yield from ((f"[models.NAME], {called} but for the blend", base) for base in shared if base not in of_all)
+    if "training" in kind.model_fields:
+        yield f"[models.NAME.training], {called}", type(kind.model_fields["training"].default)
+    yield from ((f'[models.NAME], name = "{config.model_fields["name"].default}"', config) for config in configs)
+
+
+PARTS: list[Part | str] = [
     ("The file itself", RunConfig),
     ("[logs]", LogsConfig),
     ("[logs.tables.events]", EventsTable),
@@ -45,21 +69,13 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("fields, within features", Field),
     ("[labels]", LabelsConfig),
     ("[users]", UsersConfig),
-    ("[model] or [model.deep], every trained model", TowerConfig),
-    ('[model], name = "blend", the default', BlendConfig),
-    ('[model] or [model.deep], name = "utpm"', UtpmConfig),
-    ('[model] or [model.deep], name = "youtube"', YouTubeConfig),
-    ("[training]", TrainingConfig),
+    ("[periods]", PeriodsConfig),
+    MODEL,
+    *(part for promise in SECTIONS for part in models(promise)),
     ("[evaluation]", EvaluationConfig),
     ("[profiles]", ProfilesConfig),
     ("[lookalike]", LookalikeConfig),
-    ("[lookalike.periods]", PeriodsConfig),
     ("[lookalike.rounds]", RoundsConfig),
-    ('[lookalike.users], and [model] with name = "ralm-users"', RalmUsersConfig),
-    ("[lookalike.model]", RalmConfig),
-    ("[lookalike.training]", LookalikeTraining),
-    ("[lookalike.yahoo]", YahooConfig),
-    ("[lookalike.logistic]", LogisticConfig),
     ("[lookalike.evaluation]", LookalikeEvaluation),
 ]
 
@@ -81,10 +97,13 @@ def describe(kind: Any) -> str:
 
 
 def default(field: Any) -> str:
+    """What holds where a key is not given, as it would be written."""
     if field.default is PydanticUndefined:
         return "needed"
     if field.default is None:
         return "not given"
+    if isinstance(field.default, dict):
+        return ", ".join(f'`{name} = {{ name = "{one.model.name}" }}`' for name, one in field.default.items())
     if isinstance(field.default, BaseModel):
         return "its own"
     if isinstance(field.default, bool):
@@ -92,19 +111,24 @@ def default(field: Any) -> str:
     return f"`{field.default!r}`".replace("'", '"')
 
 
-def section(title: str, kind: type[BaseModel]) -> str:
-    lines = [f"## {title}", inspect.cleandoc(kind.__doc__ or ""), "", "| key | is | default |", "|---|---|---|"]
-    own = set(kind.__annotations__)
-    for name, field in kind.model_fields.items():
-        if name in own:
-            lines.append(f"| `{name}` | {describe(field.annotation)} | {default(field)} |")
-    return "\n".join(lines)
+def section(title: str, *kinds: type[BaseModel]) -> str:
+    """A heading, what classes say of their keys, and a table of those that no other part of the page has."""
+    told = "\n\n".join(inspect.cleandoc(kind.__doc__ or "") for kind in kinds)
+    rows = [f"| `{key}` | {describe(one.annotation)} | {default(one)} |" for kind in kinds for key, one in keys(kind)]
+    return "\n".join([f"## {title}", told, "", "| key | is | default |", "|---|---|---|", *rows])
+
+
+def keys(kind: type[BaseModel]) -> Iterator[tuple[str, Any]]:
+    """The keys of a class that are not those of another part of the page."""
+    elsewhere = {ModelConfig, Section, *(one for part in PARTS if not isinstance(part, str) for one in part[1:])}
+    others = {key for base in kind.__mro__[1:] if base in elsewhere for key in base.__annotations__}
+    yield from ((key, one) for key, one in kind.model_fields.items() if key not in others - set(kind.__annotations__))
 
 
 def reference() -> str:
     """The whole page."""
     head = "# The run file, key by key\n\nWritten by `python docs/reference.py` from the classes that read it."
-    text = "\n\n".join([head, *(section(title, kind) for title, kind in SECTIONS)]) + "\n"
+    text = "\n\n".join([head, *(part if isinstance(part, str) else section(*part) for part in PARTS)]) + "\n"
     return re.sub(r"[ \t]+\n", "\n", text)
 
 
