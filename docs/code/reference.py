@@ -1,6 +1,6 @@
 """Write docs/run-file.md: every section and key of a run file, from the config classes themselves.
 
-python docs/reference.py
+python docs/code/reference.py
 """
 
 import inspect
@@ -127,10 +127,10 @@ def keys(kind: type[BaseModel]) -> Iterator[tuple[str, Any]]:
 
 def reference() -> str:
     """The whole page."""
-    head = "# The run file, key by key\n\nWritten by `python docs/reference.py` from the classes that read it."
+    head = "# The run file, key by key\n\nWritten by `python docs/code/reference.py` from the classes that read it."
     text = "\n\n".join([head, *(part if isinstance(part, str) else section(*part) for part in PARTS)]) + "\n"
     return re.sub(r"[ \t]+\n", "\n", text)
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("run-file.md").write_text(reference(), encoding="utf-8")
+    Path(__file__).parent.with_name("run-file.md").write_text(reference(), encoding="utf-8")
