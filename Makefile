@@ -23,7 +23,7 @@ browser:
 # The documents as a site with search, in build/site; they can be read without it.
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs/code . build/site
 	@echo "The site is build/site/index.html"
 
 lint: $(READY)

@@ -1,7 +1,7 @@
 """Why re-implementations of UTPM fail: Prec@K of test users, update by update, one choice changed at a time.
 
     python -m benchmarks.reproduction [ml-100k ml-latest-small ml-1m] [--seeds 3] [--updates 3000]
-        [--out runs/reproduction] [--plot docs/reproduction]
+        [--out runs/reproduction] [--plot docs/pictures/reproduction]
 
 The protocol of the paper as far as it says (docs/reproduction.md): the last 20 % of each user's ratings are asked for,
 ratings from 3.5 up are clicks, down to 1.5 are not, E=16, H=10, K=10, N=3, AF-2head+CF, the separate loss, Adam. ml-1m

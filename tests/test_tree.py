@@ -63,9 +63,9 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
 
 
 def test_the_page_of_the_tree_is_the_tree_on_disk() -> None:
-    written: dict[str, Callable[[], str]] = runpy.run_path(str(ROOT / "docs" / "tree.py"))
-    page = (ROOT / "docs" / "tree.md").read_text(encoding="utf-8")
-    assert page == written["tree"](), "run `python docs/tree.py`"
+    written: dict[str, Callable[[], str]] = runpy.run_path(str(ROOT / "docs" / "code" / "tree.py"))
+    page = (ROOT / "docs" / "code" / "tree.md").read_text(encoding="utf-8")
+    assert page == written["tree"](), "run `python docs/code/tree.py`"
 
 
 def test_the_readme_names_every_folder_of_the_package() -> None:
@@ -115,10 +115,10 @@ def test_logic_of_serving_and_pages_knows_no_http() -> None:
 
 
 def test_the_reference_of_the_run_file_is_up_to_date() -> None:
-    path = ROOT / "docs" / "reference.py"
+    path = ROOT / "docs" / "code" / "reference.py"
     written: dict[str, Callable[[], str]] = runpy.run_path(str(path))
     page = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
-    assert page == written["reference"](), "run `python docs/reference.py`"
+    assert page == written["reference"](), "run `python docs/code/reference.py`"
 
 
 CONFIGS = ROOT / "configs"

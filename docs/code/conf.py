@@ -46,7 +46,7 @@ def menu(part: str) -> str:
 
 
 def members(part: str) -> str:
-    """A part of docs/api.md, followed by what the docstrings of its module say."""
+    """A part of docs/code/api.md, followed by what the docstrings of its module say."""
     module = MODULE.match(part)
     return f"{part}\n```{{eval-rst}}\n.. automodule:: {module[1]}\n{OPTIONS}```\n" if module else part
 
@@ -56,7 +56,7 @@ def extend(_: Any, page: str, source: list[str]) -> None:
     parts = re.split(r"^(?=## )", source[0], flags=re.MULTILINE)
     if page in MENUS:
         source[0] = "".join(menu(part) for part in parts)
-    elif page == "docs/api":
+    elif page == "docs/code/api":
         source[0] = "".join(members(part) for part in parts)
 
 

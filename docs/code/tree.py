@@ -1,16 +1,16 @@
-"""Write docs/tree.md: every module of the package with the first sentence of its docstring.
+"""Write docs/code/tree.md: every module of the package with the first sentence of its docstring.
 
-python docs/tree.py
+python docs/code/tree.py
 """
 
 import ast
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 HEAD = """# The tree
 
 Every file of `penchant/` and `benchmarks/`, and what it is for: the first sentence of its docstring.
-`python docs/tree.py` writes this page.
+`python docs/code/tree.py` writes this page.
 
 ```text
 """
@@ -38,4 +38,4 @@ def _line(name: str, depth: int, path: Path) -> str:
 
 
 if __name__ == "__main__":
-    (ROOT / "docs" / "tree.md").write_text(tree(), encoding="utf-8")
+    Path(__file__).with_name("tree.md").write_text(tree(), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Draw docs/demo.svg, the end of `make demo`, from a finished run.
+"""Draw docs/pictures/demo.svg, the end of `make demo`, from a finished run.
 
-python docs/draw.py runs/demo
+python docs/code/draw.py runs/demo
 """
 
 import io
@@ -13,6 +13,8 @@ from penchant.command.drawn_metrics import show_metrics
 from penchant.command.drawn_profile import show_profile
 from penchant.pipeline import Run
 
+PICTURES = Path(__file__).parent.parent / "pictures"
+
 
 def main() -> None:
     run = Run.open(sys.argv[1])
@@ -23,7 +25,7 @@ def main() -> None:
     svg = console.export_svg(title="penchant demo")
     # No web font: the page that shows the picture loads nothing from elsewhere.
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
-    Path(__file__).with_name("demo.svg").write_text(svg, encoding="utf-8")
+    (PICTURES / "demo.svg").write_text(svg, encoding="utf-8")
 
 
 if __name__ == "__main__":
