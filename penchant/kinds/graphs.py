@@ -14,7 +14,7 @@ from penchant.files import aside, write_json
 from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
 from penchant.kinds.sections import GraphsSection
 from penchant.models.catalog import build_graph
-from penchant.models.graphs.popular import Popular
+from penchant.models.graphs.popular import PopularGraph
 from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.progress import Report
 from penchant.runfolder import RunFolder
@@ -70,7 +70,7 @@ class GraphModel(RunModel[GraphsSection]):
 
     def examine(self, made: dict[str, str], report: Report) -> dict[str, Any] | None:  # noqa: ARG002
         """Recall@K and NDCG@K of items that test users had not clicked before, beside the popularity of items."""
-        contestants = {"model": self.load(), "popularity": Popular(self.sizes, self.on.predicted.counts_by_id)}
+        contestants = {"model": self.load(), "popularity": PopularGraph(self.sizes, self.on.predicted.counts_by_id)}
         results = {
             name: evaluate_graph(one, self.clicks.users, self.shards("test"), GraphEvaluation())
             for name, one in contestants.items()

@@ -12,7 +12,7 @@ from penchant.files import aside, write_json
 from penchant.kinds.kind import WEIGHTS, OnCut, RunModel, fields_of
 from penchant.kinds.sections import RankersSection
 from penchant.models.catalog import build_ranker
-from penchant.models.rankers.popular import Popular
+from penchant.models.rankers.popular import PopularRanker
 from penchant.models.rankers.promise import Ranker, RankerSizes
 from penchant.progress import Report
 from penchant.runfolder import RunFolder
@@ -72,7 +72,7 @@ class RankerModel(RunModel[RankersSection]):
 
     def examine(self, made: dict[str, str], report: Report) -> dict[str, Any] | None:
         """AUC, GAUC and log loss per task on test users, beside the popularity of items."""
-        contestants = {"model": self.load(), "popularity": Popular.count(self.shards("train"), self.sizes)}
+        contestants = {"model": self.load(), "popularity": PopularRanker.count(self.shards("train"), self.sizes)}
         tasks, users = evaluate_rankers(
             contestants, self.shards("test"), RankerEvaluation(), reference="model", report=report
         )
