@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from penchant.features.cuts.by_user import ByUser, LabelsConfig
+from penchant.features.cuts.target import Target
 from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig, Plan
 from penchant.features.prepare import Prepared, prepare
-from penchant.features.target import Target
 from penchant.logs.ingest import ingest
 from penchant.logs.tables import Tables
 from penchant.schema import ITEM

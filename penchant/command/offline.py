@@ -32,8 +32,8 @@ from penchant.kinds.graphs import GraphModel
 from penchant.kinds.lookalikes import LookalikeModel
 from penchant.kinds.of_item import some_item
 from penchant.kinds.rankers import RankerModel
-from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
+from penchant.logs.public.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.pipeline import Run, report_on, run
 from penchant.profiles.build import Order
 from penchant.runfile import EXAMPLES, load_config

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from penchant.features.cuts.cut import MOMENT
+from penchant.features.cuts.target import Target
 from penchant.features.fields import AGE, SAMPLE, columns, pack
 from penchant.features.items import ENTRY, NO_ITEM, Items, first_known
 from penchant.features.labels import TAG, Labels, invent_unclicked, make_labels, sample_unclicked
@@ -16,7 +17,6 @@ from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengths
 from penchant.features.sequences import write_events
 from penchant.features.shards import SHOWN, write_shard
-from penchant.features.target import Target
 from penchant.features.vocabulary import Vocabulary
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from penchant.errors import ConfigError
 from penchant.features.cuts.by_user import ByUser, LabelsConfig
 from penchant.features.cuts.cut import DAY_S, Split
+from penchant.features.cuts.target import Target
 from penchant.features.fields import Field
 from penchant.features.items import NO_ITEM, Items
 from penchant.features.plan import FeaturesConfig, Plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.sequences import Sequences
 from penchant.features.shards import Shard, batch_of, open_shards
-from penchant.features.target import Target
 from penchant.logs.ingest import Log
 from penchant.schema import UNKNOWN
 from tests.logs.logs_on_disk import NOON, all_events, read_log

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from penchant.dashboard.quality.interests import by_epoch, differences, measured
 from penchant.dashboard.shell.charts import Axis, Chart, Series
 from penchant.report.compare import nice
-from penchant.report.lookalike_words import HIGHEST_FIRST, class_metrics, title
+from penchant.report.lookalikes.words import HIGHEST_FIRST, class_metrics, title
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers, TrainingCurve
 
 WORTH_DRAWING = 0.02

@@ -9,7 +9,7 @@ from typing import Any
 from penchant.dashboard.quality import interests as quality_charts
 from penchant.dashboard.quality import lookalikes as quality_lookalike
 from penchant.dashboard.shell.charts import Chart
-from penchant.report.lookalike_words import main_metrics
+from penchant.report.lookalikes.words import main_metrics
 from penchant.report.numbers import DataSet, GroupNumbers, LookalikeGroup, LookalikeSet, Numbers, Ran
 from penchant.report.page import best_scores, differing
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penchant.files import aside, read_json, remove, write_json
-from penchant.logs.download import PATIENT, FetchError, Patience, Remote, download
+from penchant.logs.public.download import PATIENT, FetchError, Patience, Remote, download
 from penchant.progress import Progress, Report, quiet
 
 MARK = "fetched.json"

@@ -20,9 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from penchant.command.offline import app
-from penchant.logs.download import FetchError, Patience, Remote
-from penchant.logs.fetch import DATA_SETS, ZippedData, fetch, is_whole, known_set
 from penchant.logs.propose import known_source
+from penchant.logs.public.download import FetchError, Patience, Remote
+from penchant.logs.public.fetch import DATA_SETS, ZippedData, fetch, is_whole, known_set
 from penchant.progress import Progress
 
 FILES = {"README.txt": b"Be kind.", "ratings.csv": os.urandom(300_000)}
@@ -380,8 +380,8 @@ def test_an_archive_that_swells_is_refused_before_it_does(serve: Callable[..., P
 FETCHING = """
 import json, sys
 from pathlib import Path
-from penchant.logs.download import Remote
-from penchant.logs.fetch import ZippedData, fetch
+from penchant.logs.public.download import Remote
+from penchant.logs.public.fetch import ZippedData, fetch
 said = json.loads(sys.argv[1])
 fetch(ZippedData(Remote(*said["archive"]), said["folder"], tuple(said["files"]), said["unpacked"]), Path(sys.argv[2]))
 """
