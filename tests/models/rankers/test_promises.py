@@ -64,7 +64,7 @@ def stirred(model: Ranker) -> Ranker:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in model.parameters():
-            weight += torch.randn(weight.shape, generator=generator)
+            weight.add_(torch.randn(weight.shape, generator=generator))
     return model
 
 
