@@ -127,6 +127,7 @@ class LookalikeModel(RunModel[LookalikesSection]):
 
     def train(self, report: Report) -> None:
         if self.is_trained:
+            self.refuse_other()
             return
         crowd = self.ground.crowd("learn", self.section.users, report)
         rounds = self.ground.rounds("learn", crowd.users)
@@ -138,6 +139,11 @@ class LookalikeModel(RunModel[LookalikesSection]):
         """The reference is examined beside all others, and these have to be trained for it."""
         others = self.beside.names if self.name == self.beside.reference else []
         return [*self.section.needs, *(name for name in others if name != self.name)]
+
+    def refuse_other(self) -> None:
+        """Raise CheckpointError where the weights that are there belong to another config or other data."""
+        if self.learns:
+            self.load()
 
     def examine(self, made: dict[str, str], report: Report) -> dict[str, Any] | None:
         """Look-alikes are examined together, under the name of the reference."""

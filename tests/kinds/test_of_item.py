@@ -344,7 +344,7 @@ def test_where_the_winner_can_say_nothing_of_an_item_the_next_that_can_makes_its
 
 
 def test_a_scorer_that_the_run_does_not_measure_is_refused_by_name(beaten: Run) -> None:
-    said = "by = 'yahoo' is no scorer of .*, which measures ralm, average, youtube, lr, popularity; add it to look"
+    said = r"by = 'yahoo' is no look-alike of .*, which measures ralm, average, youtube, lr, popularity; add a section"
     with pytest.raises(ConfigError, match=said):
         beaten.audience(POPULAR, SIZE, by="yahoo")
 

@@ -139,7 +139,7 @@ def test_runs_that_share_no_metric_are_refused(tmp_path: Path) -> None:
 def test_runs_that_share_no_user_are_refused(tmp_path: Path) -> None:
     one = facts_of(tmp_path / "a", config_of(), [0.5, 0.7])
     other = facts_of(tmp_path / "b", config_of(model=WIDE), [0.5, 0.7])
-    path = other.folder / "metrics.parquet"
+    path = other.folder / "scores" / "tags.parquet"
     pl.read_parquet(path).with_columns(pl.col("user") + " of another run").write_parquet(path)
     paired = Paired(group_runs([one, other]), ["prec@1"])
     with pytest.raises(ReportError, match=r"UTPM AF-2head\+CF, embedding=32 and UTPM AF-2head\+CF share no test user"):

@@ -66,11 +66,11 @@ def test_a_part_of_the_folder_that_is_gone_is_named(tmp_path: Path) -> None:
 
 def test_users_without_a_readable_table_say_how_to_get_one(tmp_path: Path) -> None:
     facts = facts_of(tmp_path / "a", CONFIG, [0.5, 0.7])
-    (tmp_path / "a" / "metrics.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(ReportError, match=r"metrics.parquet cannot be read: .*run `penchant evaluate .*a` again"):
+    (tmp_path / "a" / "scores" / "tags.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(ReportError, match=r"tags.parquet cannot be read: .*run `penchant evaluate .*a` again"):
         facts.users("model", ["prec@1"])
-    (tmp_path / "a" / "metrics.parquet").unlink()
-    with pytest.raises(ReportError, match=r"metrics.parquet cannot be read"):
+    (tmp_path / "a" / "scores" / "tags.parquet").unlink()
+    with pytest.raises(ReportError, match=r"tags.parquet cannot be read"):
         facts.users("model", ["prec@1"])
 
 

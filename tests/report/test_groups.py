@@ -16,7 +16,7 @@ NONE: dict[str, Any] = {"cross": "none"}
 
 
 def settings(**sections: dict[str, Any]) -> dict[str, Any]:
-    return settings_of(config_of(**sections).model_dump(mode="json"))
+    return settings_of(config_of(**sections).model_dump(mode="json")["models"]["tags"])
 
 
 def names(*kinds: dict[str, Any]) -> list[str]:
@@ -66,8 +66,9 @@ def test_names_are_those_of_the_paper_and_tell_what_is_unusual() -> None:
 
 def blend(**keys: Any) -> dict[str, Any]:
     """The settings of a blend; keys: of its model and its training."""
-    sections = config_of(training=keys.pop("training", {})).model_dump(mode="json")
-    return settings_of({**sections, "model": BlendConfig.parse(keys, origin="test").model_dump(mode="json")})
+    section = config_of(training=keys.pop("training", {})).model_dump(mode="json")["models"]["tags"]
+    model = BlendConfig.parse(keys, origin="test").model_dump(mode="json")
+    return settings_of({**model, "training": section["training"]})
 
 
 def test_a_blend_is_called_so_with_its_deep_model() -> None:

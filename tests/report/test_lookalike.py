@@ -100,6 +100,7 @@ def chosen(folder: Path, name: str, *, seed: int = 0) -> Evaluated:
     measured = {one: {"mean": auc, "half": 0.01} for one, auc in AUCS.items()}
     ahead = {one: {"mean": 0.1, "half": 0.02} for one in AUCS if one != name}
     said["chosen"] = {
+        "reference": "ralm",
         "name": name,
         "live": "ralm",
         "candidates": 90,
@@ -244,7 +245,7 @@ def test_other_keys_are_studies_of_their_own(tmp_path: Path) -> None:
 
 def test_what_is_measured_beside_ralm_makes_no_configuration(tmp_path: Path) -> None:
     """A study of clusters need not train every competitor again."""
-    alone = {**section_of(1), "competitors": [], "category": "genres"}
+    alone = {**section_of(1), "lookalike": {"beside": [], "category": "genres"}}
     found = set_of(evaluated(tmp_path / "a"), evaluated(tmp_path / "b", {"ralm": 0.72}, alone))
     assert [len(group.runs) for group in found.groups] == [2]
     assert [one.name for one in found.groups[0].scorers] == ["ralm"]
@@ -257,7 +258,7 @@ def test_different_data_is_never_in_one_table(tmp_path: Path) -> None:
 
 def test_losses_that_are_no_numbers_are_null(tmp_path: Path) -> None:
     said = metrics_of(AUCS)
-    said["training"] = {"lookalike": [{"epoch": 1, "loss": float("inf"), "validation": 0.5}], "users": []}
+    said["training"] = {"ralm": [{"epoch": 1, "loss": float("inf"), "validation": 0.5}], "users": []}
     write_lookalike(tmp_path / "a", said)
     (curve,) = set_of(read_facts(tmp_path / "a", config_with(section_of()))).groups[0].training
     assert (curve.model, curve.loss, curve.validation) == ("lookalike", [None], [0.5])

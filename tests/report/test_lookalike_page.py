@@ -81,16 +81,23 @@ def test_both_kinds_of_runs_are_on_one_page(tmp_path: Path) -> None:
     assert Tags(made).wrong == []
 
 
+def merged(run: Evaluated) -> Evaluated:
+    """As if the run file had named a hostile way to merge fields."""
+    assert run.lookalike
+    run.lookalike.config["users"]["merge"] = HOSTILE
+    run.lookalike.config["periods"]["by"] = HOSTILE
+    return run
+
+
 def test_hostile_names_are_text(tmp_path: Path) -> None:
-    section = section_of(users={"merge": HOSTILE}, periods={"by": HOSTILE})
     said = metrics_of({**AUCS, HOSTILE: 0.6})
     said["counts"] |= {HOSTILE: 3}
     said["training"] |= {HOSTILE: said["training"]["users"]}
     run = write_lookalike(tmp_path / "run <b>", said)
     logs = LogsConfig(source="globo", folder=f"data/{HOSTILE.replace('/', '')}")
-    config = config_with(section).model_copy(update={"logs": logs})
+    config = config_with(section_of()).model_copy(update={"logs": logs})
     other = plain(tmp_path / "other", section_of())
-    made = render(gather([other, read_facts(run, config)]))
+    made = render(gather([other, merged(read_facts(run, config))]))
     escaped = "&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; $\\frac{$ 標籤"
     assert made.count(escaped) > 5
     assert "run &lt;b&gt;" in made
@@ -99,8 +106,8 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_a_configuration_of_a_hostile_name_is_drawn(tmp_path: Path) -> None:
-    merged = plain(tmp_path / "b", section_of(users={"merge": HOSTILE}))
-    made = render(gather([plain(tmp_path / "a", section_of()), merged]))
+    other = merged(plain(tmp_path / "b", section_of()))
+    made = render(gather([plain(tmp_path / "a", section_of()), other]))
     assert "merge=&lt;script&gt;alert" in made
     assert "<script" not in made
 
@@ -145,7 +152,7 @@ def test_the_thresholds_and_rounds_are_told(page: str) -> None:
 
 
 def test_shares_of_histories_and_logged_rows_are_told(tmp_path: Path) -> None:
-    section = section_of(periods={"by": "share", "learn": 0.1, "test": 0.2}, rounds={"negatives": "logged"})
+    section = section_of(rounds={"negatives": "logged"}) | {"periods": {"by": "share", "learn": 0.1, "test": 0.2}}
     made = render(gather([plain(tmp_path / "a", section)]))
     assert "0.1 to learn and 0.2 to test, because there is no common clock; each period is one round." in made
     assert "Candidates have at least 10 seeds.</p>" in made
@@ -155,9 +162,7 @@ def test_shares_of_histories_and_logged_rows_are_told(tmp_path: Path) -> None:
 
 
 def test_parts_that_were_not_measured_say_so(tmp_path: Path) -> None:
-    section = section_of()
-    del section["periods"], section["rounds"], section["evaluation"]
-    made = render(gather([plain(tmp_path / "a", section)]))
+    made = render(gather([plain(tmp_path / "a", section_of())]))
     assert made.count("Left out: ") == 6
     assert "Left out: no two configurations differ in model.clusters alone." in made
     assert Tags(made).wrong == []
@@ -172,7 +177,7 @@ def test_a_middle_without_candidates_is_none(tmp_path: Path) -> None:
 def test_runs_that_were_not_measured_are_named(tmp_path: Path) -> None:
     write_run(tmp_path / "a", config_of(), noise(1, 0.5))
     made = render(gather([read_facts(tmp_path / "a", config_with(section_of()))]))
-    assert re.search(r"wanted but not measured yet in .*/a: <code>penchant lookalike RUN", made)
+    assert re.search(r"wanted but not measured yet in .*/a: <code>penchant evaluate RUN", made)
 
 
 def test_the_json_holds_the_same_numbers(numbers: Numbers, page: str, tmp_path: Path) -> None:

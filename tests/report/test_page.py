@@ -90,7 +90,7 @@ def test_hostile_names_are_text_in_plots_too(tmp_path: Path) -> None:
     """A group's name comes from values of its run file."""
     kinds = [config_of(), config_of(model={"fields": ["tags"]})]
     facts = [facts_of(tmp_path / str(at), kind, noise(at, 0.5)) for at, kind in enumerate(kinds)]
-    facts[1].config["model"]["fields"] = [HOSTILE]
+    facts[1].section["fields"] = [HOSTILE]
     made = render(gathered(facts))
     assert "fields=&lt;script&gt;alert" in made
     assert "<script" not in made
@@ -111,7 +111,9 @@ def test_every_section_is_there_or_says_why_not(page: str, tmp_path: Path) -> No
 
 
 def test_a_model_in_closed_form_has_no_curve_and_paths_that_are_worth_something(tmp_path: Path) -> None:
-    config = RunConfig.parse({**config_of().model_dump(exclude_none=True), "model": {"name": "blend"}}, origin="test")
+    config = RunConfig.parse(
+        {**config_of().model_dump(exclude_none=True), "models": {"tags": {"name": "blend"}}}, origin="test"
+    )
     made = render(gathered([facts_of(tmp_path / "a", config, [0.5, 0.7], chosen=chosen_of(), curve=False)]))
     assert "Left out: these models are worked out in closed form, in one step, so they have no epochs" in made
     assert "What each path of blend is worth" in made

@@ -53,7 +53,8 @@ def test_the_same_key_elsewhere_is_a_study_of_its_own(tmp_path: Path) -> None:
 
 def test_models_are_no_hyper_parameter(tmp_path: Path) -> None:
     youtube = config_of().model_dump(exclude_none=True)
-    youtube["model"] = {"name": "youtube", "embedding": 8, "user": 8, "dropout": 0.2}
+    section = {"name": "youtube", "embedding": 8, "user": 8, "dropout": 0.2}
+    youtube["models"]["tags"] = {**section, "training": youtube["models"]["tags"]["training"]}
     one = facts_of(tmp_path / "a", config_of(), [0.1, 0.2])
     other = facts_of(tmp_path / "b", type(config_of()).parse(youtube, origin="test"), [0.1, 0.2])
     assert studies(group_runs([one, other]), SHOWN) == []
