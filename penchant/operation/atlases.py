@@ -119,7 +119,7 @@ class AtlasInBackground:
         steady, self._seen = now == self._seen, now
         if steady and now != self._settled:
             self._settled, self.problem = now, ""
-            if not self._read() and not self.problem and now:
+            if not self._read() and not self.problem and any(files_of(self.folder, profiled=True, decides=True)):
                 self._maker = _Maker(self.folder)
         return False
 

@@ -56,7 +56,8 @@ def version_of(folder: Path) -> str:
             while block := file.read(1 << 20):
                 told.update(block)
     for path in files_of(folder, chooses=True):
-        told.update(json.dumps(read_json(path).get("chosen"), sort_keys=True).encode())
+        if (chosen := read_json(path).get("chosen")) is not None:
+            told.update(json.dumps(chosen, sort_keys=True).encode())
     return told.hexdigest()[:16]
 
 
@@ -87,14 +88,15 @@ def _profiles(run: ModelRun, log: Log) -> dict[str, TagModel]:
 
 
 def _alike(run: ModelRun, log: Log) -> AlikeModel | None:
-    """The look-alike that is live: the best that can be, or before it is examined the reference."""
+    """The look-alike that is live: the best that can be, or before it is examined the reference. None where nothing of it
+    was trained; half of it raises what loading raises."""
     if run.config.reference is None:
         return None
     alike = run.lookalikes
     examined = run.scores_of(alike.reference).exists()
     choice = alike.choice if examined else Choice.unmeasured(0, alike.reference)
     live = alike.models[choice.live]
-    if not (live.learns and live.is_trained):
+    if not live.learns or not (live.folder.exists() or live.users.folder.exists()):
         return None
     return AlikeModel(
         live.users.model,

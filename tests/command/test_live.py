@@ -155,7 +155,7 @@ def test_who_is_forgotten_is_gone_from_store_and_files(
     )
     assert "profiles: 1" in said
     assert "Clusters lose the user when they are made next" in said
-    assert "log: 0, profiles: 0" in call("forget", run.folder, USER)
+    assert "log: 0, prepared: 0, scores: 0, profiles: 0" in call("forget", run.folder, USER)
     with closing(open_store(url)) as store:
         assert store.histories([USER]) == [[]]
         assert store.forgotten(0)[1].keys() == {digest_of(USER)}

@@ -102,7 +102,7 @@ def test_it_is_made_once_and_again_for_other_weights_or_profiles(folder: Path) -
     first = open_atlas(folder, clock=lambda: MADE + 1)
     assert first is not None
     assert (first.made, first.profiled) == (MADE, True)
-    remove(folder / "profiles" / "done.json")
+    remove(folder / "profiles" / "tags" / "done.json")
     assert read_atlas(folder) is None
     second = open_atlas(folder, clock=lambda: MADE + 2)
     assert second is not None
@@ -121,7 +121,9 @@ def test_a_copy_whose_times_are_others_has_the_same_atlas(folder: Path, tmp_path
     assert read_atlas(tmp_path / "copy") is not None
 
 
-@pytest.mark.parametrize("name", ["model/weights.safetensors", "profiles/weights.json", "profiles/done.json"])
+@pytest.mark.parametrize(
+    "name", ["models/tags/weights.safetensors", "profiles/tags/weights.json", "profiles/tags/done.json"]
+)
 def test_the_version_changes_with_whatever_decides_the_atlas(folder: Path, name: str) -> None:
     before = version_of(folder)
     (folder / name).write_bytes((folder / name).read_bytes() + b" ")

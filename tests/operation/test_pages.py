@@ -45,7 +45,9 @@ def test_the_first_name_is_the_reference_and_others_are_compared_with_it(tmp_pat
 
 def test_runs_with_audiences_only_have_numbers(tmp_path: Path) -> None:
     folder = write_lookalike(tmp_path / "a", metrics_of(AUCS))
-    (folder / "config.json").write_text(json.dumps({"config": config_with(section_of()), "base": "."}))
+    (folder / "config.json").write_text(
+        json.dumps({"config": config_with(section_of()).model_dump(mode="json"), "base": "."})
+    )
     numbers = RunsBeside(folder).numbers(["a"])
     assert (numbers.data_sets, len(numbers.lookalike)) == ([], 1)
 
@@ -74,7 +76,7 @@ def test_what_is_wrong_with_a_run_is_said_again_until_it_is_mended(tmp_path: Pat
     whole = (folder / "scores" / "tags.json").read_text(encoding="utf-8")
     (folder / "scores" / "tags.json").write_text("{", encoding="utf-8")
     for _ in range(2):
-        with pytest.raises(ReportError, match=r"a/metrics\.json is damaged"):
+        with pytest.raises(ReportError, match=r"a/scores/tags\.json is damaged"):
             runs.numbers(["a"])
     (folder / "scores" / "tags.json").write_text(whole, encoding="utf-8")
     assert runs.numbers(["a"]).data_sets
@@ -85,8 +87,8 @@ def test_what_is_wrong_with_a_run_is_said_again_until_it_is_mended(tmp_path: Pat
     [
         ("config.json", '{"config": {"epochs": 3}}', r"a/config\.json is damaged, or of another version"),
         ("log/found.json", "{}", "a: a file is not what this version writes .*'events'"),
-        ("prepared/manifest.json", '{"targets": 3, "vocabulary": {}}', "a: a file .* writes .*'int' object"),
-        ("metrics.parquet", "none", r"a/metrics\.parquet cannot be read"),
+        ("prepared/users/manifest.json", '{"targets": 3, "vocabulary": {}}', "a: a file .* writes .*'int' object"),
+        ("scores/tags.parquet", "none", r"a/scores/tags\.parquet cannot be read"),
     ],
 )
 def test_a_damaged_file_of_a_run_is_an_error_that_names_it(tmp_path: Path, file: str, content: str, said: str) -> None:

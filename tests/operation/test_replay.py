@@ -164,7 +164,7 @@ def test_a_log_without_a_clock_cannot_be_replayed(client: Client, tmp_path: Path
     path = tmp_path / "run.toml"
     path.write_text(
         '[logs.tables.events]\nfiles = "events.parquet"\nuser = "user"\nitem = "item"\n'
-        '[features]\nfields = [{ name = "item" }]\n[model]\nname = "utpm"\n',
+        '[features]\nfields = [{ name = "item" }]\n[models.tags]\nname = "utpm"\n',
         encoding="utf-8",
     )
     with pytest.raises(ConfigError, match=r"run.toml has no clock, so it cannot be replayed; events need a time"):

@@ -22,7 +22,7 @@ from penchant.training.checkpoint import load_tensors, save_tensors
 from tests import lookalike_runs
 from tests.serving import worlds
 
-WEIGHTS = "model/weights.safetensors"
+WEIGHTS = "models/tags/weights.safetensors"
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_the_same_model_written_again_is_not_loaded(loaded: Loaded) -> None:
 
 
 def remove_models(folder: Path) -> None:
-    remove(folder / "models" / "tags")
+    remove(folder / "models")
 
 
 def cut(path: Path) -> None:
@@ -109,13 +109,13 @@ def cut(path: Path) -> None:
 HALF_WRITTEN: dict[str, Callable[[Path], None]] = {
     "a tensor is called otherwise": lambda folder: rename_a_tensor(folder / WEIGHTS),
     "weights are cut short": lambda folder: cut(folder / WEIGHTS),
-    "weights of the look-alike are cut short": lambda folder: cut(folder / "lookalike/ralm/weights.safetensors"),
+    "weights of the look-alike are cut short": lambda folder: cut(folder / "models/ralm/weights.safetensors"),
     "the run's own file is cut short": lambda folder: cut(folder / "config.json"),
-    "weights of users are missing": lambda folder: remove(folder / "lookalike/users-attention"),
-    "a vocabulary is missing": lambda folder: remove(folder / "prepared/vocabulary/tags.parquet"),
-    "a vocabulary is cut short": lambda folder: cut(folder / "prepared/vocabulary/tags.parquet"),
-    "a plan is cut short": lambda folder: cut(folder / "lookalike/prepared/plan.json"),
-    "what was prepared is cut short": lambda folder: cut(folder / "lookalike/prepared/latest/00000.safetensors"),
+    "weights of users are missing": lambda folder: remove(folder / "models/users"),
+    "a vocabulary is missing": lambda folder: remove(folder / "prepared/users/vocabulary/tags.parquet"),
+    "a vocabulary is cut short": lambda folder: cut(folder / "prepared/users/vocabulary/tags.parquet"),
+    "a plan is cut short": lambda folder: cut(folder / "prepared/periods/plan.json"),
+    "what was prepared is cut short": lambda folder: cut(folder / "prepared/periods/latest/00000.safetensors"),
     "what was found in the log is cut short": lambda folder: cut(folder / "log/found.json"),
     "the log is missing": lambda folder: remove(folder / "log"),
     "all but the log is missing": remove_models,

@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def rows(run: Run) -> pl.DataFrame:
-    return pl.read_parquet(run.folder / "profiles" / "*.parquet")
+    return pl.read_parquet(run.folder / "profiles" / "tags" / "*.parquet")
 
 
 def test_every_user_has_a_profile(run: Run, rows: pl.DataFrame) -> None:
@@ -138,7 +138,7 @@ def test_an_unknown_user_and_an_unknown_tag_are_named(run: Run) -> None:
 
 
 def test_profiles_that_are_there_are_kept_and_new_weights_replace_them(run: Run) -> None:
-    path = run.folder / "profiles" / "00000.parquet"
+    path = run.folder / "profiles" / "tags" / "00000.parquet"
     before = path.stat().st_mtime_ns
     run.build_profiles()
     assert path.stat().st_mtime_ns == before

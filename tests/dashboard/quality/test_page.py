@@ -27,7 +27,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(own: Path) -> Iterator[str]:
     """Of a server of the own run's dashboard, where 40 more runs lie beside it."""
     for number in range(40):
-        (own.parent / f"run {number:02}" / "lookalike").mkdir(parents=True)
+        (own.parent / f"run {number:02}" / "scores").mkdir(parents=True)
         for name in ("config.json", "metrics.json"):
             shutil.copy(own / name, own.parent / f"run {number:02}" / name)
     with running(app_of(own)) as address:
@@ -138,7 +138,7 @@ def test_a_run_alone_says_how_others_come_to_be_listed(tmp_path: Path) -> None:
 
 def test_audiences_that_are_wanted_and_not_measured_say_what_to_run(tmp_path: Path) -> None:
     own = write(tmp_path / "runs", "own", looks=0.7)
-    shutil.rmtree(own / "lookalike")
+    (own / "scores" / "ralm.json").unlink()
     assert "penchant lookalike runs/own trains and measures them" in words(page_of(own))
     write(tmp_path / "runs", "other", looks=0.7, training={"seed": 1})
     assert "wanted but not measured yet in own: penchant lookalike" in words(page_of(own, "?run=own&run=other"))
