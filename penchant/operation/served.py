@@ -88,8 +88,8 @@ def _profiles(run: ModelRun, log: Log) -> dict[str, TagModel]:
 
 
 def _alike(run: ModelRun, log: Log) -> AlikeModel | None:
-    """The look-alike that is live: the best that can be, or before it is examined the reference. None where nothing of it
-    was trained; half of it raises what loading raises."""
+    """The look-alike that is live: the best that can be, or before it is examined the reference. None where nothing of
+    it was trained; half of it raises what loading raises."""
     if run.config.reference is None:
         return None
     alike = run.lookalikes

@@ -28,7 +28,7 @@ def root(own: Path) -> Iterator[str]:
     """Of a server of the own run's dashboard, where 40 more runs lie beside it."""
     for number in range(40):
         (own.parent / f"run {number:02}" / "scores").mkdir(parents=True)
-        for name in ("config.json", "metrics.json"):
+        for name in ("config.json", "scores/tags.json"):
             shutil.copy(own / name, own.parent / f"run {number:02}" / name)
     with running(app_of(own)) as address:
         yield address
