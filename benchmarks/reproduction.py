@@ -26,7 +26,7 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.metrics import over_seeds
+from penchant.evaluation.estimates import over_seeds
 from penchant.evaluation.protocols.interests import Candidates, evaluate
 from penchant.features.shards import batch_of
 from penchant.files import aside, read_json, write_json

@@ -26,14 +26,14 @@ def resamples(owners: int, count: int, seed: int) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, and the values that tell its spread: one per user or item, or the mean of each resample; no values where
-    the spread is not known.
+    """A mean, and the values that tell its spread: one per user or item, or the mean of each resample; None where the
+    spread is not known.
 
     `minus` pairs two estimates by position, so both must be of the same users, items or resamples.
     """
 
     mean: float
-    values: np.ndarray
+    values: np.ndarray | None
     resampled: bool = False
 
     @classmethod
@@ -44,22 +44,26 @@ class Estimate:
     @classmethod
     def bare(cls, mean: float) -> "Estimate":
         """Return an estimate whose spread is not known."""
-        return cls(mean, np.zeros(0))
+        return cls(mean, None)
 
     @property
     def half(self) -> float | None:
         """Half the width of the 95 % interval (normal), None where it is not known; resamples without an answer do not
         count."""
+        if self.values is None:
+            return None
         if not self.resampled:
-            return interval(self.values)[1] if len(self.values) else None
+            return interval(self.values)[1]
         known = self.values[np.isfinite(self.values)]
         return NORMAL * float(known.std(ddof=1)) if len(known) > 1 else None
 
     def minus(self, other: "Estimate") -> "Estimate":
         """Return the estimate of the difference, value by value."""
+        if self.values is None or other.values is None:
+            return Estimate.bare(self.mean - other.mean)
         differences = self.values - other.values
-        if self.resampled or not len(differences):
-            return Estimate(self.mean - other.mean, differences, self.resampled)
+        if self.resampled:
+            return Estimate(self.mean - other.mean, differences, resampled=True)
         return Estimate.over(differences)
 
     def as_json(self) -> dict[str, float]:

@@ -34,9 +34,9 @@ class SnapshotPart:
     """The users of one bucket, ascending by hash. arrays:
 
     hash [n] int64: the bits of the user's hash; users.offsets [n + 1], users.bytes: the id, UTF-8; known [n] bool and
-    vectors [n, X]: as the crowd has them; history.offsets [n + 1], history.entry, history.time: clicks, in order of
-    time and item; met.entry, met.row, met.time: who has an event with each item, ascending by entry, and the time of
-    their latest click on it, -inf without one.
+    vectors [n, X]: as in the crowd; history.offsets [n + 1], history.entry, history.time: clicks, in order of time and
+    item; met.entry, met.row, met.time: who has an event with each item, ascending by entry, and the time of their
+    latest click on it, -inf without one.
     """
 
     arrays: dict[str, np.ndarray]

@@ -86,3 +86,11 @@ def test_only_metrics_that_both_have_are_compared() -> None:
     examined = examine(asked, lambda _, found: Told(found))
     assert list(examined.minus("model")["baseline"]) == ["auc"]
     assert list(examined.minus("baseline")["model"]) == ["auc"]
+
+
+@pytest.mark.filterwarnings("ignore:.*ean of empty slice", "ignore:invalid value:RuntimeWarning")
+def test_where_nobody_was_measured_every_metric_is_there_and_not_a_number() -> None:
+    nobody = {name: {"prec@1": Estimate.over(np.zeros(0))} for name in ("model", "baseline")}
+    examined = examine(nobody, lambda _, found: Told(found))
+    assert np.isnan(examined.scores()["model"]["prec@1"]["mean"])
+    assert np.isnan(examined.minus("model")["baseline"]["prec@1"]["mean"])

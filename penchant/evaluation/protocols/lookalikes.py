@@ -44,7 +44,7 @@ class LookalikeTest:
 
 
 @dataclass(frozen=True)
-class PairsOfTest:
+class PairLabels:
     """The labels of all rounds in a row. A candidate of two rounds counts as two, because it has other seeds in each.
 
     candidate_L: through all rounds; user_L: numbers below `users`, who have labels; clicked_L; seeds_C: how many;
@@ -59,7 +59,7 @@ class PairsOfTest:
     users: int
 
     @classmethod
-    def of(cls, rounds: Sequence[Round]) -> "PairsOfTest":
+    def of(cls, rounds: Sequence[Round]) -> "PairLabels":
         """Raises DataError where labels are missing that were clicked, or that were not."""
         clicked_L = np.concatenate([np.zeros(0, bool), *(one.clicked_L for one in rounds)])
         if not clicked_L.any() or clicked_L.all():
@@ -103,14 +103,14 @@ class LookalikeProtocol:
 
     test: LookalikeTest
     config: LookalikeEvaluation
-    pairs: PairsOfTest
+    pairs: PairLabels
     bounds: Bounds
     reach: ReachTest
 
     @classmethod
     def of(cls, test: LookalikeTest, config: LookalikeEvaluation) -> Self:
         """Draw the candidates. Raises DataError where there is nothing to compare."""
-        pairs = PairsOfTest.of(test.rounds)
+        pairs = PairLabels.of(test.rounds)
         bounds = Bounds.of(pairs.seeds_C[pairs.labelled])
         reach = ReachTest.draw(test.whole, bounds, items=config.audience_items, seed=config.seed)
         return cls(test, config, pairs, bounds, reach)
@@ -171,7 +171,7 @@ def score_pairs(lookalike: LookAlike, crowd: Crowd, rounds: Sequence[Round]) -> 
 
 
 def measure_pairs(
-    scores_L: np.ndarray, pairs: PairsOfTest, bounds: Bounds, config: LookalikeEvaluation
+    scores_L: np.ndarray, pairs: PairLabels, bounds: Bounds, config: LookalikeEvaluation
 ) -> dict[str, Estimate]:
     """Return all AUCs and "scored". Every scorer is measured in the same resamples of users."""
     *duels, by_user = _duels(scores_L, pairs, bounds)
@@ -207,7 +207,7 @@ def _score_round(lookalike: LookAlike, crowd: Crowd, one: Round) -> np.ndarray:
     return scores_L
 
 
-def _duels(scores_L: np.ndarray, pairs: PairsOfTest, bounds: Bounds) -> Iterator[Duels]:
+def _duels(scores_L: np.ndarray, pairs: PairLabels, bounds: Bounds) -> Iterator[Duels]:
     """All pairs, those of each class, of known items, of each candidate and of each user."""
     known_L, all_L = pairs.known_C[pairs.candidate_L], np.ones(len(scores_L), bool)
     nothing_L = np.zeros(len(scores_L), np.int64)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import tensor
 
-from penchant.evaluation.examine import Examination
+from penchant.evaluation.examine import examine
 from penchant.evaluation.protocols.graphs import GraphEvaluation, evaluate_graph, validation
 from penchant.features.shards import Shard, open_shards
 from penchant.features.vocabulary import Vocabulary
@@ -79,10 +79,10 @@ def test_matrix_factorisation_finds_planted_groups_that_popularity_does_not(tmp_
 
     contestants = {"model": model, "popularity": PopularGraph(sizes, items.counts_by_id)}
     asks = GraphEvaluation(at=[5])
-    results = {name: evaluate_graph(one, clicks.users, asked, asks) for name, one in contestants.items()}
-    assert results["model"].mean("recall@5") > 0.6
-    assert results["popularity"].mean("recall@5") < 0.3
-    assert Examination(results).minus("model")["popularity"]["ndcg@5"]["mean"] > 0.2
+    examined = examine(contestants, lambda _, one: evaluate_graph(one, clicks.users, asked, asks))
+    assert examined.scores()["model"]["recall@5"]["mean"] > 0.6
+    assert examined.scores()["popularity"]["recall@5"]["mean"] < 0.3
+    assert examined.minus("model")["popularity"]["ndcg@5"]["mean"] > 0.2
 
 
 def test_what_is_known_of_held_users_is_what_they_clicked_before(tmp_path: Path) -> None:
