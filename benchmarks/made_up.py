@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 import torch
 
+from penchant.features.cuts.target import Target
 from penchant.features.items import Items
 from penchant.features.seen import Seen
 from penchant.features.shards import Shard
-from penchant.features.target import Target
 from penchant.models.base import Sizes
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.schema import ITEM, PAD, RESERVED

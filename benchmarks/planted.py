@@ -17,27 +17,28 @@ from typing import Any
 
 import polars as pl
 import torch
-from penchant.evaluation.baselines import OwnCounts, Popularity, popularity
 from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
-from penchant.evaluation.metrics import interval, over_seeds
-from penchant.evaluation.protocols.interests import ModelScorer, Scorer, evaluate
+from penchant.evaluation.estimates import interval, over_seeds
+from penchant.evaluation.protocols.interests import evaluate
 from penchant.evaluation.recovery import Truth, recover
 from penchant.features.shards import Shard, batch_of
 from penchant.files import aside
 from penchant.models.base import Sizes
 from penchant.models.catalog import build_interests
-from penchant.models.interests.promise import Interests
+from penchant.models.interests.counts import FadedCounts, OwnCounts, Popularity
+from penchant.models.interests.promise import Interests, Preferences
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
 from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import last_day, simulate
 from penchant.training.checkpoint import Identity
-from penchant.training.loop import TrainingConfig, labels_of, loss_of, read_metrics, train
+from penchant.training.loop import read_metrics, train
+from penchant.training.objectives.interests import InterestsObjective, TrainingConfig, labels_of, loss_of
 
 AT = [1, 2, 3, 5, 10]
 LATER = [f"prec@{k}" for k in AT]
@@ -117,20 +118,19 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
         f"{folder}: ready after {time.monotonic() - began:.0f} s, {base.prepared.samples(base.config.labels.field)}"
     )
     if not (folder / "own counts.parquet").exists():
-        popular = popularity(base.tags)
-        _score(Popularity(popular), base, truth, folder / "popularity.parquet")
-        _score(OwnCounts(popular, faded=True), base, truth, folder / "own counts, faded.parquet")
-        _score(OwnCounts(popular), base, truth, folder / "own counts.parquet")
+        _score(Popularity(base.tags.counts), base, truth, folder / "popularity.parquet")
+        _score(FadedCounts(base.tags.counts), base, truth, folder / "own counts, faded.parquet")
+        _score(OwnCounts(base.tags.counts), base, truth, folder / "own counts.parquet")
     for variant in wanted:
         if not (folder / f"{variant}.parquet").exists():
             run = Run.start(config_of(feed, variant, world.seed), folder / variant, base=feed)
             _share(base.folder, run.folder)
             began = time.monotonic()
             model = _train(run)
-            curve = [round(line["validation"], 4) for line in read_metrics(run.folder / "model")]
+            curve = [round(line["validation"], 4) for line in read_metrics(run.place_of("tags"))]
             console.print(f"{folder}: {variant}, {time.monotonic() - began:.0f} s, {curve}", highlight=False)
             (folder / f"{variant}.json").write_text(json.dumps(curve), encoding="utf-8")
-            _score(ModelScorer(model), run, truth, folder / f"{variant}.parquet")
+            _score(model, run, truth, folder / f"{variant}.parquet")
 
 
 def _train(run: Run) -> Interests:
@@ -148,15 +148,9 @@ def _train(run: Run) -> Interests:
     def validate(model: Interests) -> float:
         return -_loss(model, valid, config.training)
 
-    train(
-        model,
-        run.interests().shards("train"),
-        config.training,
-        run.folder / "model",
-        identity=identity,
-        validate=validate,
-    )
-    return model.eval()
+    objective = InterestsObjective(run.interests().shards("train"), config.training, validate)
+    train(model, objective, config.training, run.place_of("tags"), identity=identity)
+    return model
 
 
 @torch.inference_mode()
@@ -177,7 +171,7 @@ def _share(base: Path, folder: Path) -> None:
             (folder / part).symlink_to((base / part).resolve())
 
 
-def _score(scorer: Scorer, run: Run, truth: Truth, path: Path) -> None:
+def _score(scorer: Preferences, run: Run, truth: Truth, path: Path) -> None:
     test, tags = run.interests().shards("test"), len(run.interests().tags)
     later = evaluate(scorer, test, AT, tags).users
     found = later.join(recover(scorer, test, truth, tags, AT), on=USER, how="left", maintain_order="left")

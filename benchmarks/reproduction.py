@@ -21,23 +21,25 @@ import polars as pl
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from penchant.evaluation.baselines import Popularity, popularity
 from rich.box import MARKDOWN
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
 from penchant.evaluation.metrics import over_seeds
-from penchant.evaluation.protocols.interests import Candidates, ModelScorer, Scorer, evaluate
+from penchant.evaluation.protocols.interests import Candidates, evaluate
 from penchant.features.shards import batch_of
 from penchant.files import aside, read_json, write_json
 from penchant.models.catalog import build_interests
-from penchant.models.interests.promise import Interests
+from penchant.models.interests.counts import Popularity
+from penchant.models.interests.promise import Interests, Preferences
 from penchant.pipeline import Run
 from penchant.runfile import RunConfig
 from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity
-from penchant.training.loop import plan_epoch, train
+from penchant.training.loop import train
+from penchant.training.objectives.interests import InterestsObjective
+from penchant.training.steps import plan_epoch
 
 AT = [1, 2, 3]
 CANDIDATES: list[Candidates] = ["all", "new", "shown"]
@@ -115,25 +117,25 @@ def follow(config: RunConfig, folder: Path, updates: int) -> list[Point]:
     model = build_interests(run.trained, run.interests().model_sizes)
     training = config.training.model_copy(update={"epochs": max(grid)})
     with tempfile.TemporaryDirectory() as trained:
-        train(model, shards, training, Path(trained), identity=Identity("", "", ""), validate=look)
+        objective = InterestsObjective(shards, training, look)
+        train(model, objective, training, Path(trained), identity=Identity("", "", ""))
     return curve
 
 
 def measure(model: Interests, run: Run, updates: int) -> Point:
     test, tags = run.interests().shards("test"), len(run.interests().tags)
-    scorer = ModelScorer(model)
-    valid = evaluate(scorer, run.interests().shards("valid"), [10], tags).mean("ndcg@10")
+    valid = evaluate(model, run.interests().shards("valid"), [10], tags).mean("ndcg@10")
     batches = [batch_of(shard, list(model.sizes.fields), slice(0, len(shard))) for shard in test]
     with torch.no_grad():
         mean_V = torch.cat([model.users(batch) for batch in batches]).mean(0) @ model.tags().T
     ranks = pl.DataFrame({"mean": mean_V[RESERVED:].numpy(), "clicks": run.interests().tags.counts})
     follows = ranks.select(pl.corr("mean", "clicks", method="spearman")).item()
-    return Point(updates, valid, precision(scorer, run), float(follows))
+    return Point(updates, valid, precision(model, run), float(follows))
 
 
-def precision(scorer: Scorer, run: Run) -> dict[str, list[float]]:
+def precision(model: Preferences, run: Run) -> dict[str, list[float]]:
     results = {
-        kind: evaluate(scorer, run.interests().shards("test"), AT, len(run.interests().tags), kind)
+        kind: evaluate(model, run.interests().shards("test"), AT, len(run.interests().tags), kind)
         for kind in CANDIDATES
     }
     return {kind: [result.mean(f"prec@{k}") for k in AT] for kind, result in results.items()}
@@ -165,7 +167,7 @@ def curves_of(name: str, seeds: int, updates: int, out: Path) -> dict[str, Any]:
     base = config_of(name, {}, 0, updates)
     run = Run.start(base, _data(out, base))
     run.prepare()
-    return {"curves": found, "popularity": precision(Popularity(popularity(run.interests().tags)), run)}
+    return {"curves": found, "popularity": precision(Popularity(run.interests().tags.counts), run)}
 
 
 def _data(out: Path, config: RunConfig) -> Path:

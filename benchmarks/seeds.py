@@ -23,7 +23,7 @@ from rich.table import Table
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from benchmarks.machine import describe_machine
-from penchant.audiences.seeds import Seeds
+from penchant.audiences.seeds import SeedSet
 from penchant.audiences.seeds import add as add_clicks
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
 from penchant.models.lookalikes.seed_clusters import placed
@@ -154,7 +154,7 @@ def clicking() -> Table:
     table = Table("clicks per batch", "ms per batch", "clicks/s", title=f"{MOST_SEEDS:,} seeds", box=MARKDOWN)
     rng = np.random.default_rng(0)
     user_N, time_N = rng.permutation(3 * MOST_SEEDS)[:MOST_SEEDS], rng.random(MOST_SEEDS)
-    full = add_clicks(Seeds.none(), user_N, time_N, limit=MOST_SEEDS)
+    full = add_clicks(SeedSet.none(), user_N, time_N, limit=MOST_SEEDS)
     for batch in (1, 1_000, 100_000):
         given = [(rng.integers(0, 3 * MOST_SEEDS, batch), 1 + rng.random(batch)) for _ in range(10)]
         began = perf_counter()

@@ -30,9 +30,9 @@ from penchant.features.shards import Shard, batch_of
 from penchant.models.catalog import build_interests
 from penchant.models.interests.promise import Interests
 from penchant.models.interests.utpm import UtpmConfig
-from penchant.training.loop import TrainingConfig, labels_of, loss_of
 from penchant.training.losses import Loss
-from penchant.training.optimizers import make_optimizers
+from penchant.training.objectives.interests import TrainingConfig, labels_of, loss_of
+from penchant.training.optimizers import LargeTables
 
 console = Console(width=200)
 
@@ -76,15 +76,9 @@ class Ours:
         self, shape: Shape, shard: Shard, model: Interests, loss: Loss = "joint", as_plain: bool = False
     ) -> None:
         self.model, self.shard, self.batch, self.fields = model, shard, shape.batch, list(shape.sizes.fields)
-        self.config = TrainingConfig(loss=loss, batch=shape.batch)
-        self.optimizers: list[Optimizer] = make_optimizers(
-            model,
-            rate=self.config.rate,
-            weight_decay=0.0,
-            large_table_rows=self.config.large_table_rows,
-            large_table_optimizer="adam" if as_plain else "adagrad",
-            large_table_rate=self.config.large_table_rate,
-        )
+        large: LargeTables = "adam" if as_plain else "adagrad"
+        self.config = TrainingConfig(loss=loss, batch=shape.batch, large_table_optimizer=large)
+        self.optimizers: list[Optimizer] = self.config.optimizers(model)
         self.device = next(model.parameters()).device
         self.spent: list[list[float]] = []
 

@@ -16,7 +16,6 @@ from penchant.errors import ConfigError
 from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.files import read_json, write_json
 from penchant.kinds.answers import ModelRun
-from penchant.kinds.interests import InterestModel
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import expand
@@ -113,7 +112,7 @@ class Run(ModelRun):
     def prepare(self, report: Report = quiet, *, only: str | None = None) -> list[Prepared]:
         """Vocabularies, features and labels, as shards: of each cut that the models read, or one model reads."""
         log, models = self.check(report), [self.models[name] for name in self.chosen(only)]
-        cuts = {model.section.cut for model in models if isinstance(model, InterestModel)}
+        cuts = {cut for model in models for cut in model.cuts}
         return [
             prepare(log, self.plan(cut), self.folder / "prepared" / cut, report=report)
             for cut in self.cuts

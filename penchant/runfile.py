@@ -17,7 +17,15 @@ from penchant.features.cuts.rounds import RoundsConfig
 from penchant.features.plan import FeaturesConfig
 from penchant.kinds.earlier import refuse_earlier
 from penchant.kinds.implied import implied, reference_of
-from penchant.kinds.sections import AnySection, CutName, InterestsSection, Section, in_order, named_fields
+from penchant.kinds.sections import (
+    AnySection,
+    CutName,
+    InterestsSection,
+    LookalikesSection,
+    Section,
+    in_order,
+    named_fields,
+)
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
 from penchant.models.catalog import BlendConfig
@@ -127,6 +135,8 @@ class RunConfig(Config):
             for field in named_fields(section):
                 if field not in fields:
                     raise ValueError(f"models.{name}.fields: {field!r} is not a field; there are {', '.join(fields)}")
+            if isinstance(section, LookalikesSection):
+                _refuse_users(name, section.users, named[section.users])
         profiled = self.profiles.model
         if profiled is not None and profiled not in self.interests("users"):
             there = ", ".join(self.interests("users")) or "none"
@@ -173,6 +183,15 @@ class RunConfig(Config):
         return reference_of(self.models, self.lookalike.model)
 
 
+def _refuse_users(name: str, users: str, section: Section) -> None:
+    """Raise ValueError where a model cannot tell who the users of a look-alike are."""
+    if not isinstance(section, InterestsSection) or section.cut != "periods" or section.trained is None:
+        raise ValueError(
+            f'models.{name} sees its users as models.{users}, which is no trained interest model with cut = "periods"; '
+            f'give it such a model as `users`, if only one with name = "ralm-users" and cut = "periods"'
+        )
+
+
 def load_config(path: Path, *over: Path) -> RunConfig:
     """The checked run file. Raises ConfigError that names every offending key.
 
@@ -181,7 +200,14 @@ def load_config(path: Path, *over: Path) -> RunConfig:
     values = read_toml(path)
     for change in over:
         values = _merge(values, read_toml(change))
-    return RunConfig.parse(values, origin=" + ".join(str(file) for file in (path, *over)))
+    origin = " + ".join(str(file) for file in (path, *over))
+    config = RunConfig.parse(values, origin=origin)
+    if "lookalike" in values and config.reference is None:
+        raise ConfigError(
+            f"{origin}: [lookalike] says how look-alikes are judged, but there is none; add one, if only\n\n"
+            f'[models.ralm]\nname = "ralm"'
+        )
+    return config
 
 
 def _merge(values: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

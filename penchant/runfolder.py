@@ -17,9 +17,10 @@ from penchant.features.cuts.by_user import ByUser
 from penchant.features.plan import Plan, lookalike_plan
 from penchant.features.prepare import Prepared
 from penchant.files import read_json
-from penchant.kinds.sections import CUTS, CutName, InterestsSection, fields_read
+from penchant.kinds.sections import CUTS, CutName, GraphsSection, InterestsSection, RankersSection, Section, fields_read
 from penchant.logs.ingest import Log
 from penchant.runfile import RunConfig
+from penchant.schema import ITEM
 
 Names = Literal["no", "rows", "remade"]
 """Whether a file names users: in rows that erasing a user drops at once, or in what the next step makes anew."""
@@ -121,7 +122,8 @@ class RunFolder:
 
     def plan(self, cut: CutName) -> Plan:
         """What the shards of a cut hold: the fields and vocabularies of all models on it."""
-        wanted = [fields_read(one) for one in self._on(cut)]
+        on_items = [one for one in self._items_asked if cut == "users"]
+        wanted = [fields_read(one) for one in (*self._on(cut), *on_items)]
         named = {name for one in wanted for name in one or []}
         chosen = [rule for rule in self.config.features.fields if None in wanted or rule.name in named]
         features = self.config.features.model_copy(update={"fields": chosen})
@@ -130,13 +132,19 @@ class RunFolder:
         own, names = self.config.labels, self.config.interests(cut)
         # The first target draws as it would alone, so that another model beside it changes nothing.
         predicted = sorted({self.config.labels_of(name): name for name in names}, key=lambda field: field != own.field)
+        predicted = [*predicted, *([ITEM] if on_items and ITEM not in predicted else [])]
         targets = tuple(own.target.model_copy(update={"field": field}) for field in predicted)
         return Plan(features, ByUser(own, self.config.users), targets)
 
     @property
     def cuts(self) -> list[CutName]:
         """Those that some model of the run reads."""
-        return [cut for cut in CUTS if self._on(cut)]
+        return [cut for cut in CUTS if self._on(cut) or (cut == "users" and self._items_asked)]
+
+    @property
+    def _items_asked(self) -> list[Section]:
+        """The sections of models that ask about the items themselves, on the cut by user."""
+        return [one for one in self.config.all_models.values() if isinstance(one, RankersSection | GraphsSection)]
 
     def _on(self, cut: CutName) -> list[InterestsSection]:
         models = self.config.all_models.values()

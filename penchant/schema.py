@@ -9,6 +9,9 @@ A tensor's name ends in its shape, one letter per axis:
     U  width of user and tag vectors                          S  sampled tags, or seeds
     X  universal user vectors of the look-alike               G  vectors after its shared transform
     J  clusters of seeds, at most                             L  labels: pairs of user and candidate
+    O  items of an ordered history, at most                   Q  tasks, the questions asked of each candidate
+
+A ranker's candidates are the K items of the window; a graph model has V users and V items.
 """
 
 USER = "user"

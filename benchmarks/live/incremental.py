@@ -22,7 +22,7 @@ from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
 from penchant.evaluation.estimates import Estimate, resamples
 from penchant.evaluation.metrics import Duels
-from penchant.evaluation.protocols.lookalikes import Pairs
+from penchant.evaluation.protocols.lookalikes import TestPairs
 from penchant.features.cuts.rounds import Round
 from penchant.models.lookalikes.promise import Crowd
 from penchant.models.lookalikes.ralm import Ralm
@@ -95,7 +95,7 @@ def follow(model: Ralm, crowd: Crowd, rounds: list[Round], seed: int) -> Iterato
     )
 
 
-def loss(pairs: Pairs, chosen_L: np.ndarray, grown_L: np.ndarray, fresh_L: np.ndarray) -> list[Estimate]:
+def loss(pairs: TestPairs, chosen_L: np.ndarray, grown_L: np.ndarray, fresh_L: np.ndarray) -> list[Estimate]:
     """AUC with fresh clusters, with grown ones, and the first less the second, over the same resamples of users."""
     found = []
     weights = [np.ones(pairs.users), *resamples(pairs.users, RESAMPLES, 0)]
@@ -122,7 +122,7 @@ def main() -> None:
     rounds = run.rounds("test", crowd.users)
     added, grown, again = zip(*follow(model, crowd, rounds, run.config.training.seed), strict=True)
     added_L = np.repeat(added, [len(one.user_L) for one in rounds])
-    grown_L, fresh_L, pairs = np.concatenate(grown), np.concatenate(again), Pairs.of(rounds)
+    grown_L, fresh_L, pairs = np.concatenate(grown), np.concatenate(again), TestPairs.of(rounds)
     table = Table("seeds added", "labels", "AUC, clustered again", "AUC, grown", "loss", box=MARKDOWN)
     for least in STEPS:
         chosen_L = added_L >= least

@@ -67,13 +67,7 @@ def best(scores: Iterable[np.ndarray], size: int, *, minimum: int = MIN_AUDIENCE
     refuse_small(size, minimum)
     score_N = np.concatenate([np.zeros(0, np.float32), *scores])
     place_N = np.flatnonzero(~np.isnan(score_N))
-    if size > len(place_N):
-        silent, most = len(score_N) - len(place_N), f"at most {len(place_N):,}"
-        who = f"are not reached yet and have a score, {silent:,} have none" if silent else "are not reached yet"
-        what = f"{most}, or ask another scorer" if silent else most
-        raise AudienceError(
-            f"an audience of {size:,} was asked for, but only {len(place_N):,} users {who}; ask for {what}"
-        )
+    refuse_large(size, len(place_N), len(score_N) - len(place_N))
     place_B = place_N[highest(score_N[place_N], size)]
     return place_B, score_N[place_B]
 
@@ -82,6 +76,16 @@ def refuse_small(size: int, minimum: int = MIN_AUDIENCE) -> None:
     """Raise AudienceError where an audience of this size would single people out; one of nobody always does."""
     if size < (least := max(1, minimum)):
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {least:,}")
+
+
+def refuse_large(size: int, scored: int, silent: int = 0) -> None:
+    """Raise AudienceError where fewer users than `size` can be had. scored: users who are not reached yet and have a
+    score; silent: those who are not reached yet and have none."""
+    if size > scored:
+        most = f"at most {scored:,}"
+        who = f"are not reached yet and have a score, {silent:,} have none" if silent else "are not reached yet"
+        what = f"{most}, or ask another scorer" if silent else most
+        raise AudienceError(f"an audience of {size:,} was asked for, but only {scored:,} users {who}; ask for {what}")
 
 
 def blocks(row_N: np.ndarray, at_once: int = BLOCK) -> Iterator[np.ndarray]:

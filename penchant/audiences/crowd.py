@@ -1,4 +1,4 @@
-"""What is known of all users at one moment, as one number for each value of each field."""
+"""What is known of all users at one moment: every value of every field has a number."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -12,10 +12,11 @@ from penchant.schema import RESERVED
 def values_of(
     shards: Sequence[Shard], fields: Mapping[str, int], *, numbers: Collection[str] = ()
 ) -> tuple[Ragged, int]:
-    """The distinct known values of the users of all shards, a list for each, and the width below which they are.
+    """Return the distinct known values of each user of all shards, as numbers, and the width, which is above all of
+    them.
 
     fields: rows of each field's table; the values of one are unlike those of any other. numbers: fields of one number
-    per user, which are left out. A user of whom nothing is known has an empty list: nothing can be said of him.
+    per user, which are left out. A user of whom nothing is known has an empty list.
     """
     starts, width = _starts(fields, numbers)
     parts, lengths = [], []
@@ -53,7 +54,7 @@ def values_within(name: str, fields: Mapping[str, int], *, numbers: Collection[s
 
 
 def _starts(fields: Mapping[str, int], numbers: Collection[str]) -> tuple[dict[str, int], int]:
-    """What is added to the ids of each field, and how many known values all fields have."""
+    """Return what is added to the ids of each field, and how many values all fields have."""
     starts, width = {}, 0
     for name, rows in fields.items():
         if name not in numbers:

@@ -1,4 +1,4 @@
-"""Candidates by their number of seeds, and what to expect of an audience from how others of the kind did."""
+"""Classes of candidates by their number of seeds, and what an audience should do, judged by others of its class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Bounds:
 
     @classmethod
     def of(cls, seeds_C: np.ndarray) -> Self:
-        """Bounds that cut candidates into thirds, as well as equal numbers of seeds allow.
+        """Return bounds that cut candidates into thirds, as nearly as equal numbers of seeds allow.
 
         Those level with the last of the lowest third are tail, those level with the first of the highest third head;
         the middle may be left with nobody.
@@ -60,7 +60,7 @@ class ExpectedPrecision:
 
     @classmethod
     def read(cls, metrics: Mapping[str, Any], name: str) -> Self | None:
-        """From what `evaluate_lookalikes` gave; None where no audience of the scorer `name` could be measured."""
+        """Read what `evaluate_lookalikes` returned; None where no audience of the scorer `name` could be measured."""
         curves = metrics["curves"].get(name)
         return cls(Bounds(**metrics["bounds"]), metrics["expected"]["later_per_seed"], curves) if curves else None
 

@@ -1,6 +1,6 @@
 """The audience of one item: who is in it, how well it should do, what its seeds share, and what it shares with others.
 
-Nothing here knows a run: `Sources` brings what a run keeps.
+Nothing here knows a run: `AudienceSources` brings what a run keeps.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Sources:
+class AudienceSources:
     """What the audiences of a log are made from.
 
     items: the vocabulary of items; names: readable names of those items that have one; crowd: all users now;
@@ -113,7 +113,7 @@ class ItemAudience:
 
 
 def make_audience(
-    sources: Sources, item: str, size: int, order: Sequence[str], *, minimum: int = MIN_AUDIENCE
+    sources: AudienceSources, item: str, size: int, order: Sequence[str], *, minimum: int = MIN_AUDIENCE
 ) -> ItemAudience:
     """Return the `size` users most like those who clicked the item, of all who have no event with it yet, and why.
 
@@ -162,7 +162,7 @@ def write_audience(audience: ItemAudience, folder: Path) -> Path:
 
 
 def _first_that_can(
-    sources: Sources, order: Sequence[str], candidate: Candidate, open_N: np.ndarray, size: int
+    sources: AudienceSources, order: Sequence[str], candidate: Candidate, open_N: np.ndarray, size: int
 ) -> tuple[str, Contestant, Likeness, tuple[str, ...]]:
     """Return the look-alike that makes the audience, its scores, and the names of those before it that could not."""
     silent: list[str] = []
@@ -193,7 +193,9 @@ def _members(crowd: Crowd, row_B: np.ndarray, score_B: np.ndarray, cluster_B: np
     return found if cluster_B is None else found.with_columns(cluster=pl.Series(cluster_B.astype(np.int32)))
 
 
-def _groups(sources: Sources, seeds_S: np.ndarray, likeness: Likeness, cluster_B: np.ndarray | None) -> list[SeedGroup]:
+def _groups(
+    sources: AudienceSources, seeds_S: np.ndarray, likeness: Likeness, cluster_B: np.ndarray | None
+) -> list[SeedGroup]:
     """Return what seeds have in common, by cluster where the look-alike knows clusters."""
     own_S, cluster_S = seeds_S, np.zeros(len(seeds_S), np.int64)
     if isinstance(likeness, SeedLikeness):
@@ -220,7 +222,7 @@ def _counts(crowd: Crowd, rows: np.ndarray | None, among: range) -> Counts:
     return Counts(np.bincount(inside - among.start, minlength=len(among)), users)
 
 
-def _neighbours(sources: Sources, maker: Contestant, item: str, row_B: np.ndarray) -> Iterator[Neighbour]:
+def _neighbours(sources: AudienceSources, maker: Contestant, item: str, row_B: np.ndarray) -> Iterator[Neighbour]:
     """Audiences of the same size by the same look-alike, for the items that most seeds clicked too, where it has
     a score for so many users."""
     crowd = maker.crowd

@@ -1,4 +1,4 @@
-"""Whether the scores of a candidate tell anybody apart."""
+"""Say whether the scores of a candidate tell users apart."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Spread:
 
     @property
     def words(self) -> str:
-        """What is to be said of them, "" where they have not collapsed.
+        """A warning in words; "" where the scores have not collapsed.
 
         >>> Spread(0.9975, 1.0, 1.0).words[:85]
         'The scores have collapsed: those of seeds and of others are within 0.0025 of each oth'
@@ -44,7 +44,8 @@ class Spread:
 
 
 def spread_of(seeds_S: np.ndarray, others_N: np.ndarray, top: float | None) -> Spread | None:
-    """top: see `LookAlike.top`. Scores that are not finite say nothing; None where no other has one.
+    """Return how far the scores of seeds and of others lie apart; None where no other user has a finite score. top: see
+    `LookAlike.top`.
 
     >>> spread_of(np.array([0.9]), np.array([0.5, 0.501]), 1.0).collapsed
     False

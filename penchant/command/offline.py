@@ -24,12 +24,16 @@ from penchant.command.drawn import (
 )
 from penchant.command.drawn_audience import show_audience, show_lookalikes
 from penchant.command.drawn_metrics import show_metrics
+from penchant.command.drawn_models import show_graph, show_ranker
 from penchant.command.drawn_profile import show_explanation, show_profile
 from penchant.errors import AudienceError, ConfigError, PenchantError
 from penchant.files import aside
+from penchant.kinds.graphs import GraphModel
+from penchant.kinds.lookalikes import LookalikeModel
 from penchant.kinds.of_item import some_item
-from penchant.logs.fetch import DATA_SETS, fetch, is_whole, known_set
+from penchant.kinds.rankers import RankerModel
 from penchant.logs.propose import as_toml, find_tables, known_source, propose, source_toml
+from penchant.logs.public.fetch import DATA_SETS, fetch, is_whole, known_set
 from penchant.pipeline import Run, report_on, run
 from penchant.profiles.build import Order
 from penchant.runfile import EXAMPLES, load_config
@@ -288,10 +292,15 @@ def _show_run(finished: Run, only: str | None = None) -> None:
 def _show_scores(run: Run, found: dict[str, dict[str, Any]]) -> None:
     """The scores of each model beside baselines; look-alikes in one table."""
     for name, metrics in found.items():
-        if name == run.config.reference:
-            show_lookalikes(metrics, run.lookalikes.choice)
-        else:
-            show_metrics(metrics)
+        match run.models[name]:
+            case LookalikeModel():
+                show_lookalikes(metrics, run.lookalikes.choice)
+            case RankerModel():
+                show_ranker(metrics)
+            case GraphModel():
+                show_graph(metrics)
+            case _:
+                show_metrics(metrics)
 
 
 def _show_some_audience(finished: Run) -> str | None:

@@ -1,1 +1,1 @@
-"""Pages over all of it: who likes what, where tags lie, how audiences stand; they read and hardly ever write."""
+"""Pages about a run: what users like, where tags lie, how audiences stand, how well models do, how the process runs."""

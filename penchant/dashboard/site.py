@@ -10,5 +10,6 @@ from penchant.dashboard.users import page as users_page
 
 
 def site(sources: Sources) -> list[Route]:
+    """Return the routes of all pages."""
     parts = (users_page, tags_page, lookalike_page, quality_page, system_page)
     return [route for part in parts for route in part.routes(sources)]

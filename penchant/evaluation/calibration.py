@@ -1,10 +1,10 @@
-"""Does a preference mean what it says? Predicted against observed shares on test users, in bins of equal size.
+"""Compare predicted with observed shares of clicks on test users, in bins of equal size.
 
-Two questions. `clicks`: of the shown items (or tags) with a predicted click probability of about p, was a share p
-clicked? It is asked of models trained with `separate` or `joint`, whose scores are log-odds. `tags`: were tags with a
-higher preference clicked later by a larger share of users? It is asked of every model. Memory is one block of scores
-and a fixed histogram, whatever the number of users. Source of the expected calibration error: Naeini, Cooper and
-Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
+`clicks`: users should click a share p of the shown items (or tags) that have a predicted click probability of about p.
+It is measured for models trained with `separate` or `joint`, whose scores are log-odds. `tags`: a larger share of users
+should click tags of higher preference later. It is measured for every model. Memory is one block of scores and a fixed
+histogram, whatever the number of users. Source of the expected calibration error: Naeini, Cooper and Hauskrecht,
+"Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
 """
 
 from collections.abc import Iterator, Sequence
@@ -122,14 +122,15 @@ def _shown(user_BU: Tensor, tag_VU: Tensor, shard: Shard, rows: slice, *, whole:
 
 
 def _add_tags(histogram: Histogram, scores_BV: np.ndarray, shard: Shard, rows: slice) -> None:
-    """Every pair of a user and a tag that is one, with those the user clicked in the label window."""
+    """Add every pair of a user and a tag, and which of these tags the user clicked in the label window."""
     truth = shard.truth.part(rows)
     owner = np.repeat(np.arange(len(truth)), truth.lengths)
     histogram.add(scores_BV.ravel(), owner * scores_BV.shape[1] + truth.values - RESERVED)
 
 
 def _cell(predicted: np.ndarray) -> np.ndarray:
-    """The number of the cell, in the order of the floats: negative ones have their bits turned round."""
+    """Return the cell of each number. Cells are in the order of the numbers, so the bits of negative ones are
+    inverted."""
     bits = (predicted + np.float32(0)).view(np.int32)
     ordered = np.where(bits < 0, ~bits.view(np.uint32), bits.view(np.uint32) | np.uint32(1 << 31))
     return (ordered >> np.uint32(32 - _KEPT_BITS)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Which scorer makes audiences: all are asked about items that taught none of them, and the best is chosen."""
+"""Choose which scorer makes audiences: the one that is best at items that no scorer learned from."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ MOST = 500
 
 
 def title(scorer: str) -> str:
-    """As people call it; a name that is not known, as it is."""
+    """Return the readable name of a scorer; a name that is not known stays as it is."""
     return SCORERS.get(scorer, scorer)
 
 
@@ -55,8 +55,9 @@ def title(scorer: str) -> str:
 class Part:
     """Labels of candidates that a scorer is asked about without having learned from them.
 
-    rounds: with these labels alone; names: all items whose labels must not have taught it, none where no label of these
-    teaches anything anyhow; slot_L: number of the candidate of a round, through all rounds; item_S: number of its item.
+    rounds: with these labels alone; names: items whose labels the scorer must not have learned from, empty where
+    nothing learns from these labels in any case; slot_L: number of the candidate, counted through all rounds; item_S:
+    number of each candidate's item.
     """
 
     rounds: Sequence[Round]
@@ -67,8 +68,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Trial:
-    """What scorers are asked to choose among them. items: how many, numbered through all parts; crossed: whether who
-    learns has to learn again for every part."""
+    """The questions that decide between scorers. items: how many, numbered through all parts; crossed: whether a scorer
+    that learns is trained again for every part, without it."""
 
     parts: Sequence[Part]
     items: int
@@ -92,10 +93,11 @@ class Trial:
 
 
 def trial_of(rounds: Sequence[Round], held: frozenset[str], seed: int) -> Trial | int:
-    """held: items whose labels teach nothing; they decide where they are ENOUGH. Else the others do, in PARTS parts.
+    """Return the trial, on held items where there are ENOUGH of them, and otherwise on all others, in PARTS parts.
+    held: items whose labels train nothing.
 
-    Only candidates with seeds, a click and a pair against it can be asked about. Where those are fewer than FEWEST, it
-    is their number that comes back.
+    A candidate takes part where it has seeds, a click, and a pair that is no click. With fewer than FEWEST such
+    candidates, their number is returned instead.
     """
     slots = _slots(rounds).with_columns(held=pl.col("name").is_in(list(held)))
     crossed = slots.filter("held")["name"].n_unique() < ENOUGH
@@ -116,7 +118,7 @@ def trial_of(rounds: Sequence[Round], held: frozenset[str], seed: int) -> Trial 
 
 
 def without(rounds: Sequence[Round], names: frozenset[str]) -> list[Round]:
-    """The same rounds, but for the labels of some items; rounds that have no label left are left out."""
+    """Return the rounds without the labels of some items, and without rounds that have no label left."""
     found = []
     for one in rounds:
         kept_C = np.array([name not in names for name in one.names], bool)
@@ -138,7 +140,7 @@ def _slots(rounds: Sequence[Round]) -> pl.DataFrame:
 
 
 def _thinned(asked: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """MOST at most: one of each item, drawn, before a second one of any."""
+    """Draw MOST candidates at most: one of every item comes before a second one of any item."""
     drawn = asked[np.random.default_rng(seed).permutation(len(asked))].sort("name", maintain_order=True)
     turn = place_in_run(drawn["name"].rle_id().to_numpy())
     order = np.random.default_rng([seed, 1]).permutation(len(drawn))
@@ -164,7 +166,7 @@ def _with_labels(one: Round, kept_C: np.ndarray) -> Round:
 
 
 @dataclass(frozen=True)
-class Measured:
+class CandidateMean:
     """A mean over candidates, and half its 95 % interval."""
 
     mean: float
@@ -193,8 +195,8 @@ class Choice:
     live: str
     candidates: int
     crossed: bool
-    scores: dict[str, Measured]
-    ahead: dict[str, Measured]
+    scores: dict[str, CandidateMean]
+    ahead: dict[str, CandidateMean]
 
     @classmethod
     def unmeasured(cls, candidates: int, reference: str) -> Self:
@@ -217,7 +219,7 @@ class Choice:
         return [self.name, *sorted(others, key=lambda name: -self.scores[name].mean)]
 
     @property
-    def behind(self) -> Measured | None:
+    def behind(self) -> CandidateMean | None:
         """How far the live scorer is behind the winner; None where it wins itself."""
         return None if self.live == self.name else self.ahead[self.live]
 
@@ -249,7 +251,7 @@ class Choice:
     def served(self) -> str:
         """What is live, and how far that is behind the winner, in a sentence or two.
 
-        >>> ahead: dict[str, Measured] = {"ralm": Measured(0.105, 0.02)}
+        >>> ahead: dict[str, CandidateMean] = {"ralm": CandidateMean(0.105, 0.02)}
         >>> print(Choice("ralm", "lr", "ralm", 150, False, {}, ahead).served.split(". ")[1])
         On 150 validation candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly.
         """
@@ -297,10 +299,10 @@ def choose(values: Mapping[str, np.ndarray], *, reference: str, live: Collection
 
 
 def _best(found: Mapping[str, Estimate], names: Sequence[str], *, than: str) -> str:
-    """The best of those that are ahead of one, or that one."""
+    """Return the best of the scorers that are clearly ahead of `than`, or `than` where none is."""
     ahead = [name for name in names if (by := _measured(found[name].minus(found[than]))).mean > by.error]
     return max(ahead, key=lambda name: found[name].mean, default=than)
 
 
-def _measured(estimate: Estimate) -> Measured:
-    return Measured(estimate.mean, estimate.half or 0.0)
+def _measured(estimate: Estimate) -> CandidateMean:
+    return CandidateMean(estimate.mean, estimate.half or 0.0)

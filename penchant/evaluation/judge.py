@@ -1,7 +1,7 @@
-"""What models and their parts are chosen by: NDCG@10, less noisy than Prec@1, and Prec@10 beside it.
+"""The two metrics that choose models and their parts: NDCG@10, which is less noisy than Prec@1, and Prec@10.
 
-The first asks for the order of the first places, the second who is among them. Parts chosen by the first alone are
-better there and worse among the last places, where popularity is hard to beat (EXPERIMENTS.md, KuaiRand).
+NDCG@10 measures the order of the first places, Prec@10 which tags are among them. Parts that NDCG@10 alone chooses do
+better in the first places and worse in the last ones, where popularity is hard to beat.
 """
 
 from collections.abc import Sequence
@@ -39,5 +39,5 @@ class Ndcg:
         return evaluate(model, self.valid, [K], self.tags).users[f"ndcg@{K}"].to_numpy()
 
     def mean(self, model: Preferences) -> float:
-        """Of all validation users: what training stops by."""
+        """Return the mean over all validation users, by which training stops."""
         return float(self.model(model).mean())

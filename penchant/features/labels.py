@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from penchant.features.cuts.target import Target
 from penchant.features.fields import SAMPLE
 from penchant.features.items import ENTRY, NO_ITEM
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.sequences import done
-from penchant.features.target import Target
 from penchant.schema import CLICKED, RESERVED, UNKNOWN
 
 TAG = "tag"

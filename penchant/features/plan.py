@@ -9,8 +9,8 @@ from pydantic import model_validator
 from penchant.config import Config
 from penchant.features.cuts.by_period import ByPeriod
 from penchant.features.cuts.cut import Cut
+from penchant.features.cuts.target import Target
 from penchant.features.fields import Field
-from penchant.features.target import Target
 from penchant.logs.names import OF_SHARDS, problem_of
 from penchant.schema import ITEM
 

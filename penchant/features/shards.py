@@ -13,11 +13,11 @@ from torch import Tensor
 
 from penchant.errors import ConfigError, MissingStepError
 from penchant.features.cuts.cut import Split
+from penchant.features.cuts.target import Target
 from penchant.features.items import NO_ITEM, Items
 from penchant.features.own import FACTS, Own, pack_own
 from penchant.features.ragged import Ragged
 from penchant.features.sequences import Sequences, read_events
-from penchant.features.target import Target
 from penchant.files import aside, read_json
 from penchant.schema import CLICKED, ITEM
 

@@ -10,11 +10,13 @@ import polars as pl
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.of_item import ItemAudience
 from penchant.errors import ConfigError, PenchantError
+from penchant.kinds.graphs import GraphModel
 from penchant.kinds.interests import InterestModel
 from penchant.kinds.kind import RunModel
 from penchant.kinds.lookalikes import Ground, LookalikeModel, Lookalikes
 from penchant.kinds.of_item import audience_of
-from penchant.kinds.sections import InterestsSection, LookalikesSection
+from penchant.kinds.rankers import RankerModel
+from penchant.kinds.sections import GraphsSection, InterestsSection, LookalikesSection, RankersSection
 from penchant.logs.users import bucket_of
 from penchant.profiles.explain import Explanation
 from penchant.profiles.profile import WholeProfile
@@ -29,12 +31,15 @@ class ModelRun(RunFolder):
     @cached_property
     def models(self) -> dict[str, RunModel[Any]]:
         """By name, each after those that it needs; the look-alike that others stand beside comes last."""
-        sections = self.config.all_models
-        found: dict[str, RunModel[Any]] = {
-            name: InterestModel(self, name, section)
-            for name, section in sections.items()
-            if isinstance(section, InterestsSection)
-        }
+        found: dict[str, RunModel[Any]] = {}
+        for name, section in self.config.all_models.items():
+            match section:
+                case InterestsSection():
+                    found[name] = InterestModel(self, name, section)
+                case RankersSection():
+                    found[name] = RankerModel(self, name, section)
+                case GraphsSection():
+                    found[name] = GraphModel(self, name, section)
         return found if self.config.reference is None else {**found, **self._lookalikes(found, self.config.reference)}
 
     def _lookalikes(self, models: Mapping[str, RunModel[Any]], reference: str) -> dict[str, RunModel[Any]]:

@@ -17,7 +17,7 @@ def refuse_earlier(values: Mapping[str, Any]) -> str | None:
         )
     old = [name for name in ("model", "training") if name in values]
     likeness = values.get("lookalike", {})
-    told = [key for key in (*_MOVED, "competitors", "fields") if isinstance(likeness, dict) and key in likeness]
+    told = _told(likeness) if isinstance(likeness, dict) else []
     if not old and not told:
         return None
     gone = [f"[{name}]" for name in old] + (["[lookalike] with all its sections"] if told else [])
@@ -26,6 +26,12 @@ def refuse_earlier(values: Mapping[str, Any]) -> str | None:
 
 
 _MOVED = ("periods", "users", "users_training", "model", "training", "yahoo", "logistic")
+
+
+def _told(likeness: Mapping[str, Any]) -> list[str]:
+    """The keys of an earlier [lookalike]; `model` was a section, and is a name now."""
+    sections = [key for key in _MOVED if isinstance(likeness.get(key), dict)]
+    return [*sections, *(key for key in ("competitors", "fields") if key in likeness)]
 
 
 def _instead(values: Mapping[str, Any], *, tags: bool, likeness: bool) -> str:

@@ -23,8 +23,8 @@ from penchant.features.cuts.cut import Split
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, read_json, remove, write_json
-from penchant.kinds.kind import OnCut, RunModel
-from penchant.kinds.sections import InterestsSection
+from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
+from penchant.kinds.sections import CutName, InterestsSection
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
 from penchant.models.catalog import BlendConfig, build_interests, find
@@ -50,8 +50,7 @@ from penchant.training.blend import (
 )
 from penchant.training.checkpoint import Identity
 from penchant.training.loop import load_weights, read_metrics, train
-
-WEIGHTS = "weights.safetensors"
+from penchant.training.objectives.interests import InterestsObjective
 
 
 class InterestModel(RunModel[InterestsSection]):
@@ -60,6 +59,10 @@ class InterestModel(RunModel[InterestsSection]):
     def __init__(self, run: RunFolder, name: str, section: InterestsSection) -> None:
         super().__init__(run, name, section)
         self.on = OnCut(run, section.cut, run.config.labels_of(name))
+
+    @property
+    def cuts(self) -> set[CutName]:
+        return {self.section.cut}
 
     @property
     def label(self) -> str:
@@ -224,15 +227,9 @@ class InterestModel(RunModel[InterestsSection]):
         """What training moves: the model itself, or the deep one of a blend."""
         torch.manual_seed(self.section.training.seed)
         model = build_interests(config, self.model_sizes).to(self.run.config.device)
-        train(
-            model,
-            self.shards("train"),
-            self.section.training,
-            self.folder,
-            identity=self.identity,
-            validate=self._judge.mean,
-            report=report,
-        )
+        training = self.section.training
+        objective = InterestsObjective(self.shards("train"), training, self._judge.mean)
+        train(model, objective, training, self.folder, identity=self.identity, report=report)
 
     def _load_trained(self, config: TowerConfig) -> Interests:
         model = build_interests(config, self.model_sizes)

@@ -10,12 +10,21 @@ from penchant.errors import MissingStepError
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
 from penchant.kinds.sections import CutName, Section
-from penchant.models.base import Sizes
+from penchant.models.base import ModelConfig, Sizes
 from penchant.progress import Report
 from penchant.runfolder import RunFolder
 from penchant.training.checkpoint import Identity
 
 Own = TypeVar("Own", bound=Section)
+
+
+WEIGHTS = "weights.safetensors"
+
+
+def fields_of(config: ModelConfig, key: str = "fields") -> list[str] | None:
+    """The fields that a model's config names under a key; None where it has no such key, or names none."""
+    named: list[str] | None = getattr(config, key, None)
+    return named
 
 
 class RunModel(ABC, Generic[Own]):
@@ -28,6 +37,16 @@ class RunModel(ABC, Generic[Own]):
     def folder(self) -> Path:
         """Where its weights lie."""
         return self.run.place_of(self.name)
+
+    @property
+    def cuts(self) -> set[CutName]:
+        """The cuts whose shards it reads itself."""
+        return {"users"}
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What its scores say that it is."""
+        return {"name": self.section.model.name, "title": f"{self.name} ({self.section.model.name})"}
 
     @property
     @abstractmethod

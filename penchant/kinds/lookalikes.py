@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError
 from penchant.evaluation.choice import Choice, Part, Trial, choose, trial_of, without
+from penchant.evaluation.metrics import auc
 from penchant.evaluation.protocols.lookalikes import LookalikeTest, evaluate_lookalikes, score_pairs
 from penchant.features.cuts.by_period import ByPeriod
 from penchant.features.cuts.cut import Split
@@ -20,9 +22,9 @@ from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import write_json
-from penchant.kinds.interests import WEIGHTS, InterestModel
-from penchant.kinds.kind import RunModel, as_json
-from penchant.kinds.sections import LookalikesSection
+from penchant.kinds.interests import InterestModel
+from penchant.kinds.kind import WEIGHTS, RunModel, as_json
+from penchant.kinds.sections import CutName, LookalikesSection
 from penchant.logs.ingest import Log
 from penchant.models.base import Sizes
 from penchant.models.catalog import find
@@ -35,8 +37,8 @@ from penchant.progress import Progress, Report, quiet
 from penchant.runfolder import RunFolder
 from penchant.schema import ITEM
 from penchant.training.checkpoint import Identity, load_tensors, save_tensors
-from penchant.training.loop import load_weights, read_metrics
-from penchant.training.objectives.lookalikes import Lessons, train_lookalike
+from penchant.training.loop import load_weights, read_metrics, train
+from penchant.training.objectives.lookalikes import Lessons, LookalikeObjective
 
 AT_ONCE = 4096
 
@@ -105,6 +107,11 @@ class LookalikeModel(RunModel[LookalikesSection]):
         self.ground = ground
 
     @property
+    def cuts(self) -> set[CutName]:
+        """None: the model of its users reads the cut by period."""
+        return set()
+
+    @property
     def users(self) -> InterestModel:
         """The model that tells who its users are."""
         return self.ground.users[self.section.users]
@@ -123,7 +130,8 @@ class LookalikeModel(RunModel[LookalikesSection]):
             return
         crowd = self.ground.crowd("learn", self.section.users, report)
         rounds = self.ground.rounds("learn", crowd.users)
-        self._train(Lessons(crowd, rounds, self.ground.held(rounds)), report)
+        lessons = Lessons(crowd, rounds, self.ground.held(rounds))
+        self._teach(self._fresh(), lessons, self.folder, self.identity(), report)
 
     @property
     def needs(self) -> list[str]:
@@ -156,9 +164,8 @@ class LookalikeModel(RunModel[LookalikesSection]):
         """RALM trained without the labels of a part of the candidates."""
         model, lessons = self._fresh(), replace(taught, rounds=without(taught.rounds, part.names))
         identity = self.identity(without=sorted(part.names))
-        folder = self.folder / f"choosing-{number}"
-        train_lookalike(model, lessons, self.section.training, folder, identity=identity, report=report)
-        return SeedClusters(model.eval(), seed=self.section.training.seed)
+        self._teach(model, lessons, self.folder / f"choosing-{number}", identity, report)
+        return SeedClusters(model, seed=self.section.training.seed)
 
     def curve(self) -> list[dict[str, Any]]:
         """A line per epoch; none where nothing was trained."""
@@ -178,9 +185,10 @@ class LookalikeModel(RunModel[LookalikesSection]):
         assert users
         return Ralm(self.section.model, users.user)
 
-    def _train(self, lessons: Lessons, report: Report) -> None:
-        config, model = self.section.training, self._fresh()
-        train_lookalike(model, lessons, config, self.folder, identity=self.identity(), report=report)
+    def _teach(self, model: Ralm, lessons: Lessons, folder: Path, identity: Identity, report: Report) -> None:
+        """Train a fresh model, or go on where that was stopped."""
+        objective = LookalikeObjective(lessons, self.section.training, auc, report)
+        train(model, objective, self.section.training, folder, identity=identity, report=report)
 
 
 class Lookalikes:

@@ -5,7 +5,7 @@ import numpy as np
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.crowd import value_at, values_within
 from penchant.audiences.expected import ExpectedPrecision
-from penchant.audiences.of_item import Described, ItemAudience, Sources, make_audience
+from penchant.audiences.of_item import AudienceSources, Described, ItemAudience, make_audience
 from penchant.errors import ConfigError
 from penchant.kinds.lookalikes import Lookalikes
 from penchant.models.lookalikes.promise import Contestant
@@ -35,13 +35,13 @@ def some_item(run: Lookalikes) -> str:
     return run.ground.items.values[int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))]
 
 
-def _sources(run: Lookalikes) -> Sources:
+def _sources(run: Lookalikes) -> AudienceSources:
     choice, metrics = run.choice, run.metrics
 
     def contestant(name: str) -> Contestant:
         return Contestant(run.scorer(name), run.crowd("latest", name))
 
-    return Sources(
+    return AudienceSources(
         log=run.run.log,
         items=run.ground.items,
         names=run.run.item_names,

@@ -11,8 +11,10 @@ from penchant.models.base import ModelConfig
 from penchant.models.catalog import BlendConfig, Promise, find
 from penchant.models.interests.promise import TowerConfig
 from penchant.models.lookalikes.promise import LookAlikeConfig
-from penchant.training.loop import TrainingConfig
+from penchant.training.objectives.graphs import GraphTraining
+from penchant.training.objectives.interests import TrainingConfig
 from penchant.training.objectives.lookalikes import LookalikeTraining
+from penchant.training.objectives.rankers import RankerTraining
 
 CutName = Literal["users", "periods"]
 """How the log is cut: by user ([labels] and [users]), or by period ([periods])."""
@@ -97,7 +99,24 @@ class LookalikesSection(Section):
         return [self.users]
 
 
-SECTIONS: dict[Promise, type[Section]] = {"interests": InterestsSection, "lookalikes": LookalikesSection}
+class RankersSection(Section):
+    """training: how the model is trained, on the items that were shown in the label windows."""
+
+    training: RankerTraining = RankerTraining()
+
+
+class GraphsSection(Section):
+    """training: how the model is trained, on all clicks before the label windows of who is held out."""
+
+    training: GraphTraining = GraphTraining()
+
+
+SECTIONS: dict[Promise, type[Section]] = {
+    "interests": InterestsSection,
+    "rankers": RankersSection,
+    "lookalikes": LookalikesSection,
+    "graphs": GraphsSection,
+}
 
 AnySection = Annotated[SerializeAsAny[Section], PlainValidator(Section.read, json_schema_input_type=dict[str, Any])]
 """A section of whatever kind, by the `name` of its model."""

@@ -29,7 +29,8 @@ class Checked:
 
 
 def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: TimeUnit) -> Checked:
-    """Sort the rows of one batch by their numbers, called ROW; `unit` is settled, never "auto"."""
+    """Split the rows of one batch into events and rejected rows. numbers: of the rows, called ROW; unit: of a numeric
+    time, never "auto"."""
     rows = frame.select(
         numbers,
         as_id(frame, table.user).alias(USER),
@@ -77,7 +78,8 @@ def _time(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: Tim
 
 
 def clock(frame: pl.DataFrame, table: EventsTable | ItemValuesTable, unit: TimeUnit) -> pl.Expr:
-    """The times of a table that has a column of them: UTC seconds, or positions, null where none is understood."""
+    """Return the times of a table that has a column of them: UTC seconds, or positions; null where a time is not
+    understood."""
     assert table.time is not None
     if isinstance(table.time, list):
         year, month, day = (column(name).cast(pl.Int64, strict=False) for name in table.time)
@@ -110,7 +112,7 @@ def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
 
 
 def _neutral(table: EventsTable) -> pl.Expr:
-    """Neither clicked nor a dislike: a rating between the thresholds."""
+    """Say where a rating lies between the two thresholds, so that it is neither a click nor a dislike."""
     if table.clicked is None or table.not_clicked_at_most is None:
         return pl.lit(False)
     rating = _rating(table.clicked)
@@ -119,7 +121,7 @@ def _neutral(table: EventsTable) -> pl.Expr:
 
 
 def _rating(name: str) -> pl.Expr:
-    """NaN is no rating; left as it is, it would count as greater than any."""
+    """Return the ratings with NaN as null, because NaN would count as greater than any number."""
     return column(name).cast(pl.Float64, strict=False).fill_nan(None)
 
 

@@ -1,4 +1,5 @@
-"""Users who were forgotten: their rows do not enter a log again. A list names nobody, but recognises them."""
+"""Users who were forgotten: their rows do not enter a log again. A list of them holds digests, which recognise a user
+but name nobody."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ Forgotten = Mapping[str, float]
 
 
 def digest_of(user: str) -> str:
-    """Under which it is remembered that a user was forgotten.
+    """Return the digest by which a list of forgotten users recognises a user.
 
     >>> digest_of("anna")
     '8c4a844bcc7444d0'
@@ -41,13 +42,14 @@ def read_forgotten(path: Path) -> dict[str, float]:
 
 
 def add_forgotten(path: Path, digest: str, at: float) -> None:
-    """Put a user on the list, whole or not at all."""
+    """Add a user to the list; after a crash the list is as before or complete."""
     known = read_forgotten(path) if path.exists() else {}
     write_json(path, {**known, digest: max(at, known.get(digest, 0.0))})
 
 
 def without_forgotten(rows: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:
-    """Rows but those of users who were forgotten; where they have a time, but for those after that moment.
+    """Return the rows without those of forgotten users. Rows that have a time stay where they are later than the moment
+    when their user was forgotten.
 
     rows: USER, and TIME unless they are users' own fields.
     """

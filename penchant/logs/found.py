@@ -14,7 +14,7 @@ class FieldFound(TypedDict):
     events_with: int
 
 
-class Counted(TypedDict):
+class LogCounts(TypedDict):
     """What a checked log holds, in numbers.
 
     rows: read from the tables of events; left_out: rows that a rule of the run file leaves out; first, last: times of
@@ -40,7 +40,7 @@ class Counted(TypedDict):
     rejected: dict[str, int]
 
 
-class Found(Counted):
+class Found(LogCounts):
     """All of it. rows_beside_left_out: rows of the other tables that say nothing, by reason; examples: where the first
     row of each reason of `rejected` stands."""
 

@@ -21,7 +21,7 @@ from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.forgotten import Forgotten, without_forgotten
-from penchant.logs.found import Counted, FieldFound, Found, Tally
+from penchant.logs.found import FieldFound, Found, LogCounts, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.read import ROW, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, file_format, find_files
@@ -68,7 +68,7 @@ class Log:
         return pl.read_parquet(self.folder / "items.parquet")
 
     def names(self, field: str | None) -> dict[str, str]:
-        """What people know items by: the first value of a field, where there is any."""
+        """Return the readable name of each item: the first value of a field, where it has one."""
         if field is None:
             return {}
         return dict(self.items().select(ITEM, pl.col(field).list.first()).drop_nulls().iter_rows())
@@ -78,8 +78,8 @@ class Log:
         return pl.read_parquet(self.folder / "users.parquet")
 
     def said(self, field: str) -> pl.DataFrame | None:
-        """ITEM, VALUE, SINCE, UNTIL of a field whose values were said one after the other, see `said.spans`; None where
-        they have no time."""
+        """Return ITEM, VALUE, SINCE, UNTIL of a field whose values were given one after the other, see `said.spans`;
+        None where its values have no time."""
         if not (self.folder / SAID).exists():
             return None
         rows = pl.read_parquet(self.folder / SAID).filter(pl.col(FIELD) == field).drop(FIELD)
@@ -153,7 +153,7 @@ def _read_found(folder: Path) -> Found:
 
 
 def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, object]:
-    """Changes whenever the mapping, a file, or the list of those who were forgotten does."""
+    """Return a fingerprint that changes whenever the mapping, a file, or the list of forgotten users changes."""
     patterns = [tables.events.files]
     patterns += [table.files for table in (tables.items, tables.users) if table]
     for values in tables.item_values:
@@ -259,7 +259,8 @@ def _refuse_two_clocks(tally: Tally, said: pl.DataFrame) -> None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Whose rows enter: of items with a value of the field `items_with`, and not of users who were forgotten."""
+    """Which rows enter the log: those of items that have a value of the field `items_with`, without those of forgotten
+    users."""
 
     items: pl.DataFrame
     items_with: str | None
@@ -297,7 +298,7 @@ def _settle(folder: Path, bucket: int, files: list[str], wanted: _Wanted, users:
 
 
 def _backwards(rows: pl.DataFrame) -> int:
-    """Rows that stand, in the files, after a later row of the same user."""
+    """Count the rows that the files hold after a later row of the same user."""
     in_file = rows.sort(USER, FILE, ROW)
     return int(in_file.select(((pl.col(TIME).diff() < 0) & (pl.col(USER) == pl.col(USER).shift())).sum()).item())
 
@@ -340,7 +341,7 @@ def _examples(rejected: Path) -> dict[str, str]:
 
 def _sum_up(
     tally: Tally, settled: list[dict[str, object]], items: pl.DataFrame, users: pl.DataFrame, tables: Tables
-) -> Counted:
+) -> LogCounts:
     """The counts of all buckets together."""
     frame = pl.DataFrame(settled, infer_schema_length=None)
     totals = frame.select(pl.exclude("first", "last").sum()).row(0, named=True)

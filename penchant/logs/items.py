@@ -23,7 +23,7 @@ _SAID_TYPES = {FIELD: pl.String, ITEM: pl.String, VALUE: pl.String, SINCE: pl.Fl
 
 
 @dataclass(frozen=True)
-class Items:
+class ItemTables:
     """table: one row per item, ITEM and a list of texts per field, in the table's order, without repeats; sorted by
     ITEM. said: FIELD, ITEM, VALUE, SINCE, UNTIL of the fields whose values have a time, see `said.spans`."""
 
@@ -31,7 +31,7 @@ class Items:
     said: pl.DataFrame
 
 
-def read_items(tables: Tables, base: Path, left_out: LeftOut) -> Items:
+def read_items(tables: Tables, base: Path, left_out: LeftOut) -> ItemTables:
     """All items. Those that stand in several tables are joined; a field that a table does not fill is an empty list.
 
     Rows without an id, a value, a weight, a name or, where there are times, a time are added to `left_out`.
@@ -47,7 +47,7 @@ def read_items(tables: Tables, base: Path, left_out: LeftOut) -> Items:
     items = parts[0] if parts else pl.DataFrame(schema={ITEM: pl.String})
     for part in parts[1:]:
         items = items.join(part, on=ITEM, how="full", coalesce=True)
-    return Items(items.with_columns(pl.col(tables.item_fields).fill_null([])).sort(ITEM), pl.concat(said))
+    return ItemTables(items.with_columns(pl.col(tables.item_fields).fill_null([])).sort(ITEM), pl.concat(said))
 
 
 def read_users(table: UsersTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
@@ -88,7 +88,7 @@ def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_o
 
 
 def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValuesTable:
-    """With the time of the events, if the table is read from their files and names no other."""
+    """Give the table the time of the events where it is read from the same files and names no time of its own."""
     if table.time is not None or events.time is None:
         return table
     if set(find_files(table.files, base)) != set(find_files(events.files, base)):
@@ -97,7 +97,7 @@ def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValue
 
 
 def _times(frame: pl.DataFrame, table: ItemValuesTable, *, told: bool) -> list[pl.Expr]:
-    """TIME, or nothing where there is none. told: whether the run file says that there is."""
+    """Return the column TIME, or no column where the table has no time. told: whether the run file names one."""
     if table.time is None:
         return []
     unit = settle_unit(frame, table)

@@ -17,9 +17,9 @@ LONGEST = 50
 
 
 def problem_of(name: str, taken: Collection[str] = RESERVED_NAMES) -> str | None:
-    """Why a field cannot be called so, and how it could be called; None where it can.
+    """Return why a field cannot have this name, and which name it could have; None where the name is allowed.
 
-    Capitals do not tell names apart, because on some disks they do not tell files apart.
+    Names that differ in capitals alone count as equal, because on some disks their files would be the same.
 
     >>> problem_of("birth.year")
     "a field cannot be called 'birth.year', which is not 1 to 50 letters, digits, _ and -; call it 'birth_year'"
@@ -36,7 +36,8 @@ def problem_of(name: str, taken: Collection[str] = RESERVED_NAMES) -> str | None
 
 
 def fit_name(text: str, taken: Collection[str] = RESERVED_NAMES) -> str:
-    """A name that a field may bear: the text, mended where that is needed, with a number where it is taken.
+    """Return a name that a field may have: the text itself, changed where that is needed, with a number where it is
+    taken.
 
     >>> fit_name("birth.year"), fit_name("user", {"user", "user_2"}), fit_name("")
     ('birth_year', 'user_3', 'field')

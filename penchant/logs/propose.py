@@ -271,7 +271,8 @@ def _propose_label(proposal: Proposal) -> None:
 
 
 def _add_field(kind: str, column: str, proposal: Proposal) -> str:
-    """Tags are called tags, whatever the column; other fields by their column, as far as a field may be called so."""
+    """Name the field of tags "tags", and every other field after its column, changed where a field may not have that
+    name."""
     name = column
     words = "tag|tags|keyword|keywords|attr|attribute|attributes|topic|topics"
     if kind == "items" and "tags" not in proposal.fields and re.fullmatch(rf"({words}){_ID}", column.lower()):
@@ -290,7 +291,8 @@ def _free_name(text: str, proposal: Proposal) -> str:
 
 
 def _is_categorical(values: pl.Series) -> bool:
-    """Lists, and texts or whole numbers that repeat; titles and free text do not."""
+    """Say whether a column is categorical: it holds lists, or texts or whole numbers that repeat, which titles and free
+    text do not."""
     if isinstance(values.dtype, pl.List | pl.Array):
         return True
     if values.dtype.is_float() or values.dtype.is_temporal() or values.null_count() == len(values):
@@ -316,7 +318,7 @@ def _key(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """For a comment, where a line break would end it and control characters are not allowed."""
+    """Return the text fit for a TOML comment: without line breaks and control characters."""
     return "".join(mark if mark.isprintable() else f"\\u{ord(mark):04x}" for mark in text)
 
 
@@ -349,7 +351,7 @@ def as_toml(proposal: Proposal) -> str:
 
 LARGE = 2_000_000
 """Rows from which on a deep model stands beside the closed form. Measured: it earned nothing on logs of up to a million
-clicks, whose users have few windows to learn from, and takes most of the time (EXPERIMENTS.md)."""
+clicks, whose users have few windows to learn from, and takes most of the time."""
 
 _SMALL_LOG = """\
 # {rows:,} rows, a small log: own clicks and ridge regression in closed form, many windows per user, no deep model.

@@ -28,7 +28,7 @@ ROW = "row"
 
 
 @dataclass(frozen=True)
-class Batch:
+class ReadRows:
     """Some rows of one file: the columns asked for; the number of each row, called ROW; and the lines that could not
     be parsed."""
 
@@ -80,7 +80,7 @@ def require_columns(path: Path, wanted: list[str]) -> None:
             raise DataError(f"{path} has no column {name!r}; it has: {', '.join(there)}")
 
 
-def read_batches(path: Path, columns: list[str]) -> Iterator[Batch]:
+def read_batches(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     """The file's rows, at most about BATCH_ROWS at a time."""
     require_columns(path, columns)
     columns = list(dict.fromkeys(columns))
@@ -113,7 +113,7 @@ def column(name: str) -> pl.Expr:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what the libraries say of an empty or a broken file into a DataError that names it."""
+    """Turn a library's error about an empty or broken file into a DataError that names the file."""
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty; remove it or fill it")
@@ -134,16 +134,16 @@ def _first_objects(path: Path, rows: int) -> bytes:
     return objects
 
 
-def _read_parquet(path: Path, columns: list[str]) -> Iterator[Batch]:
+def _read_parquet(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     first_row = 1
     with pyarrow.parquet.ParquetFile(path) as file:
         for part in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
             frame = _frame(part)
-            yield Batch(frame, _numbers(np.arange(first_row, first_row + len(frame))))
+            yield ReadRows(frame, _numbers(np.arange(first_row, first_row + len(frame))))
             first_row += len(frame)
 
 
-def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
+def _read_csv(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     malformed: list[tuple[int, str]] = []
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
@@ -166,14 +166,15 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[Batch]:
         frame = _frame(part)
         rows = _numbers(_csv_rows(good, len(frame), list(dict.fromkeys(row for row, _ in malformed))))
         _refuse_line_breaks(path, frame, rows)
-        yield Batch(frame, rows, malformed[told:])
+        yield ReadRows(frame, rows, malformed[told:])
         good, told = good + len(frame), len(malformed)
     if told < len(malformed):
-        yield Batch(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), _numbers(np.arange(0)), malformed[told:])
+        yield ReadRows(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), _numbers(np.arange(0)), malformed[told:])
 
 
 def _refuse_line_breaks(path: Path, frame: pl.DataFrame, rows: pl.Series) -> None:
-    """A quote that is left open takes all lines that follow into one value, which is better said than believed."""
+    """Raise DataError where a value holds line breaks: a quote was left open, so that all lines after it became one
+    value."""
     for values in frame.get_columns():
         broken = values.str.contains("\n", literal=True).arg_true()
         if len(broken):
@@ -191,7 +192,7 @@ def _csv_rows(before: int, count: int, malformed: list[int]) -> np.ndarray:
     return order + 2 + np.searchsorted(good_before_malformed, order, side="right")
 
 
-def _read_jsonl(path: Path, columns: list[str]) -> Iterator[Batch]:
+def _read_jsonl(path: Path, columns: list[str]) -> Iterator[ReadRows]:
     first_row = 1
     with open(path, "rb") as file:
         while lines := list(islice(file, BATCH_ROWS)):
@@ -199,7 +200,7 @@ def _read_jsonl(path: Path, columns: list[str]) -> Iterator[Batch]:
             first_row += len(lines)
 
 
-def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Batch:
+def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> ReadRows:
     """Parse all lines at once; where that fails, find the bad ones and parse the rest."""
     rows = np.arange(first_row, first_row + len(lines))
     schema = {name: pl.String() for name in columns}
@@ -217,11 +218,12 @@ def _parse_lines(lines: list[bytes], columns: list[str], first_row: int) -> Batc
         filled = good
         whole = [line for line, keep in zip(lines, good, strict=True) if keep]
         frame = pl.read_ndjson(b"".join(whole), schema=schema) if whole else pl.DataFrame(schema=schema)
-    return Batch(frame, _numbers(rows[filled]), malformed)
+    return ReadRows(frame, _numbers(rows[filled]), malformed)
 
 
 def _is_object(line: bytes) -> bool:
-    """`int` refuses NaN and Infinity, which Python alone takes for JSON."""
+    """Say whether a line is a JSON object. `int` refuses NaN and Infinity, which Python accepts and JSON does not
+    know."""
     try:
         return isinstance(json.loads(line, parse_constant=int), dict)
     except ValueError:
@@ -229,7 +231,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _frame(part: pa.RecordBatch) -> pl.DataFrame:
-    """Under the names it has; Polars calls a column without a name otherwise."""
+    """Return the table under its own column names, because Polars renames a column whose name is empty."""
     frame = pl.DataFrame(pl.from_arrow(part))
     frame.columns = part.schema.names
     return frame

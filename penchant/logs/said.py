@@ -1,4 +1,4 @@
-"""Values of items that were said one after the other: from when to when an item had each of them."""
+"""Values of items that were given one after the other: from when to when an item had each value."""
 
 from collections.abc import Iterable, Iterator
 from math import inf
@@ -30,12 +30,13 @@ def spans(said: pl.DataFrame, *, top: int | None, min_items: int) -> pl.DataFram
 
 
 def seen_at(spans: pl.DataFrame, moment: float) -> pl.DataFrame:
-    """The spans of the values that items have for who looks at some moment; infinite: those that they still have."""
+    """Return the spans of the values that items have at some moment; infinite: those that they still have."""
     return spans.filter((pl.col(SINCE) < moment) & (pl.col(UNTIL) >= moment))
 
 
 def _once_frequent(said: pl.DataFrame, min_items: int) -> pl.DataFrame:
-    """The rows of values that enough items come to have, none earlier than that."""
+    """Return the rows of values that enough items have. A row from before that moment gets the time from which on
+    enough items had the value."""
     firsts = said.group_by(VALUE, ITEM).agg(pl.col(TIME).min())
     enough = firsts.group_by(VALUE).agg(pl.col(TIME).sort().get(min_items - 1, null_on_oob=True).alias("enough"))
     rows = said.join(enough.drop_nulls(), on=VALUE)

@@ -29,7 +29,7 @@ def bucket_of(users: pl.Series, buckets: int) -> pl.Series:
 
 
 def uniform(users: pl.Series, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two numbers in [0, 1) for each user, others for each seed: who goes into which fold, and what for."""
+    """Return two numbers in [0, 1) for each user, which differ from seed to seed; they decide folds and draws."""
     key = seed.to_bytes(8, "little")
     digests = b"".join(blake2b(user.encode(), digest_size=16, key=key).digest() for user in users)
     first, second = np.frombuffer(digests, dtype="<u8").reshape(-1, 2).T / 2.0**64

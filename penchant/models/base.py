@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field as Limits
+from torch import Tensor
 
 from penchant.config import Config
 
 Positive = Annotated[int, Limits(ge=1)]
+
+Extra = Mapping[str, Tensor]
+"""Losses, by name, that a model adds to those of its answers; it has weighed them itself, and training sums them up."""
 
 
 class ModelConfig(Config):

@@ -9,6 +9,8 @@ from pydantic import Field as Limits
 
 from penchant.errors import ConfigError
 from penchant.models.base import ModelConfig, Positive, Sizes
+from penchant.models.graphs.bpr import Bpr, BprConfig
+from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.models.interests.blend import Blend
 from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.models.interests.ralm_users import RalmUsers, RalmUsersConfig
@@ -19,6 +21,8 @@ from penchant.models.lookalikes.logistic import Logistic, LogisticConfig
 from penchant.models.lookalikes.popular import Popular, PopularConfig
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
 from penchant.models.lookalikes.yahoo import Yahoo, YahooConfig
+from penchant.models.rankers.pairs import Pairs, PairsConfig
+from penchant.models.rankers.promise import Ranker, RankerSizes
 
 Promise = Literal["interests", "rankers", "lookalikes", "graphs"]
 """What a model promises: models/PROMISE/promise.py says it, training/objectives, evaluation/protocols and kinds have a
@@ -41,11 +45,11 @@ class BlendConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """A model of the catalogue.
 
-    config: its keys, where `name` has the model's name as default; make: what makes a fresh one: of interests
-    (config, sizes), of look-alikes that are not trained (config, seed=…).
+    config: its keys, where `name` has the model's name as default; make: what makes a fresh one: of interests, rankers
+    and graphs (config, sizes), of look-alikes that are not trained (config, seed=…).
     """
 
     promise: Promise
@@ -57,31 +61,33 @@ class Entry:
         return str(self.config.model_fields["name"].default)
 
 
-MODELS: dict[str, Entry] = {
+MODELS: dict[str, CatalogEntry] = {
     entry.name: entry
     for entry in (
-        Entry("interests", BlendConfig, Blend),
-        Entry("interests", UtpmConfig, Utpm),
-        Entry("interests", YouTubeConfig, YouTubeDnn),
-        Entry("interests", RalmUsersConfig, RalmUsers),
-        Entry("lookalikes", RalmConfig, Ralm),
-        Entry("lookalikes", InnerProductConfig, InnerProduct),
-        Entry("lookalikes", YahooConfig, Yahoo),
-        Entry("lookalikes", LogisticConfig, Logistic),
-        Entry("lookalikes", PopularConfig, Popular),
+        CatalogEntry("interests", BlendConfig, Blend),
+        CatalogEntry("interests", UtpmConfig, Utpm),
+        CatalogEntry("interests", YouTubeConfig, YouTubeDnn),
+        CatalogEntry("interests", RalmUsersConfig, RalmUsers),
+        CatalogEntry("rankers", PairsConfig, Pairs),
+        CatalogEntry("lookalikes", RalmConfig, Ralm),
+        CatalogEntry("lookalikes", InnerProductConfig, InnerProduct),
+        CatalogEntry("lookalikes", YahooConfig, Yahoo),
+        CatalogEntry("lookalikes", LogisticConfig, Logistic),
+        CatalogEntry("lookalikes", PopularConfig, Popular),
+        CatalogEntry("graphs", BprConfig, Bpr),
     )
 }
 
 
 def register(promise: Promise, config: type[ModelConfig], make: Callable[..., Any]) -> None:
     """Offer a model to run files under the default of its config's `name`. ConfigError where the name is taken."""
-    entry = Entry(promise, config, make)
+    entry = CatalogEntry(promise, config, make)
     if MODELS.get(entry.name, entry) != entry:
         raise ConfigError(f"a model called {entry.name!r} is registered already; give the config another `name`")
     MODELS[entry.name] = entry
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> CatalogEntry:
     """The model of a name, of this package or of an installed one. Raises ConfigError where there is none."""
     if name not in MODELS:
         for point in entry_points(group=GROUP, name=name):
@@ -105,4 +111,16 @@ def build_interests(config: TowerConfig, sizes: Sizes) -> Interests:
             f'fields = {others}, or take name = "ralm-users"'
         )
     model: Interests = make(config, sizes)
+    return model
+
+
+def build_ranker(config: ModelConfig, sizes: RankerSizes) -> Ranker:
+    """A fresh ranker. sizes: of the fields that it reads, see `RankerSizes.only`."""
+    model: Ranker = find(config.name).make(config, sizes)
+    return model
+
+
+def build_graph(config: ModelConfig, sizes: GraphSizes) -> Graph:
+    """A fresh graph model; its initial weights come from torch's global generator."""
+    model: Graph = find(config.name).make(config, sizes)
     return model

@@ -26,7 +26,7 @@ from penchant.serving.measures import Measures
 from penchant.serving.service import Service
 
 MOST_SHOWN = 50
-"""Candidates of a run that is only looked at."""
+"""Candidates that are opened for a run that is only looked at."""
 
 MOST_KEPT = 64
 """Comparisons of runs that are kept."""

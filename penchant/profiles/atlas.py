@@ -27,7 +27,7 @@ FORM = 1
 
 @dataclass(frozen=True)
 class Interested:
-    """A user whose profile has a tag, and how much he prefers it."""
+    """A user whose profile has a tag, and their preference for it."""
 
     user: str
     preference: float
@@ -113,7 +113,7 @@ def lock_of(folder: Path) -> FileLock:
 
 
 def erase(folder: Path, user: str) -> int:
-    """Remove a user from those who are interested: how many rows he had. What is counted of tags stays."""
+    """Remove a user from the lists of interested users, and return how many rows that were. Counts of tags stay."""
     path = folder / INTERESTED
     with lock_of(folder):
         if not path.exists():

@@ -191,7 +191,7 @@ def explain(
 
 
 def _largest_first(effects: list[Effect]) -> list[Effect]:
-    """Those that most users have come last."""
+    """Return the effects, largest first, but those of values that most users have last."""
     return sorted(effects, key=lambda one: (one.common, -abs(one.effect)))
 
 
@@ -211,7 +211,7 @@ def foremost(tags: Sequence[Tag], by: Order, most: int) -> list[Tag]:
 
 
 def in_words(path: PathEffect, tag: TagPreference, latest: int) -> str:
-    """What a path rests on. latest: how many of the user's LATEST clicks were on the tag."""
+    """Return in words what a path rests on. latest: how many of the user's LATEST clicks were on the tag."""
     if path.path == OWN_PATH:
         if not tag.clicks:
             return "not clicked"
@@ -238,7 +238,7 @@ class _Place:
 
 
 def _without(batch: Batch, groups: Sequence[tuple[_Place, ...]]) -> Batch:
-    """A row per group: the one user of `batch` without the group's values."""
+    """Return a batch with a row per group: the one user of `batch` without the group's values."""
     ids = {name: ids_1H.repeat(len(groups), 1) for name, ids_1H in batch.ids.items()}
     own = batch.own and Own(batch.own.ids_BH.repeat(len(groups), 1), batch.own.facts_BHF.repeat(len(groups), 1, 1))
     for row, group in enumerate(groups):

@@ -1,4 +1,4 @@
-"""Vectors → a map: what is alike by cosine lies close together.
+"""Lay vectors out on a map, where those that are alike by cosine lie close together.
 
 Source: van der Maaten, "Accelerating t-SNE using tree-based algorithms", JMLR 15, 2014, as scikit-learn has it.
 """
@@ -65,7 +65,7 @@ def _principal(rows_VE: np.ndarray) -> np.ndarray:
 
 
 def _scaled(place_VC: np.ndarray) -> np.ndarray:
-    """In the middle, and as large as fits, without being stretched one way."""
+    """Return the points centred and as large as fits, without stretching one axis."""
     if len(place_VC) == 0:
         return place_VC.astype(np.float32)
     low_C, high_C = place_VC.min(0), place_VC.max(0)

@@ -13,7 +13,7 @@ from penchant.report.chosen_words import WHOSE
 from penchant.report.compare import Paired, baseline_numbers, deciding, measured, shown_metrics, verdict
 from penchant.report.facts import OWN, Evaluated, RunFacts
 from penchant.report.groups import DEEP, Group, group_runs
-from penchant.report.lookalike import gather_lookalike
+from penchant.report.lookalikes.gathered import gather_lookalike
 from penchant.report.numbers import (
     AttendedField,
     AttendedUser,

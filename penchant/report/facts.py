@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, FiniteFloat
 
 from penchant.errors import MissingStepError, ReportError
 from penchant.evaluation.calibration import Bin
-from penchant.report.lookalike_facts import LookalikeFacts, read_lookalike
+from penchant.report.lookalikes.facts import LookalikeFacts, read_lookalike
 from penchant.report.written import Epoch, Made, Score, checked, read_object
 from penchant.runfile import RunConfig
 from penchant.schema import USER

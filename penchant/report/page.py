@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from penchant.errors import ReportError
 from penchant.files import aside
-from penchant.report import lookalike_words
 from penchant.report.chosen_words import WHOSE, difference
 from penchant.report.compare import nice
 from penchant.report.drawing.canvas import Plot, marker_of
@@ -29,6 +28,7 @@ from penchant.report.drawing.interests import (
 from penchant.report.drawing.lookalikes import draw_lookalike
 from penchant.report.drawing.svg import SERIES
 from penchant.report.groups import common_settings, half_over_seeds
+from penchant.report.lookalikes import words as lookalike_words
 from penchant.report.numbers import (
     AttendedUser,
     BaselineNumbers,

@@ -67,8 +67,8 @@ class Explained:
     """What the tag model says of a user.
 
     model: its name; by: what tags are ordered by; reasons: what adds to the preference that is explained, path by path,
-    in words; at: the moments of `changes`, UTC seconds, or how many clicks there were by then where the log has no clock;
-    changes: None where there are no two moments.
+    in words; at: the moments of `changes`, UTC seconds, or how many clicks there were by then where the log has no
+    clock; changes: None where there are no two moments.
     """
 
     model: str

@@ -33,7 +33,7 @@ class Insight:
 
 
 @dataclass(frozen=True)
-class Course:
+class TagCourse:
     """Preferences of one user for all tags at several moments, by the model of today.
 
     tags: V texts; preference_TV: a row per moment.
@@ -98,11 +98,11 @@ class LiveProfiles:
         return Insight(profile, known, len(score_V) - RESERVED, bare.fields, bare.values, why)
 
     @torch.inference_mode()
-    def course(self, user: str, pasts: Sequence[Clicks]) -> Course:
-        """How a user's preferences became what they are: at each of some moments, by the clicks that he had then."""
+    def course(self, user: str, pasts: Sequence[Clicks]) -> TagCourse:
+        """Return a user's preferences at each of some moments, by the clicks that they had then."""
         batch = self.model.features.batch([user] * len(pasts), pasts)
         preference_TV = self.model.model.preferences(batch, self.model.model.users(batch))
-        return Course(self._texts[RESERVED:], preference_TV[:, RESERVED:].numpy())
+        return TagCourse(self._texts[RESERVED:], preference_TV[:, RESERVED:].numpy())
 
     def knows(self, tag: str) -> bool:
         """Whether a tag is one that the model has preferences for."""

@@ -1,4 +1,4 @@
-"""Items for one user, from what he likes and from whom he is like, each with its reason."""
+"""Items for one user, from the tags that they like and from whom they are like, each with its reason."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PER_TAG = 200
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an item: by one of the user's tags, with his preference for it, or as a look-alike, with his score."""
+    """Why an item: by one of the user's tags, with the preference for it, or as a look-alike, with the score."""
 
     by: str
     score: float

@@ -30,19 +30,19 @@ FORM = 1
 
 
 @dataclass(frozen=True)
-class Part:
+class SnapshotPart:
     """The users of one bucket, ascending by hash. arrays:
 
-    hash [n] int64: the bits of the user's hash; users.offsets [n + 1], users.bytes: his id, UTF-8; known [n] bool and
-    vectors [n, X]: as the crowd has them; history.offsets [n + 1], history.entry, history.time: his clicks, in order of
-    time and item; met.entry, met.row, met.time: who has an event with each item, ascending by entry, and when he
-    clicked it last, -inf where he never did.
+    hash [n] int64: the bits of the user's hash; users.offsets [n + 1], users.bytes: the id, UTF-8; known [n] bool and
+    vectors [n, X]: as the crowd has them; history.offsets [n + 1], history.entry, history.time: clicks, in order of
+    time and item; met.entry, met.row, met.time: who has an event with each item, ascending by entry, and the time of
+    their latest click on it, -inf without one.
     """
 
     arrays: dict[str, np.ndarray]
 
     @classmethod
-    def open(cls, path: Path) -> "Part":
+    def open(cls, path: Path) -> "SnapshotPart":
         """Mapped, not read."""
         return cls({name: tensor.numpy() for name, tensor in load_file(path).items()})
 
@@ -78,7 +78,7 @@ class Snapshot:
     def __init__(self, folder: Path) -> None:
         """A folder that `write_snapshot` wrote."""
         self.manifest: dict[str, Any] = read_json(folder / "manifest.json")
-        self.parts = [Part.open(path) for path in sorted(folder.glob("*.safetensors"))]
+        self.parts = [SnapshotPart.open(path) for path in sorted(folder.glob("*.safetensors"))]
         self.starts = offsets_of(np.array([len(part) for part in self.parts], np.int64))
         items = pl.read_parquet(folder / "items.parquet")
         self.items: list[str] = items[ITEM].to_list()
@@ -100,7 +100,7 @@ class Snapshot:
         return row if row < 0 else int(self.starts[bucket]) + row
 
     def row_of_hash(self, hashed: int) -> int:
-        """Of a user who is known by his hash alone; -1 where there is none."""
+        """Return the row of a user by the hash of their id; -1 where there is none."""
         bucket = hashed % len(self.parts)
         row = int(np.searchsorted(self.parts[bucket].hashes, np.uint64(hashed)))
         there = row < len(self.parts[bucket]) and int(self.parts[bucket].hashes[row]) == hashed
@@ -164,7 +164,7 @@ class Snapshot:
         return self._gather("known", rows)
 
     def _met_at(self, item: str, row: int) -> float:
-        """When a user clicked an item last: -inf if he never did, NaN if he has no event with it."""
+        """Return when a user clicked an item last: -inf without a click, NaN without any event."""
         part, within = self._place(row)
         rows, times = part.met(self._entry.get(item, -1))
         place = int(np.searchsorted(rows, np.int32(within)))
@@ -185,7 +185,7 @@ class Snapshot:
         rows = [rows + start for (rows, _), start in zip(met, self.starts, strict=False)]
         return np.concatenate(rows).astype(np.int64), np.concatenate([times for _, times in met])
 
-    def _place(self, row: int) -> tuple[Part, int]:
+    def _place(self, row: int) -> tuple[SnapshotPart, int]:
         bucket = int(np.searchsorted(self.starts, row, side="right")) - 1
         return self.parts[bucket], row - int(self.starts[bucket])
 
@@ -246,7 +246,7 @@ class _Crowd:
 
 
 def _part(events: pl.DataFrame, entries: pl.DataFrame, crowd: _Crowd) -> dict[str, np.ndarray]:
-    """See `Part`."""
+    """See `SnapshotPart`."""
     people = events[USER].unique()
     hashed = pl.DataFrame({USER: people, HASH: user_hash(people)}).sort(HASH, USER).with_row_index(ROW)
     texts = [user.encode() for user in hashed[USER]]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from penchant.files import aside
 from penchant.schema import CLICKED, ITEM, TIME, USER
 from penchant.simulation.config import SimulationConfig
-from penchant.simulation.people import People
+from penchant.simulation.people import Population
 from penchant.simulation.showing import RULES, click_chance, decide, examination, interest, show
 from penchant.simulation.world import World, generator
 
@@ -43,7 +43,7 @@ def write_block(world: World, bias: dict[str, float], shard: int, out: Path) -> 
     """Simulate one block of users and write its three files; depends on the config and `shard` alone."""
     config, rng = world.config, generator(world.config.seed, 2, shard)
     first = shard * config.users_per_shard
-    people = People.draw(min(config.users_per_shard, config.users - first), world.topics, config, rng)
+    people = Population.draw(min(config.users_per_shard, config.users - first), world.topics, config, rng)
     interests = [_interests(people, first, "first_day")]
     days = []
     for day in range(config.days):
@@ -62,7 +62,7 @@ def write_table(table: pa.Table, path: Path) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def _live(world: World, people: People, bias: dict[str, float], day: int, rng: np.random.Generator) -> Day:
+def _live(world: World, people: Population, bias: dict[str, float], day: int, rng: np.random.Generator) -> Day:
     """Who comes, what they are shown, and what they click."""
     config = world.config
     visitors = np.flatnonzero(rng.random(len(people.visits_U)) < people.visits_U)
@@ -86,7 +86,8 @@ def _live(world: World, people: People, bias: dict[str, float], day: int, rng: n
 
 
 def _shown_once(days: list[Day], config: SimulationConfig, first: int) -> tuple[pa.Table, pa.Table]:
-    """Events and clicks of all days; where an article would come to a user again, its place stays empty."""
+    """Return the events and clicks of all days. A place stays empty where the user would see an article for a second
+    time."""
     user, item, time, position, clicked = (
         np.concatenate([getattr(day, name) for day in days]) for name in ("user", "item", "time", "position", "clicked")
     )
@@ -112,7 +113,7 @@ def lists(table: np.ndarray | pa.Array, width: int = 0) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(np.arange(0, len(flat) + 1, width, dtype=np.int32)), flat)
 
 
-def _interests(people: People, first: int, column: str) -> pa.Table:
+def _interests(people: Population, first: int, column: str) -> pa.Table:
     count, width = people.tag_UJ.shape
     user = np.repeat(np.arange(first, first + count, dtype=np.int32), width)
     return pa.table({USER: user, "tag": people.tag_UJ.ravel(), column: people.weights().ravel()})

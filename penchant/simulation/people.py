@@ -9,7 +9,7 @@ from penchant.simulation.world import Topics, draw_distinct
 
 
 @dataclass
-class People:
+class Population:
     """visits_U: the chance to come on a day; topic_UT, reach_UT: topics and their cumulative shares; tag_UJ: interests,
     then dislikes; mean_UJ: their weights without drift, negative for dislikes; wander_UJ: the drift, in log-weight."""
 
@@ -23,8 +23,9 @@ class People:
     wander_UJ: np.ndarray
 
     @classmethod
-    def draw(cls, count: int, topics: Topics, config: SimulationConfig, rng: np.random.Generator) -> "People":
-        """`count` users on the first day; their drift has been going on for ever."""
+    def draw(cls, count: int, topics: Topics, config: SimulationConfig, rng: np.random.Generator) -> "Population":
+        """Return `count` users on the first day. Their weights have drifted for so long before it that every day has
+        the same spread."""
         topic_UT = draw_distinct(lambda rows: topics.draw((len(rows), config.user_topics), rng), count)
         reach_UT = np.cumsum(rng.dirichlet(np.ones(config.user_topics), count), axis=1)
         width = config.interests + config.dislikes
@@ -52,7 +53,8 @@ class People:
         return _topics(self.topic_UT[users], self.reach_UT[users], each, rng)
 
     def next_day(self, rng: np.random.Generator) -> None:
-        """Weights drift (Ornstein-Uhlenbeck in steps of a day), and some tags give way to others of the same topics."""
+        """Move to the next day: weights drift (Ornstein-Uhlenbeck in steps of a day), and other tags of the same topics
+        replace some tags."""
         noise_UJ = rng.standard_normal(self.wander_UJ.shape, np.float32)
         memory = self.config.memory
         self.wander_UJ = np.float32(memory) * self.wander_UJ + noise_UJ * np.float32(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.simulation.config import Rule, SimulationConfig
-from penchant.simulation.people import People
+from penchant.simulation.people import Population
 from penchant.simulation.world import World, generator
 
 PILOT_USERS = 2_000
@@ -22,7 +22,7 @@ class Decision:
     adds_IN: np.ndarray
 
 
-def show(world: World, people: People, users: np.ndarray, day: int, rng: np.random.Generator) -> np.ndarray:
+def show(world: World, people: Population, users: np.ndarray, day: int, rng: np.random.Generator) -> np.ndarray:
     """[visitors, S]: articles for each of the `users` who come; popular, fitting their topics, or any."""
     config = world.config
     shape = (len(users), config.shown)
@@ -82,7 +82,7 @@ def click_chance(logit: np.ndarray) -> np.ndarray:
 def calibrate(world: World) -> dict[str, float]:
     """The bias of each rule that brings the first day of up to PILOT_USERS users to `click_rate`."""
     config, rng = world.config, generator(world.config.seed, 1)
-    people = People.draw(min(config.users, PILOT_USERS), world.topics, config, rng)
+    people = Population.draw(min(config.users, PILOT_USERS), world.topics, config, rng)
     users = np.arange(len(people.visits_U))
     item = show(world, people, users, 0, rng).ravel()
     user, looks = np.repeat(users, config.shown), np.tile(examination(config), len(users))

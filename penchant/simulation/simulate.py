@@ -141,7 +141,7 @@ def _refuse_other(out: Path, said: dict[str, Any]) -> None:
 
 
 def _foreign(out: Path) -> Iterator[Path]:
-    """Files that are no leftover of a simulation that was killed at its very start."""
+    """Return files that a simulation which was killed at its start cannot have left."""
     return (path for path in out.rglob("*") if path.is_file() and path.name != "world.json.part")
 
 
@@ -201,7 +201,8 @@ _here: dict[str, Any] = {}
 
 
 def _begin(config: SimulationConfig, bias: dict[str, float], out: Path) -> None:
-    """A worker makes the world anew, which is faster than sending it, and ends with the process that began it."""
+    """Start a worker: it builds the world itself, which is faster than receiving it, and ends with the process that
+    started it."""
     _here.update(world=World.of(config), bias=bias, out=out)
     threading.Thread(target=_follow, daemon=True).start()
 

@@ -99,7 +99,7 @@ class World:
 
 
 def generator(*parts: int) -> np.random.Generator:
-    """Randomness that depends on these numbers alone: the seed, what it is for, the shard."""
+    """Return a random generator that depends on these numbers alone: the seed, the purpose, the shard."""
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(parts)))
 
 
@@ -120,7 +120,7 @@ def draw_distinct(draw: Callable[[np.ndarray], np.ndarray], rows: int) -> np.nda
 
 
 def _repeated(table: np.ndarray) -> np.ndarray:
-    """Where an entry stands earlier in its row."""
+    """Say which entries repeat an earlier entry of their row."""
     repeated = np.zeros(table.shape, bool)
     for column in range(1, table.shape[1]):
         repeated[:, column] = (table[:, :column] == table[:, column : column + 1]).any(1)

@@ -1,4 +1,5 @@
-"""What a store promises: every acknowledged event is kept and counts once, whoever crashes at whatever moment.
+"""What a store promises: it keeps every acknowledged event and counts it once, whichever process crashes at whatever
+moment.
 
 Three stores keep the promise, under one contract test: in memory, SQLite (the default), Redis.
 """
@@ -39,7 +40,7 @@ class Event(NamedTuple):
 
 
 def natural_id(item: str, time: float, *, clicked: bool) -> str:
-    """The id of an event that came without one: the same showing of an item, sent twice, has the same.
+    """Return the id of an event that came without one. The same event, sent twice, has the same id.
 
     >>> natural_id("42", 10.5, clicked=True)
     '10.5 click 42'
@@ -117,8 +118,8 @@ class Key:
 
 @dataclass(frozen=True)
 class Erased:
-    """How much of one user was removed: events of his history, events still in the log, items he was a seed of or was
-    shown."""
+    """How much of one user was removed: events of their history, events still in the log, items that they were a seed
+    of or were shown."""
 
     events: int
     log: int
@@ -126,8 +127,8 @@ class Erased:
 
 
 def lease_runs(seen: float, now: float) -> bool:
-    """Whether a sign of life, by a clock that only goes forward, still counts; one after now is from before a restart
-    of the machine, when that clock began again.
+    """Say whether a lease still runs, from its last sign of life by a clock that only goes forward. A sign of life
+    later than now was given before the machine was restarted, which starts that clock again, so it does not count.
 
     >>> lease_runs(100.0, 100.0 + LEASE_S / 2), lease_runs(100.0, 100.0 + LEASE_S), lease_runs(100.0, 7.0)
     (True, False, False)
@@ -157,7 +158,8 @@ class Store(ABC):
 
     @abstractmethod
     def users(self) -> Iterable[str]:
-        """Everybody who has a history, in no order; who comes or goes meanwhile may be named twice, or not at all."""
+        """Yield every user who has a history, in no order; a user who comes or goes meanwhile may be named twice, or
+        not at all."""
 
     @abstractmethod
     def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
@@ -167,7 +169,7 @@ class Store(ABC):
 
     @abstractmethod
     def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
-        """What is kept, None where nothing is."""
+        """Return the kept vectors, None for a user who has none."""
 
     # The log and its consumers
 
@@ -214,7 +216,8 @@ class Store(ABC):
 
     @abstractmethod
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
-        """Say what items are about: field → values, as in the items' table. What an item had before is replaced."""
+        """Store what items are about: field → values, as in the items' table. The new fields replace all that the item
+        had."""
 
     @abstractmethod
     def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
@@ -241,7 +244,7 @@ class Store(ABC):
 
     @abstractmethod
     def cursor(self, model: str) -> str | None:
-        """What `publish` was told last."""
+        """Return the cursor that `publish` was given last."""
 
     @abstractmethod
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
@@ -276,7 +279,7 @@ class Store(ABC):
 
     @abstractmethod
     def drop_key(self, name: str) -> bool:
-        """Whether there was such a key."""
+        """Remove a key, and return whether there was one."""
 
     # Erasure
 
@@ -293,7 +296,7 @@ class Store(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """A StoreError where the store cannot be reached, or cannot be written to."""
+        """Raise StoreError where the store cannot be reached or written to."""
 
     @abstractmethod
     def close(self) -> None: ...

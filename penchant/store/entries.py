@@ -1,4 +1,4 @@
-"""Events as the log of a store holds them, and whom a text speaks of."""
+"""How a store's log writes events, and whether a text names a user."""
 
 import re
 from collections.abc import Sequence

@@ -295,10 +295,10 @@ class MemoryStore(Store):
     # The store itself
 
     def ping(self) -> None:
-        """It is always there."""
+        """Do nothing: memory can always be reached."""
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: there is no connection to close."""
 
 
 def _by_time(events: Iterable[Event]) -> list[Event]:

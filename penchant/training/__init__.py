@@ -1,1 +1,1 @@
-"""One loop that trains every interest model, and what it needs: losses, optimizers, checkpoints."""
+"""One loop that trains every model, and what it needs: objectives, losses, optimizers, checkpoints."""

@@ -29,7 +29,7 @@ from penchant.training.checkpoint import Identity, load_tensors, refuse_other, s
 from penchant.training.copy_path import fit_copy
 from penchant.training.linear_path import Predictor
 from penchant.training.ridge import Ridge, fit_ridges, joined
-from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, own_matrix, truth_matrix
+from penchant.training.windows import FOLDS, Folded, Sample, Windows, matrix_of, own_matrix, truth_matrix
 
 BLEND = "blend"
 WIDEST = 4_000
@@ -137,7 +137,7 @@ def fit_blend(
     """The closed form of a blend, or the baseline that is served in its place; no deep model yet.
 
     fields: of values, each a block beside the user's own tags; sizes: of all fields; counts_V: clicks of each tag by
-    training users, 0 for PAD and UNKNOWN; forward: windows are days on a common clock, see `rows.Folded`.
+    training users, 0 for PAD and UNKNOWN; forward: windows are days on a common clock, see `windows.Folded`.
     """
     sample = Sample(shards, [*OWN_BLOCKS, *fields])
     report(Progress("blend", 0, 4, "the user's own tags"))
@@ -287,7 +287,7 @@ def _linear(
 class _Held:
     """Windows that are judged: their x, what is copied, the known tags clicked, how many in all, and their fold."""
 
-    def __init__(self, rows: list[Rows], blocks: dict[str, int], copy: CopyPath) -> None:
+    def __init__(self, rows: list[Windows], blocks: dict[str, int], copy: CopyPath) -> None:
         tags = len(copy.rarity)
         self.rows = rows
         self.x = sparse.csr_matrix(sparse.vstack([matrix_of(one.batch, blocks, unit=True) for one in rows]))
@@ -353,7 +353,7 @@ def _countings(held: _Held, counts_V: np.ndarray) -> Iterator[tuple[str, Tensor]
         yield name, torch.cat([preferences_of(model, rows) for rows in held.rows])
 
 
-def preferences_of(model: Interests, rows: Rows) -> Tensor:
+def preferences_of(model: Interests, rows: Windows) -> Tensor:
     return model.preferences(rows.batch, model.users(rows.batch))
 
 

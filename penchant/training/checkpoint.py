@@ -1,7 +1,8 @@
-"""Where training stands, in one file that is whole or not there: weights, optimizers, position."""
+"""Where training stands, in one file that is whole or not there: weights, optimizers, what the epoch began with,
+position."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from penchant.training.optimizers import restore, state_of
 
 @dataclass(frozen=True)
 class Position:
-    """The next batch: `epoch` and `step` within it; and how validation has gone so far."""
+    """The next step: `epoch`, and `step` within it; how validation has gone so far; losses: of the epoch's steps before
+    this one."""
 
     epoch: int = 0
     step: int = 0
     best: float = float("-inf")
     best_epoch: int = -1
+    losses: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,24 @@ class Identity:
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, optimizers: list[Optimizer], position: Position, identity: Identity
+    path: Path,
+    model: nn.Module,
+    optimizers: list[Optimizer],
+    begun: Mapping[str, Tensor],
+    position: Position,
+    identity: Identity,
 ) -> None:
+    """Write where training stands. begun: see `Objective.begun`."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": value for name, value in state_of(optimizers).items()}
+    tensors |= {f"begun.{name}": value for name, value in begun.items()}
     save_tensors(path, tensors, {**asdict(identity), "position": json.dumps(asdict(position))})
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer], identity: Identity) -> Position:
-    """Put model and optimizers back to where the checkpoint was written.
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizers: list[Optimizer], identity: Identity
+) -> tuple[Position, dict[str, Tensor]]:
+    """Put model and optimizers back to where the checkpoint was written: the position, and what the epoch began with.
 
     Raises StaleVocabularyError for another vocabulary, CheckpointError for another model or training config.
     """
@@ -54,7 +66,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: list[Optimizer], i
     refuse_other(path, said, identity)
     put_tensors(model, _part(tensors, "model."), path)
     restore(optimizers, _part(tensors, "optimizer."))
-    return Position(**json.loads(said["position"]))
+    return Position(**json.loads(said["position"])), _part(tensors, "begun.")
 
 
 def refuse_other(path: Path, said: Mapping[str, str], identity: Identity) -> None:

@@ -7,7 +7,7 @@ from scipy import sparse
 from penchant.features.ragged import Ragged
 from penchant.models.interests.blend import CROSSED, CopyPath
 from penchant.schema import PAD, RESERVED
-from penchant.training.rows import Sample
+from penchant.training.windows import Sample
 
 _LEAST_SPREAD = 1e-6
 _DAMPING = 1e-6

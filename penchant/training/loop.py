@@ -1,188 +1,144 @@
-"""The one loop that trains every interest model: seeded, resumable at any step, stopped by validation users."""
+"""The one loop that trains every model: seeded, resumable at any step, stopped by who is held out."""
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Generic
 
 import torch
-from pydantic import Field as Limits
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
-from penchant.config import Config
 from penchant.errors import CheckpointError
-from penchant.features.shards import Batch, Shard, batch_of
-from penchant.models.base import Positive
-from penchant.models.interests.promise import Interests
+from penchant.files import remove
 from penchant.progress import Progress, Report, quiet
-from penchant.training.checkpoint import Identity, Position, load_tensors, put_tensors, refuse_other
-from penchant.training.course import Course, mix
-from penchant.training.losses import LabelBatch, Loss, contrast, joint, sampled_softmax, separate, softmax
-from penchant.training.optimizers import LargeTables, make_optimizers
+from penchant.training.checkpoint import (
+    Identity,
+    Position,
+    load_checkpoint,
+    load_tensors,
+    put_tensors,
+    refuse_other,
+    save_checkpoint,
+    save_tensors,
+)
+from penchant.training.config import LoopConfig
+from penchant.training.objective import Learner, Objective, Part
+from penchant.training.steps import mix
 
-Validate = Callable[[Interests], float]
-
-
-class TrainingConfig(Config):
-    """How a model is trained.
-
-    batch: samples per step; rate: Adam's learning rate; patience: epochs without a better validation score before the
-    end. Tables of more than large_table_rows rows are trained only in the rows of a batch, with row-wise Adagrad at
-    large_table_rate, or with "adam", which needs three times the memory, at rate. Softmax over more tags than that is
-    sampled, against sampled_tags per batch. Loss "contrast" sets each click against negatives_per_positive draws of its
-    own, log-uniform by rank of frequency; correct_sampling takes the log of its probability off each score, which the
-    paper does not. checkpoint_s: seconds between checkpoints.
-    """
-
-    loss: Loss = "softmax"
-    epochs: Positive = 20
-    batch: Positive = 256
-    rate: Annotated[float, Limits(gt=0)] = 1e-3
-    weight_decay: Annotated[float, Limits(ge=0)] = 0.0
-    patience: Positive = 3
-    large_table_rows: Positive = 50_000
-    large_table_optimizer: LargeTables = "adagrad"
-    large_table_rate: Annotated[float, Limits(gt=0)] = 0.05
-    sampled_tags: Positive = 2_000
-    negatives_per_positive: Positive = 10
-    correct_sampling: bool = False
-    checkpoint_s: Annotated[float, Limits(ge=0)] = 60.0
-    seed: int = 0
+WEIGHTS, BEST, CHECKPOINT, METRICS = (
+    "weights.safetensors",
+    "best.safetensors",
+    "checkpoint.safetensors",
+    "metrics.jsonl",
+)
 
 
 def train(
-    model: Interests,
-    shards: Sequence[Shard],
-    config: TrainingConfig,
+    model: Learner,
+    objective: Objective[Learner, Part],
+    config: LoopConfig,
     folder: Path,
     *,
     identity: Identity,
-    validate: Validate,
     report: Report = quiet,
 ) -> None:
-    """Train `model` in place and leave its best weights in `folder`/weights.safetensors.
+    """Train `model` in place, up to `epochs` or until `patience` of them were no better, and leave its best weights in
+    `folder`/weights.safetensors and in the model, which ends in evaluation mode.
 
-    validate: a score of the model on validation users, higher is better. A run that was killed goes on from its last
-    checkpoint and ends with the same weights as one that was not.
+    Weights that are there already are loaded. A run that was killed goes on from its last checkpoint and ends with the
+    same weights as one that was not.
     """
-    if (folder / "weights.safetensors").exists():
+    if (folder / WEIGHTS).exists():
         load_weights(folder, model, identity)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    _Training(model, shards, config, folder, identity, validate, report).run()
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        _Training(model, objective, config, folder, identity, report).run()
+    model.eval()
 
 
 def load_weights(folder: Path, model: nn.Module, identity: Identity) -> None:
     """Put the trained weights into a model. A CheckpointError where they belong to another vocabulary or model, or to
     another version of it, or are not finite."""
-    tensors, said = load_tensors(folder / "weights.safetensors")
-    refuse_other(folder / "weights.safetensors", said, identity)
+    tensors, said = load_tensors(folder / WEIGHTS)
+    refuse_other(folder / WEIGHTS, said, identity)
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if broken:
         raise CheckpointError(
-            f"{folder / 'weights.safetensors'}: {broken[0]!r} holds what is not finite; remove the folder, lower the "
+            f"{folder / WEIGHTS}: {broken[0]!r} holds what is not finite; remove the folder, lower the "
             f"rate if it was trained so, and train again"
         )
-    put_tensors(model, tensors, folder / "weights.safetensors")
+    put_tensors(model, tensors, folder / WEIGHTS)
 
 
-def loss_of(model: Interests, batch: Batch, labels: LabelBatch, config: TrainingConfig) -> Tensor:
-    """The loss of one batch, by the name in the config."""
-    user_BU = model.users(batch)
-    total = user_BU.new_zeros(())
-    if config.loss == "separate":
-        total = total + separate(user_BU, model.tag, labels)
-    if "joint" in config.loss:
-        total = total + joint(user_BU, model.tag, labels)
-    if config.loss == "contrast":
-        drawn, correct = config.negatives_per_positive, config.correct_sampling
-        total = total + contrast(user_BU, model.tag, labels, drawn, correct=correct)
-    if "softmax" in config.loss:
-        if model.tag.num_embeddings > config.large_table_rows:
-            total = total + sampled_softmax(user_BU, model.tag, labels, config.sampled_tags)
-        else:
-            total = total + softmax(user_BU, model.tag, labels)
-    return total
-
-
-@dataclass(frozen=True)
-class Step:
-    """One batch of an epoch: some rows of one shard."""
-
-    shard: int
-    rows: Tensor
-
-
-def plan_epoch(sizes: Sequence[int], batch: int, seed: int, epoch: int) -> list[Step]:
-    """The batches of an epoch: shards in random order, rows of a shard in random order; decided by seed and epoch."""
-    generator = torch.Generator().manual_seed(mix(seed, epoch))
-    steps = []
-    for shard in torch.randperm(len(sizes), generator=generator).tolist():
-        rows = torch.randperm(sizes[shard], generator=generator)
-        steps += [Step(shard, part) for part in rows.split(batch) if len(part)]
-    return steps
-
-
-def labels_of(shard: Shard, rows: Tensor) -> LabelBatch:
-    """Label items of some samples, cut to the most that one of them has."""
-    tags_BKN, clicked_BK = shard.labels(rows)
-    used = max(1, int((tags_BKN[..., 0] != 0).sum(1).max()))
-    return LabelBatch(tags_BKN[:, :used].long(), clicked_BK[:, :used])
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The learning curve: a line per epoch with its loss, validation score and samples per second."""
+    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 @dataclass
-class _Training:
+class _Training(Generic[Learner, Part]):
     """What one training run holds while it runs; see `train`."""
 
-    model: Interests
-    shards: Sequence[Shard]
-    config: TrainingConfig
+    model: Learner
+    objective: Objective[Learner, Part]
+    config: LoopConfig
     folder: Path
     identity: Identity
-    validate: Validate
     report: Report
+    optimizers: list[Optimizer] = field(init=False)
+    saved_at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fields = list(self.model.sizes.fields)
-        self.device = next(self.model.parameters()).device
-        self.optimizers: list[Optimizer] = make_optimizers(
-            self.model,
-            rate=self.config.rate,
-            weight_decay=self.config.weight_decay,
-            large_table_rows=self.config.large_table_rows,
-            large_table_optimizer=self.config.large_table_optimizer,
-            large_table_rate=self.config.large_table_rate,
-        )
-        self.course = Course(self.model, self.optimizers, self.folder, self.identity)
+        self.optimizers = self.config.optimizers(self.model)
         self.saved_at = time.monotonic()
 
     def run(self) -> None:
-        self.course.run(self.config.epochs, self.config.patience, self._epoch)
+        position = self._begin()
+        while position.epoch < self.config.epochs and position.epoch - position.best_epoch <= self.config.patience:
+            position = self._epoch(position)
+            self._save(position)
+        best, _ = load_tensors(self.folder / BEST)
+        put_tensors(self.model, best, self.folder / BEST)
+        said = {part: getattr(self.identity, part) for part in ("model", "vocabularies", "training")}
+        save_tensors(self.folder / WEIGHTS, best, said)
+        remove(self.folder / CHECKPOINT)
+        remove(self.folder / BEST)
+
+    def _begin(self) -> Position:
+        """Where training goes on: at the last checkpoint, or at the first step."""
+        position, path = Position(), self.folder / CHECKPOINT
+        if path.exists():
+            position, begun = load_checkpoint(path, self.model, self.optimizers, self.identity)
+            self.objective.restore(begun)
+        else:
+            self.model.eval()
+            self.objective.begin(self.model, 0)
+        _forget_after(self.folder / METRICS, position)
+        return position
 
     def _epoch(self, position: Position) -> Position:
-        steps = plan_epoch([len(shard) for shard in self.shards], self.config.batch, self.config.seed, position.epoch)
+        """Train the rest of an epoch and judge what came of it: where the next one begins."""
+        epoch, losses = position.epoch, list(position.losses)
+        steps = self.objective.steps(epoch)
         self.model.train()
-        began, samples, losses = time.monotonic(), 0, []
+        began, samples = time.monotonic(), 0
         for number in range(position.step, len(steps)):
-            torch.manual_seed(mix(self.config.seed, position.epoch, number))
+            torch.manual_seed(mix(self.config.seed, epoch, number))
             losses.append(self._step(steps[number]))
-            samples += len(steps[number].rows)
+            samples += len(steps[number])
             self._tell(position, number + 1, len(steps), samples / (time.monotonic() - began))
             if time.monotonic() - self.saved_at >= self.config.checkpoint_s and number + 1 < len(steps):
-                self.course.save(replace(position, step=number + 1))
-                self.saved_at = time.monotonic()
+                self._save(replace(position, step=number + 1, losses=losses))
         taken_s = time.monotonic() - began
         self.model.eval()
+        self.objective.begin(self.model, epoch + 1)
         measured = {"loss": sum(losses) / len(losses), "samples_per_s": samples / taken_s}
-        return self.course.judge(position, self.validate(self.model), measured)
+        return self._judged(position, self.objective.judge(self.model), measured)
 
-    def _step(self, step: Step) -> float:
-        shard = self.shards[step.shard]
-        batch = batch_of(shard, self.fields, step.rows).to(self.device)
-        loss = loss_of(self.model, batch, labels_of(shard, step.rows).to(self.device), self.config)
+    def _step(self, step: Part) -> float:
+        loss = self.objective.loss(self.model, step)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss.backward()
@@ -190,12 +146,35 @@ class _Training:
             optimizer.step()
         return float(loss.detach())
 
+    def _judged(self, position: Position, score: float, measured: dict[str, float]) -> Position:
+        """Where the next epoch begins; the weights are kept if no epoch had a higher score.
+
+        measured: what metrics.jsonl tells of the epoch beside its score.
+        """
+        line = {"epoch": position.epoch, "validation": score, **measured}
+        with open(self.folder / METRICS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        after = replace(position, epoch=position.epoch + 1, step=0, losses=())
+        if score > position.best:
+            save_tensors(self.folder / BEST, self.model.state_dict(), {})
+            after = replace(after, best=score, best_epoch=position.epoch)
+        return after
+
+    def _save(self, position: Position) -> None:
+        path, begun = self.folder / CHECKPOINT, self.objective.begun
+        save_checkpoint(path, self.model, self.optimizers, begun, position, self.identity)
+        self.saved_at = time.monotonic()
+
     def _tell(self, position: Position, done: int, steps: int, rate: float) -> None:
         best = f", best validation {position.best:.4f}" if position.best_epoch >= 0 else ""
-        detail = f"epoch {position.epoch + 1}, {rate:,.0f} samples/s{best}"
-        self.report(Progress("train", position.epoch * steps + done, self.config.epochs * steps, detail))
+        detail = f"epoch {position.epoch + 1}, {rate:,.0f} {self.objective.samples}/s{best}"
+        done, total = position.epoch * steps + done, self.config.epochs * steps
+        self.report(Progress(self.objective.name, done, total, detail))
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The learning curve: a line per epoch with its loss, validation score and samples per second."""
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+def _forget_after(metrics: Path, position: Position) -> None:
+    """Drop what a killed run wrote after its last checkpoint, because it will be written again."""
+    if metrics.exists():
+        lines = metrics.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < position.epoch]
+        metrics.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

@@ -104,25 +104,31 @@ def make_optimizers(
     """Adam for all weights but tables of more than `large_table_rows`, whose gradients become sparse.
 
     Those have row-wise Adagrad at `large_table_rate`, or row-wise Adam at `rate`.
-
-    weight_decay is decoupled and spares biases and tables (it would shrink rows that no batch mentions).
     """
     large = [module for module in _tables(model) if module.num_embeddings > large_table_rows]
     for module in large:
         module.sparse = True
-    sparse = {id(module.weight) for module in large}
-    tables = {id(module.weight) for module in _tables(model)}
-    dense = [weight for weight in model.parameters() if id(weight) not in sparse]
-    decayed = [weight for weight in dense if weight.ndim > 1 and id(weight) not in tables]
-    spared = [weight for weight in dense if weight.ndim <= 1 or id(weight) in tables]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    optimizers: list[Optimizer] = [Adam(groups, lr=rate, decoupled_weight_decay=True, fused=True)]
+    optimizers: list[Optimizer] = [adam(model, rate=rate, weight_decay=weight_decay)]
     weights = [module.weight for module in large]
     if weights and large_table_optimizer == "adagrad":
         optimizers.append(RowwiseAdagrad(weights, lr=large_table_rate))
     elif weights:
         optimizers.append(RowwiseAdam(weights, lr=rate))
     return optimizers
+
+
+def adam(model: nn.Module, *, rate: float, weight_decay: float) -> Adam:
+    """Adam for all weights whose gradients are dense.
+
+    weight_decay is decoupled and spares biases and tables (it would shrink rows that no batch mentions).
+    """
+    sparse = {id(module.weight) for module in _tables(model) if module.sparse}
+    tables = {id(module.weight) for module in _tables(model)}
+    dense = [weight for weight in model.parameters() if id(weight) not in sparse]
+    decayed = [weight for weight in dense if weight.ndim > 1 and id(weight) not in tables]
+    spared = [weight for weight in dense if weight.ndim <= 1 or id(weight) in tables]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    return Adam(groups, lr=rate, decoupled_weight_decay=True, fused=True)
 
 
 def state_of(optimizers: list[Optimizer]) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from penchant.models.interests.promise import Judge
 from penchant.models.interests.ridge import RidgeRegression
 from penchant.schema import RESERVED
 from penchant.training.linear_path import Moments, Predictor
-from penchant.training.rows import FOLDS, Folded, Rows, Sample, matrix_of, truth_matrix
+from penchant.training.windows import FOLDS, Folded, Sample, Windows, matrix_of, truth_matrix
 
 PENALTIES = (30.0, 100.0, 300.0, 1_000.0, 3_000.0)
 MOST_TAGS = 4_000
@@ -48,7 +48,7 @@ def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge, *, forward: boo
     return made
 
 
-def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *, last_only: bool) -> Ridge:
+def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Windows], judge: Judge, *, last_only: bool) -> Ridge:
     truth, size, fold = joined(held)
     total = folded.total(last_only=last_only)
     parts = [Predictor(folded.without(number, last_only=last_only)) for number in range(FOLDS)]
@@ -66,7 +66,7 @@ def _fit(folded: Folded, x: sparse.csr_matrix, held: list[Rows], judge: Judge, *
     return Ridge(RidgeRegression(weight_VV, total.intercept(weight_VV)), total, found[best])
 
 
-def joined(held: Sequence[Rows]) -> tuple[Ragged, np.ndarray, np.ndarray]:
+def joined(held: Sequence[Windows]) -> tuple[Ragged, np.ndarray, np.ndarray]:
     """Truth, size and fold of several parts as one."""
     lengths = np.concatenate([rows.truth.lengths for rows in held])
     truth = Ragged(np.concatenate([[0], np.cumsum(lengths)]), np.concatenate([rows.truth.values for rows in held]))

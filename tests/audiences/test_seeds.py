@@ -4,17 +4,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.audiences.seeds import Seeds, add
+from penchant.audiences.seeds import SeedSet, add
 
 CLICKS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6)), max_size=40)
 
 
-def after(clicks: list[tuple[int, int]], limit: int, seeds: Seeds | None = None) -> Seeds:
+def after(clicks: list[tuple[int, int]], limit: int, seeds: SeedSet | None = None) -> SeedSet:
     table = np.array(clicks, np.int64).reshape(-1, 2)
-    return add(seeds or Seeds.none(), table[:, 0], table[:, 1].astype(float), limit=limit)
+    return add(seeds or SeedSet.none(), table[:, 0], table[:, 1].astype(float), limit=limit)
 
 
-def told(seeds: Seeds) -> list[tuple[int, float]]:
+def told(seeds: SeedSet) -> list[tuple[int, float]]:
     return list(zip(seeds.user_S.tolist(), seeds.time_S.tolist(), strict=True))
 
 
@@ -33,7 +33,7 @@ def test_late_repeated_and_reordered_clicks_lead_to_the_same_seeds(
 ) -> None:
     arriving = clicks + random.sample(clicks, len(clicks) // 2)
     random.shuffle(arriving)
-    seeds = Seeds.none()
+    seeds = SeedSet.none()
     for start in range(0, len(arriving), batch):
         seeds = after(arriving[start : start + batch], limit, seeds)
     assert told(seeds) == told(after(clicks, limit))

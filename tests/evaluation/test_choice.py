@@ -9,7 +9,7 @@ import pytest
 
 from penchant.errors import MissingStepError
 from penchant.evaluation import choice
-from penchant.evaluation.choice import FEWEST, PARTS, Choice, Measured, Trial, trial_of, without
+from penchant.evaluation.choice import FEWEST, PARTS, CandidateMean, Choice, Trial, trial_of, without
 from penchant.evaluation.choice import choose as chosen_of
 from penchant.evaluation.metrics import auc
 from penchant.evaluation.protocols.lookalikes import score_pairs
@@ -214,8 +214,8 @@ def test_the_winner_has_to_be_ahead_of_the_best_live_one() -> None:
 
 
 def test_a_choice_is_read_as_it_was_written_and_an_earlier_file_says_what_to_do() -> None:
-    scores: dict[str, Measured] = {"ralm": Measured(0.6, 0.01), "lr": Measured(0.7, 0.02)}
-    found = Choice("ralm", "lr", "ralm", 150, True, scores, {"ralm": Measured(0.1, 0.02)})
+    scores: dict[str, CandidateMean] = {"ralm": CandidateMean(0.6, 0.01), "lr": CandidateMean(0.7, 0.02)}
+    found = Choice("ralm", "lr", "ralm", 150, True, scores, {"ralm": CandidateMean(0.1, 0.02)})
     assert Choice.read({"chosen": asdict(found)}, "runs/one") == found
     with pytest.raises(
         MissingStepError, match=r"look-alikes of runs/one .* earlier .*; run `penchant lookalike runs/one`"
@@ -224,8 +224,8 @@ def test_a_choice_is_read_as_it_was_written_and_an_earlier_file_says_what_to_do(
 
 
 def test_the_words_name_the_winner_and_say_how_far_the_live_one_is_behind() -> None:
-    scores: dict[str, Measured] = {"ralm": Measured(0.59, 0.01), "lr": Measured(0.695, 0.02)}
-    found = Choice("ralm", "lr", "ralm", 150, False, scores, {"ralm": Measured(0.105, 0.02)})
+    scores: dict[str, CandidateMean] = {"ralm": CandidateMean(0.59, 0.01), "lr": CandidateMean(0.695, 0.02)}
+    found = Choice("ralm", "lr", "ralm", 150, False, scores, {"ralm": CandidateMean(0.105, 0.02)})
     assert found.made == (
         "Audiences are made by logistic regression: on 150 validation candidates it has AUC within items "
         "0.695 ± 0.020; RALM has 0.590 ± 0.010."
@@ -234,7 +234,7 @@ def test_the_words_name_the_winner_and_say_how_far_the_live_one_is_behind() -> N
         "Live scores and audiences are made by RALM, the best of those that can follow new clicks. On 150 validation "
         "candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly."
     )
-    close = replace(found, ahead={"ralm": Measured(0.015, 0.02)})
+    close = replace(found, ahead={"ralm": CandidateMean(0.015, 0.02)})
     assert close.served.endswith("ahead of it by 0.015 ± 0.020 in AUC within items, not clearly.")
     won = choose({"ralm": np.full(50, 0.7), "lr": np.full(50, 0.6)}, crossed=False)
     assert "nothing is ahead of it by more than a standard error; logistic regression comes next" in won.made

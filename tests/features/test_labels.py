@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penchant.features.cuts.target import Target
 from penchant.features.items import NO_ITEM, first_known
 from penchant.features.labels import Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.seen import Seen
-from penchant.features.target import Target
 from penchant.features.vocabulary import Vocabulary
 from penchant.schema import PAD, UNKNOWN
 

@@ -14,6 +14,7 @@ from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.features.cuts.by_period import ByPeriod, PeriodsConfig
 from penchant.features.cuts.by_user import ByUser, LabelsConfig
 from penchant.features.cuts.cut import DAY_S, Split
+from penchant.features.cuts.target import Target
 from penchant.features.fields import Click, Field, read, replay
 from penchant.features.items import Items
 from penchant.features.live import ItemValues
@@ -21,7 +22,6 @@ from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
-from penchant.features.target import Target
 from penchant.logs import ingest as ingest_module
 from penchant.logs.ingest import Log
 from penchant.progress import Progress

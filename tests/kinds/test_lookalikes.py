@@ -18,7 +18,7 @@ from penchant.command.drawn_audience import METRICS
 from penchant.errors import CheckpointError, ConfigError, DataError, MissingStepError, PenchantError
 from penchant.pipeline import Run
 from penchant.progress import Progress
-from penchant.report.lookalike_facts import read_lookalike
+from penchant.report.lookalikes.facts import read_lookalike
 from penchant.runfile import ALL
 from penchant.training.checkpoint import load_tensors
 from tests.lookalike_runs import (

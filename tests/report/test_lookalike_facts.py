@@ -8,7 +8,7 @@ import pytest
 from penchant.errors import MissingStepError, ReportError
 from penchant.report.build import gather
 from penchant.report.facts import read_facts
-from penchant.report.lookalike_facts import LookalikeFacts
+from penchant.report.lookalikes.facts import LookalikeFacts
 from tests.report.folders import config_of, write_run
 from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, section_of, write_lookalike
 

@@ -11,7 +11,7 @@ import pytest
 
 from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
-from penchant.report.lookalike_words import SCORERS, class_metrics, explained, number_of
+from penchant.report.lookalikes.words import SCORERS, class_metrics, explained, number_of
 from penchant.report.numbers import Numbers
 from penchant.report.page import render, write_report
 from penchant.runfile import LogsConfig

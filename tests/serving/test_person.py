@@ -1,4 +1,4 @@
-"""What pages say of one user: the same as profile, explanation and log, at his last click and at earlier ones."""
+"""What pages say of one user: the same as profile, explanation and log, at their last click and at earlier ones."""
 
 from collections import Counter
 from dataclasses import replace
@@ -98,7 +98,7 @@ def test_attention_is_all_of_each_head_over_fields_and_over_values(service: Serv
     assert np.sum([one.attention for one in insight.values], axis=0) == pytest.approx([1.0, 1.0])
 
 
-def test_what_is_known_of_a_user_may_be_his_own(service: Service) -> None:
+def test_what_is_known_of_a_user_may_be_their_own(service: Service) -> None:
     def known(user: str) -> bool:
         return service.view.profiler().insight(service.view.users.now([user]), None).known
 
@@ -147,7 +147,7 @@ def test_an_item_is_open_once_it_was_opened(service: Service) -> None:
     assert service.is_open(POPULAR)
 
 
-def test_a_person_is_what_he_clicked_and_what_the_model_makes_of_it(service: Service) -> None:
+def test_a_person_is_what_they_clicked_and_what_the_model_makes_of_it(service: Service) -> None:
     service.open([POPULAR])
     click(service, USER, POPULAR, "an item that nobody knows")
     found = service.person(USER)

@@ -1,4 +1,4 @@
-"""Items for one user: turns over his tags, lists merged by rank, and every reason kept."""
+"""Items for one user: turns over their tags, lists merged by rank, and every reason kept."""
 
 import pytest
 

@@ -166,7 +166,7 @@ def test_why_is_told_of_the_best_tag_and_of_any_other_that_is_known(desk: Desk) 
         desk.service.explain("anna", "polka")
 
 
-def test_recall_leaves_out_what_he_clicked_and_says_why_the_rest(desk: Desk) -> None:
+def test_recall_leaves_out_what_they_clicked_and_says_why_the_rest(desk: Desk) -> None:
     desk.service.open([POPULAR, "i0-1", "i0-2", "i1-1"])
     desk.cluster()
     tag = desk.service.profiles([USER])[0].clicked[0].tag

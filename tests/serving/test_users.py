@@ -107,7 +107,7 @@ def test_a_vector_is_fresh_to_the_last_click(store: MemoryStore, users: Users) -
         assert_fresh(users, [USER, STRANGER, "u002"])
 
 
-def test_a_mixed_batch_gives_everybody_his_own(store: MemoryStore, users: Users) -> None:
+def test_a_mixed_batch_gives_everybody_their_own(store: MemoryStore, users: Users) -> None:
     click(store, USER, OTHER)
     click(store, STRANGER, LIKED)
     vector(users, USER)

@@ -20,9 +20,8 @@ from penchant.models.interests.utpm import UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig
 from penchant.pipeline import Run
 from penchant.runfile import load_config
-from penchant.training.loop import TrainingConfig, loss_of
 from penchant.training.losses import LabelBatch, Loss
-from penchant.training.optimizers import make_optimizers
+from penchant.training.objectives.interests import TrainingConfig, loss_of
 from tests.planted import write_planted_run
 
 IDS = {"tags": tensor([[7, 3, 1], [4, 0, 0]]), "genres": tensor([[2, 3], [0, 0]])}
@@ -47,10 +46,8 @@ SIZES = Sizes({"tags": 12, "genres": 6}, 12, ("tags",))
 )
 def test_a_step_stays_where_the_model_is(config: TowerConfig, large: int, loss: Loss) -> None:
     model = build_interests(config, SIZES)
-    training = TrainingConfig(loss=loss, large_table_rows=large, sampled_tags=5)
-    optimizers = make_optimizers(
-        model, rate=0.1, weight_decay=0.1, large_table_rows=large, large_table_optimizer="adagrad", large_table_rate=0.1
-    )
+    training = TrainingConfig(loss=loss, rate=0.1, weight_decay=0.1, large_table_rows=large, sampled_tags=5)
+    optimizers = training.optimizers(model)
     before = model.tag.weight.detach().clone()
     with torch.device("meta"):
         loss_of(model, BATCH, LABELS, training).backward()

@@ -8,8 +8,8 @@ from torch import nn, tensor
 from penchant.features.shards import Batch
 from penchant.models.base import Sizes
 from penchant.models.interests.youtube import YouTubeConfig, YouTubeDnn
-from penchant.training.loop import TrainingConfig, loss_of
 from penchant.training.losses import LabelBatch, contrast, joint, sampled_softmax, separate, softmax
+from penchant.training.objectives.interests import TrainingConfig, loss_of
 
 VOCABULARY = 42
 

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 import penchant
 from penchant.errors import CheckpointError, StaleVocabularyError
@@ -16,7 +15,7 @@ from penchant.pipeline import Run
 from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.training.checkpoint import load_tensors, save_tensors
-from penchant.training.loop import plan_epoch, read_metrics
+from penchant.training.loop import read_metrics
 from tests.planted import changed, write_planted_run
 
 
@@ -106,16 +105,6 @@ def test_another_seed_gives_other_weights(folder: Path, tmp_path: Path) -> None:
     run.prepare()
     run.train()
     assert weights(tmp_path / "run") != weights(folder / "unbroken")
-
-
-def test_every_row_is_trained_on_once_an_epoch() -> None:
-    steps = plan_epoch([5, 0, 3], batch=2, seed=0, epoch=4)
-    assert sorted((step.shard, row) for step in steps for row in step.rows.tolist()) == [
-        *((0, row) for row in range(5)),
-        *((2, row) for row in range(3)),
-    ]
-    again = plan_epoch([5, 0, 3], batch=2, seed=0, epoch=4)
-    assert all(torch.equal(one.rows, other.rows) for one, other in zip(steps, again, strict=True))
 
 
 def test_weights_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The open candidates as a table: found by a text, in the order of a column, a page at a time."""
+"""The open candidates as a table: those that match a text, in the order of a column, one page at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from penchant.serving.candidates.openings import CandidateState
 PER_PAGE = 50
 
 FIRST_MOMENT = 1e8
-"""UTC seconds, of 1973. What is less is a position in a log without a clock."""
+"""UTC seconds, in 1973. A smaller value is a position in a log without a clock."""
 
 Key = Callable[[CandidateState], float | str | None]
 
@@ -24,14 +24,14 @@ COLUMNS: Mapping[str, Key] = {
 
 @dataclass(frozen=True)
 class Order:
-    """column: one of COLUMNS; falling: the greatest first."""
+    """The order of the table. column: one of COLUMNS; falling: whether the greatest comes first."""
 
     column: str = "seeds"
     falling: bool = True
 
     @classmethod
     def of(cls, said: str) -> "Order":
-        """As a query says it; by seeds where it says nothing that is known.
+        """Read an order from a query; an unknown one stands for the most seeds first.
 
         >>> Order.of("-opened"), Order.of("?")
         (Order(column='opened', falling=True), Order(column='seeds', falling=True))
@@ -43,13 +43,15 @@ class Order:
         return f"{'-' if self.falling else ''}{self.column}"
 
     def next_by(self, column: str) -> "Order":
-        """What a click on the head of a column asks for: names rise at first, numbers fall; a second click turns it."""
+        """Return the order that a click on the head of a column asks for. The first click sorts names upwards and
+        numbers downwards, the second one turns that round."""
         return Order(column, not self.falling if column == self.column else column != "name")
 
 
 @dataclass(frozen=True)
-class Listed:
-    """rows: of this page; open: all candidates; found: those that were looked for; page, pages: from 1."""
+class CandidatePage:
+    """One page of the table. rows: its candidates; open: how many are open; found: how many match; page, pages: counted
+    from 1."""
 
     rows: list[CandidateState]
     open: int
@@ -58,14 +60,17 @@ class Listed:
     pages: int
 
 
-def listed(states: Sequence[CandidateState], *, query: str = "", order: Order | None = None, page: int = 1) -> Listed:
-    """query: a part of the name or id, in any case; page: brought into bounds. Where nothing is known of a column, a
-    candidate comes last; where candidates are level, they come by item."""
+def listed(
+    states: Sequence[CandidateState], *, query: str = "", order: Order | None = None, page: int = 1
+) -> CandidatePage:
+    """Return one page of the candidates that match a query. query: a part of the name or id, in capitals or not; page:
+    brought into bounds. Candidates without a value in the column come last; candidates with equal values come by item.
+    """
     found = [one for one in states if _holds(one, query.strip().casefold())]
     ordered = _ordered(found, order or Order())
     pages = max(1, -(-len(found) // PER_PAGE))
     page = min(max(page, 1), pages)
-    return Listed(ordered[(page - 1) * PER_PAGE : page * PER_PAGE], len(states), len(found), page, pages)
+    return CandidatePage(ordered[(page - 1) * PER_PAGE : page * PER_PAGE], len(states), len(found), page, pages)
 
 
 def _holds(one: CandidateState, part: str) -> bool:
@@ -84,7 +89,7 @@ def _first(pair: tuple[float | str, CandidateState]) -> float | str:
 
 
 def moment(time: float | None, *, clocked: bool) -> float | None:
-    """A time of a candidate, None where it is a position, which a log without a clock has instead.
+    """Return the time of a candidate; None where it is a position, as in a log without a clock.
 
     >>> moment(17.0, clocked=False), moment(1.7e9, clocked=False), moment(17.0, clocked=True)
     (None, 1700000000.0, 17.0)

@@ -17,20 +17,21 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 def csv(members: Sequence[tuple[str, float]]) -> bytes:
-    """rank, user, score; every text in quotes, and with ' before it where a spreadsheet would take it for a formula."""
+    """Write rank, user and score as CSV. Every text is in quotes, with ' before it where a spreadsheet would run it as
+    a formula."""
     table = _table([(harmless(user), score) for user, score in members])
     return table.write_csv(quote_style="non_numeric").encode()
 
 
 def parquet(members: Sequence[tuple[str, float]]) -> bytes:
-    """The same, with users as they are."""
+    """Write the same as Parquet, with the ids of users as they are."""
     file = BytesIO()
     _table(members).write_parquet(file)
     return file.getvalue()
 
 
 def harmless(text: str) -> str:
-    """With ' before what would be a formula; a number is none.
+    """Put ' before a text that a spreadsheet would run as a formula; numbers stay as they are.
 
     >>> harmless("=1+1"), harmless("@me"), harmless("-17"), harmless("anna")
     ("'=1+1", "'@me", '-17', 'anna')
@@ -39,7 +40,7 @@ def harmless(text: str) -> str:
 
 
 def file_name(item: str, size: int, ending: str) -> str:
-    """An item may be of any length, and hold what names of files must not.
+    """Name the file of an audience. Ids may be of any length and hold characters that names of files must not.
 
     >>> file_name("a/b", 50, "csv")
     'audience-a%2Fb-50.csv'

@@ -29,17 +29,19 @@ def routes(sources: Sources) -> list[Route]:
 
 
 def url(item: str, **more: str) -> str:
-    """Of the page of one candidate."""
+    """Return the address of the page of one candidate."""
     return f"{ROOT}?{urlencode({'item': item, **more})}"
 
 
 class LookalikePages:
+    """The pages under /dashboard/lookalike."""
+
     def __init__(self, sources: Sources) -> None:
         self._service = sources.service
         self._parts = Parts(sources)
 
     def page(self, asked: Asked) -> Answer:
-        """All candidates, or the one that is asked for."""
+        """Show one candidate, or all where none is asked for."""
         choice = self._service.model().lookalike
         if choice is None:
             return Page("lookalike_untrained")
@@ -62,7 +64,7 @@ class LookalikePages:
         return Page("lookalike", values)
 
     def _found(self, text: str) -> Mapping[str, Any]:
-        """Items that may be meant, and what is open of them."""
+        """Return the items that match a text, and which of them are open."""
         text = text.strip()
         matches = self._service.search_items(text)
         exact = any(one.item == text for one in matches)
@@ -76,7 +78,7 @@ class LookalikePages:
         }
 
     def items(self, asked: Asked) -> Answer:
-        """Items to open, by name or id."""
+        """Show items that may be opened, by name or id."""
         if not asked.part:
             return Moved(f"{ROOT}?{urlencode({'find': asked.text('find')})}")
         return Page("lookalike_items", {"may_open": asked.may_open, **self._found(asked.text("find"))})
@@ -88,7 +90,7 @@ class LookalikePages:
         return Page("candidate", self._parts.values(item, asked))
 
     def part(self, asked: Asked) -> Answer:
-        """What is left for later when a candidate is first shown, or shown anew."""
+        """Show a part that the page of a candidate asks for after its first paint."""
         item, name = asked.text("item"), asked.text("part")
         if not asked.part:
             return Moved(url(item, show="all"))
@@ -112,7 +114,7 @@ class LookalikePages:
         return Moved(url(item))
 
     def audience(self, asked: Asked) -> Answer:
-        """The members as a file."""
+        """Send the members of an audience as a file."""
         item, kind = asked.text("item"), asked.text("as")
         size = asked.number("size", 0, least=0, most=10**9)
         if kind not in ("csv", "parquet"):

@@ -6,7 +6,7 @@ from functools import partial
 from math import floor, log10
 from typing import Any
 
-from penchant.audiences.best import MIN_AUDIENCE
+from penchant.audiences.best import MIN_AUDIENCE, refuse_large, refuse_small
 from penchant.audiences.outlook import Outlook, outlook_of, usual_size
 from penchant.audiences.scores import Scores, bins_of
 from penchant.audiences.why import FEWEST
@@ -16,7 +16,7 @@ from penchant.dashboard.audiences.map import Picture, key_path, picture_of
 from penchant.dashboard.shell.charts import Chart
 from penchant.dashboard.shell.pages import Asked
 from penchant.dashboard.shell.sources import Sources
-from penchant.dashboard.shell.words import count
+from penchant.dashboard.shell.words import count, sentence
 from penchant.errors import AudienceError
 from penchant.models.parts.clusters import Drift
 from penchant.serving.candidates.audience import MOST_AUDIENCE
@@ -85,8 +85,7 @@ class MembersPart:
 
     @property
     def digits(self) -> int:
-        """Digits of scores, enough for the first and the last to differ: scores of a large audience begin nearly
-        equal."""
+        """How many digits scores need, so that the first and the last of a large audience look different."""
         fall = self.members[0][1] - self.members[-1][1]
         return min(max(3, 2 - floor(log10(fall))), 6) if fall > 0 else 3
 
@@ -98,7 +97,8 @@ class Parts:
         self._sources, self._service = sources, sources.service
 
     def values(self, item: str, asked: Asked, name: str = "") -> Mapping[str, Any]:
-        """name: the part that is wanted, "" for the page. Parts that wait for later are None. UnknownItemError."""
+        """Return the values of a whole page, or of one part of it. name: of the part, "" for the page. Parts that the
+        browser asks for later are None. UnknownItemError."""
         one, clocked = self._service.opening(item), self._service.log().clocked
         found: dict[str, Any] = dict.fromkeys(PARTS)
         if one.clustered:
@@ -120,7 +120,7 @@ class Parts:
         }
 
     def _makers(self, one: Opening, asked: Asked) -> Mapping[str, Callable[[], object]]:
-        """What makes each part that the visitor may see."""
+        """Return what makes each part that the visitor may see."""
         makers: dict[str, Callable[[], object]] = {
             "seeds": partial(_seeds, one),
             "clusters": partial(_clusters, one),
@@ -145,7 +145,7 @@ class Parts:
         try:
             return MembersPart(size, self._service.audience(one.state.item, size).members[:SHOWN], "")
         except AudienceError as error:  # fewer can be reached by now
-            return MembersPart(size, [], str(error))
+            return MembersPart(size, [], sentence(str(error)))
 
 
 def drift_in_words(drift: Drift) -> str:
@@ -196,14 +196,12 @@ def _size(asked: Asked, reachable: int) -> int:
 
 
 def _problem(size: int, reachable: int) -> str:
-    """Why an audience cannot be had, "" where it can."""
-    if size < MIN_AUDIENCE:
-        return f"An audience of {count(size)} would single people out; ask for at least {MIN_AUDIENCE}."
-    if size > reachable:
-        return (
-            f"An audience of {count(size)} was asked for, but only {count(reachable)} users can be reached; ask for at "
-            f"most so many."
-        )
+    """Say why an audience cannot be had, "" where it can."""
+    try:
+        refuse_small(size)
+        refuse_large(size, reachable)
+    except AudienceError as error:
+        return sentence(str(error))
     if size > MOST_AUDIENCE:
         return f"An audience of {count(size)} is too large for a browser; ask for at most {count(MOST_AUDIENCE)}."
     return ""

@@ -1,4 +1,4 @@
-"""Which runs are compared: those that were asked for, are there and can be read; and what the others lack."""
+"""Which runs are compared: those that were asked for, exist and can be read; and why the others are not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,20 +8,20 @@ from penchant.errors import ReportError
 from penchant.report.numbers import Numbers
 
 MOST_COMPARED = 30
-"""Runs on one page: a first look at so many takes some seconds."""
+"""Runs on one page; the first look at so many takes some seconds."""
 
 MOST_CLASHES = 3
-"""Runs that are left out because of others, one after the other; where there are more, only the first run is shown."""
+"""Runs that may be left out because they clash with others; where more do, only the first run is shown."""
 
 MOST_LISTED = 30
-"""Runs beside these that are listed at a time."""
+"""Other runs that are listed at a time."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """names: of the runs in numbers, the reference first. absent: asked for and not there; past: asked for beyond the
-    most that fit; left_out: why a run cannot be shown, by its name; apart: why those that can be shown are not shown
-    together, "" where they are."""
+    """The runs of one page. names: of the runs in `numbers`, the reference first; absent: asked for and not found;
+    past: asked for beyond MOST_COMPARED; left_out: why a run cannot be shown, by its name; apart: why runs that can be
+    shown are not shown together, "" where they are."""
 
     names: list[str]
     numbers: Numbers | None
@@ -32,7 +32,7 @@ class Compared:
 
 
 def compare(runs: Runs, names: Sequence[str]) -> Compared:
-    """The numbers of these runs, or of as many of them as can be told; each name counts once."""
+    """Return the numbers of as many of these runs as can be compared; a name that is given twice counts once."""
     there = set(runs.names())
     asked = list(dict.fromkeys(names))
     known = [name for name in asked if name in there]
@@ -57,7 +57,7 @@ def _told(runs: Runs, asked: Compared) -> Compared:
 
 
 def _problem(runs: Runs, names: Sequence[str]) -> str:
-    """Why these cannot be shown together, "" where they can."""
+    """Say why these runs cannot be shown together, "" where they can."""
     try:
         runs.numbers(names)
     except ReportError as error:
@@ -66,7 +66,8 @@ def _problem(runs: Runs, names: Sequence[str]) -> str:
 
 
 def _shortest(runs: Runs, names: Sequence[str]) -> int:
-    """How many of the first of these cannot be shown together, whereas one less can; each of them can be alone."""
+    """Return how many of the first of these runs cannot be shown together, while one less can. Each of them can be
+    shown alone."""
     good, bad = 1, len(names)
     while bad - good > 1:
         middle = (good + bad) // 2
@@ -75,25 +76,26 @@ def _shortest(runs: Runs, names: Sequence[str]) -> int:
 
 
 def _faulty(runs: Runs, names: Sequence[str]) -> dict[str, str]:
-    """Runs that cannot even be shown alone, and why."""
+    """Return the runs that cannot be shown even alone, and why."""
     return {name: why for name in names if (why := _problem(runs, [name]))}
 
 
 @dataclass(frozen=True)
-class Listed:
-    """names: to choose from, those that are shown first; more: how many others there are; of: all together."""
+class RunNames:
+    """Runs to choose from. names: those that are shown come first; more: how many others there are; of: how many there
+    are in all."""
 
     names: list[str]
     more: int
     of: int
 
 
-def listed(names: Sequence[str], shown: Sequence[str], text: str) -> Listed:
-    """Runs beside those that are shown, where a text is given those whose names hold it.
+def listed(names: Sequence[str], shown: Sequence[str], text: str) -> RunNames:
+    """List the runs that are shown, then others; where a text is given, only others whose names contain it.
 
     >>> listed(["a", "b 1", "b 2"], ["a"], "B")
-    Listed(names=['a', 'b 1', 'b 2'], more=0, of=3)
+    RunNames(names=['a', 'b 1', 'b 2'], more=0, of=3)
     """
     there = [name for name in shown if name in names]
     others = [name for name in names if name not in there and text.casefold() in name.casefold()]
-    return Listed(there + others[:MOST_LISTED], len(others[MOST_LISTED:]), len(names))
+    return RunNames(there + others[:MOST_LISTED], len(others[MOST_LISTED:]), len(names))

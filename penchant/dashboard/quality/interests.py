@@ -16,10 +16,8 @@ EPOCH = Axis("epoch", "category")
 
 
 def score_charts(data: DataSet, part: str) -> list[Chart]:
-    """The metric that decides, and everything minus the reference; none where there is only the reference.
-
-    part: makes ids unique on the page.
-    """
+    """Draw the metric that decides, and its difference to the reference; nothing where there is only the reference.
+    part: makes ids unique on the page."""
     alone = len(data.groups) + len(data.baselines) == 1
     return [] if alone else [_scores(data, part), _differences(data, part)]
 
@@ -40,7 +38,7 @@ def _scores(data: DataSet, part: str) -> Chart:
 
 
 def measured(scores: dict[str, Measured]) -> tuple[list[tuple[str, float]], list[tuple[float, float]]]:
-    """Points and intervals; one that has no interval is a point."""
+    """Return points and their intervals; a point without an interval gets one of length 0."""
     halves = [(one.mean, one.half or 0.0) for one in scores.values()]
     return [(name, one.mean) for name, one in scores.items()], [(mean - half, mean + half) for mean, half in halves]
 
@@ -63,13 +61,14 @@ def _differences(data: DataSet, part: str) -> Chart:
 
 
 def differences(found: dict[str, Difference]) -> tuple[list[tuple[str, float]], list[tuple[float, float]]]:
-    """Points and their widest intervals, which decide whether a difference is clear."""
+    """Return points and the wider of their two intervals, which decides whether a difference is clear."""
     widest = [(one.mean, max(one.half, one.half_seeds or 0.0)) for one in found.values()]
     return [(name, one.mean) for name, one in found.items()], [(mean - half, mean + half) for mean, half in widest]
 
 
 def learning_charts(data: DataSet, part: str) -> list[Chart]:
-    """The validation score by epoch beside the levels, then the loss; kinds of losses have different scales."""
+    """Draw the validation score by epoch beside levels to compare with, then the loss in a chart per kind of loss,
+    because their scales differ."""
     curves = [(group, name, curve) for group in data.groups for name, curve in _by_run(group)]
     trained = [(group, curve) for group, _, curve in curves if curve.loss]
     if not trained:
@@ -95,25 +94,26 @@ def _by_run(group: GroupNumbers) -> Iterator[tuple[str, Curve]]:
 
 
 def by_epoch(name: str, title: str, value: str, runs: Sequence[tuple[str, Sequence[float | None]]]) -> Chart:
-    """A line for each run. runs: names and values, none for a run that only keeps its colour."""
+    """Draw a line for each run. runs: names and values; a run without values draws nothing but keeps its colour."""
     lines = [(run, [(str(at), y) for at, y in enumerate(values, start=1)]) for run, values in runs]
     return Chart(name, "line", f"{title} by epoch{few(runs)}", EPOCH, Axis(value), as_series(lines))
 
 
 def as_series(lines: Sequence[tuple[str, Sequence[tuple[Value, Value]]]]) -> list[Series]:
-    """As many as can be told apart: the first, or the first that have points where none of those has."""
+    """Return the first MOST_LINES lines, or where none of those has points, the first that have."""
     first = lines[:MOST_LINES]
     chosen = first if any(points for _, points in first) else [line for line in lines if line[1]][:MOST_LINES]
     return [Series(name, points) for name, points in chosen]
 
 
 def few(lines: Sequence[object]) -> str:
-    """What a title says where not all lines are drawn."""
+    """Say in a title that not all lines are drawn, "" where they are."""
     return f", {MOST_LINES} of {len(lines)} runs" if len(lines) > MOST_LINES else ""
 
 
 def calibration_charts(data: DataSet, part: str) -> list[Chart]:
-    """Predicted click probabilities against what came true, where there are any; tags clicked later by preference."""
+    """Draw predicted click probabilities beside what happened, where the run predicts any; then how many tags were
+    clicked later, by preference."""
     found = [(_run_of(group, one), one) for group in data.groups for one in group.calibration]
     titles = {"item": "Clicks on items shown (joint)", "tag": "Clicks on tags of items shown (separate)"}
     charts = []
@@ -145,7 +145,7 @@ def _tags(name: str, runs: Sequence[tuple[str, list[Bin]]]) -> Chart:
 
 
 def places(bins: Sequence[Bin]) -> list[float]:
-    """The middle of each bin among all pairs, from 0 to 1.
+    """Return the middle of each bin among all pairs, from 0 to 1.
 
     >>> places([Bin(3, 0.1, 0.0), Bin(1, 0.9, 1.0)])
     [0.375, 0.875]

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from penchant.dashboard.quality.interests import by_epoch, differences, measured
 from penchant.dashboard.shell.charts import Axis, Chart, Series
 from penchant.report.compare import nice
-from penchant.report.lookalike_words import HIGHEST_FIRST, class_metrics, title
+from penchant.report.lookalikes.words import HIGHEST_FIRST, class_metrics, title
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers, TrainingCurve
 
 WORTH_DRAWING = 0.02
-"""Share of later clickers from which on a curve of who is reached says anything."""
+"""The share of later clickers from which on a curve of who is reached tells something."""
 
 REACHED = {"all": "Who is reached: all candidates", "tail": "Who is reached: candidates of the tail"}
 
 
 def score_charts(data: LookalikeSet, part: str) -> list[Chart]:
-    """The metric that decides, of every way to find an audience; none where only one was measured."""
+    """Draw the metric that decides for every way to find an audience; nothing where only one was measured."""
     scores = {title(one.name): one.scores[data.metric] for one in data.groups[0].scorers if data.metric in one.scores}
     series = [Series(nice(data.metric), *measured(scores))]
     name = f"{nice(data.metric)} by how the audience is found"
@@ -24,7 +24,8 @@ def score_charts(data: LookalikeSet, part: str) -> list[Chart]:
 
 
 def difference_charts(data: LookalikeSet, part: str) -> list[Chart]:
-    """RALM minus each of the others, over all candidates and over those with few seeds; none where none is paired."""
+    """Draw RALM minus each other way, over all candidates and over those with few seeds; nothing where no difference
+    was measured."""
     scorers = data.groups[0].scorers
     kinds = {data.metric: "all candidates", f"{data.metric}.tail": "candidates of the tail"}
     pairs = {
@@ -40,7 +41,7 @@ def difference_charts(data: LookalikeSet, part: str) -> list[Chart]:
 
 
 def class_charts(group: LookalikeGroup, part: str) -> list[Chart]:
-    """AUC and a recall for candidates with many, some and few seeds."""
+    """Draw AUC and a recall for candidates with many, some and few seeds."""
     metrics = class_metrics(group.metrics)
     return [_by_class(group, metric, f"{part}-class-{place}") for place, metric in enumerate(metrics)]
 
@@ -55,7 +56,7 @@ def _by_class(group: LookalikeGroup, metric: str, name: str) -> Chart:
 
 
 def reached_charts(data: LookalikeSet, part: str) -> list[Chart]:
-    """The share of later clickers among the best share of users, beside an audience drawn at random."""
+    """Draw the share of later clickers among the best users, beside an audience drawn at random."""
     scorers = data.groups[0].scorers
     there = [kind for kind in REACHED if any(one.reached.get(kind) for one in scorers)]
     return [_reached(scorers, kind, f"{part}-reached-{kind}") for kind in there]
@@ -75,7 +76,8 @@ def _reached(scorers: Sequence[ScorerNumbers], kind: str, name: str) -> Chart:
 
 
 def start(curves: Sequence[Sequence[tuple[float, float]]]) -> float:
-    """The share of users from which on a drawing says anything: where the best curve has one later clicker in 50.
+    """Return the share of users from which on the drawing tells something: where the best curve has one later clicker
+    in 50.
 
     >>> start([[(0.001, 0.01), (0.01, 0.2)], [(0.001, 0.0), (0.01, 0.1)]])
     0.01
@@ -89,7 +91,8 @@ def in_per_cent(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float
 
 
 def training_charts(data: LookalikeSet, part: str) -> list[Chart]:
-    """Validation score and loss by epoch, a line per model and seed: of users' vectors, then of likeness to seeds."""
+    """Draw validation score and loss by epoch, with a line per model and seed: first for users' vectors, then for
+    likeness to seeds."""
     phases = {
         "phase-1": (
             "Phase 1, users' vectors",
@@ -110,7 +113,7 @@ def training_charts(data: LookalikeSet, part: str) -> list[Chart]:
 
 
 def _curves(groups: Sequence[LookalikeGroup], models: Mapping[str, str]) -> list[tuple[str, TrainingCurve]]:
-    """With names of lines, which say no more than it takes to tell them apart."""
+    """Return the curves with names that say just enough to tell them apart."""
     found = []
     for group in groups:
         for curve in group.training:

@@ -11,9 +11,9 @@ from penchant.dashboard.quality.comparison import MOST_COMPARED, Compared, compa
 from penchant.dashboard.quality.parts import lookalike_parts, profiles_parts
 from penchant.dashboard.shell.pages import Asked, Page, Route
 from penchant.dashboard.shell.sources import Sources
-from penchant.report import lookalike_words
 from penchant.report.chosen_words import WHOSE, difference
 from penchant.report.compare import nice, signed
+from penchant.report.lookalikes import words as lookalike_words
 from penchant.report.page import calibration_errors, printed, score
 from penchant.report.published import ON, RALM_SOURCE, SOURCE
 
@@ -49,7 +49,7 @@ def routes(sources: Sources) -> list[Route]:
 
 
 def _to_choose(sources: Sources, asked: Asked, wanted: Sequence[str]) -> dict[str, Any]:
-    """Runs to compare; those that are wanted already come first, ticked."""
+    """Return the runs to choose from; those that are wanted already come first and are ticked."""
     text, names = asked.text("find").strip(), sources.runs.names()
     there = set(names)
     ticked = [name for name in dict.fromkeys(wanted) if name in there]
@@ -76,7 +76,7 @@ def _shown(found: Compared, place: Path) -> dict[str, Any]:
 
 
 def url(names: Sequence[str]) -> str:
-    """Of a comparison.
+    """Return the address of a comparison.
 
     >>> url(["a", "b&c"])
     '/dashboard/quality?run=a&run=b%26c'

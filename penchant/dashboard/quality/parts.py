@@ -9,15 +9,15 @@ from typing import Any
 from penchant.dashboard.quality import interests as quality_charts
 from penchant.dashboard.quality import lookalikes as quality_lookalike
 from penchant.dashboard.shell.charts import Chart
-from penchant.report.lookalike_words import main_metrics
+from penchant.report.lookalikes.words import main_metrics
 from penchant.report.numbers import DataSet, GroupNumbers, LookalikeGroup, LookalikeSet, Numbers, Ran
 from penchant.report.page import best_scores, differing
 
 
 @dataclass(frozen=True)
 class Line:
-    """A run and what it is: of which configuration, with which seed, when evaluated by what. at: UTC seconds, or as it
-    was written where that is no time."""
+    """One run of a table. at: when it was evaluated, UTC seconds, or the text of the run where that is no time;
+    version, commit: of the code that did."""
 
     run: str
     configuration: str
@@ -29,7 +29,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Settings:
-    """keys: in which configurations differ, all others; usual: what most have."""
+    """The settings of configurations. differ: keys in which they differ; same: all other keys; usual: the value that
+    most of them have."""
 
     differ: list[str]
     same: list[str]
@@ -53,7 +54,8 @@ class ProfilesPart:
 
 @dataclass(frozen=True)
 class LookalikePart:
-    """Look-alike audiences on one set of data; main: metrics of its tables; best: as above, of the reference."""
+    """Look-alike audiences on one set of data. id, title: unique on the page; main: the metrics of its tables; best:
+    the highest mean of each metric of the reference."""
 
     id: str
     title: str
@@ -122,7 +124,7 @@ def _line(run: Ran, configuration: str) -> Line:
 
 
 def moment(said: str) -> float | str:
-    """A time as it is written in a run, in UTC seconds; as it is where it is none.
+    """Turn a time that is written in a run into UTC seconds; a text that is no time stays as it is.
 
     >>> moment("1970-01-01T00:01:00+00:00"), moment("unknown")
     (60.0, 'unknown')

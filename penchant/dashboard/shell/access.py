@@ -1,4 +1,4 @@
-"""Who asks for a page: a cookie, given at log-in to who shows a key; nobody is asked where there are no keys."""
+"""Who asks for a page: visitors show a key once and get a cookie for it; where there are no keys, nobody is asked."""
 
 from dataclasses import dataclass
 from time import monotonic
@@ -17,19 +17,21 @@ ROOT = "/dashboard"
 LOGIN = f"{ROOT}/login"
 
 HERE = ("localhost", "127.0.0.1", "::1")
-"""What this machine is called; where no key is asked for, another name is that of a site that poses as this one."""
+"""Names of this machine. Where no key is asked for, a request under another name comes from a site that poses as it."""
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """scope: of the key that was shown; key: its public name, "" where there are no keys."""
+    """A person who asks for a page. scope: of the key that they showed; key: its public name, "" where there are no
+    keys."""
 
     scope: Scope
     key: str
 
 
 class Access:
-    """keys: None where everybody may do everything, which the caller grants to this machine alone."""
+    """Lets visitors in. keys: None where everybody may do everything; the caller allows that to visitors from this
+    machine alone."""
 
     def __init__(self, routes: Routes, keys: Keys | None) -> None:
         self._routes, self._keys = routes, keys
@@ -40,7 +42,8 @@ class Access:
         return self._keys is None
 
     async def visitor(self, request: Request, needs: Scope) -> Visitor:
-        """Raises NoKeyError where nobody is logged in, ScopeError, TooOftenError, RequestError."""
+        """Return the visitor behind a request. Raises NoKeyError where nobody is logged in, ScopeError, TooOftenError,
+        RequestError."""
         if request.method != "GET":
             _refuse_foreign(request)
         if self._keys is None:
@@ -54,7 +57,7 @@ class Access:
         return self._visitor(request, self._keys.again(shown, needs))
 
     async def log_in(self, request: Request, key: str) -> str:
-        """The token of a new session. Raises NoKeyError, ScopeError, TooOftenError, RequestError."""
+        """Begin a session and return its token. Raises NoKeyError, ScopeError, TooOftenError, RequestError."""
         _refuse_foreign(request)
         assert self._keys is not None
         sent = f"Bearer {key}"
@@ -75,19 +78,20 @@ class Access:
 
 
 def remember(request: Request, response: Response, token: str) -> None:
-    """No script sees the cookie, other sites cannot post with it, and it ends with the browser."""
+    """Set the cookie. No script can read it, other sites cannot post with it, and it ends with the browser."""
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, token, path=ROOT, httponly=True, samesite="lax", secure=secure)
 
 
 def login_url(request: Request) -> str:
-    """The log-in, from where one comes back here."""
+    """Return the address of the log-in, which leads back to the page that was asked for."""
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return f"{LOGIN}?next={quote(here, safe='')}"
 
 
 def inside(url: str) -> str:
-    """A page of the dashboard to go to: the one that was asked for, or the first one where that lies elsewhere.
+    """Return the page of the dashboard to go to: the one that was asked for, or the first page where that lies on
+    another site.
 
     >>> inside("/dashboard/tags?tag=a"), inside("//elsewhere/dashboard/"), inside("/dashboard\\\\..")
     ('/dashboard/tags?tag=a', '/dashboard/', '/dashboard/')
@@ -98,7 +102,8 @@ def inside(url: str) -> str:
 
 
 def _refuse_foreign(request: Request) -> None:
-    """Browsers say from where a form comes; a form of ours comes from the host that it goes to."""
+    """Refuse a form that another site has sent. Browsers say where a form comes from; our forms come from the host that
+    they go to."""
     origin = request.headers.get("origin", "")
     if urlsplit(origin).netloc != request.headers.get("host"):
         raise RequestError(403, "forbidden", f"this form comes from {origin[:100]!r}; use the page itself")

@@ -1,4 +1,5 @@
-"""What a chart shows: for the browser, where static/charts.js draws it, and as a table for who cannot see it."""
+"""What a chart shows: static/charts.js draws it in the browser, and templates write it as a table for people who cannot
+see it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,8 +13,8 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class Axis:
-    """name: with its unit where it has one, such as "latency (ms)"; kind: of a time axis values are UTC seconds;
-    from_zero: shares and counts that lines should not exaggerate."""
+    """name: with its unit where it has one, such as "latency (ms)"; kind: values on an axis of time are UTC seconds;
+    from_zero: the axis begins at 0, so that lines do not exaggerate."""
 
     name: str
     kind: Literal["value", "log", "time", "category"] = "value"
@@ -22,8 +23,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Series:
-    """points: x and y. spread: below and above y, for each point, where an interval is known. aside: what others are
-    compared with, drawn dashed and grey."""
+    """points: x and y; spread: the lower and upper end of the interval of each point, where it is known; aside: whether
+    others are compared with it, so that it is drawn dashed and grey."""
 
     name: str
     points: Sequence[tuple[Value, Value]]
@@ -33,11 +34,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """id: unique on its page; title: what it shows. stacked: of bars. step: lines hold their value until the next.
-
-    lying: bars go from left to right, so that long names have room; x is then drawn upwards. "dots" lie always: a row
-    per category, with a dot and its interval for each series.
-    """
+    """id: unique on its page; title: what it shows; stacked: whether bars stand on each other; step: whether lines keep
+    their value until the next point; lying: whether bars go from left to right, so that long names have room, and x is
+    drawn upwards. "dots" always lie: a row per category, with a dot and its interval for each series."""
 
     id: str
     kind: Literal["line", "bar", "scatter", "dots"]
@@ -56,7 +55,7 @@ class Chart:
 
     @property
     def rows(self) -> list[tuple[Value, list[Value]]]:
-        """The same as a table: x, and y of each series, None where it has none there.
+        """The same as a table: x, and the y of each series, None where a series has no point there.
 
         >>> lines = [Series("a", [(1.0, 2.0), (2.0, 3.0)]), Series("b", [(2.0, 5.0)])]
         >>> Chart("c", "line", "", Axis("x"), Axis("y"), lines).rows

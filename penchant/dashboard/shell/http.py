@@ -1,4 +1,5 @@
-"""The dashboard as routes of an app that serves already: access, threads, templates, headers; pages know no HTTP."""
+"""The dashboard as routes of an app that runs already: access, threads, templates and headers. Pages themselves know no
+HTTP."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ FORM = "application/x-www-form-urlencoded"
 FORMS = Limits(body=20_000, bodies=2_000_000, body_s=10.0)
 
 THREADS = 2
-"""Pages that are worked on at a time: scores have to find a thread."""
+"""Pages that are worked on at the same time; the other threads are left to the API."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -31,7 +32,7 @@ HEADERS = {
     ),
     "Referrer-Policy": "same-origin",
 }
-"""Forms need a referrer within the site: without one browsers do not say where a form comes from."""
+"""The referrer policy lets browsers say where a form comes from, which `Access` asks for."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -145,13 +146,14 @@ class Dashboard:
 
 
 def _to_log_in(request: Request) -> Response:
-    """A part of a page cannot hold the log-in, so the whole page goes there."""
+    """Send the browser to the log-in. A part of a page cannot hold the log-in, so the whole page goes there."""
     if "hx-request" in request.headers:
         return Response(status_code=401, headers=HEADERS | {"HX-Redirect": LOGIN})
     return RedirectResponse(login_url(request), 303, HEADERS)
 
 
 def _code(error: PenchantError) -> tuple[int, str]:
-    """Status and code; what the API has no code for is a fault on our side that the message tells how to mend."""
+    """Return status and code. An error that the API has no code for is a fault of the server, and its message says how
+    to mend it."""
     known = isinstance(error, (RequestError, *CODES))
     return code_of(error) if known else (500, "internal")

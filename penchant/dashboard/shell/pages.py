@@ -1,4 +1,5 @@
-"""What a page is before HTTP: a question asked by somebody, and a template with values, a place to go, or a file."""
+"""What a page is before HTTP: somebody asks something, and the answer is a template with values, an address to go to,
+or a file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,9 +10,9 @@ from penchant.store.base import Scope
 
 @dataclass(frozen=True)
 class Asked:
-    """query, form: as they were sent, the last value of each name; every: all values of a name in the query; scope: of
-    who asks; key: the public name of the key, "" where everybody may do everything; part: only a part of the page is
-    wanted."""
+    """What somebody asks. query, form: as they were sent, the last value of each name; every: gives all values of a
+    name in the query; scope: of the key of whoever asks; key: its public name, "" where everybody may do everything;
+    part: whether only a part of the page is wanted."""
 
     query: Mapping[str, str]
     form: Mapping[str, str]
@@ -22,15 +23,15 @@ class Asked:
 
     @property
     def may_open(self) -> bool:
-        """Whether who asks may open candidates and see who is in an audience."""
+        """Whether the visitor may open candidates and see who is in an audience."""
         return self.scope == "admin"
 
     def text(self, name: str) -> str:
-        """What was asked for by a name, "" where nothing was."""
+        """Return what the query says under a name, "" where it says nothing."""
         return self.query.get(name, "")
 
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
-        """A whole number of the query, brought into bounds; the default where it is none."""
+        """Return a whole number of the query, brought into bounds; the default where it is no number."""
         said = self.query.get(name, "")
         if not said.isascii() or not said.isdecimal() or len(said) > 12:
             return default
@@ -39,7 +40,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Page:
-    """template: its name without the ending; values: what it shows; status: of HTTP."""
+    """A page to show. template: its name without the ending; values: what it shows; status: of HTTP."""
 
     template: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -48,14 +49,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Moved:
-    """Go on with another page."""
+    """Another address to go to."""
 
     url: str
 
 
 @dataclass(frozen=True)
 class File:
-    """Bytes; name: of a download, None for what the page itself reads."""
+    """Bytes to send. name: of a download, None for a file that the page itself reads."""
 
     content: bytes
     media_type: str
@@ -69,7 +70,7 @@ Handler = Callable[[Asked], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """method: GET or POST; needs: the scope of who asks."""
+    """Where a page lies. method: GET or POST; needs: the scope that a visitor must have."""
 
     path: str
     answer: Handler

@@ -1,4 +1,4 @@
-"""What a process reads of its own counters every few seconds, so that a page can show rates and how things went."""
+"""What a process counts of itself, read every few seconds, so that a page can show rates and how they changed."""
 
 import math
 import os
@@ -22,18 +22,18 @@ KEPT_S = 900.0
 MOST = round(KEPT_S / PERIOD_S)
 
 LEAST_S = 1.0
-"""A reading is shown for so long, however many people look."""
+"""A reading is shown for this long, however many people look."""
 
 GROUPS = ("events", "profiles", "scores", "others", "dashboard")
-"""Of requests, which are measured apart."""
+"""Groups of requests that are measured apart."""
 
 _GROUP_OF = {"/v1/events": 0, "/v1/users/{user}/profile": 1, "/v1/lookalike/score": 2}
 _STATM = Path("/proc/self/statm")
 
 
 class Usage(NamedTuple):
-    """resident: bytes of memory, of which mapped are pages of files; NaN where the system does not tell; cpu_s: of all
-    threads since the process began."""
+    """What this process uses. resident: bytes of memory; mapped: those of them that are pages of files; NaN where the
+    system does not say; cpu_s: processor time of all threads since the process began."""
 
     resident: float
     mapped: float
@@ -42,12 +42,12 @@ class Usage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Counts since the process began, and how things were at a moment.
+    """Counts since the process began, and the state at one moment.
 
-    at: UTC seconds; moment: the same by a clock that only goes forward; events: by FATES; times_GT: requests of each of
-    GROUPS by how long they took, see `Measures.answers`; refused_G, failed_G: those with a status of 4xx and 5xx;
-    waiting, age_s: events that wait for consumers, and how long the oldest has; NaN where the store was away.
-    """
+    at: UTC seconds; moment: seconds of a clock that only goes forward; events: by FATES; times_GT: requests of each of
+    GROUPS by how long they took, see `Measures.answers`; refused_G, failed_G: requests with a status of 4xx and 5xx;
+    waiting: events that wait for consumers; age_s: how long the oldest of them has waited. The last two are NaN where
+    the store did not answer."""
 
     at: float
     moment: float
@@ -61,7 +61,7 @@ class Reading:
 
 
 def used() -> Usage:
-    """By this process, now."""
+    """Return what this process uses now."""
     try:
         _, resident, mapped, *_ = _STATM.read_text().split()
     except OSError:
@@ -71,7 +71,7 @@ def used() -> Usage:
 
 
 class Readings:
-    """The latest MOST readings. clock: UTC seconds; monotonic: seconds that only go forward."""
+    """Keeps the latest MOST readings. clock: UTC seconds; monotonic: seconds that only go forward."""
 
     def __init__(
         self,
@@ -88,13 +88,13 @@ class Readings:
         self._lock = Lock()
 
     def step(self) -> bool:
-        """Read and keep. For a loop; there is nothing more to do until PERIOD_S have passed."""
+        """Read and keep. A loop calls it; False says that it may wait for PERIOD_S."""
         with self._lock:
             self._read()
         return False
 
     def now(self) -> Reading:
-        """Not older than LEAST_S, or while somebody else reads, the one before."""
+        """Return a reading that is at most LEAST_S old; while another thread reads, the one before."""
         latest = self._latest
         if latest is not None and self.monotonic() - latest.moment < LEAST_S:
             return latest
@@ -107,13 +107,14 @@ class Readings:
         return latest
 
     def lately(self) -> list[Reading]:
-        """Those of the last KEPT_S, the oldest first, and `now` as the last one."""
+        """Return the readings of the last KEPT_S, the oldest first, and `now` as the last one."""
         latest = self.now()
         kept = [one for one in self._kept.copy() if latest.moment - KEPT_S <= one.moment < latest.moment]
         return [*kept, latest]
 
     def _read(self) -> Reading:
-        """Kept only where the one before is nearly PERIOD_S old, so that viewers do not fill the ring."""
+        """Read, and keep the reading only where the one before is nearly PERIOD_S old, so that visitors do not push out
+        old readings."""
         latest = self._latest = _reading(self._store, self._measures, self.clock(), self.monotonic())
         if not self._kept or latest.moment - self._kept[-1].moment > 0.75 * PERIOD_S:
             self._kept.append(latest)
@@ -139,7 +140,7 @@ def _reading(store: Store, measures: Measures, at: float, moment: float) -> Read
 
 
 def _backlog(store: Store, measures: Measures) -> Backlog | None:
-    """None where the store cannot be asked."""
+    """Return what waits, None where the store does not answer."""
     try:
         return store.backlog()
     except StoreError:
@@ -148,7 +149,7 @@ def _backlog(store: Store, measures: Measures) -> Backlog | None:
 
 
 def group_of(route: str) -> int:
-    """The place in GROUPS of a route.
+    """Return the place in GROUPS of a route.
 
     >>> GROUPS[group_of("/v1/lookalike/score")], GROUPS[group_of("/healthz")], GROUPS[group_of("/dashboard/users")]
     ('scores', 'others', 'dashboard')
@@ -159,7 +160,7 @@ def group_of(route: str) -> int:
 
 
 def is_failure(kind: Kind) -> bool:
-    """Whether a request failed here. That a process is not ready is an answer.
+    """Whether a request failed by a fault of the server. "Not ready" is an answer, not a fault.
 
     >>> is_failure(Kind("/v1/events", 503)), is_failure(Kind("/readyz", 503)), is_failure(Kind("/v1/events", 429))
     (True, False, False)

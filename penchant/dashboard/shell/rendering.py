@@ -1,4 +1,4 @@
-"""Templates into HTML: every value escaped, nothing undefined passed over."""
+"""Templates into HTML: every value is escaped, and an undefined value is an error."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +11,11 @@ from penchant.dashboard.shell.pages import Page
 from penchant.version import __version__
 
 FOLDERS = sorted(Path(__file__).parent.parent.glob("*/templates"))
-"""Every page keeps its templates beside it; a name is given once."""
+"""Each page has its templates beside it; no two templates have the same name."""
 
 FILTERS: Mapping[str, Callable[..., object]] = {
     "count": words.count,
+    "number": words.number,
     "share": words.share,
     "signed": words.signed,
     "size": words.size,
@@ -27,7 +28,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
 
 
 class Renderer:
-    """static: where a file of the package is served; about: what every page shows of the run."""
+    """Renders pages. static: gives the address of a static file; about: what every page shows of the run."""
 
     def __init__(self, static: Callable[[str], str], about: Mapping[str, Any]) -> None:
         self._environment = Environment(
@@ -42,6 +43,6 @@ class Renderer:
         self._environment.globals |= {"static": static, "about": {**about, "version": __version__}}
 
     def page(self, page: Page, scope: str, key: str) -> str:
-        """scope, key: of who asks, "" where that is not known."""
+        """Return the HTML of a page. scope, key: of the visitor, "" where nobody is known."""
         template = self._environment.get_template(f"{page.template}.html.jinja")
         return template.render(**page.values, visitor_scope=scope, visitor_key=key)

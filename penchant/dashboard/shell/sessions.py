@@ -1,4 +1,4 @@
-"""Who is logged in: a key that was shown once, remembered under a random token."""
+"""Sessions: a visitor shows a key once, and is known by a random token from then on."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from threading import Lock
 from penchant.store.base import Key
 
 LASTS_S = 12 * 3_600.0
-"""So long after the log-in a session ends."""
+"""A session ends this long after the log-in."""
 
 MOST_SESSIONS = 10_000
-"""The oldest goes first; each needs a key, so strangers cannot push anybody out."""
+"""Beyond these, the oldest session ends. Each session needs a key, so strangers cannot end those of others."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class _Session:
 
 
 class Sessions:
-    """Of one process; they end with it. clock: seconds that only go forward."""
+    """The sessions of one process; they end with it. clock: seconds that only go forward."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, Lock()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def begin(self, key: Key) -> str:
-        """A new token for who has shown a key; only its hash is kept."""
+        """Return a new token for a visitor who has shown a key. Only the hash of the token is kept."""
         token = token_urlsafe(32)
         with self._lock:
             self._sessions[_hashed(token)] = _Session(key, self._clock() + LASTS_S)
@@ -39,11 +39,12 @@ class Sessions:
         return token
 
     def key(self, token: str) -> Key | None:
-        """The key that was shown, as it was then; None for a token that is not known, or whose session has ended."""
+        """Return the key that was shown, as it was then; None for an unknown token, or one whose session has ended."""
         found = self._sessions.get(_hashed(token))
         return found.key if found is not None and self._clock() < found.ends else None
 
     def end(self, token: str) -> None:
+        """End a session."""
         with self._lock:
             self._sessions.pop(_hashed(token), None)
 

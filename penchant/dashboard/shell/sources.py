@@ -1,4 +1,4 @@
-"""Where pages take their numbers from."""
+"""What pages read: the service, the counters of the process, the atlas of tags, and the runs beside this one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,35 +14,35 @@ from penchant.serving.service import Service
 
 
 class Background(Protocol):
-    """What is made beside the server. problem: why it could not be, "" where it could or may yet be."""
+    """The atlas, which another process makes. problem: why it could not be made, "" where it was or may yet be."""
 
     @property
     def problem(self) -> str: ...
 
     def now(self) -> Atlas | None:
-        """None while it is being made."""
+        """Return the latest atlas, None while the first one is being made."""
 
     def step(self) -> bool:
-        """For a loop: see to it that it is made."""
+        """Have it made where it is missing. A loop calls it."""
 
     def close(self) -> None:
-        """Give up what is not finished."""
+        """Stop what is not finished."""
 
 
 class Runs(Protocol):
-    """The run that is shown, and those beside it."""
+    """The run that is shown, and those in the same folder."""
 
     def names(self) -> list[str]:
-        """Of all that are measured, the one that is shown first."""
+        """Return the names of all evaluated runs, the one that is shown first."""
 
     def numbers(self, names: Sequence[str]) -> Numbers:
-        """Of some of them, in order, compared. ReportError."""
+        """Return the numbers of some of them, in this order, compared with the first. ReportError."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """folder: of the run; live: whether events come in, rather than a run that is only looked at; expected: how
-    audiences did in the test period, None where that was not measured; started: when the process did, UTC seconds."""
+    """folder: of the run; live: whether events come in, rather than that the run is only looked at; expected: how
+    audiences did in the test period, None where that was not measured; started: when the process began, UTC seconds."""
 
     folder: Path
     live: bool

@@ -1,4 +1,4 @@
-"""Style, scripts and vendored libraries: read once, compressed once, kept by browsers for a year."""
+"""Style, scripts and vendored libraries: read once, compressed once, and kept by browsers for a year."""
 
 import gzip
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class _Static:
 
 
 class Assets:
-    """The files of the package by name; a name changes its address whenever its content does."""
+    """The static files of all pages, by name. The address of a file changes whenever its content does."""
 
     def __init__(self) -> None:
         self._files = {
@@ -32,11 +32,11 @@ class Assets:
         }
 
     def url(self, name: str) -> str:
-        """Where a file is served."""
+        """Return the address of a file."""
         return f"{ROOT}/static/{name}?v={self._files[name].version}"
 
     async def answer(self, request: Request) -> Response:
-        """One file, by the last part of the path."""
+        """Send the file that the last part of the path names."""
         found = self._files.get(request.path_params["name"])
         if found is None:
             raise HTTPException(404)

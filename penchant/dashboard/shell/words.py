@@ -13,7 +13,7 @@ NARROW = "\u202f"
 
 
 def count(number: float) -> str:
-    """Whole, with narrow spaces between thousands.
+    """Write a number whole, with narrow spaces between thousands.
 
     >>> count(1234567)
     '1\u202f234\u202f567'
@@ -22,7 +22,7 @@ def count(number: float) -> str:
 
 
 def share(value: float) -> str:
-    """In per cent, with as many digits as it takes.
+    """Write a share in per cent, with as many digits as it needs.
 
     >>> share(0.5), share(0.0123), share(0.00012)
     ('50\u202f%', '1.2\u202f%', '0.012\u202f%')
@@ -32,17 +32,28 @@ def share(value: float) -> str:
     return f"{percent:.{digits}f}{NARROW}%"
 
 
-def signed(value: float, digits: int = 2) -> str:
-    """With its sign.
+def number(value: float, digits: int = 2) -> str:
+    """Write a number with so many digits, and without a sign where these are all zero.
 
-    >>> signed(0.5), signed(-0.5)
-    ('+0.50', '−0.50')
+    >>> number(0.125, 3), number(-0.5), number(-0.001)
+    ('0.125', '−0.50', '0.00')
     """
-    return f"{value:+.{digits}f}".replace("-", "−")
+    said = f"{value:.{digits}f}"
+    return said.replace("-", "" if float(said) == 0 else "−")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Write a number with its sign, and zero without one.
+
+    >>> signed(0.5), signed(-0.5), signed(-0.001)
+    ('+0.50', '−0.50', '0.00')
+    """
+    said = number(value, digits)
+    return f"+{said}" if value > 0 and float(said) else said
 
 
 def size(number: float) -> str:
-    """Of memory.
+    """Write a number of bytes.
 
     >>> size(512), size(3_400_000), size(2_500_000_000)
     ('512\u202fB', '3.4\u202fMB', '2.5\u202fGB')
@@ -54,7 +65,7 @@ def size(number: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """How long, in the unit that fits.
+    """Write a length of time, in the unit that fits.
 
     >>> span(0.0042), span(42), span(3 * 3600), span(3 * 86400)
     ('4.2\u202fms', '42\u202fs', '3.0\u202fh', '3.0\u202fdays')
@@ -68,7 +79,7 @@ def span(seconds: float) -> str:
 
 
 def time(seconds: float | None) -> Markup:
-    """A moment, UTC seconds; in the browser it is shown in the reader's own zone.
+    """Write a moment, UTC seconds; the browser shows it in the reader's own time zone.
 
     >>> time(0.0)
     Markup('<time datetime="1970-01-01T00:00:00+00:00">1970-01-01 00:00 UTC</time>')
@@ -77,7 +88,7 @@ def time(seconds: float | None) -> Markup:
 
 
 def day(seconds: float | None) -> Markup:
-    """The same without the hour."""
+    """Write the day of a moment."""
     return _time(seconds, "%Y-%m-%d", ' data-only="day"')
 
 
@@ -90,12 +101,21 @@ def _time(seconds: float | None, form: str, more: str) -> Markup:
 
 
 def shade(value: float, most: float) -> int:
-    """The step of a value beside the largest, 0 to SHADES."""
+    """Return the shade of a value beside the largest one, 0 to SHADES."""
     return round(max(0.0, value) / most * SHADES) if most > 0 else 0
 
 
+def sentence(message: str) -> str:
+    """Write an error's message as a sentence.
+
+    >>> sentence("the store is away; try again")
+    'The store is away; try again.'
+    """
+    return f"{message[:1].upper()}{message[1:]}."
+
+
 def short(text: str, most: int = 60) -> str:
-    """Cut to so many characters.
+    """Cut a text to so many characters.
 
     >>> short("abcdef", 4)
     'abc…'

@@ -1,4 +1,4 @@
-"""The last quarter of an hour of a process, drawn."""
+"""Charts of the last quarter of an hour of a process."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ Count = Callable[[Reading], float]
 
 
 def charts(readings: Sequence[Reading], *, live: bool) -> list[Chart]:
-    """readings: the oldest first; none where there are not two. live: whether events come in."""
+    """Draw readings, the oldest first; nothing where there are fewer than two. live: whether events come in."""
     if len(readings) < 2:
         return []
     chosen = thinned(readings)
@@ -32,7 +32,8 @@ def charts(readings: Sequence[Reading], *, live: bool) -> list[Chart]:
 
 
 def thinned(readings: Sequence[Reading]) -> list[Reading]:
-    """The first, and the last of each stretch of time, which are as long as it takes for MOST_POINTS to be enough."""
+    """Return the first reading and the last one of each stretch of time. Stretches are just long enough for at most
+    about MOST_POINTS."""
     length_s = readings[-1].moment - readings[0].moment
     step_s = next((one for one in STEPS_S if length_s <= one * MOST_POINTS), STEPS_S[-1])
     ends = [one for one, after in pairwise(readings) if one.moment // step_s != after.moment // step_s]
@@ -66,7 +67,7 @@ def _requests(chosen: Sequence[Reading]) -> Chart:
 
 
 def _latency(readings: Sequence[Reading], chosen: Sequence[Reading]) -> Chart:
-    """Over the minute before each reading: in shorter stretches there are too few requests for percentiles."""
+    """Draw percentiles over the minute before each reading, because shorter stretches have too few requests."""
     lines = {(group, name): list[tuple[Value, Value]]() for group in LATENCIES for name in SHOWN}
     for at, after in _placed(chosen)[1:]:
         times_GT = after.times_GT - begin_of(readings, after.moment).times_GT
@@ -94,7 +95,7 @@ def _processor(chosen: Sequence[Reading]) -> Chart:
 
 
 def _rate(name: str, chosen: Sequence[Reading], count: Count) -> Series:
-    """Of what is counted, between each reading and the one before."""
+    """Return how much was counted a second, between each reading and the one before."""
     placed = _placed(chosen)
     steps = pairwise(placed)
     return Series(
@@ -107,15 +108,16 @@ def _rate(name: str, chosen: Sequence[Reading], count: Count) -> Series:
 
 
 def _level(name: str, chosen: Sequence[Reading], level: Count) -> Series:
+    """Return a level at each reading."""
     return Series(name, [(at, _short(level(one))) for at, one in _placed(chosen)])
 
 
 def _placed(chosen: Sequence[Reading]) -> list[tuple[float, Reading]]:
-    """With their times, UTC seconds, as the clock has them now: it may have been set meanwhile."""
+    """Return readings with their times, UTC seconds by the clock as it is now: somebody may have set it meanwhile."""
     last = chosen[-1]
     return [(round(last.at - (last.moment - one.moment), 1), one) for one in chosen]
 
 
 def _short(value: float) -> float | None:
-    """To four digits, which is more than one sees; a gap where it is not known."""
+    """Round to four digits, which is more than one can see; None, a gap in the line, where the value is not known."""
     return None if isnan(value) else float(f"{value:.4g}")

@@ -15,14 +15,15 @@ from penchant.serving.service import Health, Service
 from penchant.version import __version__
 
 FEW = 5
-"""Of what was set aside, so much is shown."""
+"""Entries that were set aside and are shown."""
 
 KINDS = {"MemoryStore": "memory, gone when this process ends", "SqliteStore": "SQLite", "RedisStore": "Redis"}
 
 
 @dataclass(frozen=True)
 class Aside:
-    """Why something was set aside, and when, UTC seconds. Not what it holds, which may name people."""
+    """An entry that was set aside. reason: why; at: when, UTC seconds. Its content is left out, because it may name
+    people."""
 
     reason: str
     at: float
@@ -30,8 +31,8 @@ class Aside:
 
 @dataclass(frozen=True)
 class Said:
-    """What the store said. at: when, UTC seconds; holders: who plays a part that only one may play; aside: the latest
-    FEW."""
+    """What the store said. at: when, UTC seconds; holders: which process plays each part that only one may play; aside:
+    the latest FEW entries that were set aside."""
 
     at: float
     health: Health
@@ -41,7 +42,8 @@ class Said:
 
 @dataclass(frozen=True)
 class Program:
-    """name: of this process, with which its parts in the store begin; store: of which kind; versions: of each part."""
+    """This process. name: how its name in the store begins; store: the kind of store; versions: of Penchant and what it
+    is built on."""
 
     name: str
     store: str
@@ -59,8 +61,8 @@ class StoreWatch:
         self._lock = Lock()
 
     def now(self) -> tuple[Said | None, float | None]:
-        """What it said last, None where it never did, and for how many seconds it has been away, None where it is not.
-        While somebody else asks, what was known before."""
+        """Return what the store said last, None where it never answered; and for how many seconds it has not answered,
+        None where it does. While another thread asks, what was known before."""
         if self._monotonic() - self._asked >= LEAST_S and self._lock.acquire(blocking=self._asked == float("-inf")):
             try:
                 self._ask()
@@ -82,7 +84,7 @@ class StoreWatch:
 
 
 def program(service: Service) -> Program:
-    """This one."""
+    """Return what is known of this process."""
     kind = service.store_kind()
     versions = {"Penchant": __version__, "Python": python_version(), "PyTorch": version("torch")}
     return Program(f"{socket.gethostname()}-{os.getpid()}", KINDS.get(kind, kind), versions)

@@ -1,4 +1,4 @@
-"""The page System: numbers of the running process, which renew themselves."""
+"""The page System: numbers of the running process, which the browser renews."""
 
 import orjson
 
@@ -10,7 +10,8 @@ PATH = "/dashboard/system"
 
 
 def routes(sources: Sources) -> list[Route]:
-    """The page; its numbers and its charts, for who has it open; the drawn charts, for who opened it before any."""
+    """Return the routes of the whole page, of its numbers and its charts, which open pages ask for again and again, and
+    of the first drawing of the charts."""
     system = System(sources, sources.readings)
 
     def whole(_asked: Asked) -> Page:

@@ -1,4 +1,4 @@
-"""Rates and percentiles of a stretch of time, from the counts at its beginning and its end."""
+"""Rates and percentiles of a stretch of time, from the counts at its beginning and at its end."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from penchant.dashboard.shell.words import NARROW
 from penchant.serving.measures import BUCKETS_S
 
 WINDOW_S = 60.0
-"""Rates are over so long, or since the first reading."""
+"""Rates are over this long, or since the first reading."""
 
 PERCENTILES = (0.5, 0.95, 0.99)
 
@@ -21,7 +21,7 @@ _OWN = GROUPS.index("dashboard")
 
 @dataclass(frozen=True)
 class Percentile:
-    """seconds: as well as can be said; it is surely between low, not included, and high, which is infinite in the last
+    """seconds: the best estimate. The true value lies above `low` and not above `high`, which is infinite in the last
     bucket."""
 
     seconds: float
@@ -30,7 +30,7 @@ class Percentile:
 
     @property
     def words(self) -> str:
-        """To two digits, which is more than is certain.
+        """Write the estimate with two digits; more are not certain.
 
         >>> Percentile(0.1549, 0.1, 0.2).words, Percentile(0.00034, 0.0, 0.0005).words, Percentile(1.55, 1.0, 2.0).words
         ('150\u202fms', '0.34\u202fms', '1.6\u202fs')
@@ -40,7 +40,7 @@ class Percentile:
 
     @property
     def bounds(self) -> str:
-        """What it is surely between, in words.
+        """Write between which values it lies for certain.
 
         >>> Percentile(0.0034, 0.003, 0.005).bounds, Percentile(10.0, 10.0, inf).bounds
         ('3–5 ms', 'over 10 s')
@@ -53,8 +53,9 @@ class Percentile:
 
 @dataclass(frozen=True)
 class Answers:
-    """Of one group of requests. count: how many; per_s: of them; refused, failed: shares of 4xx and 5xx, 0 where there
-    were none; percentiles: of how long they took, by PERCENTILES, none where there were none."""
+    """Answers to one group of requests. count: how many; per_s: how many a second; refused, failed: the shares with 4xx
+    and 5xx, 0 where there were none; percentiles: how long answers took, by PERCENTILES, empty where there were none.
+    """
 
     name: str
     count: int
@@ -66,8 +67,8 @@ class Answers:
 
 @dataclass(frozen=True)
 class Rates:
-    """Of `seconds`. events_per_s: by FATES; all: requests but for those of the dashboard; groups: by GROUPS; cpu: cores
-    that were busy."""
+    """Rates over `seconds`. events_per_s: by FATES; all: requests without those of the dashboard; groups: by GROUPS;
+    cpu: how many cores were busy."""
 
     seconds: float
     events_per_s: Sequence[float]
@@ -77,8 +78,8 @@ class Rates:
 
 
 def percentile(counts_T: np.ndarray, share: float) -> Percentile | None:
-    """Below which a share of requests lies: counted by BUCKETS_S and above, and even within a bucket, as Prometheus'
-    histogram_quantile has it. None of no requests.
+    """Return the time below which a share of the requests lies; None where there were no requests. counts_T: requests
+    by BUCKETS_S and above. Within a bucket, requests count as evenly spread, as in Prometheus' histogram_quantile.
 
     >>> counts_T = np.zeros(16, int)
     >>> counts_T[3:5] = 6, 4  # 2 to 3 ms, 3 to 5 ms
@@ -99,7 +100,7 @@ def percentile(counts_T: np.ndarray, share: float) -> Percentile | None:
 
 
 def rates(before: Reading, after: Reading) -> Rates:
-    """From one reading to a later one."""
+    """Return the rates between two readings."""
     seconds = after.moment - before.moment
     times_GT = after.times_GT - before.times_GT
     refused_G, failed_G = after.refused_G - before.refused_G, after.failed_G - before.failed_G
@@ -114,14 +115,14 @@ def rates(before: Reading, after: Reading) -> Rates:
 
 
 def lately(readings: Sequence[Reading]) -> Rates | None:
-    """Over the last WINDOW_S of some readings, the oldest first; None where there are not two."""
+    """Return the rates over the last WINDOW_S of readings, the oldest first; None where there are fewer than two."""
     if len(readings) < 2:
         return None
     return rates(begin_of(readings, readings[-1].moment), readings[-1])
 
 
 def begin_of(readings: Sequence[Reading], moment: float) -> Reading:
-    """The latest that is WINDOW_S older than a moment, or the first."""
+    """Return the latest reading that is WINDOW_S older than a moment, or the first one."""
     place = bisect_right(readings, moment - WINDOW_S, key=lambda one: one.moment)
     return readings[max(0, place - 1)]
 

@@ -1,4 +1,4 @@
-"""How a running process does, what is wrong, and what to do about it."""
+"""How a running process does, what is wrong with it, and what to do about that."""
 
 from dataclasses import dataclass
 from math import isnan
@@ -15,16 +15,16 @@ from penchant.serving.roles.roles import CLUSTER
 from penchant.serving.served import LogState
 
 BEHIND_S = 10.0
-"""Consumers are behind where an event waits for so long."""
+"""Consumers are behind where an event has waited for this long."""
 
 ASIDE_S = 3_600.0
-"""What was set aside is worth a warning for so long."""
+"""For this long after an entry was set aside, the page warns of it."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """kind: in a few words, which stay the same while it lasts; how: its numbers; do: what helps, in a sentence;
-    command: with which, "" where there is none."""
+    """Something that is wrong. kind: in a few words, the same as long as it lasts; how: its numbers; do: a sentence
+    that says what helps; command: the command that does it, "" where there is none."""
 
     kind: str
     how: str
@@ -34,8 +34,9 @@ class Trouble:
 
 @dataclass(frozen=True)
 class State:
-    """At a moment. at: UTC seconds; alike: whether the run has a look-alike; rates: None before there are two readings;
-    said, away_s: see `StoreWatch.now`; next: the version of a model that is getting ready, None where there is none."""
+    """The state of a process at one moment. at: UTC seconds; alike: whether the run has a look-alike; rates: None
+    before there are two readings; said, away_s: see `StoreWatch.now`; next: the version of a model that is getting
+    ready, None where there is none."""
 
     at: float
     live: bool
@@ -53,14 +54,14 @@ class State:
 
     @property
     def lag(self) -> str:
-        """Of consumers, in words."""
+        """Say whether consumers keep up."""
         if isnan(self.reading.waiting):
             return "not known"
         return "behind" if self.reading.age_s > BEHIND_S else "up to date"
 
     @property
     def troubles(self) -> list[Trouble]:
-        """The most urgent first."""
+        """What is wrong, the most urgent first."""
         found = [
             _away(self.away_s),
             _waiting(self) if self.live else None,
@@ -73,7 +74,7 @@ class State:
 
 
 class System:
-    """Of the process that asks."""
+    """Watches the process that it runs in."""
 
     def __init__(self, sources: Sources, readings: Readings) -> None:
         self._sources, self._readings = sources, readings
@@ -82,6 +83,7 @@ class System:
         self._drawn: tuple[Reading | None, list[Chart]] = None, []
 
     def now(self) -> State:
+        """Return the state as it is now."""
         service = self._sources.service
         readings = self._readings.lately()
         said, away_s = self._watch.now()
@@ -103,7 +105,8 @@ class System:
         )
 
     def charts(self) -> list[Chart]:
-        """Of the last quarter of an hour; none before there are two readings. Drawn once, however many look."""
+        """Draw the last quarter of an hour; nothing before there are two readings. Charts are drawn once for all who
+        look."""
         readings = self._readings.lately()
         latest, drawn = self._drawn
         if latest is not readings[-1]:

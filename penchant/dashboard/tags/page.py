@@ -1,4 +1,4 @@
-"""The page Tags: the map, and what there is to say of one tag."""
+"""The page Tags: the map, and what is known of one tag."""
 
 from typing import Any
 from urllib.parse import quote
@@ -24,15 +24,15 @@ ROOT = "/dashboard/tags"
 
 
 class TagsPage:
-    """Its views. The map is packed once for each atlas."""
+    """The views of the page. The map is packed once for each atlas."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources, self._service = sources, sources.service
         self._packed: tuple[str, bytes] = ("", b"")
 
     def page(self, asked: Asked) -> Answer:
-        """All of it, or what is said beside the map: of the tag that is chosen, of those that contain what was searched
-        for, or of those that are clicked most."""
+        """Show the page, or only the part beside the map: about the chosen tag, about tags that contain the text that
+        was searched for, or about the tags that are clicked most."""
         if not self._service.model().tags:
             return Page("tags", {"trained": False, "folder": self._sources.folder.name})
         directions = self._service.directions()
@@ -43,23 +43,23 @@ class TagsPage:
         return Page("tags_about" if asked.part else "tags", self._about(asked, sought, directions))
 
     def waiting(self, asked: Asked) -> Page:
-        """Whether the map is there by now, for a page that waits for it."""
+        """Say whether the map exists by now, for a page that waits for it."""
         return Page("tags_waiting", self._common(self._sources.atlas.now(), asked.text("tag")))
 
     def body(self, asked: Asked) -> Answer:
-        """Map and all, for a page that has waited for it."""
+        """Show the map and the part beside it, for a page that has waited for it."""
         if not self._service.model().tags:
             return Moved(ROOT)
         return Page("tags_body", self._about(asked, "", self._service.directions()))
 
     def suggest(self, asked: Asked) -> Page:
-        """What may be meant by what was typed so far."""
+        """Suggest tags that match what was typed so far."""
         atlas, sought = self._sources.atlas.now(), asked.text("q").strip()
         hits = found(sought, atlas, MOST_SUGGESTED) if atlas is not None and sought else []
         return Page("tags_suggest", {"sought": sought, "found": hits})
 
     def points(self, _asked: Asked) -> File:
-        """Where each tag lies. MissingStepError while there is no map."""
+        """Send where each tag lies. MissingStepError while there is no map."""
         atlas = self._sources.atlas.now()
         if atlas is None:
             raise MissingStepError(f"the map of {self._sources.folder.name!r} is not there yet; ask again in a moment")
@@ -70,7 +70,7 @@ class TagsPage:
         return File(content, "application/json")
 
     def _about(self, asked: Asked, sought: str, directions: Directions) -> dict[str, Any]:
-        """Values of what is said beside the map, and of the rest of the page."""
+        """Return the values of the part beside the map, and of the rest of the page."""
         atlas, tag = self._sources.atlas.now(), asked.text("tag")
         chosen = details(tag, directions, atlas) if tag else None
         unknown = bool(tag) and chosen is None
@@ -104,7 +104,7 @@ class TagsPage:
 
 
 def _exactly(sought: str, directions: Directions, atlas: Atlas | None) -> str | None:
-    """The tag that is meant by its whole name, in capitals or not."""
+    """Return the tag whose whole name was typed, in capitals or not; None where there is none."""
     if not sought or sought in directions:
         return sought or None
     best = atlas.search(sought, 1) if atlas is not None else []

@@ -1,4 +1,4 @@
-"""What there is to say of tags: which are nearest to one by the model, and what the atlas has counted."""
+"""What pages say of tags: which tags are nearest by the model, and what the atlas has counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,13 @@ from penchant.profiles.directions import Directions
 MOST_NEAR, MOST_USERS = 12, 20
 
 FINENESS = 100_000
-"""Places on the map are sent as whole numbers within plus and minus this: shorter, and finer than any screen."""
+"""Places on the map are sent as whole numbers from minus to plus this, which is short, and finer than any screen."""
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A tag, its clicks, and how many users have it among their foremost, None where nobody has a profile."""
+class CountedTag:
+    """A tag with its clicks. users: how many users have it among their ten foremost tags, None where nobody has a
+    profile."""
 
     tag: str
     clicks: int
@@ -27,7 +28,8 @@ class Counted:
 
 @dataclass(frozen=True)
 class Near:
-    """likeness: cosine of the vectors, 1 where they point the same way; clicks: None where the atlas has none."""
+    """A tag that is near another. likeness: the cosine of the two vectors, 1 where they point the same way; clicks:
+    None where the atlas does not know it."""
 
     tag: str
     likeness: float
@@ -35,7 +37,7 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Span:
+class ClickSpan:
     """From begin to end, UTC seconds: clicks on the tag, and all clicks."""
 
     begin: float
@@ -51,21 +53,22 @@ class Span:
 
 @dataclass(frozen=True)
 class Account:
-    """What the atlas has of a tag. rank: by clicks, 1 is the most clicked, of so many tags; mapped: whether it is on
-    the map; spans: empty where the log has no common clock; interested: who prefers it most, best first."""
+    """What the atlas has counted of a tag. rank: its place by clicks, 1 for the most clicked; tags: how many there are;
+    mapped: whether it is on the map; spans: empty where the log has no common clock; interested: the users who prefer
+    it most, best first."""
 
-    counted: Counted
+    counted: CountedTag
     rank: int
     tags: int
     mapped: bool
-    spans: Sequence[Span]
+    spans: Sequence[ClickSpan]
     interested: Sequence[Interested]
 
 
 @dataclass(frozen=True)
 class Details:
-    """A tag. account: None where the atlas does not know it, or is not there; learned: whether the model that serves
-    has a vector of it; near: best first."""
+    """What is known of a tag. account: None where the atlas does not know it, or does not exist yet; learned: whether
+    the model has a vector for it; near: the nearest tags, best first."""
 
     tag: str
     account: Account | None
@@ -74,7 +77,8 @@ class Details:
 
 
 def details(tag: str, directions: Directions, atlas: Atlas | None) -> Details | None:
-    """None for a tag that neither the model nor the atlas knows; these may be of two models for a moment."""
+    """Return what is known of a tag, None where neither the model nor the atlas knows it. For a moment after a new
+    model takes over, the two may be of different models."""
     account = _account(tag, atlas) if atlas is not None else None
     if account is None and tag not in directions:
         return None
@@ -82,20 +86,20 @@ def details(tag: str, directions: Directions, atlas: Atlas | None) -> Details | 
     return Details(tag, account, directions.learned(tag), near)
 
 
-def most_clicked(atlas: Atlas, most: int) -> list[Counted]:
-    """Of all tags, the most clicked first."""
+def most_clicked(atlas: Atlas, most: int) -> list[CountedTag]:
+    """Return the most clicked tags."""
     best = np.argsort(-atlas.clicks_V, kind="stable")[:most]
     return [_counted(number, atlas) for number in best.tolist()]
 
 
-def found(text: str, atlas: Atlas, most: int) -> list[Counted]:
-    """Tags that begin with a text or contain it."""
+def found(text: str, atlas: Atlas, most: int) -> list[CountedTag]:
+    """Return tags that begin with a text or contain it."""
     numbers = [atlas.number(tag) for tag in atlas.search(text, most)]
     return [_counted(number, atlas) for number in numbers if number is not None]
 
 
-def similar(text: str, atlas: Atlas, most: int) -> list[Counted]:
-    """Tags that contain a text, or as much of its beginning as any tag contains."""
+def similar(text: str, atlas: Atlas, most: int) -> list[CountedTag]:
+    """Return tags that contain a text; where none does, tags that contain as much of its beginning as any tag does."""
     while len(text) > 1:
         if hits := found(text, atlas, most):
             return hits
@@ -104,12 +108,12 @@ def similar(text: str, atlas: Atlas, most: int) -> list[Counted]:
 
 
 def mapped(atlas: Atlas) -> int:
-    """How many tags are on the map."""
+    """Return how many tags are on the map."""
     return int(np.isfinite(atlas.place_VC[:, 0]).sum())
 
 
 def points(atlas: Atlas) -> bytes:
-    """The map as JSON: columns of equal length, the most clicked tag first. x, y: see FINENESS; users: null where
+    """Pack the map as JSON: columns of equal length, the most clicked tag first. x, y: see FINENESS; users: null where
     nobody has a profile."""
     on_map = np.flatnonzero(np.isfinite(atlas.place_VC).all(1))
     order = on_map[np.argsort(-atlas.clicks_V[on_map], kind="stable")]
@@ -126,8 +130,8 @@ def points(atlas: Atlas) -> bytes:
     )
 
 
-def course(spans: Sequence[Span]) -> Chart:
-    """How interest in a tag moves: its share of all clicks, from span to span."""
+def course(spans: Sequence[ClickSpan]) -> Chart:
+    """Draw the share of all clicks that a tag has, from span to span."""
     shares = [None if span.share is None else 100 * span.share for span in spans]
     begins = [span.begin for span in spans]
     line = Series(
@@ -159,14 +163,14 @@ def _account(tag: str, atlas: Atlas) -> Account | None:
     )
 
 
-def _spans(tag: str, atlas: Atlas) -> list[Span]:
+def _spans(tag: str, atlas: Atlas) -> list[ClickSpan]:
     edges, counts = atlas.edges.tolist(), zip(atlas.movement(tag).tolist(), atlas.all_clicks_T.tolist(), strict=True)
-    return [Span(begin, end, *both) for begin, end, both in zip(edges[:-1], edges[1:], counts, strict=True)]
+    return [ClickSpan(begin, end, *both) for begin, end, both in zip(edges[:-1], edges[1:], counts, strict=True)]
 
 
-def _counted(number: int, atlas: Atlas) -> Counted:
+def _counted(number: int, atlas: Atlas) -> CountedTag:
     users = int(atlas.users_V[number]) if atlas.profiled else None
-    return Counted(atlas.tags[number], int(atlas.clicks_V[number]), users)
+    return CountedTag(atlas.tags[number], int(atlas.clicks_V[number]), users)
 
 
 def _clicks(tag: str, atlas: Atlas | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The page Users: find one, browse by interest, look at one."""
+"""The page Users: find a user by id or by interest, and look at one."""
 
 from typing import get_args
 from urllib.parse import quote
@@ -26,11 +26,11 @@ MOST_SKIPPED = 10_000_000
 
 
 def routes(sources: Sources) -> list[Route]:
-    pages = Users(sources)
+    pages = UsersPage(sources)
     return [Route(URL, pages.answer), Route(f"{URL}/suggest", pages.suggest)]
 
 
-class Users:
+class UsersPage:
     """One address for three questions: one user, who is interested in a tag, and where to begin."""
 
     def __init__(self, sources: Sources) -> None:

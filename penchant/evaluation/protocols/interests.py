@@ -1,7 +1,8 @@
 """Rank all tags for held-out users and compare with what they clicked later."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,16 +62,28 @@ def evaluate(
     model: Preferences, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
 ) -> Result:
     """Measure a model on every user of the shards who has clicked a candidate (EvaluationConfig says which tags those
-    are).
+    are); see `evaluate_scores`."""
+    return evaluate_scores(partial(scores_of, model), shards, at, vocabulary, candidates)
 
-    vocabulary: rows of the table of tags, PAD and UNKNOWN included. Equal scores count as if they stood in any order;
-    coverage, which asks what is listed, takes them in the order of `ranking`.
+
+def evaluate_scores(
+    score: Callable[[Shard, slice], Tensor],
+    shards: Iterable[Shard],
+    at: list[int],
+    vocabulary: int,
+    candidates: Candidates = "all",
+) -> Result:
+    """Measure what ranks tags on every user of the shards who has clicked a candidate.
+
+    score: [n, V] of some rows of a shard, -inf for what is no tag; vocabulary: rows of the table of tags, PAD and
+    UNKNOWN included. Equal scores count as if they stood in any order; coverage, which asks what is listed, takes them
+    in the order of `ranking`.
     """
     most = min(max(at), vocabulary - RESERVED)
     frames, seen = [], []
     for shard, rows in blocks(shards, vocabulary):
         asked = ask(shard, rows, vocabulary, candidates)
-        scores_BV = asked.narrow(scores_of(model, shard, rows))
+        scores_BV = asked.narrow(score(shard, rows))
         top = best(scores_BV, most)
         seen.append(top.ids.masked_fill(top.scores.isneginf(), PAD).numpy())
         frames.append(_measure(hits(scores_BV, top, asked.truth), asked, at))

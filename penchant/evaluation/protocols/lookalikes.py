@@ -44,8 +44,8 @@ class LookalikeTest:
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """The labels of all rounds in a row; a candidate of two rounds is two, with other seeds.
+class TestPairs:
+    """The labels of all rounds in a row. A candidate of two rounds counts as two, because it has other seeds in each.
 
     candidate_L: through all rounds; user_L: numbers below `users`, who have labels; clicked_L; seeds_C: how many;
     known_C: whether the item has an id.
@@ -59,7 +59,7 @@ class Pairs:
     users: int
 
     @classmethod
-    def of(cls, rounds: Sequence[Round]) -> "Pairs":
+    def of(cls, rounds: Sequence[Round]) -> "TestPairs":
         """Raises DataError where labels are missing that were clicked, or that were not."""
         clicked_L = np.concatenate([np.zeros(0, bool), *(one.clicked_L for one in rounds)])
         if not clicked_L.any() or clicked_L.all():
@@ -103,14 +103,14 @@ class LookalikeProtocol:
 
     test: LookalikeTest
     config: LookalikeEvaluation
-    pairs: Pairs
+    pairs: TestPairs
     bounds: Bounds
     reach: ReachTest
 
     @classmethod
     def of(cls, test: LookalikeTest, config: LookalikeEvaluation) -> Self:
         """Draw the candidates. Raises DataError where there is nothing to compare."""
-        pairs = Pairs.of(test.rounds)
+        pairs = TestPairs.of(test.rounds)
         bounds = Bounds.of(pairs.seeds_C[pairs.labelled])
         reach = ReachTest.draw(test.whole, bounds, items=config.audience_items, seed=config.seed)
         return cls(test, config, pairs, bounds, reach)
@@ -171,12 +171,12 @@ def score_pairs(lookalike: LookAlike, crowd: Crowd, rounds: Sequence[Round]) -> 
 
 
 def measure_pairs(
-    scores_L: np.ndarray, pairs: Pairs, bounds: Bounds, config: LookalikeEvaluation
+    scores_L: np.ndarray, pairs: TestPairs, bounds: Bounds, config: LookalikeEvaluation
 ) -> dict[str, Estimate]:
-    """All AUCs and "scored", with their values in the same resamples of users whatever the scorer."""
+    """Return all AUCs and "scored". Every scorer is measured in the same resamples of users."""
     *duels, by_user = _duels(scores_L, pairs, bounds)
     everyone_U = np.ones(pairs.users)
-    # A user's own AUC is the same whatever he weighs.
+    # A user's own AUC does not depend on the weight of the user.
     user_U = by_user.won(everyone_U)
     means = _aucs(duels, user_U, everyone_U)
     weights = resamples(pairs.users, config.resamples, config.seed)
@@ -186,7 +186,8 @@ def measure_pairs(
 
 
 def later_per_seed(whole: Round, bounds: Bounds) -> dict[str, float]:
-    """Later clickers by seeds of all candidates that have any, those whom nobody clicked later too; and by class."""
+    """Return the number of later clickers per seed, over all candidates that have seeds and by class. Candidates that
+    nobody clicked later count as well."""
     seeds_C, later_C = whole.seeds.lengths, np.bincount(whole.candidate_L, minlength=len(whole.items_C))
     class_C = bounds.classes(seeds_C)
     groups = {"all": seeds_C > 0}
@@ -206,7 +207,7 @@ def _score_round(lookalike: LookAlike, crowd: Crowd, one: Round) -> np.ndarray:
     return scores_L
 
 
-def _duels(scores_L: np.ndarray, pairs: Pairs, bounds: Bounds) -> Iterator[Duels]:
+def _duels(scores_L: np.ndarray, pairs: TestPairs, bounds: Bounds) -> Iterator[Duels]:
     """All pairs, those of each class, of known items, of each candidate and of each user."""
     known_L, all_L = pairs.known_C[pairs.candidate_L], np.ones(len(scores_L), bool)
     nothing_L = np.zeros(len(scores_L), np.int64)
@@ -231,7 +232,7 @@ def _aucs(duels: Sequence[Duels], user_U: np.ndarray, weight_U: np.ndarray) -> l
 
 
 def _mean(values: np.ndarray, weights: np.ndarray) -> float:
-    """Of the values that there are; NaN where there is none, or none that weighs anything."""
+    """Return the mean of the finite values; NaN where none of them has a weight."""
     known = np.isfinite(values) & (weights > 0)
     return float(np.average(values[known], weights=weights[known])) if known.any() else float("nan")
 

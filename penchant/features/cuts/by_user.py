@@ -24,7 +24,7 @@ from penchant.features.cuts.cut import (
     windows_between,
 )
 from penchant.features.cuts.instants import Instants
-from penchant.features.target import Target
+from penchant.features.cuts.target import Target
 from penchant.logs.ingest import Log
 from penchant.logs.users import uniform
 from penchant.schema import TIME, USER

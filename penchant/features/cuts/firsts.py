@@ -17,7 +17,7 @@ ROUND = "round"
 
 
 @dataclass(frozen=True)
-class Rows:
+class ClickRows:
     """One number per row. entry: of the item; user: row of the crowd; time; round: the number of the moment at or after
     which it happened, -1 before the first."""
 
@@ -27,7 +27,7 @@ class Rows:
     round: np.ndarray
 
     @classmethod
-    def of(cls, frame: pl.DataFrame) -> "Rows":
+    def of(cls, frame: pl.DataFrame) -> "ClickRows":
         return cls(*(frame[name].to_numpy() for name in (ENTRY, ROW, TIME, ROUND)))
 
 
@@ -41,8 +41,8 @@ class Firsts:
 
     names: pl.Series
     starts: np.ndarray
-    clicks: Rows
-    unclicked: Rows
+    clicks: ClickRows
+    unclicked: ClickRows
 
     def count(self, clicks: np.ndarray) -> np.ndarray:
         """How many of the chosen clicks each entry has."""
@@ -88,7 +88,7 @@ def read_firsts(
     by_item, beside = (_numbered(pl.concat(parts), entries, cut, moments) for parts in (clicks, shown))
     first = by_item.sort(ENTRY, ROUND, TIME, ROW)
     starts = offsets_of(np.bincount(first[ENTRY].to_numpy(), minlength=len(names)))
-    return Firsts(names, starts, Rows.of(first), Rows.of(beside))
+    return Firsts(names, starts, ClickRows.of(first), ClickRows.of(beside))
 
 
 def _rows_of_crowd(

@@ -17,7 +17,7 @@ from penchant.serving.http.shapes import (
     CandidateAnswer,
     CandidatesAnswer,
     ErrorAnswer,
-    Items,
+    ItemsBody,
     PathId,
     ScoreAnswer,
     ScoreRequest,
@@ -40,8 +40,8 @@ class CandidateRoutes:
         self._scores = routes.merger(self._all_scored, MOST_MERGED)
         every, one = "/v1/candidates", "/v1/candidates/{item}"
         routes.add("GET", every, self.all, needs="read", answer=CandidatesAnswer)
-        routes.add("PUT", every, self.open_all, needs="admin", body={JSON: Items})
-        routes.add("DELETE", every, self.close_all, needs="admin", body={JSON: Items}, errors=NONE_SUCH)
+        routes.add("PUT", every, self.open_all, needs="admin", body={JSON: ItemsBody})
+        routes.add("DELETE", every, self.close_all, needs="admin", body={JSON: ItemsBody}, errors=NONE_SUCH)
         routes.add("GET", one, self.one, needs="read", answer=CandidateAnswer, errors=NONE_SUCH)
         routes.add("PUT", one, self.open, needs="admin")
         routes.add("DELETE", one, self.close, needs="admin", errors=NONE_SUCH)
@@ -74,7 +74,7 @@ class CandidateRoutes:
 
     async def open_all(self, request: Request) -> Response:
         """Open items to audience extension; those that are open stay as they are."""
-        asked = await self.routes.body(request, Items)
+        asked = await self.routes.body(request, ItemsBody)
         await self.work(self.service.open, asked.items)
         return Response(status_code=204)
 
@@ -85,7 +85,7 @@ class CandidateRoutes:
 
     async def close_all(self, request: Request) -> Response:
         """Close candidates, all of them or none."""
-        asked = await self.routes.body(request, Items)
+        asked = await self.routes.body(request, ItemsBody)
         await self.work(self.service.close, asked.items)
         return Response(status_code=204)
 

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from penchant.serving.http.answers import Json
 from penchant.serving.http.routes import Routes
-from penchant.serving.http.shapes import Events, ItemFields, Items, ScoreRequest
+from penchant.serving.http.shapes import Events, ItemFields, ItemsBody, ScoreRequest
 from penchant.version import __version__
 
 STYLE = (
@@ -53,7 +53,7 @@ class DescriptionRoutes:
     @cached_property
     def _said(self) -> dict[str, Any]:
         found = get_openapi(title="Penchant", version=__version__, routes=self._app.routes)
-        asked = [(model, "validation") for model in (Events, Items, ItemFields, ScoreRequest)]
+        asked = [(model, "validation") for model in (Events, ItemsBody, ItemFields, ScoreRequest)]
         _, models = models_json_schema(asked, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
         parts = found["components"]
         parts["schemas"] |= models["$defs"]

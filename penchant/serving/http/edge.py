@@ -31,7 +31,8 @@ UNREAD = frozenset({401, 403, 408, 413, 415, 429})
 """Answers that may come before a body was read; then the connection is closed, so that nobody has to read it."""
 
 LINGER_S = 2.0
-"""So long what still comes of such a body is thrown away: who is hung up on while he sends sees no answer."""
+"""For this long, the rest of such a body is read and thrown away: a client that is cut off while it sends sees no
+answer."""
 
 
 class Edge:

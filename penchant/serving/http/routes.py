@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from penchant.serving.http.answers import Json, line_of
 from penchant.serving.http.body import JSON, Bodies, Limits
 from penchant.serving.http.merge import Merger
-from penchant.serving.http.shapes import Asked, ErrorAnswer
+from penchant.serving.http.shapes import ErrorAnswer, RequestBody
 from penchant.serving.incoming import load
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures
@@ -22,7 +22,7 @@ from penchant.store.base import Scope
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
-B = TypeVar("B", bound=Asked)
+B = TypeVar("B", bound=RequestBody)
 
 ERRORS = {
     400: "The body cannot be read.",

@@ -36,17 +36,17 @@ Id = Annotated[
 ]
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """A body of a request."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Items(Asked):
+class ItemsBody(RequestBody):
     items: Annotated[list[Id], Field(min_length=1, max_length=MOST_ITEMS)]
 
 
-class ItemFields(Asked):
+class ItemFields(RequestBody):
     """What an item is about, by the fields of the items' table."""
 
     fields: Annotated[
@@ -54,7 +54,7 @@ class ItemFields(Asked):
     ]
 
 
-class ScoreRequest(Asked):
+class ScoreRequest(RequestBody):
     """users: whom to score; items: open candidates, all if left out; top: the best so many, all if left out."""
 
     users: Annotated[list[Id], Field(min_length=1, max_length=MOST_USERS)]
@@ -125,7 +125,7 @@ class ProfileAnswer(BaseModel):
     unseen: list[PreferenceModel]
 
 
-class RankedPreference(PreferenceModel):
+class RankedPreferenceModel(PreferenceModel):
     rank: int
 
 
@@ -152,7 +152,7 @@ class ExplainAnswer(BaseModel):
     comes last in both."""
 
     user: str
-    preference: RankedPreference
+    preference: RankedPreferenceModel
     without: float
     paths: list[PathModel]
     alone: list[EffectModel]
@@ -244,7 +244,7 @@ class MeasuredModel(BaseModel):
     half: float
 
 
-class LookalikeModel(BaseModel):
+class LookalikeChoice(BaseModel):
     """name: the scorer that won on validation candidates; live: the best of those that can be live, which makes all
     scores and audiences here; candidates: how many decided; crossed: whether scorers were trained again without them;
     scores: by scorer AUC within items; ahead: that of the winner less that of each other; behind: how far the live one
@@ -267,7 +267,7 @@ class ModelAnswer(BaseModel):
     model: str
     tags: bool
     profiles: dict[str, str]
-    lookalike: LookalikeModel | None
+    lookalike: LookalikeChoice | None
 
 
 class AliveAnswer(BaseModel):

@@ -1,4 +1,4 @@
-"""The connection of the Redis store: opened with care, and its errors told so that a person can act on them."""
+"""The connection of the Redis store: checked when it opens, with errors that say what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ ADVICE: tuple[tuple[type[redis.RedisError], str], ...] = (
 
 
 class RedisClient:
-    """A Redis that keeps what it acknowledges, reached again by itself after it was away."""
+    """A Redis that keeps what it acknowledges. After a lost connection it connects again by itself."""
 
     def __init__(self, url: str) -> None:
         """Raises StoreError where it cannot be reached, would lose data, or holds the data of another version."""
@@ -79,7 +79,7 @@ class RedisClient:
             )
 
     def _setting(self, name: str) -> str | None:
-        """None where the server tells its settings to nobody, as hosted ones do."""
+        """Return a setting of the server, None where it does not tell any, as hosted servers do."""
         try:
             said: Any = self.raw.config_get(name)
         except redis.ResponseError:

@@ -156,9 +156,9 @@ end
 FORGET = (
     _WORDS
     + """
--- user, how his lines of the log begin, digest, at, the last join looked at; then lists, each after its length: entries
--- of the log that cannot be read and speak of him, his joins up to that last one, poison that speaks of him, items that
--- he touched. Returns how many events, events of the log and items there were.
+-- user, how the user's lines of the log begin, digest, at, the last join looked at; then lists, each after its length:
+-- entries of the log that cannot be read and name the user, the user's joins up to that last one, poison that names the
+-- user, items that the user touched. Returns how many events, events of the log and items there were.
 local user, begins, digest, at, looked = unpack(ARGV, 1, 5)
 local place = 6
 
@@ -302,7 +302,7 @@ end
 HOLD = (
     _WORDS
     + """
--- name, holder, milliseconds of a lease. Returns 1 if it is his now.
+-- name, holder, milliseconds of a lease. Returns 1 if the holder has it now.
 local key = P .. 'held:' .. ARGV[1]
 local holder = redis.call('GET', key)
 if holder and holder ~= ARGV[2] then return 0 end

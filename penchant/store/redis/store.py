@@ -67,7 +67,8 @@ class RedisStore(Store):
         return new
 
     def _bound_history(self, user: str) -> None:
-        """What is over the bound is left out on reading, so it is enough to look at times."""
+        """Remove the oldest events over the bound. Reading leaves them out anyhow, so callers do this only now and
+        then."""
         if self._raw.hlen(_key("history", user)) > MOST_EVENTS:
             events = _history(user, self._raw.hgetall(_key("history", user)))
             self._raw.hdel(_key("history", user), *(event.id for event in events[:-MOST_EVENTS]))
@@ -165,8 +166,8 @@ class RedisStore(Store):
         return last, {item: orjson.loads(values) for item, values in found.items()}
 
     def _changed(self, number: str, name: str, after: int) -> tuple[int, dict[str, bytes]]:
-        """The number of the last change, and what has changed since another. The number is read first: what changes
-        meanwhile is given twice rather than never."""
+        """Return the number of the last change, and what has changed since another number. The number is read first, so
+        that a change meanwhile is given twice rather than never."""
         found: dict[str, bytes] = {}
         with self._client.errors():
             last = int(self._raw.hget(_key("numbers"), number) or 0)
@@ -254,7 +255,7 @@ class RedisStore(Store):
             return Erased(*self._forget(args=said))
 
     def _in_log(self, user: str) -> tuple[list[str], set[str]]:
-        """Entries that cannot be read and speak of a user, and items of his events in the others."""
+        """Return the unreadable entries that name a user, and the items of the user's events in all other entries."""
         unreadable, items = [], set()
         for number, values in self._stream("log"):
             content = values.get(b"content", b" ".join(part for pair in values.items() for part in pair))

@@ -50,8 +50,8 @@ def log(connection: Connection, events: Sequence[Event], at: float) -> None:
 
 
 def _is_sampled(text: str, most: int) -> bool:
-    """One of every 0.5 % of a bound: counting costs as much as there is to count, so it is done this rarely, and what
-    is over the bound meanwhile is left out on reading."""
+    """Say whether it is time to count a history, or the seeds of an item. Counting takes time in proportion to them, so
+    it is done about once for every 0.5 % of the bound; reading leaves out what is over the bound meanwhile."""
     return hash(text) % max(1, most // 200) == 0
 
 
@@ -71,7 +71,7 @@ FREE = """SELECT number, events FROM log LEFT JOIN taken USING (number) LEFT JOI
 
 
 def pick(connection: Connection, consumer: str, most: int, now: float) -> list[int]:
-    """Numbers of entries that this consumer has, or can have, with about `most` events."""
+    """Return the numbers of entries, with about `most` events, that this consumer has taken or may take."""
     found: dict[int, None] = {}
     events = 0
     for question, values in (OWN, (consumer,)), (FREE, (now, now - LEASE_S)):
@@ -134,7 +134,7 @@ def _touch(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def _click(connection: Connection, item: str, user: str, time: float) -> bool:
-    """Whether the user was no seed of the item before."""
+    """Record a click, and return whether it made the user a new seed of the item."""
     question = "SELECT time FROM touches WHERE item = ? AND user = ?"
     before = connection.execute(question, (item, user)).fetchone()[0]
     if before is None or time > before:
@@ -223,7 +223,8 @@ def erase(connection: Connection, user: str, traces: set[str]) -> Erased:
 
 
 def _erase_in_log(connection: Connection, user: str, at: float, entry: Entry) -> int:
-    """How many events were the user's; the rest is logged again, so that who has taken the entry settles nothing."""
+    """Remove a user's events from an entry and return how many there were. The other events are logged again under a
+    new number, so that a consumer who has taken the old entry settles nothing."""
     kept = [event for event in entry.events if event.user != user]
     if entry.problem is None and len(kept) == len(entry.events):
         return 0

@@ -36,8 +36,8 @@ PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
 
 
 class SqliteStore(Store):
-    """What is acknowledged is on the disk, even where the power fails; what consumers do may be undone by that, and is
-    then done again. clock: seconds that only go forward, the same for all processes of the machine."""
+    """Acknowledged events are on the disk, even after a power failure, which may undo the work of consumers; they then
+    do it again. clock: seconds that only go forward, the same for all processes of the machine."""
 
     def __init__(self, path: str | Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Create the file if there is none. Raises StoreError: see `SqliteFile`."""

@@ -244,7 +244,7 @@ def test_a_key_that_reads_sees_no_names_and_opens_nothing(served: Served, folder
         assert page.get_by_label("Name or id of any item").count() == 0
         assert "needs a key with scope admin" in page.inner_text("main")
         visit.go(f"/lookalike?item={POPULAR}")
-        expect(page.locator("#audience")).to_contain_text("because it names people")
+        expect(page.locator("#audience")).to_contain_text("because an audience names people")
         complete(visit)
         assert page.locator("#members, a:has-text('Download')").count() == 0
         for path in (f"audience?item={POPULAR}&size=60&as=csv", f"part?part=members&item={POPULAR}"):
@@ -364,7 +364,7 @@ def test_an_audience_that_became_too_large_meanwhile_is_explained(served: Served
     assert f"The first 20 of {reachable}." in text(pages.page(of_all))
     user = site.service.audience(POPULAR, MIN_AUDIENCE).members[0][0]
     send(site.service, (user, POPULAR, 60.0))
-    assert f"but only {reachable - 1} users have not met" in text(pages.page(of_all))
+    assert f"but only {reachable - 1} users are not reached yet" in text(pages.page(of_all))
 
 
 def test_more_members_than_a_file_should_hold_are_refused(

@@ -284,6 +284,19 @@ def test_one_finger_scrolls_the_page_and_two_come_closer(world: World) -> None:
     context.close()
 
 
+@pytest.mark.parametrize("tags", [1, 2, 13])
+def test_a_map_of_few_tags_is_drawn_with_all_their_names(world: World, tmp_path: Path, tags: int) -> None:
+    """Of so few tags none is among the most clicked six per cent, which have points of their own size."""
+    places = dict(list(PLACES.items())[:tags])
+    few = atlas(tmp_path / "few", clicks=CLICKS, all_clicks=(40_000, 30_000), places=places)
+    with world.visit_of(Background(few)) as visit:
+        page = opened(visit, "/tags")
+        expect(page.locator("#tag-map-problem")).to_be_hidden()
+        drawn = page.evaluate("map.plot.getOption().series.find(one => one.id == 'labels').data.length")
+        assert 0 < drawn <= tags
+        visit.sound()
+
+
 def test_a_search_finds_or_says_what_to_do(world: World) -> None:
     with world.visit() as visit:
         page = opened(visit, "/tags?q=JAZZ")

@@ -8,9 +8,9 @@ import pytest
 
 from penchant.dashboard.tags.tags import (
     FINENESS,
-    Counted,
+    ClickSpan,
+    CountedTag,
     Near,
-    Span,
     course,
     details,
     found,
@@ -68,13 +68,13 @@ def test_a_tag_is_told_by_model_and_atlas(directions: Directions, counted: Atlas
     assert (told.near[0].tag, told.near[0].clicks) == ("swing", 3)
     assert told.near[0].likeness == pytest.approx(0.8)
     assert told.near[2] == Near("noise", 0.0, None)
-    assert told.account.counted == Counted("jazz", 9, 2)
+    assert told.account.counted == CountedTag("jazz", 9, 2)
     assert (told.account.rank, told.account.tags, told.account.mapped) == (1, 4, True)
     assert told.account.interested == [Interested("ann", 1.5), Interested("bob", 0.25)]
     assert told.account.spans == [
-        Span(START_S, START_S + DAY_S, 6, 10),
-        Span(START_S + DAY_S, START_S + 2 * DAY_S, 3, 20),
-        Span(START_S + 2 * DAY_S, START_S + 3 * DAY_S, 0, 0),
+        ClickSpan(START_S, START_S + DAY_S, 6, 10),
+        ClickSpan(START_S + DAY_S, START_S + 2 * DAY_S, 3, 20),
+        ClickSpan(START_S + 2 * DAY_S, START_S + 3 * DAY_S, 0, 0),
     ]
 
 
@@ -120,7 +120,7 @@ def test_the_map_is_sent_in_columns_the_most_clicked_first(counted: Atlas) -> No
 def test_without_profiles_nobody_is_counted(tmp_path: Path, directions: Directions) -> None:
     bare = atlas(tmp_path / "bare", clicks=CLICKS, all_clicks=(10, 20, 0), places=PLACES)
     assert orjson.loads(points(bare))["users"] is None
-    assert most_clicked(bare, 1) == [Counted("jazz", 9, None)]
+    assert most_clicked(bare, 1) == [CountedTag("jazz", 9, None)]
     told = details("jazz", directions, bare)
     assert told is not None
     assert told.account is not None
@@ -136,15 +136,15 @@ def test_a_log_without_a_clock_has_no_spans(tmp_path: Path, directions: Directio
 
 def test_the_most_clicked_and_those_that_are_looked_for_are_counted(counted: Atlas) -> None:
     assert [one.tag for one in most_clicked(counted, 3)] == ["jazz", "swing", "polka"]
-    assert found("zz", counted, 5) == [Counted("jazz", 9, 2)]
+    assert found("zz", counted, 5) == [CountedTag("jazz", 9, 2)]
 
 
 def test_a_misspelt_tag_has_similar_ones(counted: Atlas) -> None:
-    assert similar("jazzz band", counted, 5) == [Counted("jazz", 9, 2)]
+    assert similar("jazzz band", counted, 5) == [CountedTag("jazz", 9, 2)]
     assert similar("?", counted, 5) == []
     assert similar("x" * 10_000, counted, 5) == []
 
 
 def test_the_course_of_interest_is_a_share_with_a_gap_where_nobody_clicked() -> None:
-    chart = course([Span(0.0, 10.0, 1, 4), Span(10.0, 20.0, 0, 0)])
+    chart = course([ClickSpan(0.0, 10.0, 1, 4), ClickSpan(10.0, 20.0, 0, 0)])
     assert chart.series[0].points == [(0.0, 25.0), (10.0, None), (20.0, None)]

@@ -1,4 +1,4 @@
-"""The page Users in a browser: finding somebody, his profile and why, and what is said where something is missing."""
+"""The page Users in a browser: finding users, their profiles and why, and what is said where something is missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from penchant.dashboard.shell.pages import Asked, Moved, Page
 from penchant.dashboard.shell.rendering import Renderer
 from penchant.dashboard.shell.static_files import Assets
 from penchant.dashboard.shell.words import short
-from penchant.dashboard.users.page import Users
+from penchant.dashboard.users.page import UsersPage
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import remove
 from penchant.operation.pages import add_dashboard
@@ -124,7 +124,7 @@ def test_a_user_has_interests_reasons_a_course_attention_and_clicks(
         sound(visit)
 
 
-def test_somebody_is_found_by_what_he_is_interested_in_with_the_keyboard_alone(root: str, browser: Browser) -> None:
+def test_somebody_is_found_by_what_they_is_interested_in_with_the_keyboard_alone(root: str, browser: Browser) -> None:
     with visiting(browser, root) as visit:
         page = visit.go("/users")
         sound(visit)
@@ -209,7 +209,7 @@ class Desk:
     renderer: Renderer
 
     def page(self, **query: str) -> str:
-        answer = Users(self.site.sources).answer(asked(**query))
+        answer = UsersPage(self.site.sources).answer(asked(**query))
         assert isinstance(answer, Page)
         return " ".join(self.renderer.page(answer, "read", "").split())
 
@@ -239,7 +239,7 @@ def test_links_lead_to_whatever_somebody_is_called(desk: Desk) -> None:
     said = desk.page(tag=SCRIPT)
     assert SCRIPT not in said
     found = [parse_qs(urlsplit(unescape(url)).query) for url in findall('href="([^"]*)"', said) if "user=" in url]
-    assert [one["user"] for one in found] == [[user] for user in HOSTILE for _ in ("his page", "why")]
+    assert [one["user"] for one in found] == [[user] for user in HOSTILE for _ in ("the page", "why")]
     assert [one["why"] for one in found[1::2]] == [[SCRIPT]] * len(HOSTILE)
     for user in HOSTILE:
         said = desk.page(user=user)
@@ -315,7 +315,7 @@ def test_a_tag_that_nobody_holds_or_nobody_knows_leads_on(desk: Desk) -> None:
     assert "No tag is called so" in said
     assert "tag=t1-1" in said
     assert "begin with the tags that most users hold" in desk.page(tag="no such thing")
-    answer = Users(desk.site.sources).answer(asked(tag="t2-2"))
+    answer = UsersPage(desk.site.sources).answer(asked(tag="t2-2"))
     assert answer == Moved("/dashboard/users?tag=T2-2")
 
 
@@ -354,7 +354,7 @@ def test_without_a_tag_model_clicks_are_shown_and_what_to_do_is_said(desk: Desk,
 
 
 def test_a_log_without_a_clock_numbers_its_clicks(desk: Desk, served: Served, folder: Path, known: Atlas) -> None:
-    pages = Users(UserSite(replace(served, clocked=False), folder, Background(known)).sources)
+    pages = UsersPage(UserSite(replace(served, clocked=False), folder, Background(known)).sources)
     answer = pages.answer(asked(user=USER))
     assert isinstance(answer, Page)
     said = " ".join(desk.renderer.page(answer, "read", "").split())
@@ -374,7 +374,7 @@ def test_clicks_beyond_the_first_are_none(desk: Desk) -> None:
 
 def test_suggestions_are_tags_that_contain_what_is_typed(desk: Desk) -> None:
     def suggested(text: str) -> str:
-        answer = Users(desk.site.sources).suggest(asked(tag=text))
+        answer = UsersPage(desk.site.sources).suggest(asked(tag=text))
         assert isinstance(answer, Page)
         return desk.renderer.page(answer, "read", "").strip()
 

@@ -11,7 +11,7 @@ from penchant.errors import DataError
 from penchant.evaluation.protocols.lookalikes import (
     LookalikeEvaluation,
     LookalikeTest,
-    Pairs,
+    TestPairs,
     evaluate_lookalikes,
     later_per_seed,
     measure_pairs,
@@ -47,7 +47,7 @@ def test_a_round_without_labels_has_no_scores() -> None:
 
 def test_auc_of_all_pairs_by_class_by_item_and_by_user() -> None:
     """Clicked: 0.8 (item 2, then 1 seed), none (item 3, 0 seeds), 0.5 (item 2, then 2 seeds); not: 0.9, 0.3, 0.5."""
-    pairs = Pairs.of(ROUNDS)
+    pairs = TestPairs.of(ROUNDS)
     bounds = Bounds.of(pairs.seeds_C[pairs.labelled])
     assert bounds == Bounds(2, 2)
     found = measure_pairs(score_pairs(Told(SCORES), CROWD, ROUNDS), pairs, bounds, QUICK)
@@ -66,7 +66,7 @@ def test_auc_of_all_pairs_by_class_by_item_and_by_user() -> None:
 
 def test_auc_within_users_asks_which_item_and_within_items_asks_who() -> None:
     one = round_of([2, 3], [[0], [0, 1]], [(0, 2, True), (1, 2, False), (0, 3, False), (1, 3, True)])
-    pairs = Pairs.of([one])
+    pairs = TestPairs.of([one])
     found = measure_pairs(score_pairs(Popular(), crowd_of(4), [one]), pairs, Bounds(2, 2), QUICK)
     # User 2 clicked the less popular item, user 3 the more popular one.
     assert found["auc within users"].mean == 1 / 2
@@ -76,7 +76,7 @@ def test_auc_within_users_asks_which_item_and_within_items_asks_who() -> None:
 
 def test_resamples_without_the_only_user_who_can_answer_are_left_out() -> None:
     one = round_of([2, 3], [[0], [0, 1]], [(0, 2, False), (1, 2, True), (1, 3, False)])
-    pairs = Pairs.of([one])
+    pairs = TestPairs.of([one])
     found = measure_pairs(score_pairs(Popular(), crowd_of(4), [one]), pairs, Bounds(2, 2), QUICK)
     assert np.isnan(found["auc within users"].values).any()
     assert found["auc within users"].as_json() == {"mean": 1.0, "half": 0.0}
@@ -85,12 +85,12 @@ def test_resamples_without_the_only_user_who_can_answer_are_left_out() -> None:
 @pytest.mark.parametrize(("clicked", "counts"), [(True, "2 clicked and 0 other"), (False, "0 clicked and 2 other")])
 def test_labels_of_one_kind_only_are_refused(clicked: bool, counts: str) -> None:
     with pytest.raises(DataError, match=counts):
-        Pairs.of([round_of([2], [[0]], [(0, 1, clicked), (0, 2, clicked)])])
+        TestPairs.of([round_of([2], [[0]], [(0, 1, clicked), (0, 2, clicked)])])
 
 
 def test_no_rounds_at_all_are_refused() -> None:
     with pytest.raises(DataError, match="0 clicked and 0 other"):
-        Pairs.of([])
+        TestPairs.of([])
 
 
 def test_later_clickers_per_seed_are_a_ratio_of_sums_with_those_whom_nobody_clicked_later() -> None:

@@ -11,11 +11,11 @@ from penchant.errors import ConfigError, DataError
 from penchant.features.cuts.by_period import ByPeriod, PeriodsConfig
 from penchant.features.cuts.by_user import ByUser
 from penchant.features.cuts.cut import Split
+from penchant.features.cuts.target import Target
 from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.shards import open_shards
-from penchant.features.target import Target
 from penchant.logs.ingest import Log
 from tests.logs.logs_on_disk import read_log
 

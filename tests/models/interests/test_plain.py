@@ -9,8 +9,7 @@ from benchmarks.plain import PlainUtpm, Users, batches, plain_loss
 from penchant.features.shards import batch_of
 from penchant.models.catalog import build_interests
 from penchant.models.interests.utpm import UtpmConfig
-from penchant.training.loop import TrainingConfig, labels_of, loss_of
-from penchant.training.optimizers import make_optimizers
+from penchant.training.objectives.interests import TrainingConfig, labels_of, loss_of
 
 SHAPE = Shape("tiny", UtpmConfig(embedding=6, user=5, query=3, heads=3), (40, 9, 30), 50, 7, 4, 3, batch=12)
 
@@ -26,9 +25,7 @@ def test_loss_and_gradients_are_those_of_the_plain_version(large: int) -> None:
     shard, model = made_up_shard(SHAPE, SHAPE.batch), build_interests(SHAPE.model, SHAPE.sizes)
     plain = PlainUtpm(SHAPE.model, SHAPE.sizes)
     plain.load_state_dict(model.state_dict())
-    make_optimizers(
-        model, rate=0.1, weight_decay=0.0, large_table_rows=large, large_table_optimizer="adagrad", large_table_rate=0.1
-    )
+    TrainingConfig(large_table_rows=large).optimizers(model)
     fields, rows = list(SHAPE.sizes.fields), torch.arange(SHAPE.batch)
     expected = plain_loss(plain, next(batches(Users(shard, fields), rows.tolist(), SHAPE.batch)))
     found = loss_of(model, batch_of(shard, fields, rows), labels_of(shard, rows), TrainingConfig(loss="joint"))

@@ -236,7 +236,7 @@ def test_who_joins_during_clustering_is_not_lost_and_counts_once(world: World, f
 
 
 def test_who_joins_before_seeds_are_read_counts_once(world: World) -> None:
-    """The clusterer hears of him while it is busy, and he is among the seeds that are read."""
+    """The clusterer hears of the user while it is busy, and the user is among the seeds that are read."""
     world.store.open_candidates([NEW_ITEM, POPULAR], MADE)
     world.click(NEW_ITEM, *FANS[:8])
     clusterer = world.clusterer()

@@ -25,7 +25,7 @@ def merged(numbers: list[int], most: int) -> tuple[list[int], list[list[int]]]:
         return asyncio.run(ask()), lists
 
 
-def test_everybody_gets_his_own_answer() -> None:
+def test_everybody_gets_their_own_answer() -> None:
     answers, _ = merged(list(range(100)), most=16)
     assert answers == [2 * number for number in range(100)]
 

@@ -1,70 +1,30 @@
-"""Look-alike training: planted look-alikes are found, where seeds have two interests by attention; and it resumes."""
+"""Look-alike training: planted look-alikes are found, where seeds have two interests by attention."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 
 from penchant.errors import CheckpointError, DataError
-from penchant.features.cuts.rounds import Round
+from penchant.evaluation.metrics import auc
 from penchant.features.ragged import Ragged, offsets_of
-from penchant.models.lookalikes.promise import Crowd
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
 from penchant.progress import Progress, Report, quiet
-from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity, load_tensors
-from penchant.training.loop import read_metrics
-from penchant.training.objectives.lookalikes import Centroids, Lessons, LookalikeTraining, train_lookalike
+from penchant.training.loop import read_metrics, train
+from penchant.training.objectives.lookalikes import Centroids, Lessons, LookalikeObjective, LookalikeTraining
+from tests.training.objectives.alike import lessons_of, two_groups
 
 IDENTITY = Identity('{"model": 1}', '{"item": "a"}', '{"seed": 0}')
 QUICK = LookalikeTraining(epochs=3, batch=32, rate=0.02)
-
-
-def crowd_of(vectors_NX: np.ndarray) -> Crowd:
-    users = len(vectors_NX)
-    values = Ragged(np.zeros(users + 1, np.int64), np.zeros(0, np.int64))
-    return Crowd(pl.Series([f"u{number}" for number in range(users)]), vectors_NX.astype(np.float32), values, 0)
-
-
-def round_of(seeds: Sequence[np.ndarray], labels: Sequence[tuple[int, int, bool]]) -> Round:
-    """labels: (candidate, user, clicked)."""
-    candidate_L, user_L, clicked_L = (np.array(part) for part in zip(*labels, strict=True))
-    names = pl.Series([f"i{number}" for number in range(len(seeds))])
-    listed = Ragged(offsets_of(np.array([len(part) for part in seeds])), np.concatenate(seeds))
-    return Round(0.0, np.arange(len(seeds)) + RESERVED, names, listed, candidate_L, user_L, clicked_L)
-
-
-def lessons_of(vectors_NX: np.ndarray, likes_NI: np.ndarray, rng: np.random.Generator, *, seeds: int) -> Lessons:
-    """Half of those who like an item, `seeds` at most, are its seeds; others are asked, with as many who do not."""
-    listed, labels = [], []
-    for item, likes_N in enumerate(likes_NI.T):
-        fans, strangers = (rng.permutation(np.flatnonzero(kind_N)) for kind_N in (likes_N, ~likes_N))
-        cut = min(seeds, len(fans) // 2)
-        listed.append(fans[:cut])
-        asked = fans[cut : cut + 30]
-        labels += [(item, int(user), True) for user in asked]
-        labels += [(item, int(user), False) for user in strangers[: len(asked)]]
-    held = frozenset(f"i{item}" for item in range(0, likes_NI.shape[1], 4))
-    return Lessons(crowd_of(vectors_NX), [round_of(listed, labels)], held)
 
 
 def held_labels(lessons: Lessons) -> np.ndarray:
     """held_L of the only round."""
     one = lessons.rounds[0]
     return one.names.is_in(list(lessons.held)).to_numpy()[one.candidate_L]
-
-
-def two_groups() -> Lessons:
-    """Users near one of two directions; an item is liked by one of the groups."""
-    rng = np.random.default_rng(0)
-    group_N = np.arange(120) % 2
-    vectors_NX = np.eye(2, 6)[group_N] + 0.2 * rng.normal(size=(120, 6))
-    return lessons_of(vectors_NX, group_N[:, None] == np.arange(12) % 2, rng, seeds=9)
 
 
 def two_interests() -> Lessons:
@@ -86,7 +46,8 @@ def trained(
 ) -> Ralm:
     torch.manual_seed(0)
     model = Ralm(config, lessons.crowd.vectors_NX.shape[1])
-    train_lookalike(model, lessons, training, folder, identity=IDENTITY, report=report)
+    objective = LookalikeObjective(lessons, training, auc, report)
+    train(model, objective, training, folder, identity=IDENTITY, report=report)
     return model
 
 
@@ -132,40 +93,15 @@ def test_seeds_of_two_interests_are_seen_by_attention_and_blurred_by_the_average
     assert 0.02 < found["attention"] - found["average"] < 0.15
 
 
-class StoppedError(Exception):
-    pass
-
-
-@pytest.mark.parametrize("stop_at", [0, 1, 9, 17, 18, 40])
-def test_stopped_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, stop_at: int) -> None:
-    config, told = CONFIG.model_copy(update={"transform": "prelu"}), iter(range(stop_at + 1))
-
-    def stop(_: Progress) -> None:
-        if next(told) == stop_at:
-            raise StoppedError
-
-    trained(tmp_path / "unbroken", two_groups(), config)
-    with pytest.raises(StoppedError):
-        trained(tmp_path / "stopped", two_groups(), config, report=stop)
-    assert not (tmp_path / "stopped" / "weights.safetensors").exists()
-    with open(tmp_path / "stopped" / "metrics.jsonl", "a", encoding="utf-8") as file:
-        file.write('{"epoch": 2, "validation": 0.9}\n{"epoch": 3, "val')
-    trained(tmp_path / "stopped", two_groups(), config)
-    assert weights(tmp_path / "stopped") == weights(tmp_path / "unbroken")
-    curves = [read_metrics(tmp_path / name) for name in ("stopped", "unbroken")]
-    assert len({json.dumps([(one["validation"], one["loss"]) for one in curve]) for curve in curves}) == 1
-    left = sorted(path.name for path in (tmp_path / "stopped").iterdir())
-    assert left == ["metrics.jsonl", "weights.safetensors"]
-
-
 def test_what_is_trained_is_loaded_and_another_run_is_refused(tmp_path: Path) -> None:
     model = trained(tmp_path, two_groups(), CONFIG)
     torch.manual_seed(5)
     again = Ralm(CONFIG, 6)
-    train_lookalike(again, two_groups(), QUICK, tmp_path, identity=IDENTITY)
+    objective = LookalikeObjective(two_groups(), QUICK, auc)
+    train(again, objective, QUICK, tmp_path, identity=IDENTITY)
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
     with pytest.raises(CheckpointError, match="another training config: seed was 0, is 1"):
-        train_lookalike(again, two_groups(), QUICK, tmp_path, identity=replace(IDENTITY, training='{"seed": 1}'))
+        train(again, objective, QUICK, tmp_path, identity=replace(IDENTITY, training='{"seed": 1}'))
 
 
 def test_the_best_epoch_is_kept(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class TagMap {
     const { xAxis, yAxis } = this.axes();
     const start = (step) => Math.ceil((step ? STEPS[step - 1][0] : 0) * this.texts.length);
     const steps = STEPS.map(([share], step) => ({
-      ...common, id: `step-${step}`, z: 2, large: true, largeThreshold: 0, symbol: "circle", symbolSize: this.size(step),
+      ...common, id: `step-${step}`, z: 2, large: true, largeThreshold: 1, symbol: "circle", symbolSize: this.size(step),
       itemStyle: { color: theme.series[0], opacity: 0.5 }, data: this.places.slice(start(step), Math.ceil(share * this.texts.length)),
     }));
     const labels = { ...common, id: "labels", z: 5, symbol: "circle", itemStyle: { opacity: 0 }, label: { ...halo, show: true, opacity: 1, distance: 1 } };

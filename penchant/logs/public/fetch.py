@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penchant.files import aside, read_json, remove, write_json
-from penchant.logs.download import PATIENT, FetchError, Patience, Remote, download
+from penchant.logs.public.download import PATIENT, FetchError, Patience, Remote, download
 from penchant.progress import Progress, Report, quiet
 
 MARK = "fetched.json"
@@ -18,8 +18,8 @@ _GENOME = ("genome-scores.csv", "genome-tags.csv")
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """A zip and what is wanted of it.
+class ZippedData:
+    """A zip file, and which of its files are wanted.
 
     folder: the folder in the zip, and the one on disk that is made of `files`; unpacked: the most bytes that `files`
     may have together.
@@ -43,9 +43,9 @@ _LATEST_SMALL = Remote(
 )
 
 DATA_SETS = {
-    "movielens-20m": DataSet(_20M, "ml-20m", (*_TABLES, *_GENOME), unpacked=1_000_000_000),
-    "movielens-25m": DataSet(_25M, "ml-25m", (*_TABLES, *_GENOME), unpacked=1_500_000_000),
-    "movielens-latest-small": DataSet(_LATEST_SMALL, "ml-latest-small", _TABLES, unpacked=5_000_000),
+    "movielens-20m": ZippedData(_20M, "ml-20m", (*_TABLES, *_GENOME), unpacked=1_000_000_000),
+    "movielens-25m": ZippedData(_25M, "ml-25m", (*_TABLES, *_GENOME), unpacked=1_500_000_000),
+    "movielens-latest-small": ZippedData(_LATEST_SMALL, "ml-latest-small", _TABLES, unpacked=5_000_000),
 }
 """By the name that `penchant fetch` takes.
 
@@ -56,14 +56,14 @@ and 1M, whose .dat files are not read; 32M, of which no SHA-256 was found.
 """
 
 
-def known_set(name: str) -> DataSet:
+def known_set(name: str) -> ZippedData:
     """A data set by its name. Raises FetchError where there is none."""
     if name not in DATA_SETS:
         raise FetchError(f"no data set is called {name!r}; there are {', '.join(DATA_SETS)}")
     return DATA_SETS[name]
 
 
-def is_whole(data: DataSet, to: Path) -> bool:
+def is_whole(data: ZippedData, to: Path) -> bool:
     """Whether the data set stands in `to`, and its files have the sizes that they were unpacked with."""
     folder = to / data.folder
     if not (folder / MARK).exists():
@@ -73,8 +73,8 @@ def is_whole(data: DataSet, to: Path) -> bool:
     return bool(made["sha256"] == data.archive.sha256 and made["files"] == sizes)
 
 
-def fetch(data: DataSet, to: Path, *, patience: Patience = PATIENT, report: Report = quiet) -> Path:
-    """The folder of the data set in `to`, whole. Stopped at any moment, the same call goes on where it was.
+def fetch(data: ZippedData, to: Path, *, patience: Patience = PATIENT, report: Report = quiet) -> Path:
+    """Return the whole folder of the data set in `to`. After a stop, the same call goes on where it was.
 
     Raises FetchError where the folder holds something else, or what `download` raises it for.
     """
@@ -92,7 +92,7 @@ def fetch(data: DataSet, to: Path, *, patience: Patience = PATIENT, report: Repo
     return folder
 
 
-def _unpack(data: DataSet, archive: Path, folder: Path, report: Report) -> None:
+def _unpack(data: ZippedData, archive: Path, folder: Path, report: Report) -> None:
     """Write the files that the catalogue names and nothing else, so that no name in the archive becomes a path."""
     with zipfile.ZipFile(archive) as opened, aside(folder) as temporary:
         members = _members(data, opened)
@@ -106,10 +106,10 @@ def _unpack(data: DataSet, archive: Path, folder: Path, report: Report) -> None:
     report(Progress("unpack", len(members), len(members)))
 
 
-def _members(data: DataSet, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(data: ZippedData, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The wanted files in the archive. Raises FetchError where one is absent or they are larger than they may be.
 
-    The sizes that an archive states are those that it unpacks to: zipfile reads no further.
+    The archive states how large each file is, and zipfile never unpacks more than that.
     """
     there = {member.filename: member for member in opened.infolist()}
     absent = [name for name in data.files if f"{data.folder}/{name}" not in there]

@@ -20,9 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from penchant.command.offline import app
-from penchant.logs.download import FetchError, Patience, Remote
-from penchant.logs.fetch import DATA_SETS, DataSet, fetch, is_whole, known_set
 from penchant.logs.propose import known_source
+from penchant.logs.public.download import FetchError, Patience, Remote
+from penchant.logs.public.fetch import DATA_SETS, ZippedData, fetch, is_whole, known_set
 from penchant.progress import Progress
 
 FILES = {"README.txt": b"Be kind.", "ratings.csv": os.urandom(300_000)}
@@ -61,11 +61,11 @@ class Publisher:
     paths: list[str] = field(default_factory=list)
     url: str = ""
 
-    def entry(self, content: bytes | None = None) -> DataSet:
+    def entry(self, content: bytes | None = None) -> ZippedData:
         """What the catalogue says of the file: what `content` is, the server's own if not given."""
         true = self.content if content is None else content
         remote = Remote(self.url, len(true), hashlib.sha256(true).hexdigest())
-        return DataSet(remote, "tiny", tuple(FILES), unpacked=1_000_000)
+        return ZippedData(remote, "tiny", tuple(FILES), unpacked=1_000_000)
 
     def reply(self, handler: BaseHTTPRequestHandler) -> None:
         wanted = handler.headers.get("Range")
@@ -299,14 +299,14 @@ def test_a_busy_server_is_asked_again(serve: Callable[..., Publisher], tmp_path:
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path, serve: Callable[..., Publisher]) -> None:
-    data = DataSet(Remote("http://127.0.0.1:9/tiny.zip", 9, "0" * 64), "tiny", tuple(FILES), unpacked=9)
+    data = ZippedData(Remote("http://127.0.0.1:9/tiny.zip", 9, "0" * 64), "tiny", tuple(FILES), unpacked=9)
     with pytest.raises(FetchError, match=r"http://127.0.0.1:9/tiny.zip: .*refused; 0 of 9 bytes are kept"):
         fetch(data, tmp_path, patience=HASTY)
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1/tiny.zip", "ftp://127.0.0.1/tiny.zip", "file:///etc/hostname"])
 def test_only_https_is_asked_and_followed(serve: Callable[..., Publisher], tmp_path: Path, url: str) -> None:
-    data = DataSet(Remote(url, 9, "0" * 64), "tiny", tuple(FILES), unpacked=9)
+    data = ZippedData(Remote(url, 9, "0" * 64), "tiny", tuple(FILES), unpacked=9)
     with pytest.raises(FetchError, match=rf"{url} is not https"):
         fetch(data, tmp_path)
     publisher = serve(zip_of(FILES), answers=[Answer(status=302, headers={"Location": url})])
@@ -353,7 +353,7 @@ def test_a_file_laid_there_by_hand_needs_no_network(tmp_path: Path) -> None:
     content = zip_of(FILES)
     part_of(tmp_path).write_bytes(content)
     remote = Remote("http://127.0.0.1:9/tiny.zip", len(content), hashlib.sha256(content).hexdigest())
-    assert written(fetch(DataSet(remote, "tiny", tuple(FILES), unpacked=1_000_000), tmp_path)) == FILES
+    assert written(fetch(ZippedData(remote, "tiny", tuple(FILES), unpacked=1_000_000), tmp_path)) == FILES
 
 
 def test_only_the_files_of_the_catalogue_are_written(serve: Callable[..., Publisher], tmp_path: Path) -> None:
@@ -380,10 +380,10 @@ def test_an_archive_that_swells_is_refused_before_it_does(serve: Callable[..., P
 FETCHING = """
 import json, sys
 from pathlib import Path
-from penchant.logs.download import Remote
-from penchant.logs.fetch import DataSet, fetch
+from penchant.logs.public.download import Remote
+from penchant.logs.public.fetch import ZippedData, fetch
 said = json.loads(sys.argv[1])
-fetch(DataSet(Remote(*said["archive"]), said["folder"], tuple(said["files"]), said["unpacked"]), Path(sys.argv[2]))
+fetch(ZippedData(Remote(*said["archive"]), said["folder"], tuple(said["files"]), said["unpacked"]), Path(sys.argv[2]))
 """
 
 

@@ -1,6 +1,7 @@
-"""One file from one address: resumable, checked by size and SHA-256, never half-taken for whole.
+"""Download one file from one address: resumable, checked by size and SHA-256; half a file is never used.
 
-What has come is kept in the file itself, so a file of the right size that was laid there by hand is checked and taken.
+The bytes that have come are kept in the file itself, so a file that somebody put there by hand is used if its size and
+hash are right.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ class FetchError(PenchantError):
 
 
 class _BrokenError(Exception):
-    """The line broke; what has come is kept, and asking again may help."""
+    """The connection broke; what has come is kept, and another try may help."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Remote:
 
 @dataclass(frozen=True)
 class Patience:
-    """timeout_s: to wait for a byte; tries: in a row that bring nothing new; pause_s: after the first, then doubled."""
+    """How long a download keeps trying. timeout_s: how long it waits for a byte; tries: how many in a row may bring
+    nothing new; pause_s: the pause after the first try, doubled after each further one."""
 
     timeout_s: float = 30.0
     tries: int = 6
@@ -55,7 +57,8 @@ PATIENT = Patience()
 
 
 def download(remote: Remote, part: Path, *, patience: Patience = PATIENT, report: Report = quiet) -> None:
-    """Fill `part` with the whole file, from where it was left. Stopped at any moment, the same call goes on.
+    """Fill `part` with the whole file. A download that was stopped goes on where it was when the same call is made
+    again.
 
     Raises FetchError where the publisher cannot be reached, or what came is not the file as it was described: then
     `part` is removed. Raises DiskFullError. Proxies are taken from the environment (https_proxy, no_proxy).
@@ -93,7 +96,7 @@ def _go_on(remote: Remote, part: Path, timeout_s: float, report: Report) -> None
 
 
 def _ask(url: str, have: int, part: Path, timeout_s: float) -> http.client.HTTPResponse:
-    """The publisher's answer, from byte `have` on if it can do that."""
+    """Return the publisher's answer, from byte `have` on where the server can do that."""
     _refuse_plain(url)
     headers = {"User-Agent": "penchant", **({"Range": f"bytes={have}-"} if have else {})}
     request = Request(url, headers=headers)  # noqa: S310 - `_refuse_plain` has looked at it
@@ -130,7 +133,7 @@ def _first_byte(response: http.client.HTTPResponse, remote: Remote, have: int) -
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """What has come, as soon as anything has, so that little is lost when the process is killed."""
+    """Yield bytes as soon as any have come, so that little is lost when the process is killed."""
     try:
         return response.read1(_CHUNK)
     except (OSError, http.client.HTTPException) as error:

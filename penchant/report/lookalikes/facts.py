@@ -26,7 +26,7 @@ Scores = dict[str, dict[str, Score]]
 Curve = list[tuple[FiniteFloat, FiniteFloat]]
 
 
-class Expected(BaseModel):
+class LaterClickers(BaseModel):
     """Later clickers by seeds, by class of candidates."""
 
     later_per_seed: dict[str, FiniteFloat] = {}
@@ -47,7 +47,7 @@ class LookalikeMetrics(BaseModel):
     scores: Annotated[Scores, Field(min_length=1)]
     minus: dict[str, Scores] = {}
     curves: dict[str, dict[str, Curve]] = {}
-    expected: Expected = Expected()
+    expected: LaterClickers = LaterClickers()
     training: dict[str, list[Epoch]] = {}
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from penchant.evaluation.choice import collapse_in_words
 from penchant.report.compare import nice, signed
-from penchant.report.lookalike_facts import RALM
-from penchant.report.lookalike_groups import Alike
-from penchant.report.lookalike_words import title
+from penchant.report.lookalikes.facts import RALM
+from penchant.report.lookalikes.groups import Alike
+from penchant.report.lookalikes.words import title
 from penchant.report.numbers import Difference, LookalikeGroup, Measured, Study
 from penchant.report.published import RALM_ORDER
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from penchant.errors import ReportError
 from penchant.report.groups import Settings, common_settings, short_key
-from penchant.report.lookalike_facts import PROTOCOL, RALM, STEP, LookalikeFacts
-from penchant.report.lookalike_groups import Alike, group_lookalike
-from penchant.report.lookalike_verdict import verdict
-from penchant.report.lookalike_words import MAIN, SCORERS, diversity_metrics
+from penchant.report.lookalikes.facts import PROTOCOL, RALM, STEP, LookalikeFacts
+from penchant.report.lookalikes.groups import Alike, group_lookalike
+from penchant.report.lookalikes.verdict import verdict
+from penchant.report.lookalikes.words import MAIN, SCORERS, diversity_metrics
 from penchant.report.numbers import (
     LookalikeGroup,
     LookalikeSet,

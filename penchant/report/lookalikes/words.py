@@ -6,7 +6,7 @@ from collections.abc import Collection
 from penchant.audiences.expected import CLASSES
 from penchant.evaluation.choice import SCORERS, title
 from penchant.report.compare import nice
-from penchant.report.lookalike_facts import RALM
+from penchant.report.lookalikes.facts import RALM
 
 __all__ = ["ABOUT", "HIGHEST_FIRST", "MAIN", "SCORERS", "title"]
 

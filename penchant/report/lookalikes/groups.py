@@ -8,8 +8,8 @@ import numpy as np
 
 from penchant.errors import ReportError
 from penchant.report.groups import Settings, common_settings, half_over_seeds, plain, short_key
-from penchant.report.lookalike_facts import PROTOCOL, RALM, LookalikeFacts
-from penchant.report.lookalike_words import unit
+from penchant.report.lookalikes.facts import PROTOCOL, RALM, LookalikeFacts
+from penchant.report.lookalikes.words import unit
 from penchant.report.numbers import Difference, Measured
 from penchant.report.written import Score
 

@@ -25,7 +25,7 @@ _ROWS_AT_ONCE, _ROWS_SUMMED = 4_096, 20_000
 
 
 @dataclass(frozen=True)
-class Rows:
+class Windows:
     """Some windows: what is read of their histories, the known tags clicked in them, how many distinct ones were
     clicked in all, the fold of their user, and their number, 0 for the last that trains."""
 
@@ -38,11 +38,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.size)
 
-    def take(self, keep: np.ndarray) -> "Rows":
+    def take(self, keep: np.ndarray) -> "Windows":
         """Only some, by their places."""
         values, owner = self.truth.take(keep)
         truth = Ragged(offsets_of(np.bincount(owner, minlength=len(keep))), values)
-        return Rows(_taken(self.batch, keep), truth, self.size[keep], self.fold[keep], self.window[keep])
+        return Windows(_taken(self.batch, keep), truth, self.size[keep], self.fold[keep], self.window[keep])
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Sample:
     shards: Sequence[Shard]
     blocks: Sequence[str]
 
-    def __iter__(self) -> Iterator[Rows]:
+    def __iter__(self) -> Iterator[Windows]:
         """A few thousand windows at a time, the same ones each time."""
         fields = [name for name in self.blocks if name not in OWN_BLOCKS]
         first = min(int(shard.column("window").min()) for shard in self.shards if len(shard))
@@ -65,10 +65,10 @@ class Sample:
                 rows = slice(start, min(start + _ROWS_AT_ONCE, len(shard)))
                 size, window = shard.arrays["truth.size"][rows].numpy(), shard.column("window", rows).numpy()
                 batch = batch_of(shard, fields, rows, own=True)
-                whole = Rows(batch, shard.truth.part(rows), size, folds[rows], window - first)
+                whole = Windows(batch, shard.truth.part(rows), size, folds[rows], window - first)
                 yield whole if drawn[rows].all() else whole.take(np.flatnonzero(drawn[rows]))
 
-    def judged(self) -> list[Rows]:
+    def judged(self) -> list[Windows]:
         """Last windows of at most MOST_JUDGED users."""
         found, left = [], MOST_JUDGED
         for rows in self:
@@ -95,7 +95,7 @@ class Folded:
         self._parts: dict[tuple[int, int], Moments] = {}
         self._waiting: dict[tuple[int, int], list[_Waiting]] = {}
 
-    def add(self, rows: Rows, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
+    def add(self, rows: Windows, x: sparse.csr_matrix, target: sparse.csr_matrix) -> None:
         """x and target of some windows."""
         age = np.minimum(rows.window, 1 + self._forward)
         for key in sorted(set(zip(rows.fold.tolist(), age.tolist(), strict=True))):

@@ -1,0 +1,1 @@
+"""Graph models: users and items become vectors of one space."""

@@ -1,0 +1,1 @@
+"""Rankers: a user, their history and candidates become a logit per task."""
