@@ -27,7 +27,6 @@ from penchant.evaluation.protocols.interests import evaluate
 from penchant.evaluation.recovery import Truth, recover
 from penchant.features.shards import Shard, batch_of
 from penchant.files import aside
-from penchant.models.base import Sizes
 from penchant.models.catalog import build_interests
 from penchant.models.interests.counts import FadedCounts, OwnCounts, Popularity
 from penchant.models.interests.promise import Interests, Preferences
@@ -36,7 +35,6 @@ from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
 from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import last_day, simulate
-from penchant.training.checkpoint import Identity
 from penchant.training.loop import read_metrics, train
 from penchant.training.objectives.interests import InterestsObjective, TrainingConfig, labels_of, loss_of
 
@@ -99,10 +97,10 @@ def config_of(feed: Path, variant: str, seed: int) -> RunConfig:
     """The feed's own run file with a variant's model and loss."""
     model, loss = VARIANTS[variant]
     values = load_config(feed / "run.toml").model_dump(exclude_none=True)
-    values["model"] = {"embedding": 16, "user": 16, "dropout": 0.1, **model}
+    training = {**values["models"]["tags"]["training"], **TRAINING, "loss": loss, "seed": seed}
+    values["models"]["tags"] = {"embedding": 16, "user": 16, "dropout": 0.1, **model, "training": training}
     values["labels"] |= LABELS
     values["users"] |= USERS
-    values["training"] |= {**TRAINING, "loss": loss, "seed": seed}
     return RunConfig.parse(values, origin=variant)
 
 
@@ -112,22 +110,21 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
     feed = simulate(world, folder / "feed", processes=2).folder
     base = Run.start(config_of(feed, "youtube joint", world.seed), folder / "base", base=feed)
     base.prepare()
-    users = pl.concat([shard.users for shard in base.shards("test")])
-    truth = Truth.read(feed, users, base.tags, last_day(world))
-    console.print(
-        f"{folder}: ready after {time.monotonic() - began:.0f} s, {base.prepared.samples(base.config.labels.field)}"
-    )
+    users, tags = pl.concat([shard.users for shard in base.interests().shards("test")]), base.interests().tags
+    truth = Truth.read(feed, users, tags, last_day(world))
+    samples = base.prepared("users").samples(base.interests().label)
+    console.print(f"{folder}: ready after {time.monotonic() - began:.0f} s, {samples}")
     if not (folder / "own counts.parquet").exists():
-        _score(Popularity(base.tags.counts), base, truth, folder / "popularity.parquet")
-        _score(FadedCounts(base.tags.counts), base, truth, folder / "own counts, faded.parquet")
-        _score(OwnCounts(base.tags.counts), base, truth, folder / "own counts.parquet")
+        _score(Popularity(tags.counts), base, truth, folder / "popularity.parquet")
+        _score(FadedCounts(tags.counts), base, truth, folder / "own counts, faded.parquet")
+        _score(OwnCounts(tags.counts), base, truth, folder / "own counts.parquet")
     for variant in wanted:
         if not (folder / f"{variant}.parquet").exists():
             run = Run.start(config_of(feed, variant, world.seed), folder / variant, base=feed)
             _share(base.folder, run.folder)
             began = time.monotonic()
             model = _train(run)
-            curve = [round(line["validation"], 4) for line in read_metrics(run.place_of("tags"))]
+            curve = [round(line["validation"], 4) for line in read_metrics(run.interests().folder)]
             console.print(f"{folder}: {variant}, {time.monotonic() - began:.0f} s, {curve}", highlight=False)
             (folder / f"{variant}.json").write_text(json.dumps(curve), encoding="utf-8")
             _score(model, run, truth, folder / f"{variant}.parquet")
@@ -135,21 +132,16 @@ def measure(world: SimulationConfig, folder: Path, wanted: list[str]) -> None:
 
 def _train(run: Run) -> Interests:
     """The model where its own loss on validation users is least."""
-    config, valid = run.config, run.interests().shards("valid")
-    torch.manual_seed(config.training.seed)
-    names = {rule.name: rule.source for rule in config.features.fields}
-    vocabularies = {name: run.prepared("users").vocabulary(source) for name, source in names.items()}
-    rows = {name: len(vocabulary) for name, vocabulary in vocabularies.items()}
-    assert run.trained
-    model = build_interests(run.trained, Sizes(rows, len(run.interests().tags)))
-    identity = Identity(run.trained.model_dump_json(), str(rows), config.training.model_dump_json())
-    torch.manual_seed(config.training.seed)
+    own = run.interests()
+    config, valid, deep = own.section.training, own.shards("valid"), own.section.trained
+    assert deep
+    torch.manual_seed(config.seed)
+    model = build_interests(deep, own.model_sizes)
 
     def validate(model: Interests) -> float:
-        return -_loss(model, valid, config.training)
+        return -_loss(model, valid, config)
 
-    objective = InterestsObjective(run.interests().shards("train"), config.training, validate)
-    train(model, objective, config.training, run.place_of("tags"), identity=identity)
+    train(model, InterestsObjective(own.shards("train"), config, validate), config, own.folder, identity=own.identity)
     return model
 
 

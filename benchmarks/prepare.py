@@ -1,4 +1,4 @@
-"""Time and peak memory of `prepare` on the Globo log, once, and with the log four times over.
+"""Time and peak memory of `prepare` for tag profiles on the Globo log, once, and with the log four times over.
 
     python -m benchmarks.prepare [--out DIR]
 
@@ -24,7 +24,7 @@ from penchant.logs.tables import Tables
 from penchant.pipeline import Run
 from penchant.runfile import LogsConfig, load_config
 
-CONFIG = Path("configs/globo.toml")
+CONFIG, MODEL = Path("configs/globo.toml"), "tags"
 
 
 def copies_of(tables: Tables, count: int, folder: Path) -> Tables:
@@ -47,7 +47,7 @@ def measure(count: int, out: Path) -> None:
     logs = LogsConfig(tables=tables)
     began = time.perf_counter()
     run = Run.start(config.model_copy(update={"logs": logs}), out / f"run-{count}")
-    prepared = run.prepare()
+    (prepared,) = run.prepare(only=MODEL)
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     samples = prepared.samples(config.labels.field)

@@ -31,6 +31,9 @@ from penchant.schema import USER
 METRICS = ["ndcg@10", "prec@1", "prec@3", "prec@10"]
 BY_HAND = Path("configs/quality")
 MODEL = "model"
+"""The scorer that is the model itself."""
+NAME = "tags"
+"""What run files call it."""
 NAMED = {"globo": "globo-news-clicks"}
 """Sets whose folder is called otherwise."""
 
@@ -53,19 +56,24 @@ def config_of(name: str, out: Path) -> RunConfig:
 
 def measure(config: RunConfig, folder: Path) -> dict[str, Any]:
     """One fold or seed; its metrics. What is large and can be made again is removed."""
-    if not (folder / "metrics.json").exists():
+    if not scores_of(folder).exists():
         run = Run.start(config, folder, base=Path())
         run.prepare()
         run.train()
         run.evaluate()
         for part in ("prepared", "log"):
             remove(folder / part)
-    return dict(read_json(folder / "metrics.json"))
+    return dict(read_json(scores_of(folder)))
+
+
+def scores_of(folder: Path) -> Path:
+    """What was measured of the model of a run."""
+    return folder / "scores" / f"{NAME}.json"
 
 
 def users_of(folders: Sequence[Path]) -> dict[str, pl.DataFrame]:
     """By scorer: USER and every metric, a row per test user of all folds."""
-    frames = pl.concat([pl.read_parquet(folder / "metrics.parquet") for folder in folders])
+    frames = pl.concat([pl.read_parquet(scores_of(folder).with_suffix(".parquet")) for folder in folders])
     parts = frames.partition_by("scorer", as_dict=True, include_key=False)
     return {str(name): frame.sort(USER) for (name,), frame in parts.items()}
 
@@ -113,7 +121,7 @@ def paths_table(measured: dict[str, list[Path]]) -> Iterator[str]:
     yield "| | served | share of own tags | without own tags | without ridge regression | without other fields | deep |"
     yield "|---|---|---|---:|---:|---:|---:|"
     for name, folders in measured.items():
-        chosen = [read_json(folder / "metrics.json")["model"]["chosen"] for folder in folders]
+        chosen = [read_json(scores_of(folder))["model"]["chosen"] for folder in folders]
         served = _counted([one["served"] for one in chosen])
         shares = _counted([f"{one['mix']['copied']:g}" for one in chosen])
         lost = [_mean([one["without"][path] for one in chosen]) for path in paths]
@@ -126,7 +134,7 @@ def repeats_table(repeated: dict[str, list[Path]]) -> Iterator[str]:
     yield "| | served | blocks of the ridge regression | penalty | share of own tags | NDCG@10 of test users |"
     yield "|---|---|---|---|---|---|"
     for name, folders in repeated.items():
-        metrics = [read_json(folder / "metrics.json") for folder in folders]
+        metrics = [read_json(scores_of(folder)) for folder in folders]
         chosen = [one["model"]["chosen"] for one in metrics]
         scores = [one["scores"][MODEL]["ndcg@10"]["mean"] for one in metrics]
         mixes = [one["mix"] for one in chosen]

@@ -93,15 +93,17 @@ def config_of(name: str, changes: dict[str, dict[str, Any]], seed: int, updates:
         "training": {"loss": "separate", "batch": BATCH[name], "epochs": updates, "patience": updates, "seed": seed},
     }
     merged = {section: {**keys, **changes.get(section, {})} for section, keys in values.items()}
-    return RunConfig.parse(merged, origin="reproduction")
+    model = {**merged.pop("model"), "training": merged.pop("training")}
+    return RunConfig.parse({**merged, "models": {"tags": model}}, origin="reproduction")
 
 
 def follow(config: RunConfig, folder: Path, updates: int) -> list[Point]:
     """The curve of one training."""
     run = Run.start(config, folder)
     run.prepare()
-    shards = run.interests().shards("train")
-    per_epoch = len(plan_epoch([len(shard) for shard in shards], config.training.batch, 0, 0))
+    own = run.interests()
+    shards, training, deep = own.shards("train"), own.section.training, own.section.trained
+    per_epoch = len(plan_epoch([len(shard) for shard in shards], training.batch, 0, 0))
     grid = {int(epoch) for epoch in np.geomspace(1, max(1, updates // per_epoch), 40)}
     curve: list[Point] = []
     epochs = iter(range(1, updates))
@@ -112,10 +114,10 @@ def follow(config: RunConfig, folder: Path, updates: int) -> list[Point]:
             curve.append(measure(model, run, epoch * per_epoch))
         return -float(epoch)
 
-    torch.manual_seed(config.training.seed)
-    assert run.trained
-    model = build_interests(run.trained, run.interests().model_sizes)
-    training = config.training.model_copy(update={"epochs": max(grid)})
+    assert deep
+    torch.manual_seed(training.seed)
+    model = build_interests(deep, own.model_sizes)
+    training = training.model_copy(update={"epochs": max(grid)})
     with tempfile.TemporaryDirectory() as trained:
         objective = InterestsObjective(shards, training, look)
         train(model, objective, training, Path(trained), identity=Identity("", "", ""))

@@ -22,12 +22,14 @@ from rich.table import Table
 from benchmarks.machine import describe_machine
 from penchant.command.drawn import console
 from penchant.evaluation.estimates import interval, over_seeds
+from penchant.kinds.sections import InterestsSection
 from penchant.pipeline import Run
+from penchant.report.groups import settings_of
 from penchant.report.published import published
 from penchant.runfile import RunConfig, load_config
 from penchant.schema import USER
 
-PAPER = Path("configs/paper")
+PAPER, MODEL = Path("configs/paper"), "tags"
 ROWS = [
     "youtube",
     "af-1head-unshared",
@@ -73,14 +75,27 @@ def figure_of(name: str, loss: str) -> Iterator[tuple[str, RunConfig]]:
     _, base = next(rows_of(name, loss, ["af-2head-cf"]))
     yield "base", base
     for keys in (keys for varied in FIGURE.values() for keys in varied):
-        model = base.model.model_copy(update=keys)
-        if model != base.model:
-            yield "-".join(f"{key}-{value}" for key, value in keys.items()), base.model_copy(update={"model": model})
+        model = base.models[MODEL].model.model_copy(update=keys)
+        if model != base.models[MODEL].model:
+            yield "-".join(f"{key}-{value}" for key, value in keys.items()), changed(base, model=model)
+
+
+def changed(config: RunConfig, **keys: Any) -> RunConfig:
+    """The run file with another section of the model."""
+    section = config.models[MODEL].model_copy(update=keys)
+    return config.model_copy(update={"models": {**config.models, MODEL: section}})
+
+
+def seeded(config: RunConfig, seed: int) -> RunConfig:
+    """The run file with another seed of training."""
+    section = config.models[MODEL]
+    assert isinstance(section, InterestsSection)
+    return changed(config, training=section.training.model_copy(update={"seed": seed}))
 
 
 def measure(config: RunConfig, folder: Path, shared: Path) -> None:
     """One run, on the log and the shards that `shared` has prepared."""
-    if (folder / "metrics.json").exists():
+    if (folder / "scores" / f"{MODEL}.json").exists():
         return
     run = Run.start(config, folder, base=PAPER)
     for part in ("log", "prepared"):
@@ -90,15 +105,15 @@ def measure(config: RunConfig, folder: Path, shared: Path) -> None:
     began = time.monotonic()
     run.train()
     trained_s = time.monotonic() - began
-    metrics = run.evaluate()
+    metrics = run.evaluate()[MODEL]
     score, epochs = metrics["scores"]["model"]["prec@1"]["mean"], len(metrics["learning_curve"])
     console.print(f"{folder}: {trained_s:.0f} s, {epochs} epochs, Prec@1 {score:.4f}", highlight=False)
 
 
 def users_of(folders: list[Path], scorer: str = "model") -> pl.DataFrame:
     """USER and every metric, the mean over the runs."""
-    frames = [pl.read_parquet(folder / "metrics.parquet").filter(pl.col("scorer") == scorer) for folder in folders]
-    return pl.concat(frames).group_by(USER).agg(pl.col(METRICS).mean()).sort(USER)
+    frames = pl.concat([pl.read_parquet(folder / "scores" / f"{MODEL}.parquet") for folder in folders])
+    return frames.filter(pl.col("scorer") == scorer).group_by(USER).agg(pl.col(METRICS).mean()).sort(USER)
 
 
 def draw(name: str, runs: dict[str, list[Path]]) -> None:
@@ -144,9 +159,7 @@ def _difference(ones: list[Path], others: list[Path], metric: str) -> str:
 
 
 def _paper(folder: Path) -> str:
-    config = Run.open(folder).config.model_dump(mode="json")
-    settings = {f"{part}.{key}": value for part in ("model", "training") for key, value in config[part].items()}
-    row = published({**settings, "linear": "none"})
+    row = published(settings_of(Run.open(folder).config.models[MODEL].model_dump(mode="json")))
     return " ".join(f"{value:.4f}" for value in row.movielens.values()) if row else ""
 
 
@@ -170,9 +183,8 @@ def main() -> None:
         runs: dict[str, list[Path]] = {}
         for seed in range(said.seeds):
             for variant, config in configs.items():
-                seeded = config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
                 runs.setdefault(variant, []).append(folder / f"{variant}-{seed}")
-                measure(seeded, runs[variant][-1], shared.folder)
+                measure(seeded(config, seed), runs[variant][-1], shared.folder)
         draw(f"{name}, {kind}, {said.loss} loss, {said.seeds} seeds", runs)
 
 

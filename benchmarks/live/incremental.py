@@ -118,9 +118,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     run = Run.open(parser.parse_args().run).lookalikes
     console.print(describe_machine(), highlight=False)
-    model, crowd = run.load_ralm(run.config.model.pool), run.crowd("test", run.merge)
-    rounds = run.rounds("test", crowd.users)
-    added, grown, again = zip(*follow(model, crowd, rounds, run.config.training.seed), strict=True)
+    ralm, crowd = run.models[run.reference], run.crowd("test", run.reference)
+    rounds = run.ground.rounds("test", crowd.users)
+    added, grown, again = zip(*follow(ralm.load(), crowd, rounds, ralm.section.training.seed), strict=True)
     added_L = np.repeat(added, [len(one.user_L) for one in rounds])
     grown_L, fresh_L, pairs = np.concatenate(grown), np.concatenate(again), PairLabels.of(rounds)
     table = Table("seeds added", "labels", "AUC, clustered again", "AUC, grown", "loss", box=MARKDOWN)

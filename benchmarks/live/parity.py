@@ -77,7 +77,8 @@ class Comparison:
         self.run, self.store = run, open_store(url)
         self.served = open_served(copy)
         (self.users,) = Models(self.store, self.served).all
-        self.crowd = run.lookalikes.crowd("latest", run.lookalikes.merge)
+        self.live = run.lookalikes.choice.live
+        self.crowd = run.lookalikes.crowd("latest", self.live)
         self.table = Table("compared", "how many", "median", "99 %", "largest", box=MARKDOWN)
 
     def vectors(self) -> None:
@@ -93,7 +94,7 @@ class Comparison:
     def profiles(self) -> None:
         """Of all users: preferences by tag, and whose tags stand in another order."""
         profiler, differences, other = LiveProfiles(self.served.interests()), [], 0
-        paths = sorted((self.run.folder / "profiles").glob("*.parquet"))
+        paths = sorted(self.run.interests().profiles_folder.glob("*.parquet"))
         offline = pl.concat([pl.read_parquet(path) for path in paths])
         for part in offline.iter_slices(AT_ONCE):
             found = profiler.of(self.users.now(part["user"].to_list()))
@@ -115,7 +116,7 @@ class Comparison:
         told = [client.score(part, items) for part in _parts(names, 100)]
         live = {one["user"]: {pair["item"]: pair["score"] for pair in one["scores"]} for part in told for one in part}
         differences, alike = [], 0
-        scorer = self.run.lookalikes.scorer("ralm")
+        scorer = self.run.lookalikes.scorer(self.live)
         for item in items:
             expected = self._expected(scorer, item, np.sort(rows))
             if expected is None:
@@ -128,15 +129,14 @@ class Comparison:
         self.table.add_row("scores", what, *quantiles(found))
 
     def _expected(self, scorer: LookAlike, item: str, rows: np.ndarray) -> np.ndarray | None:
-        most = self.run.lookalikes.config.rounds.most_seeds
-        seeds_S, _ = now(self.run.lookalikes.log, self.crowd.users, item, most_seeds=most)
+        most = self.run.config.lookalike.rounds.most_seeds
+        seeds_S, _ = now(self.run.log, self.crowd.users, item, most_seeds=most)
         try:
             known_S, _ = known_seeds(seeds_S, self.crowd, item)
         except AudienceError:
             return None
-        scores: np.ndarray = scorer.liken(Candidate(self.run.lookalikes.items.id(item), known_S), self.crowd).scores(
-            rows
-        )
+        candidate = Candidate(self.run.lookalikes.ground.items.id(item), known_S)
+        scores: np.ndarray = scorer.liken(candidate, self.crowd).scores(rows)
         return scores
 
 
@@ -147,7 +147,7 @@ def _parts(users: list[str], most: int = AT_ONCE) -> Iterator[list[str]]:
 
 def candidates_of(crowd_run: Run, count: int) -> list[str]:
     """Half the most clicked items, half drawn from those clicked ten times at least."""
-    items, counts = crowd_run.lookalikes.items.values, crowd_run.lookalikes.items.counts
+    items, counts = crowd_run.lookalikes.ground.items.values, crowd_run.lookalikes.ground.items.counts
     rest = [item for item, clicks in zip(items[count // 2 :], counts[count // 2 :], strict=True) if clicks >= 10]
     drawn = np.random.default_rng(0).choice(len(rest), count - count // 2, replace=False)
     return [*items[: count // 2], *(rest[place] for place in drawn)]

@@ -113,9 +113,18 @@ def default(field: Any) -> str:
 
 def section(title: str, *kinds: type[BaseModel]) -> str:
     """A heading, what classes say of their keys, and a table of those that no other part of the page has."""
-    told = "\n\n".join(inspect.cleandoc(kind.__doc__ or "") for kind in kinds)
+    told = "\n\n".join(text for kind in kinds for text in words(kind))
     rows = [f"| `{key}` | {describe(one.annotation)} | {default(one)} |" for kind in kinds for key, one in keys(kind)]
     return "\n".join([f"## {title}", told, "", "| key | is | default |", "|---|---|---|", *rows])
+
+
+def words(kind: type[BaseModel]) -> Iterator[str]:
+    """What a class says of its keys, and what its bases say of those that it has of them and does not name."""
+    yield inspect.cleandoc(kind.__doc__ or "")
+    unsaid = {key for key, _ in keys(kind) if key not in kind.__annotations__ and key not in (kind.__doc__ or "")}
+    for base in kind.__mro__[1:]:
+        if unsaid & set(vars(base).get("__annotations__", {})):
+            yield inspect.cleandoc(base.__doc__ or "")
 
 
 def keys(kind: type[BaseModel]) -> Iterator[tuple[str, Any]]:
