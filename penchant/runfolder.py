@@ -12,9 +12,9 @@ import torch
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
-from penchant.audiences.best import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE, Scorer
+from penchant.config import config_of_run
 from penchant.errors import ConfigError, MissingStepError, PenchantError, UnknownUserError
-from penchant.evaluation.choice import Scorer
 from penchant.features.prepare import Prepared
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
@@ -229,18 +229,13 @@ class RunFolder:
 
 def read_config(folder: Path) -> tuple[RunConfig, Path]:
     """The run file of a folder, and what its paths are relative to; errors as in `RunFolder.open`."""
-    if folder.is_file():
-        raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
-    if not (folder / "config.json").exists():
-        raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
+    path = config_of_run(folder)
     try:
-        said = read_json(folder / "config.json")
+        said = read_json(path)
         return RunConfig.model_validate_json(json.dumps(said["config"])), Path(said["base"])
     except (ValueError, KeyError, TypeError) as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
-        raise ConfigError(
-            f"{folder / 'config.json'} is damaged, or of another version: {told}; begin the run again"
-        ) from None
+        raise ConfigError(f"{path} is damaged, or of another version: {told}; begin the run again") from None
 
 
 def _bucket(user: str, buckets: int) -> int:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.audiences.spread import Spread, spread_of
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Crowd, Likeness
-
-MIN_AUDIENCE = 50
-"""Fewer people could be told apart."""
 
 BLOCK = 16_384
 """Users scored at a time."""

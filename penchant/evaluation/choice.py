@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from pydantic import TypeAdapter
 
+from penchant.choices import Scorer
 from penchant.errors import MissingStepError
 from penchant.evaluation.metrics import NORMAL, Duels, Estimate
 from penchant.features.cuts.rounds import Round
@@ -18,7 +19,6 @@ METRIC = "auc within items"
 """What decides: how well users are told apart for one item, which is what an audience is. AUC over all pairs mixes it
 with which items are on the rise."""
 
-Scorer = Literal["ralm", "average", "youtube", "merge", "yahoo", "lr", "popularity"]
 DEFAULT: Scorer = "ralm"
 LIVE: tuple[Scorer, ...] = (DEFAULT, "average")
 """Those whose clusters follow new clicks, so that they can be served."""

@@ -15,8 +15,9 @@ import polars as pl
 import torch
 
 from penchant.audiences.crowd import values_of
+from penchant.choices import Scorer
 from penchant.errors import ConfigError, MissingStepError
-from penchant.evaluation.choice import DEFAULT, Choice, Part, Scorer, Trial, choose, trial_of, without
+from penchant.evaluation.choice import DEFAULT, Choice, Part, Trial, choose, trial_of, without
 from penchant.evaluation.protocols.interests import ModelScorer, evaluate
 from penchant.evaluation.protocols.lookalikes import Contestant, LookalikeTest, evaluate_lookalikes, score_pairs
 from penchant.features.cuts.by_period import trains

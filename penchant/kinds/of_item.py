@@ -9,23 +9,13 @@ from urllib.parse import quote
 import numpy as np
 import polars as pl
 
-from penchant.audiences.best import (
-    BLOCK,
-    MIN_AUDIENCE,
-    Overlap,
-    best,
-    known_seeds,
-    open_rows,
-    overlap,
-    refuse_nan,
-    sampled_spread,
-)
+from penchant.audiences.best import BLOCK, Overlap, best, known_seeds, open_rows, overlap, refuse_nan, sampled_spread
 from penchant.audiences.crowd import value_at, values_within
 from penchant.audiences.expected import Expected, ExpectedPrecision
 from penchant.audiences.spread import Spread
 from penchant.audiences.why import FEWEST, explain
+from penchant.choices import MIN_AUDIENCE, Scorer
 from penchant.errors import AudienceError, ConfigError
-from penchant.evaluation.choice import Scorer
 from penchant.evaluation.protocols.lookalikes import Contestant
 from penchant.features.cuts.rounds import now
 from penchant.files import aside

@@ -8,6 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from penchant.choices import Order
 from penchant.errors import UnknownTagError
 from penchant.features.own import Own
 from penchant.features.shards import Batch
@@ -15,7 +16,6 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.models.interests.blend import DEEP_PATH, EVERYBODY, OWN_PATH, REST_PATH
 from penchant.models.interests.promise import Attention, Interests
 from penchant.profiles.average import Average
-from penchant.profiles.build import Order
 from penchant.ranking import order
 from penchant.schema import PAD, UNKNOWN
 

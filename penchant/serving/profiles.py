@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from penchant.choices import Order
 from penchant.errors import UnknownTagError
 from penchant.features.shards import Batch
-from penchant.profiles.build import Order, ProfilesConfig, Ranked, rank
+from penchant.profiles.build import ProfilesConfig, Ranked, rank
 from penchant.profiles.explain import (
     Explanation,
     Profile,

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
 
+from penchant.choices import Order
 from penchant.errors import AudienceError, BusyError, UnknownItemError
 from penchant.evaluation.choice import Choice
 from penchant.logs.forgotten import digest_of
 from penchant.models.parts.clusters import Drift
-from penchant.profiles.build import Order
 from penchant.profiles.explain import Explanation
 from penchant.serving.candidates.audience import LiveAudience, audience
 from penchant.serving.profiles import LiveProfile

@@ -6,8 +6,8 @@ from heapq import nsmallest
 
 import numpy as np
 
+from penchant.choices import Order
 from penchant.errors import MissingStepError
-from penchant.profiles.build import Order
 from penchant.profiles.explain import Explanation
 from penchant.serving.candidates.clusters import PublishedClusters, from_bytes
 from penchant.serving.candidates.scorer import Scorer

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.audiences import best as audience
-from penchant.audiences.best import MIN_AUDIENCE, best, known_seeds, overlap, refuse_nan
+from penchant.audiences.best import best, known_seeds, overlap, refuse_nan
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Candidate, Likeness
 from penchant.models.lookalikes.seed_clusters import SeedClusters

@@ -12,13 +12,13 @@ from rich.text import Text
 from typer.testing import CliRunner, Result
 
 import penchant
+from penchant.choices import Order
 from penchant.command import drawn as terminal
 from penchant.command.drawn_metrics import verdict
 from penchant.command.offline import app, main
 from penchant.errors import ConfigError
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.pipeline import Run
-from penchant.profiles.build import Order
 from penchant.profiles.explain import foremost
 from penchant.training.blend import Chosen, Mix
 from tests.planted import write_planted_log, write_planted_run

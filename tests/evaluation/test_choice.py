@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from penchant.choices import Scorer
 from penchant.errors import MissingStepError
 from penchant.evaluation import choice
-from penchant.evaluation.choice import FEWEST, PARTS, Choice, Measured, Scorer, Trial, choose, trial_of, without
+from penchant.evaluation.choice import FEWEST, PARTS, Choice, Measured, Trial, choose, trial_of, without
 from penchant.evaluation.metrics import auc
 from penchant.evaluation.protocols.lookalikes import score_pairs
 from penchant.features.cuts.rounds import Round

@@ -9,10 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import ExpectedPrecision
+from penchant.choices import MIN_AUDIENCE, Scorer
 from penchant.errors import AudienceError, ConfigError, PenchantError, UnknownItemError
-from penchant.evaluation.choice import Scorer
 from penchant.features.shards import open_shards
 from penchant.kinds.of_item import NEIGHBOURS, some_item, write_audience
 from penchant.models.lookalikes.promise import Candidate

@@ -6,8 +6,8 @@ from functools import partial
 from math import floor, log10
 from typing import Any
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.why import FEWEST
+from penchant.choices import MIN_AUDIENCE
 from penchant.dashboard.audiences import candidates as lookalike
 from penchant.dashboard.audiences.charts import outlook_chart, scores_chart, seeds_chart
 from penchant.dashboard.audiences.groups import drift_in_words

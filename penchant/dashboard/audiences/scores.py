@@ -6,9 +6,9 @@ from math import floor, log10
 
 import numpy as np
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import Expected, ExpectedPrecision
 from penchant.audiences.spread import Spread, spread_of
+from penchant.choices import MIN_AUDIENCE
 from penchant.models.lookalikes.seed_clusters import SeedClusters, packed, transformed
 from penchant.models.parts.cluster_scores import score
 from penchant.serving.candidates.audience import reach

@@ -5,12 +5,12 @@ from urllib.parse import quote
 
 import numpy as np
 
+from penchant.choices import Order
 from penchant.dashboard.shell.pages import Answer, Asked, Moved, Page, Route
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.users.person import examples, person, sizes
 from penchant.logs.ingest import Log
 from penchant.profiles.atlas import Atlas
-from penchant.profiles.build import Order
 
 URL = "/dashboard/users"
 

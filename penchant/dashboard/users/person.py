@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from penchant.choices import Order
 from penchant.dashboard.users.attention import Attended, attended
 from penchant.dashboard.users.items import Clicked, Suggested, listed, suggested, times_of
 from penchant.dashboard.users.time import Changed, changed
-from penchant.profiles.build import Order
 from penchant.profiles.explain import LATEST, PathEffect, in_words
 from penchant.serving.profiles import Insight, LivePreference
 from penchant.serving.service import Service

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.audiences.best import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.models.lookalikes.seed_clusters import packed, transformed

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import Bounds, ExpectedPrecision
 from penchant.audiences.why import FEWEST
+from penchant.choices import MIN_AUDIENCE
 from penchant.dashboard.audiences import insights as lookalike_one
 from penchant.dashboard.audiences import scores as lookalike_scores
 from penchant.dashboard.audiences import seeds as lookalike_seeds
