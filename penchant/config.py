@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from penchant.errors import ConfigError
+from penchant.errors import ConfigError, MissingStepError
 
 
 class Config(BaseModel):
@@ -39,6 +39,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is a folder; give a run file, write one with `penchant init`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not a TOML file: {error} (texts need quotes)") from None
+
+
+def config_of_run(folder: Path) -> Path:
+    """The config.json of a run folder. Raises MissingStepError where there is none."""
+    if folder.is_file():
+        raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
+    if not (folder / "config.json").exists():
+        raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
+    return folder / "config.json"
 
 
 def _explain(cls: type[BaseModel], problem: Any, origin: str, at: Sequence[str], beside: Sequence[str]) -> str:

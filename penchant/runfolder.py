@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
+from penchant.config import config_of_run
 from penchant.errors import ConfigError, MissingStepError
 from penchant.features.cuts.by_period import ByPeriod
 from penchant.features.cuts.by_user import ByUser
@@ -162,18 +163,13 @@ class RunFolder:
 
 def read_config(folder: Path) -> tuple[RunConfig, Path]:
     """The run file of a folder, and what its paths are relative to; errors as in `RunFolder.open`."""
-    if folder.is_file():
-        raise MissingStepError(f"{folder} is a file; give the run folder, such as runs/{folder.stem}")
-    if not (folder / "config.json").exists():
-        raise MissingStepError(f"{folder} is no run folder; begin one with `penchant run RUN.toml --out {folder}`")
+    path = config_of_run(folder)
     try:
-        said = read_json(folder / "config.json")
+        said = read_json(path)
         return RunConfig.model_validate_json(json.dumps(said["config"])), Path(said["base"])
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
-        raise ConfigError(
-            f"{folder / 'config.json'} is damaged, or of another version: {told}; begin the run again"
-        ) from None
+        raise ConfigError(f"{path} is damaged, or of another version: {told}; begin the run again") from None
 
 
 def _problems(error: Exception) -> list[Any]:

@@ -11,9 +11,9 @@ from time import monotonic
 
 import pytest
 
+from penchant.choices import Order
 from penchant.client import Client, ClientError
 from penchant.errors import PenchantError
-from penchant.profiles.build import Order
 from penchant.profiles.profile import LiveProfile
 from penchant.serving.service import Service
 from tests.lookalike_runs import POPULAR

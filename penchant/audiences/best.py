@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.audiences.spread import Spread, spread_of
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Crowd, Likeness
-from penchant.ranking import highest
-
-MIN_AUDIENCE = 50
-"""Among fewer people, single persons could be told apart."""
+from penchant.models.parts.ranking import highest
 
 BLOCK = 16_384
 """Users scored at a time."""

@@ -12,20 +12,11 @@ from urllib.parse import quote
 import numpy as np
 import polars as pl
 
-from penchant.audiences.best import (
-    MIN_AUDIENCE,
-    Overlap,
-    best,
-    blocks,
-    known_seeds,
-    open_rows,
-    overlap,
-    refuse_nan,
-    sampled_spread,
-)
+from penchant.audiences.best import Overlap, best, blocks, known_seeds, open_rows, overlap, refuse_nan, sampled_spread
 from penchant.audiences.expected import Expected, ExpectedPrecision
 from penchant.audiences.spread import Spread
 from penchant.audiences.why import Counts, SeedGroup, groups_of, with_pulled
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.features.cuts.rounds import now
 from penchant.features.vocabulary import Vocabulary

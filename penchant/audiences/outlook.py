@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import Expected, ExpectedPrecision
+from penchant.choices import MIN_AUDIENCE
 
 USUAL_SIZE = 1_000
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.ranking import among_highest
+from penchant.models.parts.ranking import among_highest
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from penchant.choices import Order
 from penchant.command.drawn import bar_of, console, moment, new_table
-from penchant.profiles.build import Order
 from penchant.profiles.explain import LATEST, Effect, Explanation, foremost, in_words
 from penchant.profiles.profile import RankedPreference, WholeProfile
 from penchant.schema import ITEM, TIME

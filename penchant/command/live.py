@@ -1,62 +1,74 @@
-"""The commands of a running Penchant: serve, replay, forget, and the keys."""
+"""The commands of a running Penchant: serve, dashboard, replay, forget, and the keys.
+
+As in `offline.py`, commands import what they do inside their functions, so that help pages need not wait for PyTorch.
+"""
 
 import os
+import re
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
-from penchant.client import Client
-from penchant.command.drawn import aside, bars, console
+from penchant.choices import Role, Scope
+from penchant.command.given import EventLog, Folder, User
+from penchant.command.grouped import ASK, LIVE
 from penchant.errors import ConfigError
-from penchant.logs.forgotten import digest_of
-from penchant.operation.erasure import erase_from_run
-from penchant.operation.replay import replay as replay_log
-from penchant.operation.replay import speed_of
-from penchant.operation.server import Role, Server, ServerConfig, default_store, refuse_secrets, start
-from penchant.serving.http.requests_log import start_logging
-from penchant.serving.keys import create_key
-from penchant.store.base import Scope, Store
-from penchant.store.opened import open_store
+
+if TYPE_CHECKING:
+    from penchant.operation.server import Server
+    from penchant.store.base import Store
 
 STORE = "PENCHANT_STORE"
 KEY = "PENCHANT_KEY"
 
-Folder = Annotated[Path, typer.Argument(help="The run folder, such as runs/demo.", metavar="RUN")]
+Served = Annotated[Path, typer.Argument(help="The run folder that is served, such as runs/demo.", metavar="RUN")]
 StoreUrl = Annotated[
     str | None,
     typer.Option(
         "--store",
-        help=f"sqlite:PATH or redis://HOST:PORT/NUMBER; RUN.live.sqlite if not given. A URL with a password belongs "
-        f"into the environment variable {STORE}.",
+        help=f"sqlite:PATH or redis://HOST:PORT/NUMBER. If not given: the environment variable {STORE}, else "
+        f"RUN.live.sqlite. Put a URL that holds a password into {STORE}.",
+        metavar="URL",
     ),
 ]
-key_app = typer.Typer(help="API keys: who may send events, read, or administer.", no_args_is_help=True)
+key_app = typer.Typer(help="Manage API keys: who may send events, read, or administer.", no_args_is_help=True)
 
 
 def serve_run(
     folder: Folder,
     store: StoreUrl = None,
     role: Annotated[
-        list[Role] | None, typer.Option("--role", help="What this process does; again for several. All if not given.")
+        list[Role] | None,
+        typer.Option("--role", help="What this process does; may be given several times. If not given: everything."),
     ] = None,
-    listen: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 for a free one.")] = "127.0.0.1:8080",
+    listen: Annotated[
+        str, typer.Option(help="The address to listen on. Port 0 takes a free one.", metavar="HOST:PORT")
+    ] = "127.0.0.1:8080",
     no_keys: Annotated[
-        bool, typer.Option("--no-keys", help="Ask nobody for a key; only where the host is this machine.")
+        bool, typer.Option("--no-keys", help="Ask for no key. Allowed only where HOST is this machine.")
     ] = False,
     recluster: Annotated[
         float, typer.Option(help="Seconds after which all seeds of a candidate are clustered again.", min=1)
     ] = 300.0,
     log: Annotated[
-        Literal["info", "warning"], typer.Option(help="info: a line for every request; warning: for what went wrong.")
+        Literal["info", "warning"],
+        typer.Option(help="info: log every request; warning: log only what failed or was slow."),
     ] = "warning",
 ) -> None:
-    """Serve a trained run: events in, fresh profiles and look-alike scores out (docs/serving.md)."""
-    start_logging(log)
+    """Serve a trained run: events in, fresh profiles and scores out.
+
+    See docs/serving.md.
+    """
     host, port = _address(listen)
-    config = ServerConfig(folder, _url(folder, store), role or tuple(Role), host, port, no_keys, recluster)
+    url = _url(folder, store)
+    from penchant.command.drawn import bars
+    from penchant.operation.server import ServerConfig, start
+    from penchant.serving.http.requests_log import start_logging
+
+    start_logging(log)
+    config = ServerConfig(folder, url, role or tuple(Role), host, port, no_keys, recluster)
     with bars() as report:
         server = start(config, report)
     _say_who_scores(server)
@@ -67,12 +79,20 @@ def serve_run(
 def dashboard(
     folder: Folder,
     listen: Annotated[
-        str, typer.Option(help="HOST:PORT to listen on, of this machine; port 0 for a free one.")
+        str,
+        typer.Option(help="The address of this machine to listen on. Port 0 takes a free one.", metavar="HOST:PORT"),
     ] = "127.0.0.1:8080",
 ) -> None:
-    """Look at a trained run in a browser, without live data: profiles, tags, audiences, quality (docs/dashboard.md)."""
-    start_logging("warning")
+    """Look at a trained run in a browser, without live data.
+
+    Pages show profiles, tags, audiences and quality (docs/dashboard.md).
+    """
     host, port = _address(listen)
+    from penchant.command.drawn import bars
+    from penchant.operation.server import ServerConfig, start
+    from penchant.serving.http.requests_log import start_logging
+
+    start_logging("warning")
     roles = (Role.HTTP, Role.CLUSTER)
     config = ServerConfig(folder, "memory:", roles, host, port, open_to_all=True, live=False)
     with bars() as report:
@@ -83,24 +103,36 @@ def dashboard(
 
 
 def replay(
-    log: Annotated[
-        Path, typer.Argument(help="A run folder, a run file, or a table of user, item, time.", metavar="LOG")
-    ],
-    speed: Annotated[str, typer.Option(help="How many times as fast as it happened: 100x, or max.")] = "max",
-    to: Annotated[str, typer.Option("--to", help="The server.")] = "http://127.0.0.1:8080",
+    log: EventLog,
+    speed: Annotated[
+        str, typer.Option(help="How many times as fast as it happened, such as 100x; max: as fast as possible.")
+    ] = "max",
+    to: Annotated[str, typer.Option("--to", help="The address of the server.", metavar="URL")] = (
+        "http://127.0.0.1:8080"
+    ),
 ) -> None:
-    """Play a log of events into a running server. The key is taken from the environment variable PENCHANT_KEY."""
+    """Send the events of a log to a running server.
+
+    Put the server's key into the environment variable PENCHANT_KEY.
+    """
+    times = _speed(speed)
+    from penchant.client import Client
+    from penchant.command.drawn import bars
+    from penchant.operation.replay import replay as replay_log
+
     with bars() as report, Client(to, os.environ.get(KEY)) as client:
-        totals = replay_log(log, client, speed_of(speed), report=report)
-    console.print(", ".join(f"{count:,} {name}" for name, count in totals.items()))
+        totals = replay_log(log, client, times, report=report)
+    typer.echo(", ".join(f"{count:,} {name}" for name, count in totals.items()))
 
 
-def forget(
-    folder: Folder,
-    user: Annotated[str, typer.Argument(help="The user's id, as in the log.", metavar="USER")],
-    store: StoreUrl = None,
-) -> None:
-    """Erase a user: from store and run folder at once, from clusters and prepared data when these are made next."""
+def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
+    """Erase a user from a run and from its live data.
+
+    The store and the run folder lose the user at once; clusters and prepared data lose them when they are next made.
+    """
+    from penchant.logs.forgotten import digest_of
+    from penchant.operation.erasure import erase_from_run
+
     now = time.time()
     opened = _open(folder, store)
     try:
@@ -108,96 +140,126 @@ def forget(
         erased = opened.forget(user, digest_of(user), now)
     finally:
         opened.close()
-    console.print(
+    typer.echo(
         f"Removed: {erased.events:,} live events, {erased.log:,} of them not consumed yet; from the seeds of "
         f"{erased.items:,} items; rows of {', '.join(f'{name}: {rows:,}' for name, rows in files.items())}."
     )
-    console.print("Clusters lose the user when they are made next, prepared data at the next `penchant prepare`.")
+    typer.echo("Clusters lose the user when they are made next, prepared data at the next `penchant prepare`.")
 
 
 @key_app.command("create")
 def create(
-    folder: Folder,
-    scope: Annotated[Scope, typer.Option(help="ingest (send events), read, or admin (everything).")],
-    label: Annotated[str, typer.Option(help="What people call it.")] = "",
+    folder: Served,
+    scope: Annotated[
+        Scope, typer.Option(help="What the key allows. ingest: send events; read: ask; admin: everything.")
+    ],
+    label: Annotated[str, typer.Option(help="A name for people, such as that of the program.")] = "",
     per_s: Annotated[
-        float, typer.Option("--per-second", help="Requests a second that are let through.", min=0.1)
+        float, typer.Option("--per-second", help="How many requests a second the key allows.", min=0.1)
     ] = 5_000.0,
     store: StoreUrl = None,
 ) -> None:
-    """Make a key and print it. It is shown once: only its hash is kept."""
+    """Make a key and print it.
+
+    The key is shown once: only its hash is kept.
+    """
+    from penchant.serving.keys import create_key
+
     opened = _open(folder, store)
     key = create_key(opened, scope, label=label, per_s=per_s, clock=time.time)
     opened.close()
-    console.print(key, markup=False, highlight=False, soft_wrap=True)
+    typer.echo(key)
 
 
 @key_app.command("list")
-def listed(folder: Folder, store: StoreUrl = None) -> None:
-    """Names, scopes and labels of all keys."""
+def listed(folder: Served, store: StoreUrl = None) -> None:
+    """List the names, scopes and labels of all keys."""
     opened = _open(folder, store)
     for key in opened.keys():  # noqa: SIM118
         made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(key.created))
-        console.print(f"{key.name}  {key.scope:<6}  {made}  {key.per_s:g}/s  {escape(key.label)}", highlight=False)
+        typer.echo(f"{key.name}  {key.scope:<6}  {made}  {key.per_s:g}/s  {key.label}")
     opened.close()
 
 
 @key_app.command("revoke")
 def revoke(
-    folder: Folder,
-    name: Annotated[str, typer.Argument(help="The key's name, see `penchant key list`.", metavar="NAME")],
+    folder: Served,
+    name: Annotated[
+        str, typer.Argument(help="The name of the key. `penchant key list` shows all names.", metavar="NAME")
+    ],
     store: StoreUrl = None,
 ) -> None:
-    """Make a key worthless, within seconds."""
+    """Make a key worthless.
+
+    Servers refuse it within seconds.
+    """
     opened = _open(folder, store)
     there = opened.drop_key(name)
     opened.close()
     if not there:
         raise ConfigError(f"there is no key {name!r}; see `penchant key list {folder}`")
-    console.print(f"{name} is revoked", highlight=False)
+    typer.echo(f"{name} is revoked")
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to those of the offline path."""
-    app.command("serve")(serve_run)
-    app.command()(dashboard)
-    app.command()(replay)
-    app.command()(forget)
-    app.add_typer(key_app, name="key")
+    app.command(rich_help_panel=ASK)(dashboard)
+    app.command("serve", rich_help_panel=LIVE)(serve_run)
+    app.command(rich_help_panel=LIVE)(replay)
+    app.add_typer(key_app, name="key", rich_help_panel=LIVE)
+    app.command(rich_help_panel=LIVE)(forget)
 
 
 def _url(folder: Path, store: str | None) -> str:
+    from penchant.store.opened import default_store, refuse_secrets
+
     if store is not None:
         refuse_secrets(store)
     return store or os.environ.get(STORE) or default_store(folder)
 
 
-def _open(folder: Path, store: str | None) -> Store:
+def _open(folder: Path, store: str | None) -> "Store":
+    from penchant.store.opened import open_store
+
     return open_store(_url(folder, store))
 
 
 def _address(text: str) -> tuple[str, int]:
-    """Of IPv6, the address stands in brackets: [::1]:8080."""
+    """HOST and PORT. An IPv6 host is written in brackets: [::1]:8080."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ConfigError(f"--listen is {text!r}; write HOST:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
 
 
-def _say_who_scores(server: Server) -> None:
+def _speed(text: str) -> float:
+    """How many times as fast a log is sent: "100x", "2.5", or "max" for as fast as the server takes it.
+
+    >>> _speed("100x"), _speed("max")
+    (100.0, inf)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)x?", text)
+    if text == "max":
+        return float("inf")
+    if found is None or float(found[1]) == 0:
+        raise ConfigError(f"speed {text!r} is not understood; write 100x, 2.5x or max")
+    return float(found[1])
+
+
+def _say_who_scores(server: "Server") -> None:
     """Which look-alike is live, and how far it is behind the best one."""
     served = server.models.all[0].served
     if served.has_lookalike:
         choice = served.lookalike.choice
         behind = " Audiences by that one are made offline: penchant audience RUN ITEM." if choice.behind else ""
-        aside.print(choice.served + behind, highlight=False)
+        typer.echo(choice.served + behind, err=True)
 
 
 def _listening(where: str) -> None:
-    aside.print(f"Serving: [bold]{escape(where)}[/bold]. Ctrl-C ends it.", highlight=False)
+    typer.echo(f"Serving: {typer.style(where, bold=True)}. Ctrl-C ends it.", err=True)
     if where.startswith("http"):
-        aside.print(f"Dashboard: [bold]{escape(where)}/dashboard[/bold]", highlight=False)
+        typer.echo(f"Dashboard: {typer.style(f'{where}/dashboard', bold=True)}", err=True)
 
 
 def _shown(where: str) -> None:
-    aside.print(f"Open [bold]{escape(where)}[/bold] in a browser. Ctrl-C ends it.", highlight=False)
+    typer.echo(f"Open {typer.style(where, bold=True)} in a browser. Ctrl-C ends it.", err=True)

@@ -14,7 +14,7 @@ from penchant.evaluation.metrics import Duels
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import place_in_run
 from penchant.logs.users import uniform
-from penchant.ranking import highest
+from penchant.models.parts.ranking import highest
 
 METRIC = "auc within items"
 """What decides: how well users are told apart for one item, which is what an audience is. AUC over all pairs mixes it

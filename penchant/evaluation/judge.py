@@ -15,7 +15,7 @@ from penchant.evaluation.protocols.interests import evaluate
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard
 from penchant.models.interests.promise import Preferences
-from penchant.ranking import best
+from penchant.models.parts.ranking import best
 from penchant.schema import RESERVED
 
 K = 10

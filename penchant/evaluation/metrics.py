@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from penchant.features.ragged import Ragged
-from penchant.ranking import Top
+from penchant.models.parts.ranking import Top
 from penchant.schema import PAD
 
 
@@ -22,7 +22,7 @@ def hits(scores_BV: Tensor, top: Top, truth: Ragged) -> np.ndarray:
     is its expectation over all orders of equal scores, and a scorer without an opinion gets what chance gives. A place
     with a score of -inf is empty, and no hit. truth: the true columns of each row.
 
-    >>> from penchant.ranking import best
+    >>> from penchant.models.parts.ranking import best
     >>> scores_BV = torch.tensor([[0.1, 0.9, 0.9, 0.5], [0.3, 0.3, 0.3, 0.3]])
     >>> hits(scores_BV, best(scores_BV, 3), Ragged(np.array([0, 2, 3]), np.array([2, 0, 3]))).tolist()
     [[0.5, 0.5, 0.0], [0.25, 0.25, 0.25]]

@@ -18,7 +18,7 @@ from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.interests.promise import Preferences
-from penchant.ranking import best
+from penchant.models.parts.ranking import best
 from penchant.schema import ITEM, PAD, RESERVED, TIME, USER
 from penchant.simulation.world import TAG
 

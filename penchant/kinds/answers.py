@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.of_item import ItemAudience
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import ConfigError, PenchantError
 from penchant.kinds.graphs import GraphModel
 from penchant.kinds.interests import InterestModel

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.crowd import value_at, values_within
 from penchant.audiences.expected import ExpectedPrecision
 from penchant.audiences.of_item import AudienceSources, Described, ItemAudience, make_audience
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import ConfigError
 from penchant.kinds.lookalikes import Lookalikes
 from penchant.models.lookalikes.promise import Contestant

@@ -1,6 +1,5 @@
 """A log played into a running server, in the order in which it happened, faster or slower than it did."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,20 +25,6 @@ AT_ONCE = 1_000
 
 BEAT_S = 0.2
 """So long are events gathered that happen shortly after one another."""
-
-
-def speed_of(text: str) -> float:
-    """How many times as fast: "100x", "2.5", or "max" for as fast as the server takes it.
-
-    >>> speed_of("100x"), speed_of("max")
-    (100.0, inf)
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)x?", text)
-    if text == "max":
-        return float("inf")
-    if found is None or float(found[1]) == 0:
-        raise ConfigError(f"speed {text!r} is not understood; write 100x, 2.5x or max")
-    return float(found[1])
 
 
 def replay(

@@ -11,16 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from threading import Event
-from urllib.parse import urlsplit
 
 from polars.exceptions import PolarsError
 from safetensors import SafetensorError
 
 from penchant.atwork import is_at_work
+from penchant.choices import Role
 from penchant.dashboard.shell.readings import PERIOD_S
 from penchant.dashboard.shell.sources import Sources
 from penchant.errors import ConfigError, PenchantError
@@ -39,15 +38,6 @@ from penchant.serving.service import Service
 from penchant.serving.versions import Models
 from penchant.store.base import Store
 from penchant.store.opened import open_store
-
-
-class Role(StrEnum):
-    """What a process does: answer, consume events, cluster seeds."""
-
-    HTTP = "http"
-    CONSUMER = "consumer"
-    CLUSTER = "cluster"
-
 
 IDLE_S = 0.05
 REFRESH_S = 0.1
@@ -77,30 +67,6 @@ class ServerConfig:
     open_to_all: bool = False
     recluster_s: float = 300.0
     live: bool = True
-
-
-def default_store(folder: Path) -> str:
-    """Beside the run folder, so that it outlives a run that is made again.
-
-    >>> default_store(Path("runs/demo"))
-    'sqlite:runs/demo.live.sqlite'
-    """
-    return f"sqlite:{folder.parent / folder.name}.live.sqlite"
-
-
-def refuse_secrets(url: str) -> None:
-    """A ConfigError for a URL with a password: what stands on a command line, everybody on the machine can read."""
-    try:
-        password = urlsplit(url).password
-    except ValueError as error:
-        raise ConfigError(
-            f"the URL of the store cannot be read: {error}; give sqlite:PATH or redis://HOST:PORT/NUMBER"
-        ) from None
-    if password:
-        raise ConfigError(
-            "the URL of the store holds a password, which the list of processes would show; put the URL "
-            "into the environment variable PENCHANT_STORE instead"
-        )
 
 
 def start(config: ServerConfig, report: Report = quiet) -> "Server":

@@ -15,6 +15,7 @@ from penchant.features.ragged import place_in_run
 from penchant.files import aside, write_json
 from penchant.logs.forgotten import digest_of
 from penchant.logs.ingest import Log
+from penchant.models.parts.ranking import among_highest
 from penchant.profiles.atlas import (
     FORM,
     INTERESTED,
@@ -29,7 +30,6 @@ from penchant.profiles.atlas import (
 )
 from penchant.profiles.layout import lay_out
 from penchant.progress import Progress, Report, quiet
-from penchant.ranking import among_highest
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 FOREMOST = 10

@@ -7,7 +7,7 @@ that attention gave most weight.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor
 
+from penchant.choices import Order
 from penchant.config import Config
 from penchant.features.own import Own
 from penchant.features.ragged import offsets_of
@@ -23,15 +24,12 @@ from penchant.features.shards import Batch, Shard, batch_of
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, write_json
 from penchant.models.interests.promise import Attention, Interests
+from penchant.models.parts.ranking import best
 from penchant.profiles.average import Average
 from penchant.progress import Progress, Report, quiet
-from penchant.ranking import best
 from penchant.schema import PAD, USER
 
 SCORES_AT_ONCE = 4_000_000
-
-
-Order = Literal["lift", "preference"]
 
 
 class ProfilesConfig(Config):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from penchant.ranking import best
+from penchant.models.parts.ranking import best
 
 
 class Directions:

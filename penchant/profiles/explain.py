@@ -9,16 +9,16 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from penchant.choices import Order
 from penchant.errors import UnknownTagError
 from penchant.features.own import Own
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.interests.blend import DEEP_PATH, EVERYBODY, OWN_PATH, REST_PATH
 from penchant.models.interests.promise import Attention, Interests
+from penchant.models.parts.ranking import order
 from penchant.profiles.average import Average
-from penchant.profiles.build import Order
 from penchant.profiles.profile import RankedPreference, TagPreference, Weighed, WholeProfile
-from penchant.ranking import order
 from penchant.schema import PAD, UNKNOWN
 
 Tag = TypeVar("Tag", bound=TagPreference)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penchant.profiles.build import Order
+from penchant.choices import Order
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from secrets import token_hex, token_urlsafe
 from threading import Lock
 from typing import get_args
 
+from penchant.choices import Scope
 from penchant.errors import AccessError
-from penchant.store.base import Key, Scope, Store
+from penchant.store.base import Key, Store
 
 KEPT_S = 2.0
 """So long a key that was dropped may still be taken."""

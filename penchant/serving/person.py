@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from penchant.choices import Order
 from penchant.profiles.attention import Attended, attended
-from penchant.profiles.build import Order
 from penchant.profiles.changes import Changes, changes_of, moments
 from penchant.profiles.explain import LATEST, PathEffect, in_words
 from penchant.serving.profiles import Insight, LiveProfiles

@@ -7,12 +7,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from penchant.choices import Order
 from penchant.errors import UnknownTagError
 from penchant.features.shards import Batch
-from penchant.profiles.build import Order, ProfilesConfig, Ranked, rank
+from penchant.models.parts.ranking import best, place_of
+from penchant.profiles.build import ProfilesConfig, Ranked, rank
 from penchant.profiles.explain import Explanation, attended, describe, explain, first
 from penchant.profiles.profile import LiveProfile, RankedPreference, TagPreference, Weighed, WholeProfile
-from penchant.ranking import best, place_of
 from penchant.schema import RESERVED, UNKNOWN
 from penchant.serving.served import TagModel
 from penchant.serving.users import Clicks, People

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
+from penchant.choices import Order
 from penchant.errors import BusyError, UnknownItemError
 from penchant.logs.forgotten import digest_of
-from penchant.profiles.build import Order
 from penchant.profiles.directions import Directions
 from penchant.profiles.explain import Explanation
 from penchant.profiles.profile import LiveProfile

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from penchant.models.parts.ranking import highest
 from penchant.profiles.directions import Directions
-from penchant.ranking import highest
 from penchant.schema import RESERVED
 from penchant.serving.candidates.clusters import PublishedClusters, from_bytes
 from penchant.serving.candidates.scorer import Scorer

@@ -1,13 +1,13 @@
 """Everything that decides a simulated world: the same config gives the same bytes."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field as Limits
 from pydantic import model_validator
 
+from penchant.choices import Rule
 from penchant.config import Config
 
-Rule = Literal["sum", "one", "mixed"]
 Count = Annotated[int, Limits(ge=1)]
 Amount = Annotated[float, Limits(ge=0)]
 Share = Annotated[float, Limits(ge=0, le=1)]

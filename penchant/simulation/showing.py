@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.simulation.config import Rule, SimulationConfig
+from penchant.choices import Rule
+from penchant.simulation.config import SimulationConfig
 from penchant.simulation.people import Population
 from penchant.simulation.world import World, generator
 

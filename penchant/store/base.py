@@ -7,9 +7,11 @@ Three stores keep the promise, under one contract test: in memory, SQLite (the d
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+
+from penchant.choices import Scope
 
 MOST_EVENTS = 10_000
 """Of one user's events, the latest so many are kept."""
@@ -25,8 +27,6 @@ MOST_ASIDE = 10_000
 
 LEASE_S = 30.0
 """After so long without a sign of life, what a process had taken is free again."""
-
-Scope = Literal["ingest", "read", "admin"]
 
 
 class Event(NamedTuple):

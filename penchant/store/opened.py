@@ -1,6 +1,9 @@
-"""Which store an address means."""
+"""Which store an address means, and where a store lies when no address is given."""
 
-from penchant.errors import StoreError
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from penchant.errors import ConfigError, StoreError
 from penchant.store.base import Store
 from penchant.store.memory import MemoryStore
 from penchant.store.sqlite.store import SqliteStore
@@ -32,3 +35,27 @@ def _redis(url: str) -> Store:
             f'{error.name} is not installed, which this store needs: pip install "penchant[redis]"'
         ) from error
     return RedisStore(url)
+
+
+def default_store(folder: Path) -> str:
+    """Beside the run folder, so that it outlives a run that is made again.
+
+    >>> default_store(Path("runs/demo"))
+    'sqlite:runs/demo.live.sqlite'
+    """
+    return f"sqlite:{folder.parent / folder.name}.live.sqlite"
+
+
+def refuse_secrets(url: str) -> None:
+    """A ConfigError for a URL with a password: what stands on a command line, everybody on the machine can read."""
+    try:
+        password = urlsplit(url).password
+    except ValueError as error:
+        raise ConfigError(
+            f"the URL of the store cannot be read: {error}; give sqlite:PATH or redis://HOST:PORT/NUMBER"
+        ) from None
+    if password:
+        raise ConfigError(
+            "the URL of the store holds a password, which the list of processes would show; put the URL "
+            "into the environment variable PENCHANT_STORE instead"
+        )

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.audiences.best import MIN_AUDIENCE, best, blocks, known_seeds, open_rows, overlap, refuse_nan
+from penchant.audiences.best import best, blocks, known_seeds, open_rows, overlap, refuse_nan
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Candidate, Likeness
 from penchant.models.lookalikes.seed_clusters import SeedClusters

@@ -2,9 +2,9 @@
 
 import pytest
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import Bounds, ExpectedPrecision
 from penchant.audiences.outlook import outlook_of
+from penchant.choices import MIN_AUDIENCE
 
 
 def test_expectations_are_those_of_whole_audiences_of_round_sizes() -> None:

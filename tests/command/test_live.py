@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from penchant.command import drawn as terminal
-from penchant.command.live import _address
+from penchant.command.live import _address, _speed
 from penchant.command.offline import app, main
 from penchant.errors import AccessError, ConfigError, MissingStepError, PenchantError, StoreError
 from penchant.logs.forgotten import FORGOTTEN, digest_of
@@ -57,6 +57,14 @@ def usage(*words: str | Path) -> str:
 def folder(tmp_path: Path) -> Path:
     """Of a run that need not be there."""
     return tmp_path / "demo"
+
+
+@pytest.fixture
+def begun(folder: Path) -> Path:
+    """Of a run that is there, as far as a command looks before it begins."""
+    folder.mkdir()
+    (folder / "config.json").touch()
+    return folder
 
 
 def key_names(folder: Path, url: str | None = None) -> list[str]:
@@ -131,10 +139,10 @@ def test_what_only_the_store_can_refuse_is_an_error(folder: Path, words: list[st
 
 
 @pytest.mark.parametrize("command", [["key", "list"], ["key", "create", "--scope", "read"], ["serve"], ["forget", "u"]])
-def test_a_password_on_the_command_line_is_refused(folder: Path, command: list[str]) -> None:
+def test_a_password_on_the_command_line_is_refused(begun: Path, command: list[str]) -> None:
     place = 2 if command[0] == "key" else 1
     with pytest.raises(ConfigError, match="the URL of the store holds a password"):
-        outcome(*command[:place], folder, *command[place:], "--store", "redis://:s3cret@127.0.0.1:1/0")
+        outcome(*command[:place], begun, *command[place:], "--store", "redis://:s3cret@127.0.0.1:1/0")
 
 
 def test_a_store_of_no_kind_is_an_error(folder: Path) -> None:
@@ -175,9 +183,9 @@ def test_an_address_is_host_and_port(text: str, address: tuple[str, int]) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "8080", "localhost", ":8080", "here:", "here:http", "here:65536", "here:-1"])
-def test_what_is_no_address_is_refused(folder: Path, text: str) -> None:
+def test_what_is_no_address_is_refused(begun: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=rf"--listen is '{text}'; write HOST:PORT, such as 127.0.0.1:8080"):
-        outcome("serve", folder, "--listen", text)
+        outcome("serve", begun, "--listen", text)
 
 
 @pytest.mark.parametrize(
@@ -189,21 +197,26 @@ def test_what_is_no_address_is_refused(folder: Path, text: str) -> None:
         (["--workers", "4"], "No such option: --workers"),
     ],
 )
-def test_what_serve_does_not_know_it_names(folder: Path, words: list[str], problem: str) -> None:
-    assert re.search(problem, usage("serve", folder, *words))
+def test_what_serve_does_not_know_it_names(begun: Path, words: list[str], problem: str) -> None:
+    assert re.search(problem, usage("serve", begun, *words))
 
 
-def test_serve_refuses_strangers_without_keys_and_runs_that_are_not_there(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"without keys only this machine may be served, but host is '0.0.0.0'"):
-        outcome("serve", folder, "--no-keys", "--listen", "0.0.0.0:0")
+@pytest.mark.parametrize("command", [["serve"], ["dashboard"], ["forget", "u"]])
+def test_a_run_that_is_not_there_is_refused_before_a_store_is_made(folder: Path, command: list[str]) -> None:
     with pytest.raises(MissingStepError, match="demo is no run folder"):
-        outcome("serve", folder)
+        outcome(command[0], folder, *command[1:])
+    assert not list(folder.parent.iterdir())
+
+
+def test_serve_refuses_strangers_without_keys(begun: Path) -> None:
+    with pytest.raises(ConfigError, match=r"without keys only this machine may be served, but host is '0.0.0.0'"):
+        outcome("serve", begun, "--no-keys", "--listen", "0.0.0.0:0")
 
 
 def test_an_error_is_said_in_one_line_without_a_trace(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    begun: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["penchant", "serve", str(folder), "--listen", "[x]"])
+    monkeypatch.setattr(sys, "argv", ["penchant", "serve", str(begun), "--listen", "[x]"])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 1
@@ -248,3 +261,14 @@ def test_a_process_without_http_says_what_it_does_and_ends_well(
         assert process.end() == 0
     finally:
         process.kill()
+
+
+@pytest.mark.parametrize(("text", "speed"), [("100x", 100.0), ("2.5", 2.5), ("0.5x", 0.5), ("max", float("inf"))])
+def test_a_speed_is_a_number_of_times(text: str, speed: float) -> None:
+    assert _speed(text) == speed
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.0x", "-1x", "fast", "1e3", "nan", "inf", "2xx", "max ", "x", "1,5x"])
+def test_any_other_speed_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"speed '{text}' is not understood; write 100x, 2.5x or max"):
+        _speed(text)

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from penchant.audiences.best import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE
 from penchant.command import drawn as terminal
 from penchant.command.offline import main
 from penchant.evaluation.choice import SCORERS

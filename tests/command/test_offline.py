@@ -12,6 +12,7 @@ from rich.text import Text
 from typer.testing import CliRunner, Result
 
 import penchant
+from penchant.choices import Order
 from penchant.command import drawn as terminal
 from penchant.command.drawn_metrics import verdict
 from penchant.command.offline import app, main
@@ -19,7 +20,6 @@ from penchant.errors import ConfigError
 from penchant.kinds.sections import InterestsSection
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.pipeline import Run
-from penchant.profiles.build import Order
 from penchant.profiles.explain import foremost
 from penchant.training.blend import Chosen, Mix
 from tests.planted import write_planted_log, write_planted_run

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from penchant.evaluation.estimates import resamples
 from penchant.evaluation.metrics import Duels, auc, coverage, evenness, hits, ndcg, precision, recall
 from penchant.features.ragged import Ragged
-from penchant.ranking import best
+from penchant.models.parts.ranking import best
 
 TOP_BK = np.array([[5, 3, 7], [4, 2, 6], [8, 9, 2]])
 SCORES_BV = torch.zeros(3, 10).scatter(1, torch.tensor(TOP_BK), torch.tensor([3.0, 2.0, 1.0]).expand(3, -1))

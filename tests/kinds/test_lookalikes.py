@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import ExpectedPrecision
+from penchant.choices import MIN_AUDIENCE
 from penchant.command.drawn_audience import METRICS
 from penchant.errors import CheckpointError, ConfigError, DataError, MissingStepError, PenchantError
 from penchant.pipeline import Run

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import ExpectedPrecision
 from penchant.audiences.of_item import NEIGHBOURS, write_audience
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError, ConfigError, PenchantError, UnknownItemError
 from penchant.features.shards import open_shards
 from penchant.kinds.of_item import some_item

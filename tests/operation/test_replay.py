@@ -9,7 +9,7 @@ import pytest
 from penchant.client import Client
 from penchant.errors import ConfigError, PenchantError
 from penchant.operation import replay as replay_module
-from penchant.operation.replay import replay, speed_of
+from penchant.operation.replay import replay
 from penchant.pipeline import Run
 from penchant.progress import Progress
 from penchant.serving.served import Served
@@ -180,14 +180,3 @@ def test_what_is_no_log_is_refused(client: Client, tmp_path: Path) -> None:
     path.write_text("who,what\nanna,x\n", encoding="utf-8")
     with pytest.raises(PenchantError, match="user"):
         replay(path, client, 1.0)
-
-
-@pytest.mark.parametrize(("text", "speed"), [("100x", 100.0), ("2.5", 2.5), ("0.5x", 0.5), ("max", float("inf"))])
-def test_a_speed_is_a_number_of_times(text: str, speed: float) -> None:
-    assert speed_of(text) == speed
-
-
-@pytest.mark.parametrize("text", ["", "0", "0.0x", "-1x", "fast", "1e3", "nan", "inf", "2xx", "max ", "x", "1,5x"])
-def test_any_other_speed_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=rf"speed '{text}' is not understood; write 100x, 2.5x or max"):
-        speed_of(text)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from penchant.atwork import at_work
+from penchant.choices import Role
 from penchant.errors import ConfigError, MissingStepError, StoreError
 from penchant.files import remove
 from penchant.operation.served import version_of
-from penchant.operation.server import Role, Server, ServerConfig, Watch, default_store, refuse_secrets, start
+from penchant.operation.server import Server, ServerConfig, Watch, start
 from penchant.pipeline import Run
 from penchant.serving.served import Served
 from penchant.store.base import Event
@@ -156,24 +157,6 @@ def test_a_folder_that_is_gone_for_a_while_is_waited_for(loaded: Loaded, tmp_pat
     assert loaded.steps(3) == []
     touch_plan(loaded.folder)
     assert loaded.steps(2) == [version_of(loaded.folder)]
-
-
-def test_the_store_lies_beside_the_run_whatever_its_name() -> None:
-    assert default_store(Path("demo")) == "sqlite:demo.live.sqlite"
-    assert default_store(Path("/data/a run.v2")) == "sqlite:/data/a run.v2.live.sqlite"
-
-
-def test_a_url_with_a_password_is_refused_and_not_repeated() -> None:
-    with pytest.raises(ConfigError, match="PENCHANT_STORE instead") as refused:
-        refuse_secrets("redis://:s3cret@db:6379/0")
-    assert "s3cret" not in str(refused.value)
-    for url in ("redis://db:6379/0", "redis://user@db:6379/0", "sqlite:runs/demo.live.sqlite", "sqlite:a@b:c"):
-        refuse_secrets(url)
-
-
-def test_a_url_that_cannot_be_read_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="the URL of the store cannot be read"):
-        refuse_secrets("redis://[::1")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])  # noqa: S104  # it is refused

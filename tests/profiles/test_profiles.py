@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 import penchant
+from penchant.choices import Order
 from penchant.errors import UnknownTagError, UnknownUserError
 from penchant.features.own import FACTS, Own
 from penchant.features.shards import Batch, batch_of
 from penchant.models.interests.blend import CLICKS, LEAST_SHARE, Blend, CopyPath, LinearPath
 from penchant.pipeline import Run
 from penchant.profiles.average import AVERAGE, Average, average_of
-from penchant.profiles.build import Order, ProfilesConfig, in_lists, rank
+from penchant.profiles.build import ProfilesConfig, in_lists, rank
 from penchant.profiles.explain import (
     COMMON,
     Explanation,

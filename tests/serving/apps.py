@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastapi import FastAPI
 
+from penchant.choices import Scope
 from penchant.models.lookalikes.seed_clusters import averaged, placed
 from penchant.models.parts.clusters import cluster
 from penchant.serving.candidates.clusters import grown, to_bytes
@@ -23,7 +24,7 @@ from penchant.serving.keys import Keys, create_key
 from penchant.serving.measures import Measures
 from penchant.serving.served import Served
 from penchant.serving.service import Service
-from penchant.store.base import Scope, Store
+from penchant.store.base import Store
 from penchant.store.memory import MemoryStore
 from tests.serving.worlds import MADE
 

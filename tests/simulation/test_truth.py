@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from penchant.choices import Rule
 from penchant.files import read_json
 from penchant.simulation.blocks import DAY_S, FIRST_S
-from penchant.simulation.config import Rule, SimulationConfig
+from penchant.simulation.config import SimulationConfig
 from penchant.simulation.simulate import simulate
 from tests.simulation.worlds import small
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from penchant.errors import StoreError
+from penchant.errors import ConfigError, StoreError
 from penchant.store.memory import MemoryStore
-from penchant.store.opened import open_store
+from penchant.store.opened import default_store, open_store, refuse_secrets
 from penchant.store.sqlite.store import SqliteStore
 from tests.servers import RedisServer
 
@@ -35,8 +35,26 @@ def test_an_address_that_means_nothing_is_told_what_is_known(url: str) -> None:
 
 
 def test_what_redis_needs_is_said_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("penchant.store.redis.store")]:
+    for name in [name for name in sys.modules if name.startswith("penchant.store.redis")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(StoreError, match=r'redis is not installed.*: pip install "penchant\[redis\]"'):
         open_store(f"redis://127.0.0.1:{os.getpid()}")
+
+
+def test_the_store_lies_beside_the_run_whatever_its_name() -> None:
+    assert default_store(Path("demo")) == "sqlite:demo.live.sqlite"
+    assert default_store(Path("/data/a run.v2")) == "sqlite:/data/a run.v2.live.sqlite"
+
+
+def test_a_url_with_a_password_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="PENCHANT_STORE instead") as refused:
+        refuse_secrets("redis://:s3cret@db:6379/0")
+    assert "s3cret" not in str(refused.value)
+    for url in ("redis://db:6379/0", "redis://user@db:6379/0", "sqlite:runs/demo.live.sqlite", "sqlite:a@b:c"):
+        refuse_secrets(url)
+
+
+def test_a_url_that_cannot_be_read_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="the URL of the store cannot be read"):
+        refuse_secrets("redis://[::1")

@@ -6,10 +6,11 @@ from functools import partial
 from math import floor, log10
 from typing import Any
 
-from penchant.audiences.best import MIN_AUDIENCE, refuse_large, refuse_small
+from penchant.audiences.best import refuse_large, refuse_small
 from penchant.audiences.outlook import Outlook, outlook_of, usual_size
 from penchant.audiences.scores import Scores, bins_of
 from penchant.audiences.why import FEWEST
+from penchant.choices import MIN_AUDIENCE
 from penchant.dashboard.audiences.candidates import moment
 from penchant.dashboard.audiences.charts import outlook_chart, scores_chart, seeds_chart
 from penchant.dashboard.audiences.map import Picture, key_path, picture_of

@@ -6,11 +6,12 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 
+from penchant.choices import Scope
 from penchant.dashboard.shell.sessions import Sessions
 from penchant.serving.http.answers import RequestError, line_of
 from penchant.serving.http.routes import Routes
 from penchant.serving.keys import Keys, NoKeyError
-from penchant.store.base import Key, Scope
+from penchant.store.base import Key
 
 COOKIE = "penchant_session"
 ROOT = "/dashboard"

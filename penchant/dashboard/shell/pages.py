@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from penchant.store.base import Scope
+from penchant.choices import Scope
 
 
 @dataclass(frozen=True)

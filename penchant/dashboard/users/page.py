@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 import numpy as np
 
+from penchant.choices import Order
 from penchant.dashboard.shell.pages import Answer, Asked, Moved, Page, Route
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.users.parts import interests_part, sizes
 from penchant.profiles.atlas import Atlas
-from penchant.profiles.build import Order
 
 URL = "/dashboard/users"
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from penchant.choices import Order
 from penchant.dashboard.shell.charts import Chart
 from penchant.dashboard.users.charts import changes_chart
-from penchant.profiles.build import Order
 from penchant.profiles.profile import TagPreference
 from penchant.serving.person import Explained
 

@@ -19,7 +19,7 @@ from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
 from penchant.files import aside, read_json, write_json
 from penchant.models.interests.promise import Preferences
-from penchant.ranking import best
+from penchant.models.parts.ranking import best
 from penchant.schema import PAD, RESERVED, USER
 
 SCORES_AT_ONCE = 8_000_000

@@ -13,7 +13,7 @@ from penchant.evaluation.metrics import evenness, hits, precision
 from penchant.features.cuts.rounds import Round
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.models.lookalikes.promise import Candidate, Crowd, LookAlike
-from penchant.ranking import among_highest, best
+from penchant.models.parts.ranking import among_highest, best
 
 RANK_SHARES = (0.0, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """The shares of a ranking at which curves are kept."""

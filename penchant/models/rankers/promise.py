@@ -46,12 +46,12 @@ class Listed:
     values: Mapping[str, Tensor]
 
     @property
-    def ids_BK(self) -> Tensor:
+    def ids_BK(self) -> Tensor:  # noqa: N802
         """The items themselves."""
         return self.values[ITEM][..., 0]
 
     @property
-    def there_BK(self) -> Tensor:
+    def there_BK(self) -> Tensor:  # noqa: N802
         """Where there is an item, known or not."""
         return self.ids_BK != PAD
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.audiences.best import MIN_AUDIENCE, best, blocks, refuse_small
+from penchant.audiences.best import best, blocks, refuse_small
+from penchant.choices import MIN_AUDIENCE
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.models.lookalikes.seed_clusters import packed, transformed
 from penchant.models.parts.cluster_scores import score

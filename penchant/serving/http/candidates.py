@@ -6,7 +6,7 @@ import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import Query, Request, Response
 
-from penchant.audiences.best import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import BusyError
 from penchant.serving.candidates.audience import MOST_AUDIENCE
 from penchant.serving.http.answers import Json, RequestError

@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
+from penchant.choices import Scope
 from penchant.serving.http.answers import Json, line_of
 from penchant.serving.http.body import JSON, Bodies, Limits
 from penchant.serving.http.merge import Merger
@@ -17,7 +18,6 @@ from penchant.serving.incoming import load
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
-from penchant.store.base import Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Query, Response
 
-from penchant.profiles.build import Order
+from penchant.choices import Order
 from penchant.serving.http.answers import Json
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.shapes import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from playwright.sync_api import TimeoutError as Late
 
-from penchant.audiences.best import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE, Scope
 from penchant.dashboard.audiences import page as lookalike_page
 from penchant.dashboard.audiences import parts as lookalike_parts
 from penchant.dashboard.audiences.page import LookalikePages, routes
@@ -21,7 +21,6 @@ from penchant.errors import AudienceError, MissingStepError, UnknownItemError
 from penchant.operation.served import open_served
 from penchant.serving.roles.consumer import MOST_TEXT
 from penchant.serving.served import Served
-from penchant.store.base import Scope
 from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.sites import Site
 from tests.lookalike_runs import (

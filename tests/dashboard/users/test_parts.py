@@ -2,8 +2,8 @@
 
 import pytest
 
+from penchant.choices import Order
 from penchant.dashboard.users.parts import SIZES, interests_part
-from penchant.profiles.build import Order
 from penchant.serving.service import Service
 from penchant.store.memory import MemoryStore
 from tests.serving.worlds import MADE, served

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from penchant.choices import PUBLIC_SETS
 from penchant.command.offline import app
 from penchant.logs.propose import known_source
 from penchant.logs.public.download import FetchError, Patience, Remote
@@ -429,6 +430,10 @@ def test_the_command_fetches_then_says_it_is_there_and_what_comes_next(
 def test_a_name_that_is_not_in_the_catalogue_is_named() -> None:
     with pytest.raises(FetchError, match=r"no data set is called 'movielens-9m'; there are movielens-20m, "):
         known_set("movielens-9m")
+
+
+def test_help_names_the_data_sets_of_the_catalogue() -> None:
+    assert tuple(DATA_SETS) == PUBLIC_SETS
 
 
 @pytest.mark.parametrize("name", DATA_SETS)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from penchant.audiences.best import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.pipeline import Run
 from penchant.serving.candidates.audience import LiveAudience, audience

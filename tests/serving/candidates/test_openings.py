@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.growth import Growth
+from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.serving.candidates.audience import reach
 from penchant.serving.candidates.clusters import (

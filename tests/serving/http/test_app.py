@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from penchant.choices import Order, Scope
 from penchant.errors import FolderError
-from penchant.profiles.build import Order
 from penchant.profiles.profile import LiveProfile
 from penchant.serving.candidates.audience import LiveAudience
 from penchant.serving.http.app import Limits
@@ -20,7 +20,7 @@ from penchant.serving.http.candidates import MOST_WAITING
 from penchant.serving.http.requests_log import SLOW_MS, RequestLine, log, start_logging
 from penchant.serving.served import Served
 from penchant.serving.service import Service
-from penchant.store.base import Scope, Store
+from penchant.store.base import Store
 from tests.lookalike_runs import POPULAR
 from tests.serving.apps import FANS, Desk, Reply, ask, running
 from tests.serving.worlds import MADE, served

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from penchant.choices import Scope
 from penchant.errors import AccessError
 from penchant.serving.keys import (
     BURST_S,
@@ -17,7 +18,7 @@ from penchant.serving.keys import (
     TooOftenError,
     create_key,
 )
-from penchant.store.base import Key, Scope
+from penchant.store.base import Key
 from penchant.store.memory import MemoryStore
 
 MANY = 1e9

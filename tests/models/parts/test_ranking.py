@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from penchant.ranking import among_highest, best, highest, order, place_of
+from penchant.models.parts.ranking import among_highest, best, highest, order, place_of
 
 SCORES = st.sampled_from([-np.inf, -1.0, -0.0, 0.0, 0.25, 0.5, 3.0])
 TABLES = hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 40)), elements=SCORES)
