@@ -70,7 +70,7 @@ def test_auc_within_users_asks_which_item_and_within_items_asks_who() -> None:
     found = measure_pairs(score_pairs(Popular(), crowd_of(4), [one]), pairs, Bounds(2, 2), QUICK)
     # User 2 clicked the less popular item, user 3 the more popular one.
     assert found["auc within users"].mean == 1 / 2
-    assert sorted(set(found["auc within users"].values)) == [0, 1 / 2, 1]
+    assert sorted(set(np.asarray(found["auc within users"].values))) == [0, 1 / 2, 1]
     assert found["auc within items"].mean == 1 / 2
 
 
@@ -78,7 +78,7 @@ def test_resamples_without_the_only_user_who_can_answer_are_left_out() -> None:
     one = round_of([2, 3], [[0], [0, 1]], [(0, 2, False), (1, 2, True), (1, 3, False)])
     pairs = PairLabels.of([one])
     found = measure_pairs(score_pairs(Popular(), crowd_of(4), [one]), pairs, Bounds(2, 2), QUICK)
-    assert np.isnan(found["auc within users"].values).any()
+    assert np.isnan(np.asarray(found["auc within users"].values)).any()
     assert found["auc within users"].as_json() == {"mean": 1.0, "half": 0.0}
 
 
