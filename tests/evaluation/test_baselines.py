@@ -140,7 +140,7 @@ def test_the_trained_model_learns_the_planted_interests(run: Run) -> None:
 def test_metrics_of_every_test_user_are_kept(run: Run, tmp_path: Path) -> None:
     run.train()
     run.evaluate()
-    kept = pl.read_parquet(run.folder / "metrics.parquet")
+    kept = pl.read_parquet(run.scores_of("tags").with_suffix(".parquet"))
     assert set(kept["scorer"].unique()) == {"model", "popularity", "own counts", "own counts, faded", "ridge"}
     assert len(kept) == 5 * run.interests().metrics["samples"]["test"]
 
@@ -219,9 +219,9 @@ def test_baselines_are_measured_once_for_the_data_and_again_for_other_questions(
     first = Run.start(model, tmp_path / "run", base=run.base)
     kept = first.prepare()[0].folder / "baselines-tags.parquet"
     first.train()
-    found, measured = first.evaluate()["scores"], kept.stat().st_mtime_ns
-    assert Run.open(first.folder).evaluate()["scores"] == found
+    found, measured = first.evaluate()["tags"]["scores"], kept.stat().st_mtime_ns
+    assert Run.open(first.folder).evaluate()["tags"]["scores"] == found
     assert kept.stat().st_mtime_ns == measured
     other = Run(first.folder, changed(model, evaluation={"at": [4]}), first.base)
-    assert "prec@4" in other.evaluate()["scores"]["popularity"]
+    assert "prec@4" in other.evaluate()["tags"]["scores"]["popularity"]
     assert kept.stat().st_mtime_ns > measured

@@ -133,4 +133,4 @@ def test_where_interests_are_planted_a_higher_preference_is_clicked_more(run: Ru
 
 
 def test_metrics_json_has_the_calibration(run: Run, tmp_path: Path) -> None:
-    assert run.evaluate()["calibration"]["clicks"]["of"] == "item"
+    assert run.evaluate()["tags"]["calibration"]["clicks"]["of"] == "item"

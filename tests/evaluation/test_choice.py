@@ -218,7 +218,7 @@ def test_a_choice_is_read_as_it_was_written_and_an_earlier_file_says_what_to_do(
     found = Choice("ralm", "lr", "ralm", 150, True, scores, {"ralm": CandidateMean(0.1, 0.02)})
     assert Choice.read({"chosen": asdict(found)}, "runs/one") == found
     with pytest.raises(
-        MissingStepError, match=r"look-alikes of runs/one .* earlier .*; run `penchant lookalike runs/one`"
+        MissingStepError, match=r"look-alikes of runs/one .* earlier .*; run `penchant evaluate runs/one`"
     ):
         Choice.read({"scores": {}}, "runs/one")
 

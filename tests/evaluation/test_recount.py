@@ -199,7 +199,7 @@ def test_every_metric_of_every_user_is_the_recounted_one(
         "model": dict(scores_by_user(run, run.interests().model)),
     }
     if candidates == "all":
-        kept = pl.read_parquet(run.folder / "metrics.parquet").filter(pl.col("scorer") == name).drop("scorer")
+        kept = pl.read_parquet(run.scores_of("tags").with_suffix(".parquet")).filter(pl.col("scorer") == name).drop("scorer")
     else:
         kept = evaluate(scorer, run.interests().shards("test"), AT, len(run.interests().tags), candidates).users
     found = {row["user"]: row for row in kept.rows(named=True)}
@@ -225,6 +225,7 @@ def likened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Alike]:
     folder = tmp_path_factory.mktemp("recount")
     raw = made_up(folder)
     run = run_of(folder, {"tables": TABLES}, features=FIELDS, **ALIKE)
+    run.prepare(only="ralm")
     run.train(only="ralm")
     run.evaluate(only="ralm")
     asked = recount.alike_by_share(raw, learn=0.2, test=SHARE, least_seeds=LEAST, min_count=8, share=0.3)
