@@ -72,7 +72,7 @@ def test_large_tables_train_on_rows_of_the_batch_and_resume_alike(folder: Path, 
         stopped.train(stop)
     stopped.train()
     assert weights(tmp_path / "unbroken") == weights(tmp_path / "stopped")
-    scores = unbroken.evaluate()["scores"]
+    scores = unbroken.evaluate()["tags"]["scores"]
     assert scores["model"]["prec@3"]["mean"] > scores["popularity"]["prec@3"]["mean"] + 0.2
 
 
