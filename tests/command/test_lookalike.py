@@ -132,7 +132,7 @@ def test_seeds_that_are_left_out_are_told(call: Call, copy: Run) -> None:
 def test_look_alikes_are_drawn_beside_each_other_and_nothing_is_trained_again(call: Call, copy: Run) -> None:
     weights = copy.folder / "models" / "ralm" / "weights.safetensors"
     before = weights.stat().st_mtime_ns
-    said = call("lookalike", copy.folder)
+    said = call("evaluate", copy.folder, "--only", "ralm")
     assert said.status == 0
     assert weights.stat().st_mtime_ns == before
     scores = copy.lookalikes.metrics["scores"]
@@ -150,7 +150,7 @@ def beaten(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Run:
 
 
 def test_the_winner_and_what_is_live_are_told_and_so_are_scores_that_have_collapsed(call: Call, beaten: Run) -> None:
-    said, choice = call("lookalike", beaten.folder), beaten.lookalikes.choice
+    said, choice = call("evaluate", beaten.folder, "--only", "ralm"), beaten.lookalikes.choice
     assert choice.made in said.text
     assert choice.served in said.text
     assert "Audiences are made by logistic regression: on 30 validation candidates" in said.text
@@ -158,7 +158,7 @@ def test_the_winner_and_what_is_live_are_told_and_so_are_scores_that_have_collap
 
 
 def test_nothing_is_said_to_have_collapsed_where_nothing_has(call: Call, copy: Run) -> None:
-    assert "collapsed" not in call("lookalike", copy.folder).text
+    assert "collapsed" not in call("evaluate", copy.folder, "--only", "ralm").text
     assert "collapsed" not in call("audience", copy.folder, POPULAR, "--size", 50).text
 
 
@@ -191,14 +191,14 @@ def test_better_ones_that_can_say_nothing_of_an_item_are_named(call: Call, beate
 
 
 def test_a_scorer_that_is_none_or_was_not_measured_is_refused(call: Call, beaten: Run) -> None:
-    none = call("audience", beaten.folder, POPULAR, "--by", "guessing")
-    assert none.status == 2
-    assert "--by" in none.err
-    assert_refused(call("audience", beaten.folder, POPULAR, "--by", "yahoo"), "by = 'yahoo' is no scorer of .*")
+    for name in ("guessing", "yahoo"):
+        said = call("audience", beaten.folder, POPULAR, "--by", name)
+        assert_refused(said, f"by = '{name}' is no look-alike of .*, which measures ralm, ")
 
 
 @pytest.mark.parametrize(
-    "words", [("lookalike",), ("audience", POPULAR, "--size", "50"), ("audience", LONG, "--size", "50")]
+    "words",
+    [("evaluate", "--only", "ralm"), ("audience", POPULAR, "--size", "50"), ("audience", LONG, "--size", "50")],
 )
 def test_nothing_is_wider_than_80_columns_or_shows_its_markup(call: Call, copy: Run, words: tuple[str, ...]) -> None:
     said = call(words[0], copy.folder, *words[1:])
@@ -306,16 +306,16 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(call: Call, copy: Run) -
 def test_before_training_the_command_that_trains_is_named(call: Call, tmp_path: Path) -> None:
     begun = Run.start(write_run(tmp_path / "log"), tmp_path / "run")
     assert_refused(
-        call("audience", begun.folder, POPULAR), rf"no trained look-alike yet; run `penchant lookalike {begun.folder}`"
+        call("audience", begun.folder, POPULAR),
+        rf"'ralm' of .* is not evaluated yet; run `penchant evaluate {begun.folder}`",
     )
     assert_refused(call("audience", tmp_path / "nowhere", POPULAR), r"nowhere is no run folder; begin one with")
 
 
-@pytest.mark.parametrize("words", [("lookalike",), ("audience", POPULAR)])
-def test_without_the_section_it_is_said_which_is_missing(call: Call, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_without_the_section_it_is_said_which_is_missing(call: Call, tmp_path: Path) -> None:
     begun = Run.start(write_run(tmp_path / "log", section=""), tmp_path / "run")
-    said = call(words[0], begun.folder, *words[1:])
-    assert_refused(said, rf"the run file of {begun.folder} has no \[lookalike\] section; add one")
+    said = call("audience", begun.folder, POPULAR)
+    assert_refused(said, rf"the run file of {begun.folder} has no look-alike; add one, if only \[models\.ralm\]")
 
 
 def test_who_adds_the_section_as_told_and_runs_again_is_not_refused(call: Call, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_who_adds_the_section_as_told_and_runs_again_is_not_refused(call: Call, 
     begun = Run.start(file, tmp_path / "run")
     begun.prepare()
     begun.train()
-    assert_refused(call("lookalike", begun.folder), r"add one, .* and run it again")
+    assert_refused(call("audience", begun.folder, POPULAR), r"add one, .* and run it again")
     file.write_text(file.read_text(encoding="utf-8") + LOOKALIKE, encoding="utf-8")
     said = call("prepare", file, "--out", begun.folder)
     assert said.status == 0, said.err
@@ -333,13 +333,13 @@ def test_who_adds_the_section_as_told_and_runs_again_is_not_refused(call: Call, 
 def test_a_whole_run_on_few_users_ends_well(call: Call, tmp_path: Path) -> None:
     """Of 60 users too few are left for the audience that `penchant run` shows at its end; all else is there."""
     file = write_planted_run(tmp_path)
-    section = LOOKALIKE.replace("epochs = 6", "epochs = 1").replace('category = "shelf"', "competitors = []")
-    section = re.sub(r"(?s)\[lookalike.periods\].*?\n\n", "[lookalike.periods]\nvalidation_share = 0.3\n\n", section)
+    section = LOOKALIKE.replace("epochs = 6", "epochs = 1").replace('category = "shelf"', "beside = []")
+    section = re.sub(r"(?s)\[periods\].*?\n\n", "[periods]\nvalidation_share = 0.3\n\n", section)
     section = section.replace("active_hours = 72.0", "")
     text = file.read_text(encoding="utf-8").replace("epochs = 6", "epochs = 1")
     file.write_text(text + section, encoding="utf-8")
     said = call("run", file, "--out", tmp_path / "run")
-    assert set(json.loads((tmp_path / "run/lookalike/metrics.json").read_text())["scores"]) == {"ralm"}
+    assert set(json.loads((tmp_path / "run/scores/ralm.json").read_text())["scores"]) == {"ralm"}
     assert (said.status, said.err.count("error")) == (0, 0), said.err.splitlines()[-1]
     assert "Try next" in said.out
 
@@ -354,4 +354,4 @@ def test_the_program_itself_prints_the_error_alone(copy: Run) -> None:
     shutil.rmtree(copy.folder / "models" / "ralm")
     command = [sys.executable, "-m", "penchant", "audience", str(copy.folder), POPULAR]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert_refused(Said(done.returncode, done.stdout, done.stderr), "run `penchant lookalike ")
+    assert_refused(Said(done.returncode, done.stdout, done.stderr), "run `penchant train ")

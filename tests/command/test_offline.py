@@ -66,7 +66,7 @@ def test_each_step_is_a_command_and_together_they_are_the_run(tmp_path: Path) ->
     call("profiles", tmp_path / "steps")
     whole, steps = Run.open(tmp_path / "whole"), Run.open(tmp_path / "steps")
     assert whole.interests().metrics["scores"] == steps.interests().metrics["scores"]
-    profiles = [pl.read_parquet(run.folder / "profiles" / "*.parquet") for run in (whole, steps)]
+    profiles = [pl.read_parquet(run.folder / "profiles" / "tags" / "*.parquet") for run in (whole, steps)]
     assert profiles[0].equals(profiles[1])
 
 
@@ -80,7 +80,9 @@ def test_a_step_without_the_one_before_says_which(tmp_path: Path, command: str, 
 def test_what_is_missing_of_a_run_is_named(tmp_path: Path) -> None:
     run = Run.start(write_planted_run(tmp_path), tmp_path / "run")
     run.prepare()
-    with pytest.raises(penchant.PenchantError, match=r"has no trained model yet; run `penchant train .*run` first"):
+    with pytest.raises(
+        penchant.PenchantError, match=r"'tags' of .* is not trained yet; run `penchant train .*run` first"
+    ):
         _ = run.interests().model
     with pytest.raises(penchant.PenchantError, match=r"is not evaluated yet; run `penchant evaluate .*run` first"):
         _ = run.interests().metrics
@@ -149,7 +151,7 @@ def test_later_files_change_keys_of_the_run_file(tmp_path: Path) -> None:
     assert (tags.model.user, tags.model.embedding) == (12, 8)
     assert (tags.training.loss, tags.training.batch) == ("joint", 8)
     (over / "wide.toml").write_text("[models.tags]\nwidth = 12\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"run\.toml \+ .*wide\.toml: unknown key 'model\.width'"):
+    with pytest.raises(ConfigError, match=r"run\.toml \+ .*wide\.toml: unknown key 'models\.tags\.width'"):
         call("check", path, over / "wide.toml")
 
 

@@ -24,7 +24,7 @@ INSTALLED = set(packages_distributions())
 COMMANDS = [
     *("demo", "init", "check", "run"),
     *("profile", "explain", "audience", "report", "dashboard"),
-    *("prepare", "train", "evaluate", "profiles", "lookalike"),
+    *("prepare", "train", "evaluate", "profiles"),
     *("fetch", "simulate"),
     *("serve", "replay", "forget", "key"),
 ]
@@ -130,7 +130,7 @@ RUN_FILES = [
     ("replay broken.toml", "broken.toml is not a TOML file"),
 ]
 RUN_FOLDERS = [
-    *((f"{command} nowhere", "nowhere is no run folder") for command in ("train", "evaluate", "profiles", "lookalike")),
+    *((f"{command} nowhere", "nowhere is no run folder") for command in ("train", "evaluate", "profiles")),
     *((f"{command} nowhere x", "nowhere is no run folder") for command in ("profile", "explain", "audience", "forget")),
     ("report run empty", "empty is no run folder; begin one with `penchant run"),
     ("serve run.toml", "run.toml is a file; give the run folder"),

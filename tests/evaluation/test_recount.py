@@ -199,7 +199,11 @@ def test_every_metric_of_every_user_is_the_recounted_one(
         "model": dict(scores_by_user(run, run.interests().model)),
     }
     if candidates == "all":
-        kept = pl.read_parquet(run.scores_of("tags").with_suffix(".parquet")).filter(pl.col("scorer") == name).drop("scorer")
+        kept = (
+            pl.read_parquet(run.scores_of("tags").with_suffix(".parquet"))
+            .filter(pl.col("scorer") == name)
+            .drop("scorer")
+        )
     else:
         kept = evaluate(scorer, run.interests().shards("test"), AT, len(run.interests().tags), candidates).users
     found = {row["user"]: row for row in kept.rows(named=True)}
