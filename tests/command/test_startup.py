@@ -92,7 +92,6 @@ USAGE = [
     ("run run.toml --oot x", "No such option: --oot (Possible options: --out)"),
     ("profile run anna --by wrong", "'wrong' is not one of 'lift', 'preference'."),
     ("audience run x --size many", "Invalid value for '--size'"),
-    ("audience run x --by nobody", "'nobody' is not one of 'ralm', 'average',"),
     ("serve run --role http --role htttp", "'htttp' is not one of 'http', 'consumer', 'cluster'"),
     ("key create run --scope write", "'write' is not one of 'ingest', 'read', 'admin'"),
     ("simulate x --rule wrong", "'wrong' is not one of 'sum', 'one', 'mixed'"),
