@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field, FiniteFloat
 from penchant.errors import MissingStepError, ReportError
 from penchant.evaluation.calibration import Bin
 from penchant.report.lookalikes.facts import LookalikeFacts, read_lookalike
-from penchant.report.written import Epoch, Made, Score, checked, read_object
-from penchant.runfile import RunConfig
+from penchant.report.written import Epoch, Made, RunFile, Score, checked, read_object
 from penchant.schema import USER
 from penchant.training.blend import Chosen
 
@@ -105,7 +104,7 @@ class Evaluated:
     lookalike: LookalikeFacts | None
 
 
-def read_facts(folder: Path, config: RunConfig) -> Evaluated:
+def read_facts(folder: Path, config: RunFile) -> Evaluated:
     """The facts of an evaluated run whose run file is `config`.
 
     Raises MissingStepError where nothing of it is evaluated yet, ReportError where a file of it is damaged.
@@ -118,13 +117,13 @@ def read_facts(folder: Path, config: RunConfig) -> Evaluated:
     return Evaluated(folder, config.reference is not None, profiles, lookalike)
 
 
-def _read_profiles(folder: Path, name: str, asked: RunConfig) -> RunFacts:
+def _read_profiles(folder: Path, name: str, asked: RunFile) -> RunFacts:
     path, config = folder / "scores" / f"{name}.json", asked.model_dump(mode="json")
     metrics = checked(Metrics, path, folder)
     if OWN not in metrics.scores:
         raise ReportError(f"{path} has no scores of the model itself; run `penchant evaluate {folder}` again")
     plan, found = (read_object(folder / name, folder) for name in ("prepared/users/plan.json", "log/found.json"))
     # Other candidates are another task, on other users, and so is another vocabulary.
-    data = f"{plan.get('plan')} {plan.get('log')} {asked.evaluation.candidates} {asked.labels_of(name)}"
+    data = f"{plan.get('plan')} {plan.get('log')} {config['evaluation']['candidates']} {asked.labels_of(name)}"
     prepared = read_object(folder / "prepared" / "users" / "manifest.json", folder)
     return RunFacts(folder, name, config["models"][name], config, data, metrics, found, prepared)

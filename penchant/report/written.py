@@ -1,14 +1,41 @@
 """Files that the steps of a run have written, read and checked before anything is drawn from them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from penchant.errors import ReportError
 
 Said = TypeVar("Said", bound=BaseModel)
+
+
+class RunFile(Protocol):
+    """What a report asks of a run file."""
+
+    @property
+    def reference(self) -> str | None:
+        """The look-alike that others are measured beside; None where there is none."""
+        ...
+
+    @property
+    def all_models(self) -> Mapping[str, Any]:
+        """The sections of its models, by name; each says what it `needs`."""
+        ...
+
+    def interests(self, cut: Literal["users", "periods"]) -> list[str]:
+        """The names of the interest models on a cut."""
+        ...
+
+    def labels_of(self, name: str) -> str:
+        """The item field that an interest model predicts."""
+        ...
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """The whole file as JSON values."""
+        ...
 
 
 class Score(BaseModel):

@@ -231,7 +231,12 @@ def test_killed_many_times_it_ends_with_the_same_weights_and_metrics(run: Run, t
 @pytest.mark.parametrize(
     ("section", "key", "value", "said"),
     [
-        ("model", "clusters", CLUSTERS - 1, r"(ralm|average)/weights.* another model config: clusters was 4, is 3; give "),
+        (
+            "model",
+            "clusters",
+            CLUSTERS - 1,
+            r"(ralm|average)/weights.* another model config: clusters was 4, is 3; give ",
+        ),
         ("training", "seed", 7, r"(ralm|average)/weights.* another training config: seed was 0, is 7"),
         ("rounds", "least_seeds", 6, r"(ralm|average)/weights.* another training config: rounds was .*5.* is .*6"),
         ("users_training", "seed", 7, r"users/weights.* another training config: seed was 0, is 7"),

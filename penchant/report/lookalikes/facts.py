@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field, FiniteFloat
 from penchant.audiences.expected import Bounds
 from penchant.errors import ReportError
 from penchant.evaluation.choice import Choice
-from penchant.report.written import Epoch, Made, Score, checked, read_object
-from penchant.runfile import RunConfig
+from penchant.report.written import Epoch, Made, RunFile, Score, checked, read_object
 
 RALM = "ralm"
 """What the look-alike is called here that a run measures the others beside, whatever its run file calls it."""
@@ -73,7 +72,7 @@ class LookalikeFacts:
         return "/".join(map(str, dict.fromkeys(self.seeds)))
 
 
-def read_lookalike(folder: Path, config: RunConfig) -> LookalikeFacts | None:
+def read_lookalike(folder: Path, config: RunFile) -> LookalikeFacts | None:
     """The facts of a run whose run file is `config`; None where it wants no look-alike audiences or has none measured.
 
     Raises ReportError where a file of it is damaged.
@@ -92,17 +91,18 @@ def read_lookalike(folder: Path, config: RunConfig) -> LookalikeFacts | None:
     return LookalikeFacts(folder, section, log, data, _renamed(metrics, own, _curves(config, own)))
 
 
-def _section(config: RunConfig, own: str) -> dict[str, Any]:
+def _section(config: RunFile, own: str) -> dict[str, Any]:
     """All of the run file that decides look-alike audiences: of the model of the users, of the look-alike, of both
     trainings, and how they are judged."""
     said = {name: one.model_dump(mode="json") for name, one in config.all_models.items()}
     model, users = said[own], said[config.all_models[own].needs[0]]
     trainings = {"users_training": users.pop("training"), "training": model.pop("training")}
-    judged = config.lookalike.model_dump(mode="json", exclude={"model"})
-    return {**judged, "periods": config.periods.model_dump(mode="json"), "users": users, "model": model, **trainings}
+    whole = config.model_dump(mode="json")
+    judged = {key: value for key, value in whole["lookalike"].items() if key != "model"}
+    return {**judged, "periods": whole["periods"], "users": users, "model": model, **trainings}
 
 
-def _curves(config: RunConfig, own: str) -> dict[str, str]:
+def _curves(config: RunFile, own: str) -> dict[str, str]:
     """What the learning curves of models are called here: that of the reference, and those of its users by how they
     merge fields."""
     merged = {name: getattr(one.model, "merge", None) for name, one in config.all_models.items()}
