@@ -21,7 +21,9 @@ def test_pairs_find_planted_preferences_that_popularity_does_not(tmp_path: Path)
     """Users click what is of their group, and tags are of one group each: this can be told without a miss."""
     prepared = prepare_planted(tmp_path)
     rows = {name: len(prepared.vocabulary(name)) for name in ("tags", "group", ITEM)}
-    sizes = RankerSizes({"tags": rows["tags"], "group": rows["group"]}, {ITEM: rows[ITEM], "tags": rows["tags"]}, (CLICKED,))
+    sizes = RankerSizes(
+        {"tags": rows["tags"], "group": rows["group"]}, {ITEM: rows[ITEM], "tags": rows["tags"]}, (CLICKED,)
+    )
     taught, held, asked = (open_shards(prepared.folder, split, ITEM) for split in ("train", "valid", "test"))
     config = RankerTraining(epochs=20, batch=16, rate=0.02)
     model = build_ranker(PairsConfig(bits=14), sizes)
@@ -36,6 +38,7 @@ def test_pairs_find_planted_preferences_that_popularity_does_not(tmp_path: Path)
     assert scores["popularity"]["gauc"]["mean"] < 0.7
     assert scores["model"]["logloss"]["mean"] < scores["popularity"]["logloss"]["mean"]
     assert told[CLICKED]["minus"]["model"]["popularity"]["gauc"]["mean"] > 0.3
-    assert users.group_by("scorer").agg(pl.col("impressions").sum())["impressions"].to_list() == [
-        told[CLICKED]["counts"]["impressions"]
-    ] * 2
+    assert (
+        users.group_by("scorer").agg(pl.col("impressions").sum())["impressions"].to_list()
+        == [told[CLICKED]["counts"]["impressions"]] * 2
+    )

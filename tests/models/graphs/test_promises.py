@@ -86,7 +86,7 @@ def test_weights_save_and_load(make: Callable[[], Graph], tmp_path: Path) -> Non
     model, other = make(), make()
     with torch.no_grad():
         for weight in model.parameters():
-            weight += torch.randn(weight.shape)
+            weight.add_(torch.randn(weight.shape))
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
     other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     assert all(torch.equal(*pair) for pair in zip(model.vectors(), other.vectors(), strict=True))

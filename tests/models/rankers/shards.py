@@ -24,14 +24,14 @@ TAG_T, TAG_U, TAG_V = range(RESERVED, RESERVED + 3)
 
 def items() -> Items:
     """Item b has no tags, c has t and one outside the vocabulary, x has u."""
-    said = {
+    said: dict[str, np.ndarray] = {
         "said.offsets": np.array([0, 3, 3, 5, 6]),
         "said.values": np.array([TAG_T, TAG_U, TAG_V, TAG_T, -1, TAG_U], np.int32),
         "said.since": np.array([0.0, 0.0, 25.0, 0.0, 0.0, 0.0]),
         "said.until": np.full(6, np.inf),
     }
     tags = {"offsets": said["said.offsets"], "values": said["said.values"], **said}
-    ids = {"offsets": np.arange(5), "values": np.array([ID_A, ID_B, ID_C, -1], np.int32)}
+    ids: dict[str, np.ndarray] = {"offsets": np.arange(5), "values": np.array([ID_A, ID_B, ID_C, -1], np.int32)}
     return Items(pl.Series(ITEM, ["a", "b", "c", "x"]), {ITEM: Seen(ids), "tags": Seen(tags)})
 
 

@@ -36,7 +36,7 @@ def test_a_logit_is_the_sum_of_single_and_paired_weights() -> None:
     three, four, item = int(_keys(tensor(3), 1, 0)), int(_keys(tensor(4), 1, 0)), int(_keys(tensor(5), 3, 0))
     given = {(three,): 10.0, (four,): 100.0, (item,): 0.5, (three, item): 1.0, (four, item): -2.0}
     with torch.no_grad():
-        model.bias += 0.25
+        model.bias.add_(0.25)
         for keys, weight in given.items():
             model.weight[row(model, *keys)] = weight
     wanted = 0.25 + 0.5 + 0.8 * (10.0 + 1.0) + 0.6 * (100.0 - 2.0)

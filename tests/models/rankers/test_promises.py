@@ -64,7 +64,7 @@ def stirred(model: Ranker) -> Ranker:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in model.parameters():
-            weight += torch.randn(weight.shape, generator=generator)
+            weight.add_(torch.randn(weight.shape, generator=generator))
     return model
 
 
@@ -78,7 +78,9 @@ def items(ids: Sequence[Sequence[int]], tags: Sequence[Sequence[Sequence[int]]])
 
 def user(tags: list[list[int]], weights: list[list[float]]) -> Batch:
     ages_B1 = torch.full((len(tags), 1), 0.5)
-    return Batch({"tags": tensor(tags), "age": torch.full((len(tags), 1), 2)}, {"tags": tensor(weights), "age": ages_B1})
+    return Batch(
+        {"tags": tensor(tags), "age": torch.full((len(tags), 1), 2)}, {"tags": tensor(weights), "age": ages_B1}
+    )
 
 
 PLAIN = RankBatch(
@@ -176,7 +178,7 @@ def test_planted_preferences_are_learned(make_able: Callable[[], Ranker]) -> Non
     given = RankBatch(user([[2], [3], [4]], [[1.0]] * 3), items([[2], [3], [4]], [[[2]], [[3]], [[4]]]), age_BO, shown)
     clicked_BK = tags[:, None] + 3 == shown.values["tags"][..., 0]
     label_BKQ = torch.stack([clicked_BK, ~clicked_BK], 2).float()
-    learn(model, given, label_BKQ, steps=150)
+    learn(model, given, label_BKQ, steps=60)
     assert torch.equal(model.eval().logits(given) > 0, label_BKQ > 0)
 
 
