@@ -14,12 +14,15 @@ from penchant.features.numbers import Span, number_columns
 from penchant.features.own import FACTS, own_columns
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengths
-from penchant.features.sequences import positions, write_events
+from penchant.features.sequences import write_events
 from penchant.features.shards import SHOWN, write_shard
 from penchant.features.target import Target
 from penchant.features.vocabulary import Vocabulary
 from penchant.logs.ingest import Log
 from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE
+
+PLACE = "place"
+"""The number of an event among its user's, from 0."""
 
 Arrays = dict[str, np.ndarray]
 
@@ -49,7 +52,8 @@ class ShardBuilder:
         """Write the events and the shards of one bucket; the number of samples per target and split."""
         events = self.log.events(bucket)
         tasks = [name for name in events.columns if name not in (USER, ITEM, TIME)]
-        events = events.join(self.entries, on=ITEM, how="left", maintain_order="left")
+        place = pl.Series(PLACE, place_in_run(events[USER].rle_id().to_numpy()))
+        events = events.join(self.entries, on=ITEM, how="left", maintain_order="left").with_columns(place)
         write_events(folder / "events" / f"{bucket:05}.safetensors", events, tasks)
         samples = self.plan.cut.samples(events, self.last)
         rows = _rows_of_samples(events, samples, tasks)
@@ -202,10 +206,9 @@ def _negatives(target: Target, *, logged: bool) -> str:
 def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame, tasks: Sequence[str]) -> pl.DataFrame:
     """A row per sample and event of its user that is in its history or asked about: SAMPLE, MOMENT, ENTRY, TIME,
     a column for each task (CLICKED among them), "asked" (in the label window); ordered by sample and time."""
-    place = pl.Series("place", place_in_run(events[USER].rle_id().to_numpy()))
-    rows = samples.join(events.with_columns(place), on=USER, how="inner")
-    rows = rows.filter(pl.col("place") < pl.col("stop")).sort(SAMPLE, "place")
-    return rows.select(SAMPLE, MOMENT, ENTRY, TIME, *tasks, asked=pl.col("place") >= pl.col("start"))
+    rows = samples.join(events, on=USER, how="inner")
+    rows = rows.filter(pl.col(PLACE) < pl.col("stop")).sort(SAMPLE, PLACE)
+    return rows.select(SAMPLE, MOMENT, ENTRY, TIME, *tasks, asked=pl.col(PLACE) >= pl.col("start"))
 
 
 def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
@@ -218,7 +221,8 @@ def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _places(events: pl.DataFrame, samples: pl.DataFrame) -> Arrays:
     """The number of each sample's window, its moment, and where its history stands in the bucket's events."""
-    first = samples.select(USER).join(positions(events, USER), on=USER, how="left", maintain_order="left")["first"]
+    firsts = events.select(USER, PLACE).with_row_index("first").filter(pl.col(PLACE) == 0)
+    first = samples.select(USER).join(firsts, on=USER, how="left", maintain_order="left")["first"]
     return {
         "window": samples["window"].to_numpy().astype(np.int32),
         "moment": samples[MOMENT].to_numpy(),
@@ -229,5 +233,8 @@ def _places(events: pl.DataFrame, samples: pl.DataFrame) -> Arrays:
 
 def _take(name: str, offsets: np.ndarray, lists: Mapping[str, np.ndarray], keep: np.ndarray) -> Arrays:
     """The lists of some samples, as arrays NAME.offsets and NAME.LIST."""
-    taken = {f"{name}.{key}": Ragged(offsets, values).take(keep)[0] for key, values in lists.items()}
-    return {**taken, f"{name}.offsets": offsets_of(np.diff(offsets)[keep])}
+    rows, _ = Ragged(offsets, np.arange(offsets[-1])).take(keep)
+    return {
+        **{f"{name}.{key}": values[rows] for key, values in lists.items()},
+        f"{name}.offsets": offsets_of(np.diff(offsets)[keep]),
+    }

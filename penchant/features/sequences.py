@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.features.items import ENTRY, NO_ITEM
-from penchant.features.ragged import offsets_of, place_in_run
+from penchant.features.ragged import offsets_of
 from penchant.files import aside
 from penchant.schema import CLICKED, TIME
 
@@ -69,9 +69,12 @@ class Sequences:
 
 
 def write_events(path: Path, events: pl.DataFrame, tasks: Sequence[str]) -> None:
-    """Write the events of one bucket in order; events: ENTRY, TIME and a column for each task."""
+    """Write the events of one bucket in order; events: ENTRY, TIME and a column for each task. A task that is known of
+    every event takes a byte for each, another one four."""
     arrays = {ENTRY: events[ENTRY].to_numpy().astype(np.int32), TIME: events[TIME].to_numpy()}
-    arrays |= {name: done(events[name]) for name in tasks}
+    for name in tasks:
+        whole = events[name].dtype == pl.Boolean and not events[name].has_nulls()
+        arrays[name] = events[name].to_numpy() if whole else done(events[name])
     with aside(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
 
@@ -81,8 +84,8 @@ def read_events(path: Path, first: np.ndarray, count: np.ndarray) -> Sequences:
     arrays = {name: array.numpy() for name, array in load_file(path).items()}
     offsets = offsets_of(count)
     rows = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], count)
-    taken = {name: array[rows] for name, array in arrays.items()}
-    return Sequences(offsets, taken.pop(ENTRY), taken.pop(TIME), taken)
+    entries, times = arrays.pop(ENTRY)[rows], arrays.pop(TIME)[rows]
+    return Sequences(offsets, entries, times, {name: array[rows].astype(np.float32) for name, array in arrays.items()})
 
 
 def done(task: pl.Series) -> np.ndarray:
@@ -92,9 +95,3 @@ def done(task: pl.Series) -> np.ndarray:
     array([ 1.,  0., nan], dtype=float32)
     """
     return task.cast(pl.Float32).fill_null(np.nan).to_numpy()
-
-
-def positions(events: pl.DataFrame, user: str) -> pl.DataFrame:
-    """The row of each user's first event: `user` and "first"; events: one bucket in order."""
-    places = place_in_run(events[user].rle_id().to_numpy())
-    return events.select(user).with_row_index("first").filter(pl.Series(places == 0))
