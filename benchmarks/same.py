@@ -63,7 +63,7 @@ def values_of(path: Path) -> dict[str, Any]:
     return dict(_numbers(read_json(path), "")) if path.exists() else {}
 
 
-def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
+def _numbers(value: Any, name: str) -> Iterator[tuple[str, str]]:
     """Every number below a value of JSON, by its path; as text, so that NaN is NaN."""
     if isinstance(value, dict | list):
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
@@ -83,15 +83,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="kept, and gone on with; a temporary folder if not given")
     said = parser.parse_args()
     moved = MOVED | dict(pair.split("=", 1) for pair in said.map)
-    files = said.before, said.after or said.before
     with tempfile.TemporaryDirectory() as temporary:
         out = (said.out or Path(temporary)).resolve()
         try:
-            sides = [
-                run(commit, file, out / side)
-                for commit, file, side in zip(said.commits, files, ("before", "after"), strict=True)
-            ]
-            differs = compare(*sides, moved)
+            before = run(said.commits[0], said.before, out / "before")
+            after = run(said.commits[1], said.after or said.before, out / "after")
+            differs = compare(before, after, moved)
         finally:
             if not said.out:
                 for side in ("before", "after"):

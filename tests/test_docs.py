@@ -149,7 +149,8 @@ def test_commands_are_those_of_the_command_line(path: Path) -> None:
                         command.make_context(words, rest)  # raises an error for what the command line would refuse
                     except (penchant.PenchantError, BadParameter) as error:
                         # Files and folders of an example are not here.
-                        assert re.search(r"does not exist|is no run folder", str(error)), error
+                        if not re.search(r"does not exist|is no run folder", str(error)):
+                            raise
 
 
 @every_page

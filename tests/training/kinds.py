@@ -12,18 +12,27 @@ from torch import nn
 from benchmarks.made_up import Shape, made_up_shard
 from penchant.evaluation.metrics import auc
 from penchant.features.shards import batch_of
-from penchant.models.catalog import build_interests
+from penchant.models.catalog import build_graph, build_interests, build_ranker
+from penchant.models.graphs.bpr import BprConfig
+from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.models.interests.promise import Interests
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
+from penchant.models.rankers.pairs import PairsConfig
+from penchant.models.rankers.promise import Ranker, RankerSizes
+from penchant.models.rankers.promise import labels_of as labels_of_ranker
 from penchant.progress import Progress, Report, quiet
+from penchant.schema import CLICKED, ITEM, RESERVED
 from penchant.training.checkpoint import Identity
 from penchant.training.config import LoopConfig
 from penchant.training.loop import train
 from penchant.training.objective import Objective
+from penchant.training.objectives.graphs import GraphObjective, GraphTraining
 from penchant.training.objectives.interests import InterestsObjective, TrainingConfig, labels_of, loss_of
 from penchant.training.objectives.lookalikes import LookalikeObjective, LookalikeTraining
+from penchant.training.objectives.rankers import RankerObjective, RankerTraining, cross_entropy
 from tests.training.objectives.alike import two_groups
+from tests.training.objectives.asked import ITEMS, asked_shard, clicks_of_halves
 
 IDENTITY = Identity('{"model": 1}', '{"item": "a"}', '{"seed": 0}')
 
@@ -65,7 +74,42 @@ def lookalikes() -> Small:
     return Small(model, LookalikeObjective(two_groups(), config, auc), config)
 
 
-KINDS: dict[str, Callable[[], Small]] = {"interests": interests, "lookalikes": lookalikes}
+def rankers() -> Small:
+    """With two tasks, one of which has few labels."""
+    config = RankerTraining(batch=12, epochs=3, rate=0.02, checkpoint_s=0.0)
+    sizes = RankerSizes({"half": 4}, {ITEM: ITEMS + RESERVED}, (CLICKED, "like"))
+    held, rows = asked_shard(20, seed=1), slice(0, 20)
+
+    @torch.inference_mode()
+    def validate(model: Ranker) -> float:
+        return -float(cross_entropy(model.logits(model.batch(held, rows)), labels_of_ranker(held, rows, sizes.tasks)))
+
+    torch.manual_seed(0)
+    model = build_ranker(PairsConfig(past=0, bits=8), sizes)
+    return Small(model, RankerObjective([asked_shard(60, seed=0), asked_shard(20, seed=2)], config, validate), config)
+
+
+def graphs() -> Small:
+    """With items drawn against clicks; the table of users counts as large."""
+    config = GraphTraining(batch=24, epochs=3, rate=0.02, large_table_rows=25, checkpoint_s=0.0)
+    clicks = clicks_of_halves(users=30, items=20)
+
+    @torch.inference_mode()
+    def validate(model: Graph) -> float:
+        user_L, item_L = clicks.taught
+        return float(model.preferences(user_L)[torch.arange(len(user_L)), item_L].mean())
+
+    torch.manual_seed(0)
+    model = build_graph(BprConfig(width=4), GraphSizes(len(clicks.users), clicks.rows))
+    return Small(model, GraphObjective(clicks, config, validate), config)
+
+
+KINDS: dict[str, Callable[[], Small]] = {
+    "interests": interests,
+    "lookalikes": lookalikes,
+    "rankers": rankers,
+    "graphs": graphs,
+}
 
 
 def train_by_steps(kind: str, folder: Path, other: Connection) -> None:

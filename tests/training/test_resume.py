@@ -131,7 +131,7 @@ def test_weights_whose_tensors_are_called_otherwise_are_refused(folder: Path, tm
         save_tensors(path, {f"old.{name}": tensor for name, tensor in tensors.items()}, said)
         with pytest.raises(
             CheckpointError,
-            match=r"model/weights\.safetensors does not fit this version .*Missing.*model and train again",
+            match=r"models/tags/weights\.safetensors does not fit this version .*Missing.*models/tags and train again",
         ):
             _ = Run.open(folder / "unbroken").interests().model
     finally:

@@ -147,7 +147,10 @@ def evaluate_rankers(
 
 
 def validation(shards: Sequence[Shard], tasks: tuple[str, ...]) -> Callable[[Ranker], float]:
-    """`mean_auc` of a ranker for all items of the shards, which training stops by. DataError as in `Impressions.of`."""
+    """`mean_auc` of a ranker for all items of the shards: what training stops by.
+
+    Raises DataError where all labels of a task say yes, or all no.
+    """
     asked = Impressions.read(shards, tasks)
     for number in range(len(tasks)):
         asked.of(number)
@@ -163,7 +166,7 @@ def logits_of(ranker: Ranker, shards: Sequence[Shard]) -> np.ndarray:
     for shard in shards:
         for start in range(0, len(shard), SAMPLES_AT_ONCE):
             batch = ranker.batch(shard, slice(start, min(start + SAMPLES_AT_ONCE, len(shard)))).to(device)
-            parts.append(ranker.logits(batch)[batch.candidates.there_BK].cpu().numpy())
+            parts.append(ranker.logits(batch)[batch.candidates.there].cpu().numpy())
     return np.concatenate(parts)
 
 
@@ -205,7 +208,7 @@ def values_by_user(logits_LQ: Mapping[str, np.ndarray], asked: Impressions) -> p
 
 
 def mean_auc(logit_LQ: np.ndarray, asked: Impressions) -> float:
-    """The mean over tasks of AUC: what training stops by."""
+    """The mean over tasks of AUC."""
     tasks = [(number, asked.of(number)) for number in range(len(asked.tasks))]
     return float(np.mean([auc(logit_LQ[answers.known_L, number], answers.yes_L) for number, answers in tasks]))
 

@@ -50,7 +50,7 @@ class Pairs(Ranker):
 
     def read(self, batch: RankBatch) -> tuple[Tensor, Extra]:
         candidate = list(self._candidate(batch.candidates))
-        logit_BKQ = self.bias.expand(*batch.candidates.ids_BK.shape, -1)
+        logit_BKQ = self.bias.expand(*batch.candidates.ids.shape, -1)
         for key_BKN, x_BKN in candidate:
             logit_BKQ = logit_BKQ + torch.einsum("bknq,bkn->bkq", self._weights(key_BKN), x_BKN)
         for key_BH, x_BH in self._user(batch):

@@ -34,13 +34,13 @@ class PopularRanker(Ranker):
         for shard in shards:
             _, entry_L, label_LQ = shown_of(shard, sizes.tasks)
             nowhere_L = np.full(len(entry_L), np.inf)
-            ids_L = Listed.of(shard.items, [], entry_L[:, None], nowhere_L).ids_BK[:, 0]
+            ids_L = Listed.of(shard.items, [], entry_L[:, None], nowhere_L).ids[:, 0]
             shown_VQ.index_add_(0, ids_L, (~label_LQ.isnan()).double())
             yes_VQ.index_add_(0, ids_L, label_LQ.nan_to_num().double())
         return cls(sizes, _logits(shown_VQ, yes_VQ))
 
     def read(self, batch: RankBatch) -> tuple[Tensor, Extra]:
-        return self.logit_VQ[batch.candidates.ids_BK], {}
+        return self.logit_VQ[batch.candidates.ids], {}
 
 
 def _logits(shown_VQ: Tensor, yes_VQ: Tensor) -> Tensor:

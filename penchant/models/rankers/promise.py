@@ -46,14 +46,14 @@ class Listed:
     values: Mapping[str, Tensor]
 
     @property
-    def ids_BK(self) -> Tensor:  # noqa: N802
-        """The items themselves."""
+    def ids(self) -> Tensor:
+        """[B, K]: the items themselves."""
         return self.values[ITEM][..., 0]
 
     @property
-    def there_BK(self) -> Tensor:  # noqa: N802
-        """Where there is an item, known or not."""
-        return self.ids_BK != PAD
+    def there(self) -> Tensor:
+        """[B, K]: where there is an item, known or not."""
+        return self.ids != PAD
 
     @classmethod
     def of(cls, items: Items, fields: Sequence[str], entry_BK: Tensor, moment_B: np.ndarray) -> "Listed":
@@ -149,6 +149,7 @@ def labels_of(shard: Shard, rows: Tensor | slice, tasks: Sequence[str]) -> Tenso
 def _shown(shard: Shard, rows: Tensor | slice, tasks: Sequence[str]) -> tuple[Tensor, Tensor]:
     """entry_BK and label_BKQ, cut to the most that one of the samples has."""
     shown = shard.shown(rows)
+    assert not (shown.entry_BK < NO_ITEM).any(), "a ranker is asked about items that exist; these were invented"
     used = max(1, int((shown.entry_BK != NO_ITEM).sum(1).max())) if len(shown.entry_BK) else 1
     return shown.entry_BK[:, :used], torch.stack([shown.tasks[name][:, :used] for name in tasks], 2)
 

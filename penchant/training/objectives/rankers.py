@@ -28,7 +28,7 @@ class RankerObjective(Objective[Ranker, Step]):
     config: RankerTraining
     validate: Callable[[Ranker], float]
 
-    name, samples = "ranker", "samples"
+    name, samples = "ranker", "windows"
 
     def steps(self, epoch: int) -> list[Step]:
         return plan_epoch([len(shard) for shard in self.shards], self.config.batch, self.config.seed, epoch)

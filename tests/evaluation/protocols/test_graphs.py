@@ -71,7 +71,7 @@ def test_matrix_factorisation_finds_planted_groups_that_popularity_does_not(tmp_
     items = prepared.vocabulary(ITEM)
     taught, held, asked = (open_shards(prepared.folder, split, ITEM) for split in ("train", "valid", "test"))
     clicks = Clicks.read(taught, [*held, *asked], len(items))
-    sizes, config = GraphSizes(len(clicks.users), len(items)), GraphTraining(batch=64, rate=0.01, epochs=30)
+    sizes, config = GraphSizes(len(clicks.users), len(items)), GraphTraining(batch=64, rate=0.03, epochs=8)
     torch.manual_seed(0)
     model = build_graph(BprConfig(width=16), sizes)
     objective = GraphObjective(clicks, config, validation(clicks.users, held))

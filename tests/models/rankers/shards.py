@@ -30,7 +30,7 @@ def items() -> Items:
         "said.since": np.array([0.0, 0.0, 25.0, 0.0, 0.0, 0.0]),
         "said.until": np.full(6, np.inf),
     }
-    tags: dict[str, np.ndarray] = {"offsets": said["said.offsets"], "values": said["said.values"], **said}
+    tags = {"offsets": said["said.offsets"], "values": said["said.values"], **said}
     ids: dict[str, np.ndarray] = {"offsets": np.arange(5), "values": np.array([ID_A, ID_B, ID_C, -1], np.int32)}
     return Items(pl.Series(ITEM, ["a", "b", "c", "x"]), {ITEM: Seen(ids), "tags": Seen(tags)})
 

@@ -24,8 +24,8 @@ def asked(tmp_path: Path) -> Shard:
 def test_candidates_are_the_items_of_the_window_and_what_they_had_by_then(asked: Shard) -> None:
     """Item a has tag v from time 25 on: the second user is asked later than that, the first earlier."""
     candidates = Pairs(PairsConfig(), SIZES).batch(asked, ALL).candidates
-    assert candidates.ids_BK.tolist() == [[ID_A, ID_B, PAD], [ID_C, UNKNOWN, ID_A], [PAD, PAD, PAD]]
-    assert candidates.there_BK.tolist() == [[True, True, False], [True, True, True], [False, False, False]]
+    assert candidates.ids.tolist() == [[ID_A, ID_B, PAD], [ID_C, UNKNOWN, ID_A], [PAD, PAD, PAD]]
+    assert candidates.there.tolist() == [[True, True, False], [True, True, True], [False, False, False]]
     assert candidates.values["tags"][0].tolist() == [[TAG_T, TAG_U, PAD], [PAD] * 3, [PAD] * 3]
     assert candidates.values["tags"][1].tolist() == [[TAG_T, UNKNOWN, PAD], [TAG_U, PAD, PAD], [TAG_T, TAG_U, TAG_V]]
 
@@ -33,14 +33,14 @@ def test_candidates_are_the_items_of_the_window_and_what_they_had_by_then(asked:
 def test_the_past_is_the_latest_clicks_earliest_first(asked: Shard) -> None:
     """What was shown and not clicked is no past; what is asked about "now" is so when the last click happened."""
     batch = Pairs(PairsConfig(past=2), SIZES).batch(asked, ALL)
-    assert batch.past.ids_BK.tolist() == [[UNKNOWN, ID_C], [PAD, PAD], [ID_B, PAD]]
+    assert batch.past.ids.tolist() == [[UNKNOWN, ID_C], [PAD, PAD], [ID_B, PAD]]
     assert batch.age_BO.tolist() == [[5.0, 4.0], [0.0, 0.0], [0.0, 0.0]]
-    assert Pairs(PairsConfig(past=9), SIZES).batch(asked, ALL).past.ids_BK[0].tolist() == [ID_A, UNKNOWN, ID_C]
+    assert Pairs(PairsConfig(past=9), SIZES).batch(asked, ALL).past.ids[0].tolist() == [ID_A, UNKNOWN, ID_C]
 
 
 def test_a_ranker_that_reads_no_past_is_given_none(asked: Shard) -> None:
     batch = Pairs(PairsConfig(past=0), SIZES).batch(asked, ALL)
-    assert batch.past.ids_BK.shape == batch.age_BO.shape == (3, 0)
+    assert batch.past.ids.shape == batch.age_BO.shape == (3, 0)
 
 
 def test_fields_of_the_user_come_along(asked: Shard) -> None:

@@ -178,7 +178,7 @@ def test_planted_preferences_are_learned(make_able: Callable[[], Ranker]) -> Non
     given = RankBatch(user([[2], [3], [4]], [[1.0]] * 3), items([[2], [3], [4]], [[[2]], [[3]], [[4]]]), age_BO, shown)
     clicked_BK = tags[:, None] + 3 == shown.values["tags"][..., 0]
     label_BKQ = torch.stack([clicked_BK, ~clicked_BK], 2).float()
-    learn(model, given, label_BKQ, steps=150)
+    learn(model, given, label_BKQ, steps=60)
     assert torch.equal(model.eval().logits(given) > 0, label_BKQ > 0)
 
 
