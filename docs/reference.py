@@ -19,6 +19,7 @@ from penchant.features.cuts.by_user import LabelsConfig, UsersConfig
 from penchant.features.cuts.rounds import RoundsConfig
 from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig
+from penchant.features.target import Target
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
 from penchant.models.catalog import BlendConfig
 from penchant.models.interests.promise import TowerConfig
@@ -94,7 +95,7 @@ def default(field: Any) -> str:
 
 def section(title: str, kind: type[BaseModel]) -> str:
     lines = [f"## {title}", inspect.cleandoc(kind.__doc__ or ""), "", "| key | is | default |", "|---|---|---|"]
-    own = set(kind.__annotations__)
+    own = set(kind.__annotations__).union(Target.__annotations__ if issubclass(kind, Target) else ())
     for name, field in kind.model_fields.items():
         if name in own:
             lines.append(f"| `{name}` | {describe(field.annotation)} | {default(field)} |")

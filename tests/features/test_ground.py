@@ -1,6 +1,7 @@
 """What a ranker reads of a shard (the items shown, ordered histories, what items have), and several targets in one."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,7 +38,7 @@ EVENTS = {
 }
 """At 10, 20, 30 …; the last half are labels."""
 
-Rows = list[tuple[str, str, float, bool]]
+Rows = Sequence[tuple[str, str, float, bool]]
 
 
 def log_of(folder: Path, rows: Rows, **tables: Any) -> Log:
@@ -192,8 +193,10 @@ def test_items_are_looked_up_by_entry_and_are_the_same_after_they_were_written(t
 
 
 def test_values_that_have_a_time_are_looked_up_as_they_were_then(tmp_path: Path) -> None:
-    rows = [(user, item, tag, NOON + at) for user in WHO.values() for item, tag, at in [("x", "p", 0), ("y", "p", 9)]]
-    rows += [(DORA, "x", "q", NOON + 50.0), *((user, "y", "p", NOON + 99.0) for user in WHO.values())]
+    rows = [
+        (user, item, tag, float(NOON + at)) for user in WHO.values() for item, tag, at in [("x", "p", 0), ("y", "p", 9)]
+    ]
+    rows += [(DORA, "x", "q", NOON + 50.0), *((str(user), "y", "p", NOON + 99.0) for user in WHO.values())]
     table = {"field": "tags", "files": "events-0.parquet", "item": "i", "value": "tag", "top": 2}
     log = read_log(tmp_path, pl.DataFrame(rows, schema=["u", "i", "tag", "t"], orient="row"), item_values=[table])
     plan = Plan(FeaturesConfig(fields=[Field(name="tags")]), ByUser(LabelsConfig(share=0.3)), (Target(),))
@@ -310,8 +313,8 @@ def arrays_of(prepared: Prepared, field: str) -> dict[str, Any]:
 
 
 def test_a_target_is_the_same_whatever_stands_behind_it(tmp_path: Path) -> None:
-    log, few = many_clicks(tmp_path), {"items": 2, "tags": 2}
-    first, second, third = (Target(field=field, **few) for field in ("tags", "copy", "genres"))
+    log = many_clicks(tmp_path)
+    first, second, third = (Target(field=field, items=2, tags=2) for field in ("tags", "copy", "genres"))
     one = prepare(log, plan_of(first), tmp_path / "one")
     two = prepare(log, plan_of(first, second), tmp_path / "two")
     three = prepare(log, plan_of(first, second, third), tmp_path / "three")
