@@ -143,7 +143,7 @@ def test_an_explanation_is_of_the_named_profile(run: Run) -> None:
 
 def test_a_model_beside_another_changes_nothing_of_it(run: Run, tmp_path: Path) -> None:
     """Alone in the file, a model has the same weights and the same scores."""
-    alone = HEAD + MODELS.split("[models.video]")[0]
+    alone = HEAD + MODELS.split("[models.video]", maxsplit=1)[0]
     (run.base / "alone.toml").write_text(alone, encoding="utf-8")
     other = Run.start(run.base / "alone.toml", tmp_path / "run")
     other.prepare()
