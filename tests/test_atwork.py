@@ -133,7 +133,7 @@ READING = """
 import ctypes, os, sys
 from pathlib import Path
 from penchant.atwork import is_at_work
-from penchant.live import open_served
+from penchant.operation.served import open_served
 from penchant.pipeline import Run
 
 if os.geteuid() == 0:  # root may write everywhere, but for this

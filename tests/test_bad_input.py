@@ -106,7 +106,7 @@ def test_an_unknown_column(file: Path) -> None:
             'tiem = "time"',
             r"run\.toml: unknown key 'logs\.tables\.events\.tiem'; did you mean 'time'\?",
         ),
-        ("batch = 8", "bathc = 8", r"unknown key 'training\.bathc'; did you mean 'batch'\?"),
+        ("batch = 8", "bathc = 8", r"unknown key 'models\.tags\.training\.bathc'; did you mean 'batch'\?"),
         ("[labels]", "[labelz]", r"unknown key 'labelz'; did you mean 'labels'\?"),
         ("limit = 8", "limitt = 8", r"unknown key 'features\.fields\.0\.limitt'; did you mean 'limit'\?"),
         ("[labels]", "[labels]\nxyzzy = 1", r"unknown key 'labels\.xyzzy'; known here: by, days, field, items"),
@@ -120,8 +120,8 @@ def test_a_misspelt_key(old: str, new: str, said: str, file: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("batch = 8", 'batch = "8"', r"'training\.batch' is '8': Input should be a valid integer"),
-        ("batch = 8", "batch = 0", r"'training\.batch' is 0: Input should be greater than"),
+        ("batch = 8", 'batch = "8"', r"'models\.tags\.training\.batch' is '8': Input should be a valid integer"),
+        ("batch = 8", "batch = 0", r"'models\.tags\.training\.batch' is 0: Input should be greater than"),
         ("limit = 8", "limit = 8.5", r"'features\.fields\.0\.limit' is 8\.5: Input should be a valid integer"),
         ('user = "user"', "user = 7", r"'logs\.tables\.events\.user' is 7: Input should be a valid string"),
         ('user = "user"\n', "", r"run\.toml: 'logs\.tables\.events\.user' is missing; add it"),
@@ -296,8 +296,8 @@ def test_a_step_before_its_time(file: Path) -> None:
     begun = Run.start(file, file.parent / "run")
     with pytest.raises(MissingStepError, match=r"/run is not prepared yet; run `penchant prepare"):
         begun.train()
-    begun.prepare()[0]
-    with pytest.raises(MissingStepError, match=r"/run has no trained model yet; run `penchant train"):
+    begun.prepare()
+    with pytest.raises(MissingStepError, match=r"'tags' of .*/run is not trained yet; run `penchant train"):
         begun.evaluate()
 
 
@@ -307,7 +307,7 @@ def test_ids_of_any_size_and_script_have_profiles(user: str | int, finished: Run
     assert profile.user == str(user)
     assert profile.clicked[0].tag.startswith("тег ")
     assert finished.clicks(user)["item"].len() > 0
-    written = pl.read_parquet(finished.folder / "profiles" / "*.parquet")
+    written = pl.read_parquet(finished.folder / "profiles" / "tags" / "*.parquet")
     assert written.filter(pl.col("user") == str(user)).height == 1
 
 
@@ -332,7 +332,8 @@ def test_weights_of_another_vocabulary(finished: Run, tmp_path: Path) -> None:
     """The same log with its tags and users called otherwise, and the model of the other run put in place."""
     file = write_planted_run(tmp_path)
     other = Run.start(file, tmp_path / "run")
-    other.prepare()[0]
+    other.prepare()
+    (tmp_path / "run" / "models").mkdir()
     (tmp_path / "run" / "models" / "tags").symlink_to(finished.folder / "models" / "tags")
     old, new = (run.prepared("users").vocabulary("tags").fingerprint for run in (finished, other))
     assert old != new
@@ -357,5 +358,5 @@ def test_the_command_line_prints_the_error_alone(file: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "error" in done.stdout + done.stderr
-    assert "unknown key 'training.bathc'; did you mean 'batch'?" in done.stdout + done.stderr
+    assert "unknown key 'models.tags.training.bathc'; did you mean 'batch'?" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

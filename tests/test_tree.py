@@ -40,7 +40,7 @@ def test_a_stage_imports_earlier_stages_only(stage: str) -> None:
 
 def test_every_folder_of_the_package_is_a_stage() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == {*penchant.STAGES, "command", "examples", "kinds", "operation"}
+    assert folders == {*penchant.STAGES, "command", "examples", "kinds", "operation", "testing"}
 
 
 def test_no_folder_is_crowded() -> None:
