@@ -199,7 +199,7 @@ def test_a_failure_of_the_server_is_raised(tmp_path_factory: pytest.TempPathFact
 SERVER = """
 import sys
 from pathlib import Path
-from penchant.live import open_served
+from penchant.operation.served import open_served
 from penchant.serving.http import Limits, make_app
 from penchant.serving.http_run import HttpServer
 from penchant.serving.measures import Measures
