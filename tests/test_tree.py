@@ -48,9 +48,9 @@ def test_models_do_not_import_each_other() -> None:
             assert not others, f"{path.name} imports {others}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    assert not silent
 
 
 def test_the_page_of_the_tree_is_the_tree_on_disk() -> None:

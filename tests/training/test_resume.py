@@ -1,10 +1,6 @@
 """Training that is stopped goes on, and ends with the same weights as training that was not: for real, with kill -9."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +13,9 @@ from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.training.checkpoint import load_tensors, save_tensors
 from penchant.training.loop import plan_epoch, read_metrics
+from tests import processes
 from tests.planted import changed, write_planted_run
+from tests.processes import Forked, until
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +77,10 @@ def test_large_tables_train_on_rows_of_the_batch_and_resume_alike(folder: Path, 
 
 def test_killed_again_and_again_a_run_ends_like_an_unbroken_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "penchant", "run", str(folder / "run.toml"), "--out", str(out)]
+    words = ["run", folder / "run.toml", "--out", out]
     for sign in ("log/source.json", "prepared/plan.json", "model/checkpoint.safetensors", "profiles/weights.json"):
-        _kill_when(command, out / sign)
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        _kill_when(words, out / sign)
+    assert Forked(processes.penchant, *words).status() == 0
     assert weights(out) == weights(folder / "unbroken")
     assert Run.open(out).metrics["scores"] == Run.open(folder / "unbroken").metrics["scores"]
     kept = sorted(path.name for path in (out / "profiles").glob("*.parquet"))
@@ -90,14 +88,12 @@ def test_killed_again_and_again_a_run_ends_like_an_unbroken_one(folder: Path, tm
     assert not list(out.rglob("*.part"))
 
 
-def _kill_when(command: list[str], sign: Path) -> None:
-    """Start the command and kill -9 it as soon as a file is there (or let it end, if it is too quick)."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    while process.poll() is None and not sign.exists():
-        time.sleep(0.002)
-    if process.poll() is None:
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+def _kill_when(words: list[object], sign: Path) -> None:
+    """Start the command and kill -9 it as soon as a file is there."""
+    process = Forked(processes.penchant, *words)
+    until(lambda: sign.exists() or not process.runs)
+    process.kill()
+    assert process.status() == -signal.SIGKILL, process.err
 
 
 def test_another_seed_gives_other_weights(folder: Path, tmp_path: Path) -> None:

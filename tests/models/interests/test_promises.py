@@ -149,7 +149,7 @@ def test_planted_interests_are_learned(make: Callable[[], Interests]) -> None:
     model = make()
     past = [[tag] for tag in range(2, 6)]
     given = batch(past, [[2]] * 4)
-    _learn(model, lambda: given, tensor([[[tag + 4]] for tag in range(2, 6)]), steps=150)
+    _learn(model, lambda: given, tensor([[[tag + 4]] for tag in range(2, 6)]), steps=50)
     assert model.eval().preferences(given, model.users(given)).argmax(1).tolist() == [6, 7, 8, 9]
 
 
