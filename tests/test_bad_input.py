@@ -23,7 +23,9 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
 from penchant.pipeline import Run
 from penchant.runfile import load_config
+from tests import processes
 from tests.planted import write_planted_run
+from tests.processes import Forked
 
 EDIT = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -179,11 +181,10 @@ def test_two_users_leave_nobody_to_test(command: str, file: Path) -> None:
     """As `penchant check` and `penchant run` say it, and by their exit status."""
     edit_table(file.parent, "events.parquet", lambda frame: frame.filter(pl.col("user").is_in(["u000", "u001"])))
     out = ["--out", str(file.parent / "run")] if command == "run" else []
-    asked = [sys.executable, "-m", "penchant", command, str(file), *out]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "Good to go" not in done.stdout
-    assert re.search(r"error: too few users with a history and labels: \{.*'valid': 0", done.stderr)
+    done = Forked(processes.penchant, command, file, *out)
+    assert done.status() == 1
+    assert "Good to go" not in done.out
+    assert re.search(r"error: too few users with a history and labels: \{.*'valid': 0", done.err)
 
 
 def test_look_alike_without_anybody_to_validate_is_refused_before_anything_is_trained(file: Path) -> None:
@@ -199,10 +200,10 @@ def test_shares_below_half_are_told_in_words(file: Path) -> None:
     """Of events whose items have tags, and of users who have a row."""
     edit_table(file.parent, "items.parquet", lambda frame: frame.filter(pl.col("item").str.starts_with("i0")))
     edit_table(file.parent, "users.parquet", lambda frame: frame[:15])
-    asked = [sys.executable, "-m", "penchant", "check", str(file)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=True)
-    assert re.search(r"Only 3\d\.\d% of the events are of an item with any tags: are ids", done.stdout)
-    assert "Only 25.0% of the users have a row in the table of users" in done.stdout
+    done = Forked(processes.penchant, "check", file)
+    assert done.status() == 0, done.err
+    assert re.search(r"Only 3\d\.\d% of the events are of an item with any tags: are ids", done.out)
+    assert "Only 25.0% of the users have a row in the table of users" in done.out
 
 
 def test_an_item_without_tags_is_no_obstacle(file: Path) -> None:

@@ -104,8 +104,10 @@ def test_every_file_of_the_project_that_is_named_exists(path: Path) -> None:
 
 @pages_with("toml")
 def test_parts_of_run_files_are_valid(path: Path) -> None:
-    """Sections of a block that is no whole run file take the place of those in the run file of the demo. Those of a page
-    with models of the reader's own are run by its own test."""
+    """Sections of a block that is no whole run file take the place of those in the run file of the demo.
+
+    A test of its own follows the page with models of the reader's own.
+    """
     if path.name == "write-your-own-model.md":
         return
     demo = read_toml(EXAMPLES / "ml-latest-small.toml")

@@ -22,6 +22,7 @@ from penchant.serving.served import Served
 from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.sites import Site
 from tests.dashboard.tagged import Background, atlas, serving
+from tests.processes import until as until_so
 from tests.serving import worlds
 from tests.serving.apps import running
 
@@ -113,11 +114,7 @@ def marked(page: Page) -> tuple[str | None, list[str]]:
 
 def until(page: Page, said: str) -> None:
     """Wait until something is so. The pages' policy forbids Playwright to wait for it within the page."""
-    for _ in range(200):
-        if page.evaluate(said):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"it was never so: {said}")
+    until_so(lambda: page.evaluate(said), what=lambda: said)
 
 
 def zoom(page: Page) -> float:
