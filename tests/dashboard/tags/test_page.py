@@ -311,7 +311,7 @@ def test_a_search_finds_or_says_what_to_do(world: World) -> None:
         assert "Not on the map" in page.locator("#about").inner_text()
         assert marked(page)[0] is None
         page = opened(visit, "/tags?tag=only+learned")
-        assert "the map and the counts belong to an earlier one" in page.locator("#about").inner_text()
+        assert "The map and the counts belong to an earlier model" in page.locator("#about").inner_text()
         assert page.locator("#about th a").count() == 12
 
 
@@ -338,7 +338,7 @@ def test_a_map_that_cannot_be_made_says_why_and_so_do_profiles_and_times(world: 
         assert not visit.violations()
         background.atlas = atlas(tmp_path / "bare", clicks=CLICKS, all_clicks=(9,), places=PLACES, clock=False)
         text = opened(visit, "/tags?tag=jazz").locator("#about").inner_text()
-        assert "no clock that all users share" in text
+        assert "The log of this run has no clock" in text
         assert "Nobody has a profile yet" in text
 
 
