@@ -23,6 +23,7 @@ MODELS = {
     "youtube": "interests.youtube",
     "ralm-users": "interests.ralm_users",
     "pairs": "rankers.pairs",
+    "fm": "rankers.fm",
     "ralm": "lookalikes.ralm",
     "inner-product": "lookalikes.dot",
     "yahoo": "lookalikes.yahoo",
