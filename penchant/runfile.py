@@ -149,6 +149,12 @@ class RunConfig(Config):
                     raise ValueError(f"models.{name}.fields: {field!r} is not a field; there are {', '.join(fields)}")
             if isinstance(section, LookalikesSection):
                 _refuse_users(name, section.users, named[section.users])
+        for name in self.interests("users"):
+            if self.labels_of(name) == ITEM:
+                raise ValueError(
+                    f'models.{name} would predict the items themselves, which only a model with cut = "periods" does; '
+                    f'let it predict a field of the items, such as labels = "tags"'
+                )
         profiled = self.profiles.model
         if profiled is not None and profiled not in self.interests("users"):
             there = ", ".join(self.interests("users")) or "none"

@@ -105,23 +105,22 @@ def refuse_unfit(log: Log, plan: Plan) -> None:
                 f"the run file uses field {source!r}, which no table fills; there are: {', '.join(there)}"
             )
     _refuse_no_numbers(log, plan)
-    for number, target in enumerate(plan.targets):
-        # What is predicted first makes profiles; of the items themselves only look-alike makes vectors.
-        _refuse_unpredictable(log, plan, target.field, items=number > 0 or plan.cut.asks_for_items)
+    for target in plan.targets:
+        _refuse_unpredictable(log, plan, target.field)
     plan.cut.refuse_unfit(log)
     _refuse_strangers(log, plan)
     _refuse_nobody(log, plan)
 
 
-def _refuse_unpredictable(log: Log, plan: Plan, field: str, *, items: bool) -> None:
-    """Raise ConfigError or DataError where a field cannot be predicted. items: whether the items themselves may be."""
+def _refuse_unpredictable(log: Log, plan: Plan, field: str) -> None:
+    """Raise ConfigError or DataError where a field cannot be predicted."""
     for rule in plan.features.fields:
         if rule.name == field != rule.source:
             raise ConfigError(
                 f"features.fields: {rule.name!r} draws from {rule.source!r}, but {rule.name!r} is what is predicted; "
                 f"call it {fit_name(rule.source, [rule.name, ITEM])!r}"
             )
-    if field not in [*log.items().columns[1:], *([ITEM] if items else [])]:
+    if field not in [ITEM, *log.items().columns[1:]]:
         raise ConfigError(f"labels.field = {field!r} is not a field of the items, so it cannot be predicted")
     if field != ITEM and not log.items()[field].list.len().sum():
         raise DataError(

@@ -329,11 +329,11 @@ def test_a_target_is_the_same_whatever_stands_behind_it(tmp_path: Path) -> None:
     assert arrays_of(two, "tags")["train truth.tags"] == arrays_of(two, "copy")["train truth.tags"]
 
 
-def test_items_themselves_may_be_a_later_target(tmp_path: Path) -> None:
+def test_items_themselves_may_be_a_target(tmp_path: Path) -> None:
     prepared = prepare(toy_log(tmp_path), plan_of(Target(), Target(field="item", tags=1)), tmp_path / "prepared")
     assert asked(shard_of(prepared, "train", "item"), 0) == [("i1", 1), ("i5", 1)]  # nobody clicked i2
-    with pytest.raises(ConfigError, match=r"labels\.field = 'item' is not a field of the items"):
-        prepare(toy_log(tmp_path), plan_of(Target(field="item")), tmp_path / "first")
+    prepared = prepare(toy_log(tmp_path), plan_of(Target(field="item", tags=1)), tmp_path / "alone")
+    assert asked(shard_of(prepared, "train", "item"), 0) == [("i1", 1), ("i5", 1)]
 
 
 def test_two_targets_of_one_field_are_our_own_mistake() -> None:

@@ -167,6 +167,16 @@ def test_only_one_model_is_trained_with_those_that_it_needs(run: Run, tmp_path: 
         other.train(only="orders")
 
 
+def test_a_run_may_have_rankers_and_graphs_alone(run: Run, tmp_path: Path) -> None:
+    alone = HEAD + "[models.order]" + MODELS.split("[models.order]")[1].split("[models.users]", maxsplit=1)[0]
+    (run.base / "ranking.toml").write_text(alone, encoding="utf-8")
+    other = Run.start(run.base / "ranking.toml", tmp_path / "run")
+    other.prepare()
+    other.train()
+    assert other.evaluate().keys() == {"order", "factors"}
+    assert other.build_profiles() == []
+
+
 def test_every_file_of_a_run_stands_in_the_table_of_its_folder(run: Run) -> None:
     """Erasure, serving and the report read that table, so a file that it lacks is one that they forget."""
     known = {path for place in LAYOUT for path in run.folder.glob(place.pattern)}

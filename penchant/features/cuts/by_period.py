@@ -88,7 +88,6 @@ class ByPeriod(Cut):
     name: ClassVar[str] = "periods"
     splits: ClassVar[tuple[Split, ...]] = ("train", "valid", "learn", "test", "latest")
     labelled: ClassVar[tuple[Split, ...]] = ("train", "valid")
-    asks_for_items: ClassVar[bool] = True
 
     @property
     def seed(self) -> int:

@@ -93,7 +93,6 @@ class ByUser(Cut):
     name: ClassVar[str] = "users"
     splits: ClassVar[tuple[Split, ...]] = ("train", "valid", "test", "latest")
     labelled: ClassVar[tuple[Split, ...]] = ("train", "valid", "test")
-    asks_for_items: ClassVar[bool] = False
 
     @property
     def seed(self) -> int:

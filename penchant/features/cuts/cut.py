@@ -22,14 +22,12 @@ class Cut(ABC):
     """How the events of each user are cut into histories and label windows.
 
     name: as run files and folders call it; splits: those that shards are written for, in order, "latest" the last;
-    labelled: the splits whose samples have labels; asks_for_items: whether the items themselves may be what is
-    predicted first.
+    labelled: the splits whose samples have labels.
     """
 
     name: ClassVar[str]
     splits: ClassVar[tuple[Split, ...]]
     labelled: ClassVar[tuple[Split, ...]]
-    asks_for_items: ClassVar[bool]
 
     @property
     @abstractmethod
