@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import penchant
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "penchant"
+MOST_FILES = 15
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -39,6 +41,13 @@ def test_a_stage_imports_earlier_stages_only(stage: str) -> None:
 def test_every_folder_of_the_package_is_a_stage() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert folders == {*penchant.STAGES, "command", "examples", "kinds", "operation"}
+
+
+def test_no_folder_is_crowded() -> None:
+    """A reader keeps some fifteen names in sight; what is more is parted into folders."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    crowded = Counter(str(Path(name).parent) for name in listed.splitlines())
+    assert {folder: files for folder, files in crowded.items() if files > MOST_FILES} == {}
 
 
 def test_models_do_not_import_each_other() -> None:

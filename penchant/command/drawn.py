@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: progress bars, tables, what to try next."""
+"""Draws in the terminal: progress bars, tables, what to try next."""
 
 import datetime
 import os
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 BAR = 24
 console = Console()
 aside = Console(stderr=True)
-"""Bars and errors, so that what is asked for can be piped."""
+"""Writes to stderr: bars go there, so that a pipe gets the results alone."""
 
 
 @contextmanager
 def bars() -> Iterator[progress.Report]:
-    """A line per step: its bar, the share done, the time left."""
+    """Draw a line for each step: a bar, the share that is done, the time that is left."""
     with Progress(
         TextColumn("{task.description:<9}"),
         BarColumn(30),
@@ -61,7 +61,7 @@ def difference_of(score: dict[str, float]) -> str:
 
 
 def show_feed(feed: "Feed") -> None:
-    """What was simulated, and the command that learns from it."""
+    """Print what was simulated, and the command that learns from it."""
     console.print(f"{feed.impressions:,} impressions, {feed.clicks / feed.impressions:.1%} clicked; the truth is in")
     console.print(f"[bold]{feed.folder / 'truth'}[/bold]. Try next:", highlight=False, soft_wrap=True)
     words = f"run {feed.run_file} --out runs/{feed.folder.resolve().name}"
@@ -69,7 +69,7 @@ def show_feed(feed: "Feed") -> None:
 
 
 def show_verdicts(numbers: "Numbers") -> None:
-    """What a report says in words, and why a section of it is left out."""
+    """Print the verdicts of a report, and why it leaves out a section."""
     several = len(numbers.data_sets) > 1
     for number, data in enumerate(numbers.data_sets, 1):
         if several:
@@ -90,7 +90,7 @@ def show_verdicts(numbers: "Numbers") -> None:
 
 
 def show_next(folder: Path, user: str | None, item: str | None) -> None:
-    """Where everything is and what to try. item: one that has an audience."""
+    """Print where the results are and which commands to try. item: an item that has an audience."""
     console.print(f"\nThe run is in [bold]{folder}[/bold]: scores/, profiles/, models/. Try next:")
     tries = [f"profile {folder} {user}", f"explain {folder} {user}"] if user else []
     for words in [*tries, *([f"audience {folder} {item} --size 100"] if item else [])]:
@@ -98,17 +98,17 @@ def show_next(folder: Path, user: str | None, item: str | None) -> None:
 
 
 def program() -> str:
-    """How this program was called, as one may type it."""
+    """What to type to start this program again."""
     return "penchant" if shutil.which("penchant") else os.path.relpath(sys.argv[0])
 
 
 def new_table(title: str, right: Sequence[int] = ()) -> Table:
-    """A table whose columns may still be added; `right`: those of numbers."""
+    """An empty table. right: the numbers of the columns that are aligned to the right."""
     return _Aligned(right, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_header=True)
 
 
 class _Aligned(Table):
-    """Aligns columns by their number, also those that rich adds for headless rows."""
+    """Aligns a column by its number, also if it was added because a row has more cells than there are columns."""
 
     def __init__(self, right: Sequence[int], **options: Any) -> None:
         super().__init__(**options)
@@ -126,7 +126,7 @@ class _Aligned(Table):
 
 
 def bar_of(share: float) -> str:
-    """Eighths of a block, so that small differences show."""
+    """A bar of at most BAR characters. It is drawn in eighths of a character, so that small differences show."""
     eighths = round(max(0.0, min(1.0, share)) * BAR * 8)
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
 

@@ -1,4 +1,4 @@
-"""What a person sees of look-alikes: the scorer beside its competitors, and one audience with its reasons."""
+"""Draws look-alikes: the scorer beside its competitors, and one audience with its reasons."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ MEMBERS = 6
 
 
 def show_lookalikes(metrics: dict[str, Any], choice: Choice) -> None:
-    """The reference beside the others with 95 % intervals; in words, who is clearly better and who makes audiences."""
+    """Draw the reference beside the others with 95 % intervals; say who is clearly better and who makes audiences."""
     scores, counts = metrics["scores"], metrics["counts"]
     there = [name for name in METRICS if name in scores[choice.reference]][: max(2, (console.width - 30) // 18)]
     heading = f"Look-alike: {counts['clicked']:,} later clicks among {counts['labels']:,} pairs of user and item"
@@ -45,7 +45,7 @@ def show_lookalikes(metrics: dict[str, Any], choice: Choice) -> None:
 
 
 def _say_order(minus: dict[str, dict[str, dict[str, float]]], reference: str) -> None:
-    """AUC in words."""
+    """Say which others the reference is clearly above, clearly below, and level with at AUC."""
     for word, sign in (("above", 1), ("below", -1), ("level with", 0)):
         names = [title(name) for name, its in minus.items() if "auc" in its and _sign(its["auc"]) == sign]
         if names:
@@ -53,13 +53,13 @@ def _say_order(minus: dict[str, dict[str, dict[str, float]]], reference: str) ->
 
 
 def _sign(difference: dict[str, float]) -> int:
-    """0 where the interval holds zero."""
+    """1 or -1 if a difference is clear, 0 if its interval holds zero."""
     clear = abs(difference["mean"]) > difference["half"]
     return (1 if difference["mean"] > 0 else -1) if clear else 0
 
 
 def show_audience(audience: ItemAudience, written: Path | None = None) -> None:
-    """Who, how well it should do, why, and whom it shares."""
+    """Draw an audience: its size, its reasons, how many should click, what it shares with others, its first users."""
     left_out = f" ({audience.left_out:,} more left out: nothing is known of them)" if audience.left_out else ""
     head = (
         f"[bold]{len(audience.members):,}[/bold] of {audience.reachable:,} users who have no event with it yet, "
@@ -83,8 +83,8 @@ def show_audience(audience: ItemAudience, written: Path | None = None) -> None:
 
 
 def _groups(groups: Sequence[SeedGroup], size: int) -> Table:
-    """What the seeds have in common, cluster by cluster, and how many of the audience each pulled in; or all of them
-    together, where the scorer knows no clusters."""
+    """A row for each cluster of seeds: what its seeds have in common, and how many users it brought into the audience.
+    One row for all seeds together where the scorer has no clusters."""
     clusters = any(group.pulled is not None for group in groups)
     whose, pulled = ("clusters of seeds", ("pulled in", "")) if clusters else ("the seeds", ())
     table = new_table(f"Why: what {whose} have in common", right=[0, 1] if clusters else [0])
@@ -103,7 +103,7 @@ def _groups(groups: Sequence[SeedGroup], size: int) -> Table:
 
 
 def _expected(expected: Sequence[Expected]) -> Table:
-    """What to expect, from how items with as many seeds did in the test period."""
+    """How many should click, by what happened in the test period to items with about as many seeds."""
     table = new_table("Expected to click, in as much time as the test period", right=range(4))
     for column in ("the best", "share", "at random", "times random"):
         table.add_column(column)
@@ -123,7 +123,7 @@ def _neighbours(neighbours: Sequence[Neighbour]) -> Table:
 
 
 def _members(audience: ItemAudience) -> Table:
-    table = new_table("The first of them", right=[0, 2])
+    table = new_table("The first users", right=[0, 2])
     for column in ("", "user", "score"):
         table.add_column(column)
     for row in audience.members.head(MEMBERS).iter_rows(named=True):
@@ -132,6 +132,6 @@ def _members(audience: ItemAudience) -> Table:
 
 
 def _short(name: str) -> str:
-    """Ids may be of any length and hold anything."""
+    """A name as it fits into a table: not too long, and only characters that can be printed."""
     shown = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
     return "".join(letter if letter.isprintable() else "·" for letter in shown)

@@ -1,4 +1,4 @@
-"""What is in the tables of a run file, drawn: counts, fields of the items, and rows that were set aside."""
+"""Draws what is in the tables of a run file: counts, fields of the items, and rows that were set aside."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from penchant.logs.ingest import REPEATED
 
 
 def show_found(found: Found) -> None:
-    """What `penchant check` tells."""
+    """Draw what `penchant check` has found."""
     table = new_table("Found", right=[1])
     for name, value in _facts(found):
         table.add_row(name, value)
@@ -26,13 +26,16 @@ def show_found(found: Found) -> None:
     for warning in _few(found):
         console.print(warning, style="yellow", highlight=False)
     if found["rows_beside_left_out"]:
-        beside = new_table("Rows of the other tables that say nothing", right=[0])
+        beside = new_table("Rows of the other tables that were left out", right=[0])
         for reason, count in found["rows_beside_left_out"].items():
             beside.add_row(f"{count:,}", escape(reason))
         console.print(beside)
     if found["rejected"]:
         if found["rejected"].get(REPEATED, 0) > found["events"]:
-            console.print("More than half of the rows are repeats: is this a row per item shown?", style="yellow")
+            console.print(
+                "More than half of the rows are repeats. Does the table have one row for each item shown?",
+                style="yellow",
+            )
         rejected = new_table("Rows set aside (a run keeps them in log/rejected.parquet)", right=[0])
         for reason, count in sorted(found["rejected"].items(), key=lambda pair: -pair[1]):
             rejected.add_row(f"{count:,}", escape(reason), f"[dim]{escape(found['examples'][reason])}[/dim]")
@@ -40,14 +43,15 @@ def show_found(found: Found) -> None:
 
 
 def _few(found: Found) -> Iterator[str]:
-    """What little the tables have in common, in words."""
+    """Warn where two tables share few ids, because ids may be written differently in them."""
     for name, said in found["fields"].items():
         if 2 * said["events_with"] < found["events"]:
             share = f"{said['events_with'] / found['events']:.1%}"
-            yield f"Only {share} of the events are of an item with any {escape(name)}: are ids written alike in both?"
+            told = f"Only {share} of the events are of an item with any {escape(name)}"
+            yield f"{told}: are ids written alike in both tables?"
     if found["users_in_table"] and 2 * found["users_with_row"] < found["users"]:
         share = f"{found['users_with_row'] / found['users']:.1%}"
-        yield f"Only {share} of the users have a row in the table of users: are ids written alike in both?"
+        yield f"Only {share} of the users have a row in the table of users: are ids written alike in both tables?"
 
 
 def _facts(found: Found) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""How well a run does, drawn: the model beside baselines, and what that means for somebody who has to decide."""
+"""Draws how well a run does: the model beside the baselines, and what that means for a decision."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from penchant.training.blend import BLEND, Chosen
 
 
 def show_metrics(metrics: dict[str, Any]) -> None:
-    """The model beside every baseline, with 95 % intervals, then the paired differences; as many metrics as fit."""
+    """Draw the model beside every baseline with 95 % intervals, then the paired differences; as many metrics as fit."""
     model = metrics["model"]["title"]
     precisions = [name for name in metrics["scores"]["model"] if name.startswith("prec@")]
     last = precisions[-1].removeprefix("prec@")
@@ -38,7 +38,7 @@ def show_metrics(metrics: dict[str, Any]) -> None:
 
 
 def verdict(metrics: dict[str, Any], metric: str) -> Iterator[str]:
-    """What is served, how it stands beside the best baseline, and on which evidence it was chosen; as markup."""
+    """Lines of markup: what is served, how it compares with the best baseline, on which evidence it was chosen."""
     said = metrics["model"]["chosen"]
     chosen = said and Chosen.from_json(said)
     served = metrics["model"]["title"] if chosen is None or chosen.served == BLEND else chosen.served
@@ -54,11 +54,11 @@ def verdict(metrics: dict[str, Any], metric: str) -> Iterator[str]:
 
 
 def _what(chosen: Chosen | None) -> str:
-    """What a blend is made of, as the end of a sentence."""
+    """The end of a sentence: what a blend is made of, or why a baseline is served."""
     if chosen is None:
         return ""
     if chosen.served != BLEND:
-        return ", a baseline: training users who were left out of the fit preferred it to the blend"
+        return ", a baseline: it did better than the blend on training users who were left out of the fit"
     parts = ["how popular tags are"]
     parts += ["users' own clicks"] if chosen.mix.copied else []
     parts += ["ridge regression"] if chosen.mix.blocks else []
@@ -67,7 +67,7 @@ def _what(chosen: Chosen | None) -> str:
 
 
 def _beside_the_best(metrics: dict[str, Any], metric: str) -> Iterator[str]:
-    """Against the best baseline, and how many others are clearly below."""
+    """How the model compares with the best baseline, and how many baselines it is clearly better than."""
     minus = {scorer: said[metric] for scorer, said in metrics["model_minus"].items()}
     best = max(minus, key=lambda scorer: float(metrics["scores"][scorer][metric]["mean"]))
     below = [scorer for scorer, said in minus.items() if said["mean"] > said["half"]]

@@ -1,4 +1,4 @@
-"""One user, drawn: a profile with bars, and why it holds a tag."""
+"""Draws one user: the profile with bars, and why a tag is in it."""
 
 from collections.abc import Sequence
 
@@ -22,15 +22,18 @@ MOST_COMMON = 5
 
 
 def show_profile(profile: WholeProfile, clicks: pl.DataFrame, by: Order, *, most: int = 10) -> None:
-    """What was clicked most, tags with bars, the latest clicks, and where attention went, if that is evidence."""
+    """Draw the tags clicked most, tags with bars, the latest clicks, and attention where it is evidence.
+
+    clicks: the user's, latest first, with the tags of the items.
+    """
     clicked = sorted(profile.clicked, key=lambda one: -one.clicks)[:MOST_CLICKED]
     often = ", ".join(f"{escape(one.tag)} [dim]{one.clicks:,}[/dim]" for one in clicked)
     parts: list[RenderableType] = [
-        f"Clicked most: {often or '[dim]nothing that is known[/dim]'}",
+        f"Clicked most: {often or '[dim]nothing with a known tag[/dim]'}",
         _preferences("Tags clicked", foremost(profile.clicked, by, most), by),
         _preferences("Tags not clicked yet", foremost(profile.unseen, by, most), by),
-        "[dim]lift: how far the preference is above what is usual for a user who clicks this much; rank: of the "
-        "preference among all tags[/dim]",
+        "[dim]lift: how far the preference is above what is usual for a user who clicks this much; rank: the "
+        "place of the preference among all tags[/dim]",
         _clicks(clicks, most),
     ]
     if any(any(shares) for shares in profile.fields.values()):
@@ -78,9 +81,9 @@ def _attention(profile: WholeProfile, most: int) -> Table:
 
 
 def show_explanation(why: Explanation, clicks: pl.DataFrame, *, most: int = 8) -> None:
-    """The sum over the paths, then what each value and each pair of values does to one preference.
+    """Draw what the paths of the model add to one preference, then what each value and each pair of values adds.
 
-    clicks: of the user, latest first, with their tags.
+    clicks: the user's, latest first, with the tags of the items.
     """
     tag = why.preference
     console.print(
@@ -94,7 +97,7 @@ def show_explanation(why: Explanation, clicks: pl.DataFrame, *, most: int = 8) -
     pairs = [one for one in why.together if abs(one.effect) >= LEAST_EFFECT and not one.common]
     for title, effects in [
         ("What the preference loses without each value", [one for one in drawn if not one.common]),
-        ("and without each pair, beyond the two", pairs),
+        ("What it loses without each pair of values, beyond its two values", pairs),
     ]:
         console.print(_effects(title, effects[:most]))
     common = [f"{escape(_named(one))} {one.effect:+.3f}" for one in drawn if one.common]
@@ -122,7 +125,7 @@ def _effects(title: str, effects: Sequence[Effect]) -> Table:
         bar = f"[{colour}]{bar_of(abs(effect.effect) / largest)}[/{colour}]"
         table.add_row(escape(_named(effect)), f"{effect.effect:+.3f}", bar)
     if not effects:
-        table.add_row("[dim]nothing to speak of[/dim]")
+        table.add_row("[dim]nothing that can be seen[/dim]")
     return table
 
 

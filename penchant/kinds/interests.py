@@ -27,7 +27,7 @@ from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
 from penchant.kinds.sections import CutName, InterestsSection
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
-from penchant.models.catalog import BlendConfig, build_interests, find
+from penchant.models.catalog import BlendConfig, build_interests, find, find_baseline
 from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.profiles.average import AVERAGE, Average, average_of, load_average, save_average
 from penchant.profiles.build import Names, build_profiles
@@ -273,6 +273,8 @@ class InterestModel(RunModel[InterestsSection]):
         models = fit_baselines(
             self.tags.counts, self.shards("train"), self._judge, forward=self._forward, report=report
         )
+        for name in wanted.beside:
+            models[name] = find_baseline(name)(self.shards("train"), self.tags.counts_by_id, self.sizes)
         test, size = self.shards("test"), self.sizes.tags
         results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in models.items()}
         save_results(path, results, asked)

@@ -1,18 +1,20 @@
 """Every model by its name in a run file: one line each. Models of other packages register here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field as Limits
 
 from penchant.errors import ConfigError
+from penchant.features.shards import Shard
 from penchant.models.base import ModelConfig, Positive, Sizes
 from penchant.models.graphs.bpr import Bpr, BprConfig
 from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.models.interests.blend import Blend
-from penchant.models.interests.promise import Interests, TowerConfig
+from penchant.models.interests.promise import Interests, Preferences, TowerConfig
 from penchant.models.interests.ralm_users import RalmUsers, RalmUsersConfig
 from penchant.models.interests.utpm import Utpm, UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig, YouTubeDnn
@@ -24,12 +26,18 @@ from penchant.models.lookalikes.yahoo import Yahoo, YahooConfig
 from penchant.models.rankers.pairs import Pairs, PairsConfig
 from penchant.models.rankers.promise import Ranker, RankerSizes
 
+Fit = Callable[[Sequence[Shard], np.ndarray, Sizes], Preferences]
+"""Makes a baseline of interests: from the shards of training users, the clicks on each tag by id, and the sizes."""
+
 Promise = Literal["interests", "rankers", "lookalikes", "graphs"]
 """What a model promises: models/PROMISE/promise.py says it, training/objectives, evaluation/protocols and kinds have a
 file of the same name for it."""
 
 GROUP = "penchant.models"
 """The group of entry points under which an installed package offers models: NAME = "package.module:ENTRY"."""
+
+BASELINE_GROUP = "penchant.baselines"
+"""And baselines: NAME = "package.module:FIT"."""
 
 
 class BlendConfig(ModelConfig):
@@ -77,6 +85,30 @@ MODELS: dict[str, CatalogEntry] = {
         CatalogEntry("graphs", BprConfig, Bpr),
     )
 }
+
+
+BASELINES: dict[str, Fit] = {}
+"""Baselines of other packages, by name: those of this package need no name, because they are always there."""
+
+
+def register_baseline(name: str, fit: Fit) -> None:
+    """Offer a baseline to `evaluation.beside` of run files. ConfigError where the name is taken."""
+    if BASELINES.get(name, fit) is not fit:
+        raise ConfigError(f"a baseline called {name!r} is registered already; give it another name")
+    BASELINES[name] = fit
+
+
+def find_baseline(name: str) -> Fit:
+    """The baseline of a name, of an installed package. Raises ConfigError where there is none."""
+    for point in entry_points(group=BASELINE_GROUP, name=name):
+        register_baseline(name, point.load())
+    if name not in BASELINES:
+        raise ConfigError(f"no installed package offers a baseline {name!r}; those registered: {_named(BASELINES)}")
+    return BASELINES[name]
+
+
+def _named(known: Iterable[str]) -> str:
+    return ", ".join(sorted(known)) or "none"
 
 
 def register(promise: Promise, config: type[ModelConfig], make: Callable[..., Any]) -> None:

@@ -110,7 +110,7 @@ def test_an_audience_is_drawn_and_written(call: Call, copy: Run) -> None:
         "Expected to click, in as much time as the test period",
         "Shared with audiences of the items",
         f"Title of {found.neighbours[0].item}",
-        "The first of them",
+        "The first users",
     ):
         assert told in said.text
     assert found.expected

@@ -1,6 +1,7 @@
 """What a ranker reads of a shard (the items shown, ordered histories, what items have), and several targets in one."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,7 +38,7 @@ EVENTS = {
 }
 """At 10, 20, 30 …; the last half are labels."""
 
-Rows = list[tuple[str, str, float, bool]]
+Rows = Sequence[tuple[str, str, float, bool]]
 
 
 def log_of(folder: Path, rows: Rows, **tables: Any) -> Log:

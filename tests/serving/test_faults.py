@@ -286,8 +286,9 @@ def retrain(run: Run, folder: Path) -> None:
     """Put another model in place of the one that is served, one part after the other, as a copy does."""
     other = folder.with_name("other")
     opened = lookalike_runs.copied(run, other)
-    for name in ("users", "ralm"):
-        remove(other / "models" / name)
+    for model in (other / "models").iterdir():
+        if model.name != "tags":
+            remove(model)
     config = lookalike_runs.changed(opened, training={"seed": 9}, users_training={"seed": 9})
     write_json(other / "config.json", {"config": config.model_dump(mode="json"), "base": str(opened.base)})
     anew = Run.open(other)

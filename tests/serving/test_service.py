@@ -393,7 +393,7 @@ def test_a_run_without_a_look_alike_has_profiles_and_recall_and_no_scores(served
         lambda: service.audience(POPULAR, 50),
         lambda: service.opening(POPULAR),
     ):
-        with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[lookalike\] to its run file"):
+        with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[models.ralm\] to its run file"):
             ask()
     assert service.health().missing == {}
     assert service.candidate(POPULAR).seeds is None
@@ -404,7 +404,9 @@ def test_a_run_without_tags_has_scores_and_recall_and_no_profiles(served: Served
     desk.service.open([POPULAR])
     desk.cluster()
     for ask in (lambda: desk.service.profiles(["anna"]), lambda: desk.service.explain("anna", None)):
-        with pytest.raises(MissingStepError, match="this run has no trained tag model; train one with `penchant train"):
+        with pytest.raises(
+            MissingStepError, match="this run has no trained interest model; train one with `penchant train"
+        ):
             ask()
     assert {reason.by for one in desk.service.recall("anna", 20) for reason in one.reasons} == {"look-alike"}
     assert len(desk.service.score(["anna"], None)[0].items) == 1

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.made_up import Shape, made_up_shard
+from benchmarks.speed.made_up import Shape, made_up_shard
 from penchant.evaluation.metrics import auc
 from penchant.features.shards import batch_of
 from penchant.models.catalog import build_graph, build_interests, build_ranker

@@ -29,7 +29,7 @@ Candidates = Literal["all", "new", "shown"]
 
 
 class EvaluationConfig(Config):
-    """at: the K of Prec@K, Recall@K and NDCG@K.
+    """at: the K of Prec@K, Recall@K and NDCG@K; beside: baselines of other packages that stand beside ours.
 
     candidates: which tags are ranked. "all": the whole vocabulary, those of the history too, because what is predicted
     is preference, not novelty; "new": without those of the history, which do not count as clicked either; "shown":
@@ -39,6 +39,7 @@ class EvaluationConfig(Config):
 
     at: Annotated[list[Annotated[int, Limits(ge=1)]], Limits(min_length=1)] = [1, 2, 3, 5, 10]
     candidates: Candidates = "all"
+    beside: list[str] = []
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class ProcessRoutes:
         told = None
         if choice is not None:
             told = {**asdict(choice), "behind": choice.behind, "told": choice.served}
-        return Json({"model": state.model, "tags": state.tags, "lookalike": told})
+        return Json({"model": state.model, "tags": state.tags, "profiles": state.profiles, "lookalike": told})
 
     def _what_is_missing(self) -> list[str]:
         health = self._health()

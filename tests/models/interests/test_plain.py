@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.made_up import Shape, made_up_shard
-from benchmarks.plain import PlainUtpm, Users, batches, plain_loss
+from benchmarks.speed.made_up import Shape, made_up_shard
+from benchmarks.speed.plain import PlainUtpm, Users, batches, plain_loss
 from penchant.features.shards import batch_of
 from penchant.models.catalog import build_interests
 from penchant.models.interests.utpm import UtpmConfig

@@ -165,6 +165,7 @@ def test_the_model_says_which_look_alike_is_live_and_how_it_did(desk: Desk, url:
     said, alike = ask(url, "GET", "/v1/model").said, desk.service.view.served.alike
     assert alike is not None
     assert (said["model"], said["tags"]) == (desk.service.health().model, True)
+    assert said["profiles"] == {"tags": "tags"}
     told = said["lookalike"]
     assert (told["name"], told["live"], told["behind"], told["told"]) == ("ralm", "ralm", None, alike.choice.served)
     assert told["scores"]["lr"] == {"mean": alike.choice.scores["lr"].mean, "half": alike.choice.scores["lr"].half}

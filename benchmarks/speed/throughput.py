@@ -1,6 +1,6 @@
-"""Training speed as a ratio: ours against the straightforward PyTorch version of the same model, benchmarks/plain.py.
+"""Training speed as a ratio: ours against the straightforward PyTorch version of the same model, plain.py.
 
-    python -m benchmarks.throughput [--threads 1] [--device cpu] [--skip-plain]
+    python -m benchmarks.speed.throughput [--threads 1] [--device cpu] [--skip-plain]
 
 Both begin with the same weights and see the same batches, in turns, so that a busy machine slows both; and both learn
 by Adam, which on our side touches only the rows of the batch in large tables, so that the curves may be compared. Then
@@ -24,8 +24,8 @@ from torch.optim import Adam, Optimizer
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import describe_machine
-from benchmarks.made_up import Shape, made_up_shard
-from benchmarks.plain import PlainUtpm, Users, batches, plain_loss
+from benchmarks.speed.made_up import Shape, made_up_shard
+from benchmarks.speed.plain import PlainUtpm, Users, batches, plain_loss
 from penchant.features.shards import Shard, batch_of
 from penchant.models.catalog import build_interests
 from penchant.models.interests.promise import Interests

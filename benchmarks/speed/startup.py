@@ -1,6 +1,6 @@
 """How long the command line takes to answer with a help page or a usage error, beside a Python that does nothing.
 
-    python -m benchmarks.startup [--rounds 10]
+    python -m benchmarks.speed.startup [--rounds 10]
 
 Every command is a process of its own. All take turns within a round, so that a busy machine slows all of them; the
 table holds medians over rounds, and the median of the ratio to `python -c pass` in the same round.

@@ -1,6 +1,6 @@
 """RALM beside its competitors over seeds, and over numbers of clusters: runs for the report, and a table.
 
-    python -m benchmarks.audiences.lookalike globo ml-1m [--seeds 5] [--clusters 5,10,50,100] [--competitors average]
+    python -m benchmarks.lookalike globo ml-1m [--seeds 5] [--clusters 5,10,50,100] [--competitors average]
         [--out runs/lookalike]
 
 Reads configs/SET.toml (its data from $PENCHANT_DATA); competitors are the run file's unless some are named. A seed

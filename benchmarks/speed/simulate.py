@@ -1,6 +1,6 @@
 """Impressions per second and peak memory of `penchant simulate`, by the number of users.
 
-    python -m benchmarks.simulate [--users 80000,320000] [--processes 2] [--large] [--out DIR]
+    python -m benchmarks.speed.simulate [--users 80000,320000] [--processes 2] [--large] [--out DIR]
 
 Writing Parquet is included. Memory is that of the command and its workers together, looked at every 50 ms; each size
 is a process of its own. --large adds a million users and a million tags, with few impressions each.
@@ -81,7 +81,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=said.out) as folder:
             options = ["--measure", json.dumps(world), "--processes", str(said.processes), "--out", f"{folder}/feed"]
             began = time.perf_counter()
-            command = [sys.executable, "-m", "benchmarks.simulate", *options]
+            command = [sys.executable, "-m", "benchmarks.speed.simulate", *options]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
                 peak = watch(process)
                 assert process.stdout

@@ -1,7 +1,6 @@
 """Users scored per second against one item's clusters of seeds, beside the matrix product that this contains.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.audiences.scoring [--users 1000000] [--clusters 20]
-        [--width 128] [--rounds 9]
+    OMP_NUM_THREADS=1 python -m benchmarks.speed.scoring [--users 1000000] [--clusters 20] [--width 128] [--rounds 9]
 
 Vectors are transformed already, as they are in a crowd that was asked about before. The bare product is users times the
 centroids and their queries, written to memory once. All take turns within a round, so that a busy machine slows all of

@@ -1,6 +1,6 @@
 """Profiles per CPU-second: top 50 of 1,000 tags by lift, of made-up users, one thread: UTPM at E=16 and a blend.
 
-python -m benchmarks.profiles [--users 200000]
+python -m benchmarks.speed.profiles [--users 200000]
 """
 
 import argparse

@@ -1,7 +1,6 @@
 """Clustering seeds: seconds and inertia of k-means beside other libraries, and what seeds that join later cost.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.audiences.seeds [--points 1000000] [--added 100000]
-        [--clusters 20] [--seeds 3]
+    OMP_NUM_THREADS=1 python -m benchmarks.speed.seeds [--points 1000000] [--added 100000] [--clusters 20] [--seeds 3]
 
 Points are a mixture: users of 200 kinds, some frequent and some rare, whose vectors overlap, after a ReLU as the
 transform has it. All libraries get the same points: k-means++, one run, 20 steps at most; inertia is the mean squared

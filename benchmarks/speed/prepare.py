@@ -1,6 +1,6 @@
 """Time and peak memory of `prepare` for tag profiles on the Globo log, once, and with the log four times over.
 
-    python -m benchmarks.prepare [--out DIR]
+    python -m benchmarks.speed.prepare [--out DIR]
 
 Four times over means other users: each copy's ids get a letter, so that nothing repeats. Each is a process of its own.
 """
@@ -69,7 +69,7 @@ def main() -> None:
         for count in (1, 4):
             made = copies_of(tables, count, Path(folder))
             (Path(folder) / f"tables-{count}.json").write_text(made.model_dump_json(), encoding="utf-8")
-            command = [sys.executable, "-m", "benchmarks.prepare", "--measure", str(count), "--out", folder]
+            command = [sys.executable, "-m", "benchmarks.speed.prepare", "--measure", str(count), "--out", folder]
             done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
             table.add_row(str(count), *done.stdout.strip().splitlines()[-1].split("\t"))
     console.print(table)

@@ -1,0 +1,182 @@
+"""One run with a model of every kind, and with two vocabularies: news tags and video tags of the same log."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from penchant.errors import ConfigError
+from penchant.pipeline import Run, report_on
+from penchant.runfolder import LAYOUT
+from penchant.training.checkpoint import load_tensors
+from tests.planted import RUN_FILE, write_planted_log
+
+HEAD = (
+    RUN_FILE.split("[models.tags]")[0]
+    .replace('{ tags = "tags" }', '{ news_tags = "news_tags", video_tags = "video_tags" }')
+    .replace('{ name = "tags", limit = 8 }', '{ name = "news_tags", limit = 8 },\n  { name = "video_tags", limit = 8 }')
+    .replace('of = "tags"', 'of = "news_tags"')
+    .replace("[labels]\n", '[labels]\nfield = "news_tags"\n')
+)
+MODELS = """
+[models.news]
+name = "utpm"
+labels = "news_tags"
+embedding = 8
+user = 8
+
+[models.news.training]
+epochs = 8
+rate = 0.01
+batch = 16
+
+[models.video]
+name = "utpm"
+labels = "video_tags"
+embedding = 8
+user = 8
+
+[models.video.training]
+epochs = 8
+rate = 0.01
+batch = 16
+
+[models.order]
+name = "pairs"
+
+[models.factors]
+name = "bpr"
+width = 4
+
+[models.factors.training]
+epochs = 2
+
+[models.users]
+name = "ralm-users"
+cut = "periods"
+embedding = 4
+user = 8
+
+[models.users.training]
+epochs = 1
+
+[models.alike]
+name = "ralm"
+width = 8
+clusters = 2
+
+[models.alike.training]
+epochs = 1
+
+[lookalike]
+beside = ["popularity"]
+
+[lookalike.rounds]
+least_seeds = 5
+
+[periods]
+validation_share = 0.3
+"""
+
+
+def write_two_channels(folder: Path) -> Path:
+    """The planted log, where every second item of a group is news and the others are videos, each with tags of its own;
+    and a run file with a model of every kind. Users click news of their group, and videos of the next group."""
+    folder.mkdir(parents=True)
+    write_planted_log(folder, users=90)
+    rng = np.random.default_rng(3)
+    items = pl.read_parquet(folder / "items.parquet")["item"].to_list()
+    news = [rng.choice([f"n{name[1]}-{tag}" for tag in range(4)], 2, replace=False).tolist() for name in items]
+    video = [[f"v{name[1]}-{rng.integers(2)}"] for name in items]
+    is_news = [int(name.split("-")[1]) % 2 == 0 for name in items]
+    pl.DataFrame(
+        {
+            "item": items,
+            "news_tags": [tags if there else [] for tags, there in zip(news, is_news, strict=True)],
+            "video_tags": [[] if there else tags for tags, there in zip(video, is_news, strict=True)],
+        }
+    ).write_parquet(folder / "items.parquet")
+    path = folder / "run.toml"
+    path.write_text(HEAD + MODELS, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    from penchant.pipeline import run as run_all  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("several")
+    done = run_all(write_two_channels(folder / "log"), folder / "run")
+    done.audience("i0-1", 50)
+    report_on([done.folder], done.folder)
+    return done
+
+
+def test_one_run_trains_and_examines_a_model_of_every_kind(run: Run) -> None:
+    assert {path.stem for path in (run.folder / "scores").glob("*.json")} == {*run.config.models} - {"users"}
+    assert {"model", "own counts"} <= set(run.metrics_of("news")["scores"])
+    assert {"model", "popularity"} == set(run.metrics_of("order")["tasks"]["clicked"]["scores"])
+    assert {"model", "popularity"} == set(run.metrics_of("factors")["scores"])
+    assert {"alike", "popularity"} == set(run.metrics_of("alike")["scores"])
+
+
+def test_each_vocabulary_has_its_profiles_and_both_kinds_of_clicks_feed_each(run: Run) -> None:
+    for name, letter in (("news", "n"), ("video", "v")):
+        profile = run.profile("u000", name)
+        assert {one.tag[0] for one in (*profile.clicked, *profile.unseen)} == {letter}
+        assert profile.clicked[0].tag.startswith(f"{letter}0-"), "they click what is of group 0"
+        known = {value.split(" ")[-1][0] for one in run.explain("u000", model=name).alone for value in one.values}
+        assert {"n", "v"} <= known, "tags of news and of videos are reasons for either"
+        rows = pl.read_parquet(run.folder / "profiles" / name / "*.parquet")
+        assert rows["user"].n_unique() == 90
+    assert run.profile("u000") == run.profile("u000", "news"), "the first of the file comes first"
+
+
+def test_an_explanation_is_of_the_named_profile(run: Run) -> None:
+    assert run.explain("u001", model="video").preference.tag.startswith("v1-")
+    with pytest.raises(ConfigError, match="no interest model 'weather'; there are news, video, users"):
+        run.explain("u001", model="weather")
+
+
+def test_a_model_beside_another_changes_nothing_of_it(run: Run, tmp_path: Path) -> None:
+    """Alone in the file, a model has the same weights and the same scores."""
+    alone = HEAD + MODELS.split("[models.video]", maxsplit=1)[0]
+    (run.base / "alone.toml").write_text(alone, encoding="utf-8")
+    other = Run.start(run.base / "alone.toml", tmp_path / "run")
+    other.prepare()
+    other.train()
+    found = other.evaluate()["news"]
+    both = run.metrics_of("news")
+    assert json.dumps(found["scores"]) == json.dumps(both["scores"])
+    mine, with_others = (load_tensors(one.place_of("news") / "weights.safetensors")[0] for one in (other, run))
+    assert mine.keys() == with_others.keys()
+    assert all(torch.equal(tensor, with_others[name]) for name, tensor in mine.items())
+
+
+def test_only_one_model_is_trained_with_those_that_it_needs(run: Run, tmp_path: Path) -> None:
+    other = Run.start(run.config, tmp_path / "run", base=run.base)
+    for name, there in (("order", {"order"}), ("alike", {"order", "users", "alike"})):
+        other.prepare(only=name)
+        other.train(only=name)
+        assert {path.name for path in (other.folder / "models").iterdir()} == there
+    assert other.evaluate(only="order").keys() == {"order"}
+    with pytest.raises(ConfigError, match="no model of the run file is called 'orders'; there are"):
+        other.train(only="orders")
+
+
+def test_every_file_of_a_run_stands_in_the_table_of_its_folder(run: Run) -> None:
+    """Erasure, serving and the report read that table, so a file that it lacks is one that they forget."""
+    known = {path for place in LAYOUT for path in run.folder.glob(place.pattern)}
+    assert [path for path in run.folder.rglob("*") if path.is_file() and path not in known] == []
+
+
+def test_who_is_named_in_a_file_is_told_by_the_table(run: Run) -> None:
+    for place in LAYOUT:
+        for path in run.folder.glob(place.pattern):
+            named = b"u000" in path.read_bytes()
+            assert not named or place.names != "no", path
+
+

@@ -1,0 +1,89 @@
+"""docs/write-your-own-model.md, followed word for word: its files, its package, its run file and its tests."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.planted import RUN_FILE, write_planted_log
+
+PAGE = (Path(__file__).parent.parent / "docs" / "write-your-own-model.md").read_text(encoding="utf-8")
+
+
+def block_after(words: str) -> str:
+    """The first block of code behind some words of the page."""
+    found = re.search(r"```\w+\n(.*?)```", PAGE[PAGE.index(words) :], re.DOTALL)
+    assert found
+    return found[1]
+
+
+def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A program that finds the package, as if it were installed."""
+    path = os.pathsep.join([str(folder), str(Path(__file__).parent.parent)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as the page has it, with the metadata that installing it would write."""
+    made = tmp_path_factory.mktemp("own")
+    (made / "my_models").mkdir()
+    (made / "my_models" / "__init__.py").touch()
+    for name in ("mean", "shared", "rare"):
+        (made / "my_models" / f"{name}.py").write_text(block_after(f"`my_models/{name}.py`"), encoding="utf-8")
+    (made / "test_my_models.py").write_text(block_after("`test_my_models.py`"), encoding="utf-8")
+    metadata = made / "my_models-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-models\nVersion: 1.0\n", encoding="utf-8")
+    groups = re.findall(r'\[project\.entry-points\."(.*?)"\]\n(.*?)(?:\n\n|\Z)', block_after("## Name them"), re.DOTALL)
+    points = "\n".join(f"[{name}]\n{lines.replace(chr(34), '')}\n" for name, lines in groups)
+    (metadata / "entry_points.txt").write_text(points, encoding="utf-8")
+    write_planted_log(made)
+    head = RUN_FILE.split("[models.tags]")[0]
+    periods = "[periods]\nvalidation_share = 0.3\n[lookalike.rounds]\nleast_seeds = 5\n"
+    (made / "run.toml").write_text(head + block_after("## Use them") + periods, encoding="utf-8")
+    return made
+
+
+def test_the_models_keep_their_promises(folder: Path) -> None:
+    done = call(folder, "pytest", "-q", "test_my_models.py", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+
+
+def test_penchant_trains_and_examines_them_beside_its_own(folder: Path) -> None:
+    done = call(folder, "penchant", "run", "run.toml", "--out", "run")
+    assert done.returncode == 0, done.stderr
+    tags = json.loads((folder / "run" / "scores" / "tags.json").read_text(encoding="utf-8"))
+    assert tags["model"]["name"] == "mean"
+    scores = {name: its["prec@1"]["mean"] for name, its in tags["scores"].items()}
+    assert max(scores["rare"], scores["popularity"]) < scores["model"], "tags are equally popular: neither order helps"
+    alike = json.loads((folder / "run" / "scores" / "alike.json").read_text(encoding="utf-8"))
+    assert set(alike["scores"]) == {"alike", "lr", "popularity"}
+    assert alike["scores"]["alike"]["auc within items"]["mean"] > 0.7
+
+
+def test_one_call_registers_a_model_too(folder: Path) -> None:
+    (folder / "my_notebook.py").write_text(
+        block_after("In a program or a notebook")
+        + "from penchant.models.catalog import find\nprint(find('mean').config)\n",
+        encoding="utf-8",
+    )
+    assert "MeanConfig" in call(folder, "my_notebook").stdout
+
+
+def test_a_model_that_nobody_offers_is_refused(folder: Path) -> None:
+    text = (folder / "run.toml").read_text(encoding="utf-8")
+    for old, new, said in [
+        ('name = "mean"', 'name = "median"', "no model is called 'median'"),
+        ('beside = ["rare"]', 'beside = ["rarer"]', "no installed package offers a baseline 'rarer'"),
+    ]:
+        (folder / "other.toml").write_text(text.replace(old, new), encoding="utf-8")
+        done = call(folder, "penchant", "run", "other.toml", "--out", "other", "--only", "tags")
+        assert done.returncode == 1
+        assert said in " ".join(done.stderr.split())
