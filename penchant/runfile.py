@@ -118,10 +118,22 @@ class RunConfig(Config):
         instead = refuse_earlier(values)
         if instead:
             raise ConfigError(f"{origin}: {instead}")
-        models = values.get("models")
+        models, told = values.get("models"), []
         if isinstance(models, dict):
-            read = {name: Section.read(one, origin=origin, at=("models", name)) for name, one in models.items()}
+            read: dict[str, Section] = {}
+            for name, one in models.items():
+                try:
+                    read[name] = Section.read(one, origin=origin, at=("models", name))
+                except ConfigError as error:
+                    told.append(str(error))
             values = {**values, "models": read}
+        if told:
+            # Models that are wrong are told together with what is wrong elsewhere, but for the names of models.
+            try:
+                super().parse(_without_models(values), origin=origin, at=at, beside=beside)
+            except ConfigError as error:
+                told.insert(0, str(error))
+            raise ConfigError("\n".join(told))
         return super().parse(values, origin=origin, at=at, beside=beside)
 
     @model_validator(mode="after")
@@ -181,6 +193,15 @@ class RunConfig(Config):
     def reference(self) -> str | None:
         """The look-alike that the others are measured beside; None where the file has none."""
         return reference_of(self.models, self.lookalike.model)
+
+
+def _without_models(values: dict[str, Any]) -> dict[str, Any]:
+    """A run file without its models and without the keys that name one of them."""
+    kept = {name: value for name, value in values.items() if name != "models"}
+    for name in ("profiles", "lookalike"):
+        if isinstance(kept.get(name), dict):
+            kept[name] = {key: value for key, value in kept[name].items() if key != "model"}
+    return kept
 
 
 def _refuse_users(name: str, users: str, section: Section) -> None:

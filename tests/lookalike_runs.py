@@ -15,6 +15,7 @@ from penchant.progress import Report, quiet
 from penchant.runfile import RunConfig
 from penchant.training.checkpoint import load_tensors, save_tensors
 from tests.planted import write_planted_log
+from tests.shared import made_once
 
 USERS, CLUSTERS = 120, 4
 START_S, DAY_S = 1_700_000_000, 86_400
@@ -167,13 +168,11 @@ def _name_items(folder: Path) -> None:
     pl.concat([items, pl.DataFrame(more, items.schema, orient="row")]).write_parquet(path)
 
 
-@cache
-def _made(folder: Path) -> Run:
+def _make(folder: Path) -> None:
     run = Run.start(write_run(folder), folder / "run")
     liken(run)
     for name in run.lookalikes.names:
         run.lookalikes.crowd("latest", name)
-    return run
 
 
 def liken(run: Run, report: Report = quiet) -> dict[str, Any]:
@@ -185,22 +184,25 @@ def liken(run: Run, report: Report = quiet) -> dict[str, Any]:
 
 def trained(temporary: pytest.TempPathFactory) -> Run:
     """The run, with look-alike trained and measured and nothing else; once per session, so leave it as it is."""
-    return _made(temporary.getbasetemp() / "look-alike")
+    return _opened(made_once(temporary, "look-alike", _make) / "run")
 
 
 def outdone(temporary: pytest.TempPathFactory) -> Run:
     """A run like the one above whose users' vectors are one number each, so that logistic regression does better."""
-    return _made_outdone(temporary.getbasetemp() / "outdone")
+    return _opened(made_once(temporary, "outdone", _make_outdone) / "run")
 
 
-@cache
-def _made_outdone(folder: Path) -> Run:
+def _make_outdone(folder: Path) -> None:
     section = LOOKALIKE.replace('category = "shelf"', 'beside = ["average", "youtube", "lr", "popularity"]')
     section = section.replace("user = 8", "user = 1").replace("epochs = 6", "epochs = 1")
     run = Run.start(write_run(folder, section=section), folder / "run")
     liken(run)
     run.lookalikes.crowd("latest", "ralm")
-    return run
+
+
+@cache
+def _opened(folder: Path) -> Run:
+    return Run.open(folder)
 
 
 def choose(run: Run, **said: Any) -> None:

@@ -1,14 +1,14 @@
 """Real servers that tests start, kill and start again."""
 
 import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from tests.processes import free_port, until
 
 
 class RedisServer:
@@ -16,9 +16,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *options: str) -> None:
         """folder: for its files; options: as on the command line, after ours."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [
             "redis-server",
@@ -34,18 +32,17 @@ class RedisServer:
     def start(self) -> None:
         """Returns when it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 10
+        until(self._answers)
+
+    def _answers(self) -> bool:
         with redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0)) as client:
-            while True:
-                try:
-                    client.ping()
-                except redis.AuthenticationError:
-                    return
-                except redis.ConnectionError:
-                    assert time.monotonic() < until, "redis-server does not answer"
-                    time.sleep(0.02)
-                else:
-                    return
+            try:
+                client.ping()
+            except redis.AuthenticationError:
+                return True
+            except redis.ConnectionError:
+                return False
+            return True
 
     def kill(self) -> None:
         """As a crash does."""

@@ -1,9 +1,8 @@
 """One works on a run folder at a time; the second is told who, and a killed one leaves nothing behind."""
 
+import ctypes
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,21 +17,23 @@ from penchant.logs.forgotten import FORGOTTEN, digest_of, read_forgotten
 from penchant.operation.erasure import erase_from_run
 from penchant.operation.served import open_served
 from penchant.pipeline import Run
+from penchant.progress import Progress
+from tests import processes
 from tests.planted import write_planted_run
+from tests.processes import Forked, until
 
-BEGUN = """
-import sys
-import penchant
 
-def wait(progress):
-    if progress.step == sys.argv[3] and not told:
-        told.append(progress)
-        print("waits", flush=True)
-        sys.stdin.readline()
+def run_and_wait(file: Path, out: Path, step: str, leave: Path) -> None:
+    """Wait within a step until a file is there."""
+    told = list[Progress]()
 
-told = []
-penchant.run(sys.argv[1], sys.argv[2], report=wait)
-"""
+    def wait(progress: Progress) -> None:
+        if progress.step == step and not told:
+            told.append(progress)
+            print("waits", flush=True)
+            until(leave.exists)
+
+    penchant.run(file, out, report=wait)
 
 
 @pytest.fixture
@@ -44,18 +45,17 @@ class Begun:
     """A run in a process of its own that waits within a step until it is let go."""
 
     def __init__(self, file: Path, out: Path, step: str) -> None:
-        command = [sys.executable, "-c", BEGUN, str(file), str(out), step]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout
-        assert self.process.stdout.readline() == "waits\n"
+        self._leave = file.parent / "leave"
+        self.process = Forked(run_and_wait, file, out, step, self._leave)
+        until(lambda: self.process.out == "waits\n" or not self.process.runs, what=lambda: self.process.err)
+        assert self.process.runs, self.process.err
 
     def end(self) -> int:
-        self.process.communicate("\n")
-        return self.process.returncode
+        self._leave.touch()
+        return self.process.status()
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate()
 
 
 @pytest.mark.parametrize("step", ["sort", "train"])
@@ -77,11 +77,10 @@ def test_a_second_run_is_told_who_is_at_work_and_the_first_ends_well(step: str, 
 def test_the_command_line_says_so_with_status_1(file: Path) -> None:
     out = file.parent / "run"
     with at_work(out, "trains"):
-        command = [sys.executable, "-m", "penchant", "run", str(file), "--out", str(out)]
-        second = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert second.returncode == 1
-    assert f"error: process {os.getpid()} on " in second.stderr
-    assert "which trains, is at work on" in second.stderr
+        second = Forked(processes.penchant, "run", file, "--out", out)
+        assert second.status() == 1
+    assert f"error: process {os.getpid()} on " in second.err
+    assert "which trains, is at work on" in second.err
 
 
 def test_a_killed_one_leaves_nothing_that_stops_the_next(file: Path) -> None:
@@ -129,25 +128,17 @@ def test_a_step_within_a_step_enters_again_and_another_thread_does_not(tmp_path:
     assert in_a_thread(begin) is None
 
 
-READING = """
-import ctypes, os, sys
-from pathlib import Path
-from penchant.atwork import is_at_work
-from penchant.live import open_served
-from penchant.pipeline import Run
-
-if os.geteuid() == 0:  # root may write everywhere, but for this
-    system, header, able = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-    assert system.capget(header, able) == 0
-    able[0] &= ~0b110
-    assert system.capset(header, able) == 0
-folder = Path(sys.argv[1])
-print(Run.open(folder).profile("u004").user, len(open_served(folder).snapshot.items), is_at_work(folder))
-try:
-    Run.open(folder).evaluate()
-except Exception as error:
-    print(type(error).__name__, error)
-"""
+def read_only(folder: Path) -> None:
+    if os.geteuid() == 0:  # root may write everywhere, but for this
+        system, header, able = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+        assert system.capget(header, able) == 0
+        able[0] &= ~0b110
+        assert system.capset(header, able) == 0
+    print(Run.open(folder).profile("u004").user, len(open_served(folder).snapshot.items), is_at_work(folder))
+    try:
+        Run.open(folder).evaluate()
+    except FolderError as error:
+        print(error)
 
 
 def test_a_folder_that_cannot_be_written_is_read_and_served(file: Path) -> None:
@@ -159,13 +150,14 @@ def test_a_folder_that_cannot_be_written_is_read_and_served(file: Path) -> None:
     all_of_it = [run.folder, *run.folder.rglob("*")]
     for path in all_of_it:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    command = [sys.executable, "-c", READING, str(run.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = Forked(read_only, run.folder)
+    status = done.status()
     for path in all_of_it:
         path.chmod(0o755)
-    read, refused = done.stdout.splitlines()
-    assert read == "u004 36 False", done.stderr
-    assert re.match(r"FolderError .*/run cannot be written \(Permission denied\); make it writable", refused)
+    assert status == 0, done.err
+    read, refused = done.out.splitlines()
+    assert read == "u004 36 False"
+    assert re.match(r".*/run cannot be written \(Permission denied\); make it writable", refused)
 
 
 def test_rows_that_were_scattered_count_only_where_all_files_of_their_tally_are_there(file: Path) -> None:

@@ -23,7 +23,9 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
 from penchant.pipeline import Run
 from penchant.runfile import load_config
+from tests import processes
 from tests.planted import write_planted_run
+from tests.processes import Forked
 
 EDIT = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -106,7 +108,7 @@ def test_an_unknown_column(file: Path) -> None:
             'tiem = "time"',
             r"run\.toml: unknown key 'logs\.tables\.events\.tiem'; did you mean 'time'\?",
         ),
-        ("batch = 8", "bathc = 8", r"unknown key 'training\.bathc'; did you mean 'batch'\?"),
+        ("batch = 8", "bathc = 8", r"unknown key 'models\.tags\.training\.bathc'; did you mean 'batch'\?"),
         ("[labels]", "[labelz]", r"unknown key 'labelz'; did you mean 'labels'\?"),
         ("limit = 8", "limitt = 8", r"unknown key 'features\.fields\.0\.limitt'; did you mean 'limit'\?"),
         ("[labels]", "[labels]\nxyzzy = 1", r"unknown key 'labels\.xyzzy'; known here: by, days, field, items"),
@@ -120,8 +122,8 @@ def test_a_misspelt_key(old: str, new: str, said: str, file: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("batch = 8", 'batch = "8"', r"'training\.batch' is '8': Input should be a valid integer"),
-        ("batch = 8", "batch = 0", r"'training\.batch' is 0: Input should be greater than"),
+        ("batch = 8", 'batch = "8"', r"'models\.tags\.training\.batch' is '8': Input should be a valid integer"),
+        ("batch = 8", "batch = 0", r"'models\.tags\.training\.batch' is 0: Input should be greater than"),
         ("limit = 8", "limit = 8.5", r"'features\.fields\.0\.limit' is 8\.5: Input should be a valid integer"),
         ('user = "user"', "user = 7", r"'logs\.tables\.events\.user' is 7: Input should be a valid string"),
         ('user = "user"\n', "", r"run\.toml: 'logs\.tables\.events\.user' is missing; add it"),
@@ -179,11 +181,10 @@ def test_two_users_leave_nobody_to_test(command: str, file: Path) -> None:
     """As `penchant check` and `penchant run` say it, and by their exit status."""
     edit_table(file.parent, "events.parquet", lambda frame: frame.filter(pl.col("user").is_in(["u000", "u001"])))
     out = ["--out", str(file.parent / "run")] if command == "run" else []
-    asked = [sys.executable, "-m", "penchant", command, str(file), *out]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "Good to go" not in done.stdout
-    assert re.search(r"error: too few users with a history and labels: \{.*'valid': 0", done.stderr)
+    done = Forked(processes.penchant, command, file, *out)
+    assert done.status() == 1
+    assert "Good to go" not in done.out
+    assert re.search(r"error: too few users with a history and labels: \{.*'valid': 0", done.err)
 
 
 def test_look_alike_without_anybody_to_validate_is_refused_before_anything_is_trained(file: Path) -> None:
@@ -199,10 +200,10 @@ def test_shares_below_half_are_told_in_words(file: Path) -> None:
     """Of events whose items have tags, and of users who have a row."""
     edit_table(file.parent, "items.parquet", lambda frame: frame.filter(pl.col("item").str.starts_with("i0")))
     edit_table(file.parent, "users.parquet", lambda frame: frame[:15])
-    asked = [sys.executable, "-m", "penchant", "check", str(file)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=True)
-    assert re.search(r"Only 3\d\.\d% of the events are of an item with any tags: are ids", done.stdout)
-    assert "Only 25.0% of the users have a row in the table of users" in done.stdout
+    done = Forked(processes.penchant, "check", file)
+    assert done.status() == 0, done.err
+    assert re.search(r"Only 3\d\.\d% of the events are of an item with any tags: are ids", done.out)
+    assert "Only 25.0% of the users have a row in the table of users" in done.out
 
 
 def test_an_item_without_tags_is_no_obstacle(file: Path) -> None:
@@ -296,8 +297,8 @@ def test_a_step_before_its_time(file: Path) -> None:
     begun = Run.start(file, file.parent / "run")
     with pytest.raises(MissingStepError, match=r"/run is not prepared yet; run `penchant prepare"):
         begun.train()
-    begun.prepare()[0]
-    with pytest.raises(MissingStepError, match=r"/run has no trained model yet; run `penchant train"):
+    begun.prepare()
+    with pytest.raises(MissingStepError, match=r"'tags' of .*/run is not trained yet; run `penchant train"):
         begun.evaluate()
 
 
@@ -307,7 +308,7 @@ def test_ids_of_any_size_and_script_have_profiles(user: str | int, finished: Run
     assert profile.user == str(user)
     assert profile.clicked[0].tag.startswith("тег ")
     assert finished.clicks(user)["item"].len() > 0
-    written = pl.read_parquet(finished.folder / "profiles" / "*.parquet")
+    written = pl.read_parquet(finished.folder / "profiles" / "tags" / "*.parquet")
     assert written.filter(pl.col("user") == str(user)).height == 1
 
 
@@ -332,7 +333,8 @@ def test_weights_of_another_vocabulary(finished: Run, tmp_path: Path) -> None:
     """The same log with its tags and users called otherwise, and the model of the other run put in place."""
     file = write_planted_run(tmp_path)
     other = Run.start(file, tmp_path / "run")
-    other.prepare()[0]
+    other.prepare()
+    (tmp_path / "run" / "models").mkdir()
     (tmp_path / "run" / "models" / "tags").symlink_to(finished.folder / "models" / "tags")
     old, new = (run.prepared("users").vocabulary("tags").fingerprint for run in (finished, other))
     assert old != new
@@ -357,5 +359,5 @@ def test_the_command_line_prints_the_error_alone(file: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "error" in done.stdout + done.stderr
-    assert "unknown key 'training.bathc'; did you mean 'batch'?" in done.stdout + done.stderr
+    assert "unknown key 'models.tags.training.bathc'; did you mean 'batch'?" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

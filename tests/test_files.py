@@ -1,23 +1,22 @@
 """What is written is whole or not there, whoever else writes the same."""
 
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Thread
 
 from penchant.files import aside, remove
+from tests.processes import Forked
 
-LEFT = """
-import os, sys
-from pathlib import Path
-from penchant.files import aside
 
-with aside(Path(sys.argv[1])) as path:
-    path.mkdir() if sys.argv[2] == "folder" else path.write_text("half")
-    print(path.name, flush=True)
-    os._exit(9)
-"""
+def leave_half(path: Path, *, folder: bool) -> None:
+    with aside(path) as unfinished:
+        if folder:
+            unfinished.mkdir()
+        else:
+            unfinished.write_text("half")
+        print(unfinished.name, flush=True)
+        os._exit(9)
 
 
 def test_two_that_write_the_same_file_at_once_end_with_what_one_of_them_wrote(tmp_path: Path) -> None:
@@ -40,12 +39,10 @@ def test_two_that_write_the_same_file_at_once_end_with_what_one_of_them_wrote(tm
 def test_what_a_killed_process_left_is_removed_and_nothing_else_is(tmp_path: Path) -> None:
     """Neither what others are writing now, nor files that only look alike."""
     path = tmp_path / "fi[l]e"
-    for kind in ("file", "folder"):
-        done = subprocess.run(
-            [sys.executable, "-c", LEFT, str(path), kind], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 9
-        assert (tmp_path / done.stdout.strip()).exists()
+    for folder in (False, True):
+        done = Forked(partial(leave_half, folder=folder), path)
+        assert done.status() == 9
+        assert (tmp_path / done.out.strip()).exists()
         others = [tmp_path / "fi[l]e.part", tmp_path / "fi[l]e.0123ab-1-abc.part", tmp_path / "file.part"]
         for other in others:
             other.touch()

@@ -20,9 +20,9 @@ from penchant.serving.keys import Keys
 from penchant.store.base import Event
 from penchant.store.opened import open_store
 from tests import lookalike_runs
+from tests.processes import ServerProcess
 from tests.serving import worlds
 from tests.serving.apps import Desk, running
-from tests.serving.processes import ServerProcess
 
 USER = "u004"
 

@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +17,7 @@ from penchant.command.offline import main
 from penchant.evaluation.choice import SCORERS
 from penchant.kinds.of_item import some_item
 from penchant.pipeline import Run
+from tests import processes
 from tests.lookalike_runs import (
     COLOURED,
     FEW_SEEDS,
@@ -41,6 +40,7 @@ from tests.lookalike_runs import (
     write_run,
 )
 from tests.planted import write_planted_run
+from tests.processes import Forked
 
 
 class Said(NamedTuple):
@@ -352,6 +352,5 @@ def test_the_item_that_is_shown_at_the_end_of_a_run_has_an_audience(call: Call, 
 
 def test_the_program_itself_prints_the_error_alone(copy: Run) -> None:
     shutil.rmtree(copy.folder / "models" / "ralm")
-    command = [sys.executable, "-m", "penchant", "audience", str(copy.folder), POPULAR]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert_refused(Said(done.returncode, done.stdout, done.stderr), "run `penchant train ")
+    done = Forked(processes.penchant, "audience", copy.folder, POPULAR)
+    assert_refused(Said(done.status(), done.out, done.err), "run `penchant train ")

@@ -178,5 +178,3 @@ def test_who_is_named_in_a_file_is_told_by_the_table(run: Run) -> None:
         for path in run.folder.glob(place.pattern):
             named = b"u000" in path.read_bytes()
             assert not named or place.names != "no", path
-
-

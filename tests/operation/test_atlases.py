@@ -6,7 +6,6 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,27 +23,26 @@ from penchant.profiles.atlas_writing import FOREMOST, MOST_INTERESTED
 from penchant.profiles.average import AVERAGE
 from penchant.progress import Progress
 from tests.planted import write_planted_run
+from tests.processes import until
+from tests.shared import made_once
 
 MADE = 1_800_000_000.0
 USER = "u004"
 
 
-@cache
-def _trained(folder: Path) -> Run:
+def _train(folder: Path) -> None:
     folder.mkdir()
     run = Run.start(write_planted_run(folder), folder / "run")
     run.prepare()
     run.train()
     run.build_profiles()
     open_atlas(run.folder, clock=lambda: MADE)
-    return run
 
 
 @pytest.fixture
 def folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of a run of tags alone, with its atlas."""
-    trained = _trained(tmp_path_factory.getbasetemp() / "atlases")
-    return Path(shutil.copytree(trained.folder, tmp_path / "run"))
+    return Path(shutil.copytree(made_once(tmp_path_factory, "atlases", _train) / "run", tmp_path / "run"))
 
 
 @pytest.fixture
@@ -64,12 +62,12 @@ def train_anew(folder: Path) -> None:
     path.write_bytes(content)
 
 
-def until(true: Callable[[], object], background: AtlasInBackground, within_s: float = 300.0) -> None:
-    ends = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < ends, "nothing has come of it"
+def step_until(true: Callable[[], object], background: AtlasInBackground) -> None:
+    def stepped() -> object:
         assert background.step() is False
-        time.sleep(0.02)
+        return true()
+
+    until(stepped)
 
 
 def test_the_atlas_of_a_run_is_that_of_its_log_and_profiles(folder: Path) -> None:
@@ -178,18 +176,19 @@ def test_what_is_written_is_there_without_waiting(folder: Path) -> None:
 
 
 def test_what_is_missing_is_made_by_a_process_that_gives_way(background: AtlasInBackground, folder: Path) -> None:
+    began = time.time()
     assert background.now() is None
     assert background.step() is False
     (maker,) = multiprocessing.active_children()
     assert os.getpriority(os.PRIO_PROCESS, int(str(maker.pid))) == GIVE_WAY
     assert (background.making, background.now(), background.problem) == (True, None, "")
-    until(background.now, background)
+    step_until(background.now, background)
     expected = open_atlas(folder)
     assert expected is not None
     found = background.now()
     assert found is not None
     assert (found.made, background.making, background.problem) == (expected.made, False, "")
-    assert time.time() - 120 < found.made < time.time()
+    assert began <= found.made <= time.time()
     assert multiprocessing.active_children() == []
 
 
@@ -198,20 +197,20 @@ def test_a_process_that_is_killed_leaves_nothing_and_says_so(background: AtlasIn
         background.step()
         (maker,) = multiprocessing.active_children()
         maker.kill()
-        until(lambda: not background.making, background)
+        step_until(lambda: not background.making, background)
     assert "the process that made it ended with code -9" in background.problem
     assert (background.now(), read_atlas(folder)) == (None, None)
     background.step()
     assert not background.making  # what failed waits for another model
     train_anew(folder)
-    until(lambda: background.making, background)
+    step_until(lambda: background.making, background)
     assert background.problem == ""
 
 
 def test_why_it_could_not_be_made_is_told(background: AtlasInBackground, folder: Path) -> None:
     (folder / "config.json").write_text("{}", encoding="utf-8")
     background.step()
-    until(lambda: background.problem, background)
+    step_until(lambda: background.problem, background)
     with pytest.raises(ConfigError) as told:
         open_atlas(folder)
     assert background.problem == str(told.value)

@@ -2,8 +2,7 @@
 
 import json
 import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -21,7 +20,8 @@ from penchant.serving.roles.consumer import consume
 from penchant.serving.service import Service
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
-from tests import lookalike_runs
+from tests import lookalike_runs, processes
+from tests.processes import Forked, until
 from tests.serving.worlds import MADE, trained
 
 USER, ITEM = "u004", "i1-1"
@@ -70,20 +70,13 @@ def test_files_of_a_run_name_him_no_more_but_for_prepared_shards(run: Run) -> No
     assert USER not in (run.folder / FORGOTTEN).read_text(encoding="utf-8")
 
 
-ERASING = """
-import json, sys
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
-from penchant.operation.erasure import erase_from_run
-
-folder, *users = sys.argv[1:]
-print("ready", flush=True)
-sys.stdin.readline()
-with ThreadPoolExecutor(8) as threads:
-    done = list(threads.map(lambda user: erase_from_run(Path(folder), user, 1_900_000_000.0), users))
-print(json.dumps([{**one, "user": user} for user, one in zip(users, done, strict=True)]))
-"""
+def erase_all(folder: Path, users: list[str], ready: Path, other: Path) -> None:
+    """In eight threads, once both sides are ready."""
+    ready.touch()
+    until(other.exists)
+    with ThreadPoolExecutor(8) as threads:
+        done = list(threads.map(lambda user: erase_from_run(folder, user, 1_900_000_000.0), users))
+    print(json.dumps([{**one, "user": user} for user, one in zip(users, done, strict=True)]))
 
 
 def test_forty_users_at_once_by_two_processes_of_eight_threads(run: Run) -> None:
@@ -95,20 +88,13 @@ def test_forty_users_at_once_by_two_processes_of_eight_threads(run: Run) -> None
     tables = [*run.folder.glob("log/events/*.parquet"), *run.folder.glob("profiles/*/*.parquet")]
     tables += [run.folder / "log" / "users.parquet", run.folder / "audiences" / "a.parquet"]
     before = {path: pl.read_parquet(path) for path in tables}
-    command = [sys.executable, "-c", ERASING, str(run.folder)]
-    processes = [
-        subprocess.Popen([*command, *some], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for some in (users[:24], users[16:])
+    signs = [run.folder.parent / side for side in ("left", "right")]
+    both = [
+        Forked(erase_all, run.folder, some, *order)
+        for some, order in ((users[:24], signs), (users[16:], reversed(signs)))
     ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
-    told = [one for process in processes for one in json.loads(process.communicate()[0])]
-    assert [process.returncode for process in processes] == [0, 0]
+    assert [process.status() for process in both] == [0, 0]
+    told = [one for process in both for one in json.loads(process.out)]
     assert {one["user"] for one in told} == set(users)
     for path, rows in before.items():
         kept = rows.filter(~pl.col("user").is_in(users))
@@ -121,12 +107,11 @@ def test_forty_users_at_once_by_two_processes_of_eight_threads(run: Run) -> None
 
 def test_while_another_is_at_work_the_list_is_written_and_the_rest_is_told_to_wait(run: Run) -> None:
     """As `penchant forget` says it; the same call finishes what could not be done."""
-    command = [sys.executable, "-m", "penchant", "forget", str(run.folder), USER, "--store", "memory:"]
     with at_work(run.folder, "trains"):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert f"process {os.getpid()} on " in done.stderr
-    assert ", which trains, is at work on " in done.stderr
+        done = Forked(processes.penchant, "forget", run.folder, USER, "--store", "memory:")
+        assert done.status() == 1
+    assert f"process {os.getpid()} on " in done.err
+    assert ", which trains, is at work on " in done.err
     assert digest_of(USER) in read_forgotten(run.folder / FORGOTTEN)
     assert "log/users.parquet" in files_naming(run.folder, USER)
     assert erase_from_run(run.folder, USER, MADE)["log"] > 1

@@ -26,6 +26,7 @@ from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Store
 from penchant.store.memory import MemoryStore
+from tests.processes import HANG_S
 from tests.serving.worlds import MADE
 
 FANS = [f"u{number:03}" for number in range(30)]
@@ -89,7 +90,7 @@ def running(app: FastAPI) -> Iterator[str]:
             yield f"http://127.0.0.1:{socket.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join(HANG_S)
             assert not thread.is_alive()
 
 
@@ -115,7 +116,7 @@ class Reply:
 
 def ask(url: str, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
     """One request over a connection of its own. path: as it is sent; body: bytes, or a value that is sent as JSON."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=HANG_S)
     sent = dict(headers or {})
     if body is not None and not isinstance(body, bytes):
         body, sent = json.dumps(body).encode(), {"Content-Type": "application/json", **sent}

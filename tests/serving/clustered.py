@@ -6,7 +6,7 @@ from penchant.serving.candidates.clusterer import Clusterer
 from penchant.serving.roles.consumer import consume
 from penchant.serving.service import Service
 from penchant.store.base import Event
-from tests.serving.processes import until
+from tests.processes import until
 from tests.serving.worlds import MADE
 
 
@@ -20,7 +20,7 @@ def clustered(service: Service, items: Sequence[str]) -> None:
         service.refresh()
         return service.view.live.keys() >= {one.item for one in service.candidates()}
 
-    until(complete, within_s=20)
+    until(complete)
     clusterer.close()
 
 

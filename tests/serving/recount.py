@@ -11,6 +11,9 @@ import numpy as np
 
 from penchant.client import Client, ClientError
 from penchant.store.base import Event, Store
+from tests.processes import HANG_S, until
+
+BATCH = 20
 
 
 class Sender:
@@ -28,10 +31,15 @@ class Sender:
         self._thread.start()
         return self
 
+    def wait(self, batches: int) -> None:
+        """Until so many more were acknowledged."""
+        enough = len(self.sent) + batches * BATCH
+        until(lambda: len(self.sent) >= enough)
+
     def stop(self) -> list[dict[str, Any]]:
         """What was acknowledged, when the last batch is."""
         self._enough.set()
-        self._thread.join(120)
+        self._thread.join(HANG_S)
         assert not self._thread.is_alive(), "the last batch was never acknowledged"
         return self.sent
 
@@ -39,7 +47,7 @@ class Sender:
         number = 0
         with Client(f"http://127.0.0.1:{self._port}", None, patience_s=2.0, timeout_s=5.0) as client:
             while not self._enough.wait(self._rest_s):
-                batch = [self._event(f"{self._seed}-{number}-{place}") for place in range(20)]
+                batch = [self._event(f"{self._seed}-{number}-{place}") for place in range(BATCH)]
                 number += 1
                 while not self._acknowledged(client, batch):
                     time.sleep(0.05)

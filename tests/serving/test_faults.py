@@ -16,8 +16,8 @@ from penchant.pipeline import Run
 from penchant.serving.snapshot import Snapshot
 from penchant.store.opened import open_store
 from tests import lookalike_runs
+from tests.processes import ServerProcess, free_port, until
 from tests.servers import RedisServer
-from tests.serving.processes import ServerProcess, free_port, until
 from tests.serving.recount import Sender, assert_counted
 from tests.serving.worlds import served, trained
 from tests.test_full_disk import SmallDisk, disk
@@ -28,7 +28,7 @@ ROLES = ("http", "consumer", "cluster")
 KILLS = int(os.environ.get("PENCHANT_KILLS", "25"))
 """Of processes, in the test of each store: 50 in all."""
 
-SOAK_S = float(os.environ.get("PENCHANT_SOAK_S", "10"))
+SOAK_S = float(os.environ.get("PENCHANT_SOAK_S", "3"))
 
 ASKED: list[tuple[str, str, dict[str, object] | None]] = [
     ("GET", "/v1/users/u001/profile", None),
@@ -96,7 +96,7 @@ def seeds_told(server: ServerProcess, run: Run, url: str) -> None:
         _, found = server.ask("GET", "/v1/candidates")
         return {one["item"]: one["seeds"] for one in found["candidates"]} == expected
 
-    until(told, within_s=60, what=f"{expected} {server.ask('GET', '/v1/candidates')}")
+    until(told, what=lambda: f"{expected} {server.ask('GET', '/v1/candidates')}")
 
 
 def survive_kills(run: Run, url: str, servers: Callable[..., ServerProcess]) -> None:
@@ -108,18 +108,20 @@ def survive_kills(run: Run, url: str, servers: Callable[..., ServerProcess]) -> 
     assert roles["http"].ask("PUT", "/v1/candidates", {"items": OPEN})[0] == 204
     senders = [Sender(port, USERS, items_of(run), seed=seed).start() for seed in range(2)]
     for _ in range(KILLS):
-        time.sleep(dice.uniform(0.2, 1.5))
         victim = roles[dice.choice(ROLES)]
+        if dice.random() < 0.7:
+            victim.wait()
+        time.sleep(dice.uniform(0.0, 0.4))
         victim.kill()
         victim.start()
     sent = [event for sender in senders for event in sender.stop()]
     for server in roles.values():
         server.wait()
-    until(consumed(url), within_s=90)
+    until(consumed(url))
     with closing(open_store(url)) as store:
         assert_counted(store, sent)
     seeds_told(roles["http"], run, url)
-    assert len(sent) > 100
+    assert sent
 
 
 def test_processes_killed_at_random_lose_nothing_on_sqlite(
@@ -141,16 +143,16 @@ def test_redis_may_go_away_and_come_back(
     server.ask("PUT", "/v1/candidates", {"items": OPEN})
     sender = Sender(server.port, USERS, items_of(run), seed=1).start()
     for _ in range(3):
-        time.sleep(0.7)
+        sender.wait(5)
         redis_server.kill()
         status, told = server.ask("POST", "/v1/events", {"user": "u001", "item": "i0-0"})
         assert (status, told["error"]["code"]) == (503, "store")
         assert server.ask("GET", "/readyz")[0] == 503
         assert server.ask("GET", "/healthz")[0] == 200
         redis_server.start()
-    until(lambda: server.ask("GET", "/readyz")[0] == 200, within_s=30)
+    until(lambda: server.ask("GET", "/readyz")[0] == 200)
     sent = sender.stop()
-    until(consumed(redis_server.url), within_s=60)
+    until(consumed(redis_server.url))
     with closing(open_store(redis_server.url)) as store:
         assert_counted(store, sent)
     seeds_told(server, run, redis_server.url)
@@ -162,11 +164,11 @@ def test_redis_out_of_memory_refuses_events_and_goes_on_later(
     server = servers(run.folder, redis_server.url).wait()
     set_memory(redis_server, "1mb")
     event = {"user": "u001", "item": "i0-0", "time": time.time(), "id": "one"}
-    until(lambda: server.ask("POST", "/v1/events", event)[0] == 503, within_s=10)
+    until(lambda: server.ask("POST", "/v1/events", event)[0] == 503)
     status, profile = server.ask("GET", "/v1/users/u001/profile")
     assert (status, profile["cold"]) == (200, False)
     set_memory(redis_server, "0")
-    until(lambda: server.ask("POST", "/v1/events", event)[0] == 200, within_s=10)
+    until(lambda: server.ask("POST", "/v1/events", event)[0] == 200)
     assert server.ask("POST", "/v1/events", event)[1]["repeated"] == 1
 
 
@@ -192,13 +194,13 @@ def test_a_full_disk_under_sqlite_refuses_events_and_goes_on_when_there_is_room(
             own.append(told)
         return status == 503
 
-    until(is_refused, within_s=60)
+    until(is_refused)
     status, profile = server.ask("GET", "/v1/users/u001/profile")
     assert (status, profile["cold"]) == (200, False)
     disk.resize(50_000)
-    until(lambda: not is_refused(), within_s=20)
+    until(lambda: not is_refused())
     sent = [*sender.stop(), *own]
-    until(consumed(url), within_s=60)
+    until(consumed(url))
     with closing(open_store(url)) as store:
         assert_counted(store, sent)
 
@@ -219,7 +221,7 @@ def test_a_server_soaked_for_a_while_neither_grows_nor_fails(
             before = resident_mib(server)
     assert before is not None
     assert resident_mib(server) - before < 20
-    assert len(sender.stop()) > 100
+    assert sender.stop()
     assert server.end() == 0
     assert "error" not in server.said
 
@@ -235,9 +237,10 @@ def test_two_servers_share_one_file(run: Run, tmp_path: Path, servers: Callable[
     both = [servers(run.folder, url) for _ in range(2)]
     senders = [Sender(server.wait().port, USERS, items_of(run), seed=seed).start() for seed, server in enumerate(both)]
     both[0].ask("PUT", "/v1/candidates", {"items": OPEN})
-    time.sleep(3)
+    for sender in senders:
+        sender.wait(20)
     sent = [event for sender in senders for event in sender.stop()]
-    until(consumed(url), within_s=60)
+    until(consumed(url))
     with closing(open_store(url)) as store:
         assert_counted(store, sent)
     for server in both:
@@ -254,18 +257,18 @@ def test_another_model_takes_over_without_a_wrong_mix(
     lookalike_runs.copied(run, folder)
     server = servers(folder, url).wait()
     assert server.ask("PUT", "/v1/candidates", {"items": OPEN[:3]})[0] == 204
-    until(lambda: server.ask("GET", "/readyz")[0] == 200, within_s=30)
+    until(lambda: server.ask("GET", "/readyz")[0] == 200)
     asked = {"users": ["u001", "u002"], "items": OPEN[:3]}
     before = scores_of(server, asked)
     retrain(run, folder)
     seen = [before]
-    until(lambda: changed(server, asked, seen), within_s=60)
-    time.sleep(1)
-    np.testing.assert_allclose(scores_of(server, asked), seen[-1], atol=1e-5)
+    until(lambda: changed(server, asked, seen))
+    for _ in range(20):
+        np.testing.assert_allclose(scores_of(server, asked), seen[-1], atol=1e-5)
     assert len(seen) == 2
     again = servers(folder, f"sqlite:{tmp_path / 'other.sqlite'}").wait()
     again.ask("PUT", "/v1/candidates", {"items": OPEN[:3]})
-    until(lambda: again.ask("GET", "/readyz")[0] == 200, within_s=30)
+    until(lambda: again.ask("GET", "/readyz")[0] == 200)
     np.testing.assert_allclose(scores_of(again, asked), seen[-1], atol=1e-4)
 
 

@@ -1,7 +1,6 @@
 """Live equals batch: events sent to a service lead to the same features, vectors, profiles and scores as the offline
 path over the log that holds them."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from penchant.serving.service import Service
 from penchant.store.base import Event, natural_id
 from penchant.store.memory import MemoryStore
 from tests import lookalike_runs
+from tests.processes import until
 from tests.serving.offline import Offline
 from tests.serving.worlds import MADE, served, trained
 
@@ -68,11 +68,14 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
 def recluster(store: MemoryStore, service: Service) -> None:
     """All seeds of all candidates from scratch, as after the time between two."""
     again = Clusterer(store, service.models.all[0], lambda: MADE + 1e9, every_s=1.0)
-    end = time.monotonic() + 60
-    while any(live.made < MADE + 1e9 for live in service.view.live.values()) or not service.view.live:
-        assert time.monotonic() < end
+
+    def complete() -> bool:
         again.once()
         service.refresh()
+        live = service.view.live.values()
+        return bool(live) and all(one.made >= MADE + 1e9 for one in live)
+
+    until(complete)
     again.close()
 
 

@@ -28,8 +28,8 @@ from penchant.serving.view import Scored
 from penchant.store.base import Backlog, Event
 from penchant.store.memory import MemoryStore
 from tests.lookalike_runs import FOR_STRANGERS, POPULAR
+from tests.processes import until
 from tests.serving import worlds
-from tests.serving.processes import until
 from tests.serving.worlds import MADE
 
 USER = "u001"
@@ -60,7 +60,7 @@ class Desk:
             clusterer.once()
             return self.store.clusters(users.served.name, 0)[1].keys() == self.store.candidates().keys()
 
-        until(complete, within_s=20)
+        until(complete)
         self.service.refresh()
 
 
@@ -346,7 +346,7 @@ def test_a_candidate_that_loses_its_last_known_seed_is_scored_no_more(desk: Desk
         desk.service.refresh()
         return len(desk.service.score([USER], None)[0].items) == 0
 
-    until(gone, within_s=20)
+    until(gone)
     clusterer.close()
     assert (desk.service.candidate("only anna").seeds, desk.service.health().scored) == (0, 0)
 

@@ -9,24 +9,28 @@ from penchant.operation.served import open_served
 from penchant.pipeline import Run
 from penchant.serving.served import Served
 from tests import lookalike_runs
+from tests.shared import made_once
 
 MADE = 1_800_000_000.0
 """When the snapshot was written, UTC seconds: after all events of the log."""
 
 
-@cache
-def _run(folder: Path, trained: Path) -> Run:
-    run = lookalike_runs.copied(Run.open(trained), folder)
-    run.prepare()
-    run.train()
-    run.evaluate()
-    run.build_profiles()
-    return run
-
-
 def trained(temporary: pytest.TempPathFactory) -> Run:
     """The run; leave it as it is, and copy it to spoil it."""
-    return _run(temporary.getbasetemp() / "served", lookalike_runs.trained(temporary).folder)
+
+    def make(folder: Path) -> None:
+        run = lookalike_runs.copied(lookalike_runs.trained(temporary), folder)
+        run.prepare()
+        run.train()
+        run.evaluate()
+        run.build_profiles()
+
+    return _opened(made_once(temporary, "served", make))
+
+
+@cache
+def _opened(folder: Path) -> Run:
+    return Run.open(folder)
 
 
 @cache

@@ -1,11 +1,8 @@
 """The feed on disk: the same bytes whatever happens, other worlds refused, and a run reads it without the truth."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +18,7 @@ from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.simulation.simulate import simulate
 from tests.planted import changed
+from tests.processes import Forked, until
 from tests.simulation.worlds import small
 
 
@@ -81,30 +79,37 @@ def test_stopped_between_shards_it_goes_on_with_what_is_missing(unbroken: Path, 
     assert content(tmp_path / "feed") == content(unbroken)
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from penchant.simulation.simulate import simulate
-from tests.simulation.worlds import small
-if __name__ == "__main__":
-    simulate(small(), Path(sys.argv[1]), processes=int(sys.argv[2]))
-"""
-
-
 @pytest.mark.parametrize("processes", [1, 2])
 def test_killed_it_goes_on_and_ends_with_the_same_bytes(unbroken: Path, tmp_path: Path, processes: int) -> None:
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", CHILD, str(tmp_path / "feed"), str(processes)]
-    with subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}) as child:
-        until = time.monotonic() + 60
-        while not list((tmp_path / "feed" / "truth").glob("*/*")) and time.monotonic() < until:
-            time.sleep(0.001)
-        child.send_signal(signal.SIGKILL)
-    assert not (tmp_path / "feed" / "run.toml").exists()
-    # Workers follow the process that began them.
-    time.sleep(1)
-    simulate(small(), tmp_path / "feed")
-    assert content(tmp_path / "feed") == content(unbroken)
+    feed, turns = tmp_path, count()
+    while feed == tmp_path or (feed / "run.toml").exists():  # it may end before the signal reaches it
+        feed = tmp_path / str(next(turns))
+        child = Forked(partial(simulate, processes=processes), small(), feed)
+        until(partial(_has_truth, feed))
+        workers = children_of(child.pid)
+        child.kill()
+        until(partial(_are_gone, workers))
+    simulate(small(), feed)
+    assert content(feed) == content(unbroken)
+
+
+def _has_truth(feed: Path) -> bool:
+    return any((feed / "truth").glob("*/*"))
+
+
+def _are_gone(workers: list[int]) -> bool:
+    return not any(map(lives, workers))
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_another_world_is_refused_with_what_differs(unbroken: Path) -> None:

@@ -3,8 +3,6 @@
 import os
 import sqlite3
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +17,7 @@ from penchant.store.sqlite import file as sqlite_file
 from penchant.store.sqlite import store as sqlite_store
 from penchant.store.sqlite import tables as sqlite_schema
 from penchant.store.sqlite.store import SqliteStore
+from tests.processes import Forked, until
 from tests.store.test_contract import click, consume, look
 from tests.test_full_disk import SmallDisk, disk
 
@@ -180,28 +179,22 @@ def test_everybody_is_named_however_many_are_read_at_once(store: SqliteStore, mo
 
 # Processes
 
-APPENDER = """
-import sys
-from penchant.store.base import Event
-from penchant.store.sqlite import SqliteStore
-store, place = SqliteStore(sys.argv[1]), sys.argv[2]
-for number in range(10**6):
-    events = [Event(f"user{part}", "1", float(number), True, f"{place} {number}") for part in range(3)]
-    assert all(store.append(events, 1.0))
-    print(number, flush=True)
-"""
+
+def append(path: Path, place: str) -> None:
+    """Say of each event that it was acknowledged."""
+    with closing(SqliteStore(path)) as store:
+        for number in range(10**6):
+            events = [Event(f"user{part}", "1", float(number), True, f"{place} {number}") for part in range(3)]
+            assert all(store.append(events, 1.0))
+            print(number, flush=True)
 
 
-def killed_after(path: Path, place: str, seconds: float) -> set[str]:
+def killed_after(path: Path, place: str, lines: int) -> set[str]:
     """Ids that a process saw acknowledged before it was killed."""
-    command = [sys.executable, "-c", APPENDER, str(path), place]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        lines = [process.stdout.readline()]
-        time.sleep(seconds)
-        process.kill()
-        lines += process.stdout.read().split("\n")[:-1]
-    return {f"{place} {line.strip()}" for line in lines}
+    process = Forked(append, path, place)
+    until(lambda: process.out.count("\n") >= lines or not process.runs, what=lambda: process.err)
+    process.kill()
+    return {f"{place} {line}" for line in process.out.split("\n")[:-1]}
 
 
 def test_what_killed_processes_saw_acknowledged_is_there_once(path: Path) -> None:
@@ -209,7 +202,7 @@ def test_what_killed_processes_saw_acknowledged_is_there_once(path: Path) -> Non
 
     def work(side: str) -> None:
         for turn in range(3):
-            seen.update(killed_after(path, f"{side}{turn}", 0.05 + turn / 20))
+            seen.update(killed_after(path, f"{side}{turn}", 1 + 40 * turn))
 
     sides = [Thread(target=work, args=(side,)) for side in ("left", "right")]
     for side in sides:

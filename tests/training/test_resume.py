@@ -1,10 +1,6 @@
 """Training that is stopped goes on, and ends with the same weights as training that was not: for real, with kill -9."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +12,9 @@ from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.training.checkpoint import load_tensors, save_tensors
 from penchant.training.loop import read_metrics
+from tests import processes
 from tests.planted import changed, write_planted_run
+from tests.processes import Forked, until
 
 
 @pytest.fixture(scope="module")
@@ -78,25 +76,28 @@ def test_large_tables_train_on_rows_of_the_batch_and_resume_alike(folder: Path, 
 
 def test_killed_again_and_again_a_run_ends_like_an_unbroken_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "penchant", "run", str(folder / "run.toml"), "--out", str(out)]
-    for sign in ("log/source.json", "prepared/plan.json", "model/checkpoint.safetensors", "profiles/weights.json"):
-        _kill_when(command, out / sign)
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    words = ["run", folder / "run.toml", "--out", out]
+    for sign in (
+        "log/source.json",
+        "prepared/users/plan.json",
+        "models/tags/checkpoint.safetensors",
+        "profiles/tags/weights.json",
+    ):
+        _kill_when(words, out / sign)
+    assert Forked(processes.penchant, *words).status() == 0
     assert weights(out) == weights(folder / "unbroken")
     assert Run.open(out).interests().metrics["scores"] == Run.open(folder / "unbroken").interests().metrics["scores"]
-    kept = sorted(path.name for path in (out / "profiles").glob("*.parquet"))
-    assert kept == sorted(path.name for path in (folder / "unbroken" / "profiles").glob("*.parquet"))
+    kept = sorted(path.name for path in (out / "profiles" / "tags").glob("*.parquet"))
+    assert kept == sorted(path.name for path in (folder / "unbroken" / "profiles" / "tags").glob("*.parquet"))
     assert not list(out.rglob("*.part"))
 
 
-def _kill_when(command: list[str], sign: Path) -> None:
-    """Start the command and kill -9 it as soon as a file is there (or let it end, if it is too quick)."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    while process.poll() is None and not sign.exists():
-        time.sleep(0.002)
-    if process.poll() is None:
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+def _kill_when(words: list[object], sign: Path) -> None:
+    """Start the command and kill -9 it as soon as a file is there."""
+    process = Forked(processes.penchant, *words)
+    until(lambda: sign.exists() or not process.runs)
+    process.kill()
+    assert process.status() == -signal.SIGKILL, process.err
 
 
 def test_another_seed_gives_other_weights(folder: Path, tmp_path: Path) -> None:

@@ -49,22 +49,22 @@ class Pairs(Ranker):
         self.bias = nn.Parameter(torch.zeros(len(sizes.tasks)))
 
     def read(self, batch: RankBatch) -> tuple[Tensor, Extra]:
-        candidate = list(self._candidate(batch.candidates))
-        logit_BKQ = self.bias.expand(*batch.candidates.ids.shape, -1)
-        for key_BKN, x_BKN in candidate:
-            logit_BKQ = logit_BKQ + torch.einsum("bknq,bkn->bkq", self._weights(key_BKN), x_BKN)
-        for key_BH, x_BH in self._user(batch):
-            logit_BKQ = logit_BKQ + torch.einsum("bhq,bh->bq", self._weights(key_BH), x_BH)[:, None]
-            for key_BKN, x_BKN in candidate:
-                pair_BHKN = _mixed(key_BH[:, :, None, None]) + key_BKN[:, None]
-                x_BHKN = x_BH[:, :, None, None] * x_BKN[:, None]
-                logit_BKQ = logit_BKQ + torch.einsum("bhknq,bhkn->bkq", self._weights(pair_BHKN), x_BHKN)
-        return logit_BKQ, {}
+        """All pairs are looked up at once, because the slope of each look-up is as large as the table."""
+        key_BKP, x_BKP = (torch.cat(parts, 2) for parts in zip(*self._terms(batch), strict=True))
+        row_BKP = _mixed(key_BKP) & (len(self.weight) - 1)
+        weight_BKPQ = self.weight.index_select(0, row_BKP.flatten()).view(*row_BKP.shape, self.weight.shape[1])
+        return self.bias + torch.einsum("bkpq,bkp->bkq", weight_BKPQ, x_BKP), {}
 
-    def _weights(self, key: Tensor) -> Tensor:
-        """The weights of some keys for each task, [.., Q]. The gradient is added up row by row, without sorting."""
-        rows = _mixed(key) & (len(self.weight) - 1)
-        return self.weight.index_select(0, rows.flatten()).view(*rows.shape, self.weight.shape[1])
+    def _terms(self, batch: RankBatch) -> Iterator[tuple[Tensor, Tensor]]:
+        """key_BKP and x_BKP of single values, then of pairs: P of them for each candidate."""
+        candidate = list(self._candidate(batch.candidates))
+        yield from candidate
+        for key_BH, x_BH in self._user(batch):
+            key_BKH, x_BKH = (one[:, None].expand(-1, batch.candidates.ids.shape[1], -1) for one in (key_BH, x_BH))
+            yield key_BKH, x_BKH
+            for key_BKN, x_BKN in candidate:
+                pair_BKHN = _mixed(key_BKH)[..., None] + key_BKN[:, :, None]
+                yield pair_BKHN.flatten(2), (x_BKH[..., None] * x_BKN[:, :, None]).flatten(2)
 
     def _user(self, batch: RankBatch) -> Iterator[tuple[Tensor, Tensor]]:
         """key_BH and x_BH of each user field, and of the past in each item field."""

@@ -1,6 +1,7 @@
 """The page Look-alike in a browser: candidates, one of them, its audience; what is said where something is missing."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -292,7 +293,7 @@ def test_opening_leads_to_the_candidate(served: Served, folder: Path) -> None:
     assert pages.open(sent(item="a&b/ü")) == Moved("/dashboard/lookalike?item=a%26b%2F%C3%BC")
     assert site.service.is_open("a&b/ü")
     said = text(pages.page(asked(item="a&b/ü")))
-    assert "No event with this item has been seen" in said
+    assert "Neither the log nor any event since then names this item" in said
     assert "role cluster" not in said
     site.service.clock = lambda: worlds.MADE + 60
     assert "role cluster is running" in text(pages.page(asked(item="a&b/ü")))
@@ -311,10 +312,10 @@ def test_an_id_of_no_length_or_too_much_is_not_opened(
 
 def test_candidates_without_seeds_say_so(pages: LookalikePages) -> None:
     said = text(pages.page(asked(item="never heard of")))
-    assert "No event with this item has been seen" in said
+    assert "Neither the log nor any event since then names this item" in said
     assert "Nobody has clicked this item yet" in said
     shown = text(pages.page(asked(item=SHOWN)))
-    assert "No event" not in shown
+    assert "Neither the log" not in shown
     assert "Nobody has clicked this item yet" in shown
 
 
@@ -407,7 +408,10 @@ def test_opening_and_downloading_need_a_key_for_that(site: Site) -> None:
     }
 
 
-def test_a_log_without_a_clock_and_a_run_without_measures_are_explained(served: Served, tmp_path: Path) -> None:
+def test_a_log_without_a_clock_and_a_run_without_measures_are_explained(
+    served: Served, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "config.json", tmp_path)
     site = Site(replace(served, clocked=False), tmp_path)
     clustered(site.service, [POPULAR])
     pages = LookalikePages(site.sources)

@@ -60,7 +60,7 @@ def test_a_damaged_run_does_not_keep_others_from_being_shown(tmp_path: Path) -> 
     assert found.names == ["a", "b"]
     assert found.numbers is runs.numbers(["a", "b"])
     assert list(found.left_out) == ["bad", "worse"]
-    assert "bad/metrics.json is damaged: it holds list" in found.left_out["bad"]
+    assert "bad/scores/tags.json is damaged: it holds list" in found.left_out["bad"]
     assert "worse/log/found.json is not there" in found.left_out["worse"]
     assert compare(runs, ["bad"]).names == []
     assert list(compare(runs, ["bad", "worse"]).left_out) == ["bad", "worse"]
@@ -249,7 +249,7 @@ def test_training_of_several_configurations_is_told_apart_by_name_and_seed(runs:
     write(tmp_path, "a", looks=0.7)
     folder = write(tmp_path, "b", looks=0.7, training={"seed": 1})
     said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    said["config"]["lookalike"]["model"]["clusters"] = 5
+    said["config"]["models"]["ralm"]["clusters"] = 5
     (folder / "config.json").write_text(json.dumps(said), encoding="utf-8")
     names = list(drawn(audiences(RunsBeside(tmp_path / "a"), "a", "b").training[2]))
     assert names == ["RALM, seed 0", "RALM, clusters=5, seed 1"]

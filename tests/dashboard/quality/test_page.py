@@ -102,7 +102,7 @@ def test_a_damaged_run_is_named_with_what_to_do(tmp_path: Path) -> None:
     own = write(tmp_path, "own")
     (write(tmp_path, "bad") / "scores" / "tags.json").write_text("{", encoding="utf-8")
     text = words(page_of(own, "?run=own&run=bad"))
-    assert re.search(r"bad cannot be shown: .*/bad/metrics\.json is damaged: .*penchant evaluate", text)
+    assert re.search(r"bad cannot be shown: .*/bad/scores/tags\.json is damaged: .*penchant evaluate", text)
     assert "At NDCG@10, UTPM AF-2head+CF has" in text
 
 
@@ -126,7 +126,7 @@ def test_more_runs_than_fit_are_told(own: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_run_that_is_not_evaluated_says_what_to_run(tmp_path: Path) -> None:
     (tmp_path / "runs" / "my run").mkdir(parents=True)
     text = words(page_of(tmp_path / "runs" / "my run"))
-    assert "my run is not evaluated yet. penchant evaluate 'runs/my run' measures its tag profiles" in text
+    assert "my run is not evaluated yet. penchant evaluate 'runs/my run' measures it" in text
     assert "Compare runs" not in text
 
 
@@ -139,9 +139,9 @@ def test_a_run_alone_says_how_others_come_to_be_listed(tmp_path: Path) -> None:
 def test_audiences_that_are_wanted_and_not_measured_say_what_to_run(tmp_path: Path) -> None:
     own = write(tmp_path / "runs", "own", looks=0.7)
     (own / "scores" / "ralm.json").unlink()
-    assert "penchant lookalike runs/own trains and measures them" in words(page_of(own))
+    assert "penchant evaluate runs/own measures them beside" in words(page_of(own))
     write(tmp_path / "runs", "other", looks=0.7, training={"seed": 1})
-    assert "wanted but not measured yet in own: penchant lookalike" in words(page_of(own, "?run=own&run=other"))
+    assert "wanted but not measured yet in own: penchant evaluate" in words(page_of(own, "?run=own&run=other"))
 
 
 def test_a_run_with_audiences_only_says_what_to_run(tmp_path: Path) -> None:

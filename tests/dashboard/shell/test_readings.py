@@ -18,6 +18,7 @@ from penchant.store.base import Backlog
 from penchant.store.memory import MemoryStore
 from penchant.store.sqlite.store import SqliteStore
 from tests.dashboard.watched import PROFILE, SCORE, Watched, event
+from tests.processes import HANG_S
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ class SlowStore(MemoryStore):
 
     def backlog(self) -> Backlog:
         self.asked.set()
-        assert self.goes_on.wait(10)
+        assert self.goes_on.wait(HANG_S)
         return super().backlog()
 
 
@@ -181,7 +182,7 @@ def test_while_one_reads_another_is_given_the_reading_before() -> None:
     watched.wait(5.0)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(watched.readings.step)
-        assert store.asked.wait(10)
+        assert store.asked.wait(HANG_S)
         assert watched.readings.now() is before
         store.goes_on.set()
         slow.result()

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from penchant.store.base import Poison
 from penchant.store.sqlite.store import SqliteStore
-from tests.dashboard.browsers import PHONE, WAIT_MS, Visit, visiting
+from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.sites import Site
 from tests.serving.apps import ask, running
 from tests.serving.worlds import MADE, served, trained
@@ -54,14 +54,14 @@ def test_numbers_and_charts_move_when_events_arrive(site: Site, root: str, brows
         ask(root, "POST", "/v1/events", EVENTS)
         ask(root, "POST", "/v1/events", [*EVENTS, NOT_SENSE])
         ask(root, "GET", "/v1/users/anna/profile")
-        expect(page.locator(".tile", has_text="Events waiting")).to_contain_text("40", timeout=WAIT_MS)
-        expect(status).to_contain_text("events are refused", timeout=WAIT_MS)
+        expect(page.locator(".tile", has_text="Events waiting")).to_contain_text("40")
+        expect(status).to_contain_text("events are refused")
         assert page.evaluate("notReloaded.isConnected"), "or it would be read out again and again"
-        expect(page.locator("#system-lag")).to_have_attribute("data-chart", re.compile(r",40\]"), timeout=WAIT_MS)
+        expect(page.locator("#system-lag")).to_have_attribute("data-chart", re.compile(r",40\]"))
         lag = page.evaluate("JSON.parse(document.querySelector('#system-lag').dataset.chart).series[0].points")
         assert lag[0][1] == 0
         assert lag[-1][1] == 40
-        expect(page.locator(".speeds tr", has_text="profiles")).to_contain_text("ms", timeout=WAIT_MS)
+        expect(page.locator(".speeds tr", has_text="profiles")).to_contain_text("ms")
         cells = page.locator(".speeds tr", has_text="profiles").locator("td").all_inner_texts()
         assert cells[0] != "0"
         assert "ms" in cells[1]
@@ -73,9 +73,9 @@ def test_on_a_phone_in_the_dark_it_says_the_same(site: Site, root: str, browser:
     site.service.refresh()
     with visiting(browser, root, window=PHONE, dark=True) as visit:
         page = visit.go("/system")
-        expect(page.locator("#system-details")).to_contain_text(SCRIPT, timeout=WAIT_MS)
+        expect(page.locator("#system-details")).to_contain_text(SCRIPT)
         assert "anna" not in page.content()
-        expect(page.get_by_role("status")).to_contain_text("events could not be processed", timeout=WAIT_MS)
+        expect(page.get_by_role("status")).to_contain_text("events could not be processed")
         assert site.service.view.served.name in page.inner_text("#system-details")
         page.wait_for_selector("#system-events canvas")
         sound(visit)
@@ -100,9 +100,9 @@ def test_a_store_that_is_away_is_told(tmp_path_factory: pytest.TempPathFactory, 
     with running(site.app) as root, visiting(browser, root) as visit:
         page = visit.go("/system")
         store.close()
-        expect(page.get_by_role("status")).to_contain_text("the store does not answer", timeout=WAIT_MS)
+        expect(page.get_by_role("status")).to_contain_text("the store does not answer")
         assert tile(page, "Events waiting").startswith("not known")
-        expect(page.locator("#system-details")).to_contain_text("before it went away", timeout=WAIT_MS)
+        expect(page.locator("#system-details")).to_contain_text("before it went away")
         assert "Candidates open\n1" in page.inner_text("#system-details")
         assert page.reload() is not None
         sound(visit)

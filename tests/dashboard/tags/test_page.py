@@ -22,6 +22,7 @@ from penchant.serving.served import Served
 from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.sites import Site
 from tests.dashboard.tagged import Background, atlas, serving
+from tests.processes import until as until_so
 from tests.serving import worlds
 from tests.serving.apps import running
 
@@ -113,11 +114,7 @@ def marked(page: Page) -> tuple[str | None, list[str]]:
 
 def until(page: Page, said: str) -> None:
     """Wait until something is so. The pages' policy forbids Playwright to wait for it within the page."""
-    for _ in range(200):
-        if page.evaluate(said):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"it was never so: {said}")
+    until_so(lambda: page.evaluate(said), what=lambda: said)
 
 
 def zoom(page: Page) -> float:
@@ -314,7 +311,7 @@ def test_a_search_finds_or_says_what_to_do(world: World) -> None:
         assert "Not on the map" in page.locator("#about").inner_text()
         assert marked(page)[0] is None
         page = opened(visit, "/tags?tag=only+learned")
-        assert "the map and the counts belong to an earlier one" in page.locator("#about").inner_text()
+        assert "The map and the counts belong to an earlier model" in page.locator("#about").inner_text()
         assert page.locator("#about th a").count() == 12
 
 
@@ -341,7 +338,7 @@ def test_a_map_that_cannot_be_made_says_why_and_so_do_profiles_and_times(world: 
         assert not visit.violations()
         background.atlas = atlas(tmp_path / "bare", clicks=CLICKS, all_clicks=(9,), places=PLACES, clock=False)
         text = opened(visit, "/tags?tag=jazz").locator("#about").inner_text()
-        assert "no clock that all users share" in text
+        assert "The log of this run has no clock" in text
         assert "Nobody has a profile yet" in text
 
 

@@ -328,7 +328,7 @@ def test_an_atlas_that_was_taken_away_is_about_nobody(desk: Desk, tmp_path: Path
 def test_a_user_of_whom_nothing_is_known_is_told_apart_from_others(desk: Desk) -> None:
     said = desk.page(user="nobody")
     assert "Nothing is known of this user, so these are the interests of users on average" in said
-    assert "Ids are case-sensitive and have to be written exactly as in the log, such as <a href=" in said
+    assert "Capitals matter, and an id has to be written exactly as in the log, such as <a href=" in said
     assert "What was clicked" not in said
     assert "How it changed" not in said
     desk.site.service.append([[Event("looker", POPULAR, MADE, False, "a")]])

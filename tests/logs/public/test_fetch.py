@@ -2,14 +2,11 @@
 
 import hashlib
 import io
-import json
 import os
 import signal
 import ssl
 import subprocess
-import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,6 +22,7 @@ from penchant.logs.propose import known_source
 from penchant.logs.public.download import FetchError, Patience, Remote
 from penchant.logs.public.fetch import DATA_SETS, ZippedData, fetch, is_whole, known_set
 from penchant.progress import Progress
+from tests.processes import HANG_S, Forked, until
 
 FILES = {"README.txt": b"Be kind.", "ratings.csv": os.urandom(300_000)}
 HASTY = Patience(timeout_s=5.0, tries=3, pause_s=0.01)
@@ -40,13 +38,12 @@ def zip_of(files: dict[str, bytes], folder: str = "tiny") -> bytes:
 
 @dataclass
 class Answer:
-    """How one request is answered. cut: bytes sent before the line breaks; stall_s: silence after them; pace_s: pause
-    between pieces of 8 KiB; headers: instead of the true ones."""
+    """How one request is answered. cut: bytes sent before the line breaks; silence: after them, until this is set;
+    headers: instead of the true ones."""
 
     status: int = 0
     cut: int | None = None
-    stall_s: float = 0.0
-    pace_s: float = 0.0
+    silence: threading.Event | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -86,8 +83,8 @@ class Publisher:
         for place in range(0, len(sent), 8192):
             handler.wfile.write(sent[place : place + 8192])
             handler.wfile.flush()
-            time.sleep(answer.pace_s)
-        time.sleep(answer.stall_s)
+        if answer.silence:
+            assert answer.silence.wait(HANG_S)
 
 
 @pytest.fixture
@@ -208,10 +205,10 @@ def test_it_gives_up_after_tries_that_bring_nothing_and_keeps_what_has_come(
 
 
 def test_a_server_that_falls_silent_is_left_and_asked_again(serve: Callable[..., Publisher], tmp_path: Path) -> None:
-    publisher = serve(zip_of(FILES), answers=[Answer(cut=100_000, stall_s=1.0)])
-    started = time.monotonic()
-    fetch(publisher.entry(), tmp_path, patience=replace(HASTY, timeout_s=0.2))
-    assert time.monotonic() - started < 0.9
+    silence = threading.Event()
+    publisher = serve(zip_of(FILES), answers=[Answer(cut=100_000, silence=silence)])
+    fetch(publisher.entry(), tmp_path, patience=replace(HASTY, timeout_s=1.0))
+    silence.set()
     assert publisher.asked == [None, "bytes=100000-"]
 
 
@@ -378,26 +375,15 @@ def test_an_archive_that_swells_is_refused_before_it_does(serve: Callable[..., P
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.zip.part"]
 
 
-FETCHING = """
-import json, sys
-from pathlib import Path
-from penchant.logs.public.download import Remote
-from penchant.logs.public.fetch import ZippedData, fetch
-said = json.loads(sys.argv[1])
-fetch(ZippedData(Remote(*said["archive"]), said["folder"], tuple(said["files"]), said["unpacked"]), Path(sys.argv[2]))
-"""
-
-
 def test_killed_in_the_middle_it_goes_on_from_there(serve: Callable[..., Publisher], tmp_path: Path) -> None:
-    publisher = serve(zip_of(FILES), answers=[Answer(pace_s=0.05)])
+    silence = threading.Event()
+    publisher = serve(zip_of(FILES), answers=[Answer(cut=100_000, silence=silence)])
     data = publisher.entry()
-    archive = [data.archive.url, data.archive.size, data.archive.sha256]
-    said = {"archive": archive, "folder": data.folder, "files": data.files, "unpacked": data.unpacked}
-    with subprocess.Popen([sys.executable, "-c", FETCHING, json.dumps(said), str(tmp_path)]) as process:
-        while process.poll() is None and not (part_of(tmp_path).exists() and part_of(tmp_path).stat().st_size > 50_000):
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    process = Forked(fetch, data, tmp_path)
+    until(lambda: part_of(tmp_path).exists() and part_of(tmp_path).stat().st_size > 50_000)
+    process.kill()
+    silence.set()
+    assert process.status() == -signal.SIGKILL
     kept = part_of(tmp_path).stat().st_size
     assert 50_000 < kept < data.archive.size
     assert written(fetch(data, tmp_path)) == FILES

@@ -16,8 +16,8 @@ from penchant.serving.view import View
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from tests.lookalike_runs import FEW_SEEDS, MIXED, ONE_SEED, POPULAR, events_of
+from tests.processes import until
 from tests.serving import worlds
-from tests.serving.processes import until
 from tests.serving.worlds import MADE
 
 SIZE = MIN_AUDIENCE
@@ -44,7 +44,7 @@ def opened(served: Served, *items: str) -> Service:
         service.refresh()
         return service.view.live.keys() == set(items)
 
-    until(complete, within_s=20)
+    until(complete)
     clusterer.close()
     return service
 

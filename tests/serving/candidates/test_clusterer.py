@@ -22,8 +22,8 @@ from penchant.serving.users import News, Users
 from penchant.store.base import Event, Seeds
 from penchant.store.memory import MemoryStore
 from tests.lookalike_runs import FOR_STRANGERS, POPULAR
+from tests.processes import HANG_S, until
 from tests.serving import worlds
-from tests.serving.processes import until
 from tests.serving.worlds import MADE
 
 NEW_ITEM, EVERY_S, MOST = "never clicked before", 300.0, 1_000_000
@@ -43,7 +43,7 @@ class GatedStore(MemoryStore):
         self._refuse("seeds")
         found = super().seeds(item, most)
         self.waits.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(HANG_S)
         return found
 
     def publish(self, model, clusters, cursor):  # type: ignore[no-untyped-def]  # as in Store
@@ -89,7 +89,7 @@ class World:
 
     def settled(self, clusterer: Clusterer, item: str) -> LiveClusters:
         """What is published once the clusterer has nothing to do."""
-        until(lambda: not clusterer.once() and clusterer._job is None, within_s=20)
+        until(lambda: not clusterer.once() and clusterer._job is None)
         found = self.published(item)
         assert found is not None
         return found
@@ -215,7 +215,7 @@ def in_the_background(world: World, clusterer: Clusterer) -> None:
     world.store.gate.clear()
     world.store.waits.clear()
     clusterer.once()
-    assert world.store.waits.wait(20)
+    assert world.store.waits.wait(HANG_S)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["for the first time", "again"])
@@ -441,7 +441,7 @@ def test_a_store_that_was_away_while_seeds_were_read_stops_nothing(world: World)
     clusterer = world.clusterer()
     world.store.down = "seeds"
     with pytest.raises(StoreError, match="the store is down: seeds"):
-        until(clusterer.once, within_s=20)
+        until(clusterer.once)
     assert world.settled(clusterer, NEW_ITEM).seeds == 4
 
 
@@ -464,7 +464,7 @@ def test_first_clusters_are_published_once_the_store_is_back(world: World) -> No
     clusterer.once()
     world.store.down = "publish"
     with pytest.raises(StoreError, match="the store is down"):
-        until(clusterer.once, within_s=20)
+        until(clusterer.once)
     assert world.settled(clusterer, NEW_ITEM).seeds == 10
 
 

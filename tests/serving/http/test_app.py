@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from queue import SimpleQueue
 from threading import Event, Thread
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Store
 from tests.lookalike_runs import POPULAR
+from tests.processes import HANG_S, until
 from tests.serving.apps import FANS, Desk, Reply, ask, running
 from tests.serving.worlds import MADE, served
 
@@ -364,10 +364,8 @@ def test_another_request_id_is_replaced(url: str, sent: str) -> None:
 
 def lines(caplog: pytest.LogCaptureFixture, most: int) -> list[dict[str, Any]]:
     """A line is written after its answer, so the last one may take a moment."""
-    until = monotonic() + 10
-    while len(found := _lines(caplog)) < most and monotonic() < until:
-        sleep(0.01)
-    return found
+    until(lambda: len(_lines(caplog)) >= most)
+    return _lines(caplog)
 
 
 def _lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -430,7 +428,7 @@ class _Slow(Service):
     """Audiences take until they are let go."""
 
     def audience(self, item: str, size: int) -> LiveAudience:
-        assert LET_GO.wait(30)
+        assert LET_GO.wait(HANG_S)
         return super().audience(item, size)
 
 
@@ -445,7 +443,7 @@ def test_audiences_are_worked_on_one_by_one_and_few_may_wait(tmp_path_factory: p
         threads = [Thread(target=lambda: answers.put(ask(url, "GET", path))) for _ in range(MOST_WAITING + 3)]
         for thread in threads:
             thread.start()
-        refused = [answers.get(timeout=30) for _ in range(2)]
+        refused = [answers.get(timeout=HANG_S) for _ in range(2)]
         assert ask(url, "GET", "/v1/users/u000/profile").status == 200, "others are answered meanwhile"
         LET_GO.set()
         for thread in threads:

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator
 from http.client import HTTPResponse
 from threading import Thread
-from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from penchant.serving import service as logic
 from penchant.serving.http import edge as http_edge
 from penchant.serving.http.app import Limits
 from penchant.store.base import Event
+from tests.processes import HANG_S
 from tests.serving.apps import Desk, Reply, ask, reply, running
 from tests.serving.worlds import MADE, served
 
@@ -29,7 +29,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return Desk(served(tmp_path_factory), limits=Limits(body=MIB, body_s=0.5))
+    return Desk(served(tmp_path_factory), limits=Limits(body=MIB, body_s=HANG_S))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ class Wire:
 
     def __init__(self, url: str, head: str) -> None:
         host, port = urlsplit(url).netloc.split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=30)
+        self.socket = socket.create_connection((host, int(port)), timeout=HANG_S)
         self.write(f"POST /v1/events HTTP/1.1\r\nHost: here\r\nContent-Type: {JSON}\r\n{head}\r\n\r\n".encode())
 
     def write(self, content: bytes) -> bool:
@@ -152,19 +152,17 @@ def test_other_kinds_of_bodies_are_refused(url: str) -> None:
 
 
 def test_a_gigabyte_that_is_announced_is_refused_without_being_read(url: str) -> None:
-    began = monotonic()
     answer = Wire(url, f"Content-Length: {1 << 30}").answer()
     assert (answer.status, answer.code) == (413, "content_too_large")
     assert answer.headers["connection"] == "close"
-    assert monotonic() - began < 0.4, "it did not wait for a body that comes too slowly"
 
 
 def test_an_endless_stream_is_refused_and_after_a_while_cut_off(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_edge, "LINGER_S", 0.3)
     wire, chunk = Wire(url, "Transfer-Encoding: chunked"), b"%x\r\n%b\r\n" % (1 << 16, b" " * (1 << 16))
-    before, until = memory_mb(), monotonic() + 20
+    before = memory_mb()
     while wire.write(chunk):
-        assert monotonic() < until
+        pass
     wire.socket.close()
     assert memory_mb() - before < 50
     assert ask(url, "GET", "/healthz").status == 200
@@ -193,12 +191,13 @@ def test_a_body_just_as_long_as_it_may_be_is_read(url: str) -> None:
 
 
 @pytest.mark.parametrize("head", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
-def test_a_body_that_comes_too_slowly_is_given_up(url: str, head: str) -> None:
-    wire, began = Wire(url, head), monotonic()
-    wire.write(b"5\r\n[1234\r\n" if "chunked" in head else b"[1234")
-    answer = wire.answer()
+def test_a_body_that_comes_too_slowly_is_given_up(tmp_path_factory: pytest.TempPathFactory, head: str) -> None:
+    desk = Desk(served(tmp_path_factory), limits=Limits(body=MIB, body_s=0.5))
+    with running(desk.app) as url:
+        wire = Wire(url, head)
+        wire.write(b"5\r\n[1234\r\n" if "chunked" in head else b"[1234")
+        answer = wire.answer()
     assert (answer.status, answer.code) == (408, "request_timeout")
-    assert monotonic() - began < 4
     assert "longer than 0.5 s" in answer.said["error"]["message"]
 
 
@@ -211,12 +210,12 @@ def test_who_hangs_up_in_the_middle_disturbs_nobody(url: str) -> None:
 
 
 def test_all_bodies_together_take_so_much_memory(tmp_path_factory: pytest.TempPathFactory) -> None:
-    desk = Desk(served(tmp_path_factory), limits=Limits(body=MIB, bodies=MIB + 100))
+    desk = Desk(served(tmp_path_factory), limits=Limits(body=MIB, bodies=MIB + 100, body_s=HANG_S))
     with running(desk.app) as url:
         wire = Wire(url, f"Content-Length: {MIB}")
         wire.write(b" " * (MIB - 2))
-        until, answer = monotonic() + 10, send(url, b"[]")
-        while answer.status == 200 and monotonic() < until:
+        answer = send(url, b"[]")
+        while answer.status == 200:
             answer = send(url, b"[]".ljust(200))
         assert (answer.status, answer.code, answer.headers["retry-after"]) == (429, "busy", "1")
         wire.write(b"[]")

@@ -17,7 +17,7 @@ from tests.lookalike_runs import POPULAR
 from tests.serving.apps import Desk
 from tests.serving.worlds import served
 
-EXAMPLES = 100
+EXAMPLES = 30
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 

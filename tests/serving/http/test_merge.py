@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from penchant.serving.http.merge import Merger
+from tests.processes import HANG_S
 
 
 def merged(numbers: list[int], most: int) -> tuple[list[int], list[list[int]]]:
@@ -40,7 +41,7 @@ def test_who_asks_meanwhile_is_in_the_next_list() -> None:
 
     def work(items: list[str]) -> list[str]:
         lists.append(items)
-        gate.wait(10)
+        assert gate.wait(HANG_S)
         return items
 
     async def ask(pool: ThreadPoolExecutor) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from time import sleep
 
 import pytest
 
 from penchant.client import Client
-from penchant.serving.http.process import KEPT_S
 from penchant.store.redis.store import RedisStore
+from tests.processes import until
 from tests.servers import RedisServer
 from tests.serving.apps import Desk, ask, running
 from tests.serving.worlds import MADE, served
@@ -49,8 +48,7 @@ def test_a_store_that_is_away_is_told_as_such_until_it_is_back(
             redis.start()
             assert client.send([EVENT])["repeated"] == 1
             assert client.profile("anna")["clicks"] == 1
-            sleep(KEPT_S)
-            assert ask(url, "GET", "/readyz").said == {"ready": True}
+            until(lambda: ask(url, "GET", "/readyz").said == {"ready": True})
         desk.store.close()
         assert redis.url.split("/")[2] in caplog.text, "the log says which store it is"
     finally:

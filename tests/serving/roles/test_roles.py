@@ -17,8 +17,8 @@ from penchant.serving.versions import Models
 from penchant.store.base import LEASE_S, Event, Seeds
 from penchant.store.memory import MemoryStore
 from tests.lookalike_runs import POPULAR
+from tests.processes import HANG_S, until
 from tests.serving import worlds
-from tests.serving.processes import until
 from tests.serving.worlds import MADE
 
 
@@ -31,7 +31,7 @@ class SlowStore(MemoryStore):
         self.gate.set()
 
     def seeds(self, item: str, most: int) -> Seeds:
-        assert self.gate.wait(30)
+        assert self.gate.wait(HANG_S)
         return super().seeds(item, most)
 
     def hold(self, name: str, holder: str) -> bool:
@@ -65,7 +65,7 @@ class Cluster:
         return lambda: POPULAR in self.store.clusters(model, 0)[1]
 
     def wait_for(self, model: str) -> None:
-        until(self.has_clusters(model), within_s=20)
+        until(self.has_clusters(model))
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_another_takes_over_from_one_that_has_died_and_the_dead_one_stands_by_if
     first.step()
     assert (cluster.store.holders(), len(first._workers), len(second._workers)) == ({CLUSTER: "second"}, 0, 1)
     cluster.store.open_candidates(["i1-1"], MADE)
-    until(lambda: "i1-1" in cluster.store.clusters(cluster.served.name, 0)[1], within_s=20)
+    until(lambda: "i1-1" in cluster.store.clusters(cluster.served.name, 0)[1])
 
 
 def test_the_right_is_kept_by_signs_of_life_but_not_at_every_step(cluster: Cluster) -> None:
@@ -127,7 +127,7 @@ def test_a_new_model_is_clustered_beside_the_old_one_which_goes_after_some_time(
     clustering.step()
     assert clustering._workers.keys() == {cluster.served.name, "second"}
     cluster.wait_for("second")
-    until(lambda: clustering._workers["second"].complete, within_s=20)
+    until(lambda: clustering._workers["second"].complete)
     clustering.step()
     cluster.now += GRACE_S
     clustering.step()
@@ -172,7 +172,7 @@ def test_clusterers_that_fail_are_told(served: Served) -> None:
         cluster.store.publish(served.name, {POPULAR: b"garbage"}, "0")
         clustering, _ = cluster.process("first")
         clustering.step()
-        until(lambda: cluster.failed == ["first"], within_s=20)
+        until(lambda: cluster.failed == ["first"])
 
 
 def test_a_consumer_works_for_all_models_until_nothing_waits(cluster: Cluster) -> None:
@@ -223,7 +223,7 @@ def test_a_loop_waits_longer_and_longer_for_a_store_that_is_away(caplog: pytest.
 def test_a_loop_goes_on_when_the_store_is_back() -> None:
     steps, failed = Steps(StoreError("it is down"), True), list[str]()
     running = loop(steps, lambda: failed.append("told")).start()
-    until(lambda: steps.done > 3, within_s=10)
+    until(lambda: steps.done > 3)
     running.stop()
     assert failed == []
 
@@ -232,7 +232,7 @@ def test_a_loop_goes_on_when_the_store_is_back() -> None:
 def test_a_loop_with_any_other_error_ends_and_tells(caplog: pytest.LogCaptureFixture) -> None:
     steps, failed = Steps(True, ValueError("a fault of ours")), Flag()
     running = loop(steps, failed.set).start()
-    assert failed.wait(10)
+    assert failed.wait(HANG_S)
     running.stop()
     assert (steps.done, running._thread.is_alive()) == (2, False)
     assert "a loop has failed" in caplog.messages
@@ -243,12 +243,12 @@ def test_a_loop_that_is_stopped_ends_its_step_and_begins_no_other() -> None:
 
     def step() -> bool:
         began.set()
-        assert may_end.wait(10)
+        assert may_end.wait(HANG_S)
         done.append(1)
         return True
 
     running = loop(step).start()
-    assert began.wait(10)
+    assert began.wait(HANG_S)
     running.stop(within_s=0.01)
     assert done == []
     may_end.set()
