@@ -28,7 +28,7 @@ from penchant.kinds.sections import (
 )
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
-from penchant.models.catalog import BlendConfig
+from penchant.models.interests.blend import BlendConfig
 from penchant.profiles.build import ProfilesConfig
 from penchant.schema import ITEM
 

@@ -22,8 +22,8 @@ from penchant.features.own import FACTS
 from penchant.features.shards import Shard, write_shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.base import Sizes
-from penchant.models.catalog import BlendConfig, build_interests
-from penchant.models.interests.blend import OWN_BLOCKS, Blend, CopyPath, LinearPath
+from penchant.models.catalog import build_interests
+from penchant.models.interests.blend import OWN_BLOCKS, Blend, BlendConfig, CopyPath, LinearPath
 from penchant.models.interests.promise import Interests
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.profiles.average import average_of

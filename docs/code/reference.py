@@ -22,8 +22,8 @@ from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig
 from penchant.kinds.sections import SECTIONS, Section
 from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
-from penchant.models.base import ModelConfig
-from penchant.models.catalog import MODELS, Promise
+from penchant.models.base import ModelConfig, Promise
+from penchant.models.catalog import models_of
 from penchant.profiles.build import ProfilesConfig
 from penchant.runfile import LogsConfig, LookalikeConfig, RunConfig
 
@@ -47,7 +47,7 @@ KINDS: dict[Promise, str] = {
 def models(promise: Promise) -> Iterator[Part]:
     """What sections of one kind may hold: keys of all models, then those of each, by its `name`."""
     kind, called = SECTIONS[promise], KINDS[promise]
-    configs = [entry.config for entry in MODELS.values() if entry.promise == promise]
+    configs = [entry.config for entry in models_of(promise)]
     shared = dict.fromkeys(base for one in configs for base in one.__mro__[1:] if base in ModelConfig.__subclasses__())
     of_all = [base for base in shared if all(issubclass(config, base) for config in configs)]
     yield f"[models.NAME], {called}", kind, *of_all

@@ -27,7 +27,8 @@ from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
 from penchant.kinds.sections import CutName, InterestsSection
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
-from penchant.models.catalog import BlendConfig, build_interests, find, find_baseline
+from penchant.models.catalog import build_interests, find, find_baseline
+from penchant.models.interests.blend import BlendConfig
 from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.profiles.average import AVERAGE, Average, average_of, load_average, save_average
 from penchant.profiles.build import Names, build_profiles

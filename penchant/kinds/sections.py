@@ -7,8 +7,9 @@ from pydantic import PlainValidator, SerializationInfo, SerializeAsAny, model_se
 
 from penchant.config import Config
 from penchant.errors import ConfigError
-from penchant.models.base import ModelConfig
-from penchant.models.catalog import BlendConfig, Promise, find
+from penchant.models.base import ModelConfig, Promise
+from penchant.models.catalog import find
+from penchant.models.interests.blend import BlendConfig
 from penchant.models.interests.promise import TowerConfig
 from penchant.models.lookalikes.promise import LookAlikeConfig
 from penchant.training.objectives.graphs import GraphTraining

@@ -1,8 +1,8 @@
 """What models of every promise know of the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field as Limits
 from torch import Tensor
@@ -19,6 +19,28 @@ class ModelConfig(Config):
     """The keys of a model in a run file. name: which model of the catalogue it is."""
 
     name: str
+
+
+Promise = Literal["interests", "rankers", "lookalikes", "graphs"]
+"""What a model promises: models/PROMISE/promise.py says it, training/objectives, evaluation/protocols and kinds have a
+file of the same name for it."""
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A model as the catalogue has it.
+
+    config: its keys, where `name` has the model's name as default; make: what makes a fresh one: of interests, rankers
+    and graphs (config, sizes), of look-alikes that are not trained (config, seed=…).
+    """
+
+    promise: Promise
+    config: type[ModelConfig]
+    make: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.config.model_fields["name"].default)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from penchant.errors import ReportError
 from penchant.evaluation.estimates import over_seeds
-from penchant.models.catalog import BlendConfig
+from penchant.models.interests.blend import BlendConfig
 from penchant.report.groups import group_runs, half_over_seeds, name_all, settings_of
 from penchant.report.published import BEST, ROWS, published
 from tests.report.folders import config_of, facts_of

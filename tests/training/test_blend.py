@@ -13,8 +13,7 @@ from penchant.errors import CheckpointError, ConfigError
 from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocols.interests import Result, evaluate
 from penchant.features.own import FACTS
-from penchant.models.catalog import BlendConfig
-from penchant.models.interests.blend import OWN_BLOCKS, Blend
+from penchant.models.interests.blend import OWN_BLOCKS, Blend, BlendConfig
 from penchant.pipeline import Run
 from penchant.schema import PAD, RESERVED
 from penchant.training.baselines import fit_baselines

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor
 
-from penchant.models.base import Extra, ModelConfig, Positive
+from penchant.models.base import CatalogEntry, Extra, ModelConfig, Positive
 from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.models.parts.layers import table
 from penchant.schema import RESERVED
@@ -46,3 +46,6 @@ class Bpr(Graph):
             return user_BU, item_BKU, {}
         squares = user_BU.square().sum() + item_BKU.square().sum()
         return user_BU, item_BKU, {"penalty": self.config.penalty / 2 * squares / len(user_B)}
+
+
+ENTRY = CatalogEntry("graphs", BprConfig, Bpr)

@@ -9,14 +9,18 @@ Statistical Analysis and Data Mining 4, 2011.
 """
 
 from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field as Limits
 from torch import Tensor, nn
 
 from penchant.features.own import FADES, Own
 from penchant.features.shards import Batch
-from penchant.models.base import Sizes
+from penchant.models.base import CatalogEntry, ModelConfig, Positive, Sizes
 from penchant.models.interests.promise import Attention, Interests
+from penchant.models.interests.utpm import UtpmConfig
+from penchant.models.interests.youtube import YouTubeConfig
 from penchant.schema import PAD, RESERVED
 
 CLICKS = "own clicks"
@@ -38,6 +42,18 @@ CROSSED = ("clicked", "log clicks", "share", "newness", *(f"log {name}" for name
 
 LEAST_SHARE = 0.02
 """A deep model that has no more of how preferences spread than this is no evidence for any of them."""
+
+
+class BlendConfig(ModelConfig):
+    """Own tags, ridge regression, and a deep model beside them, joined by what training users show.
+
+    deep: the model beside the closed form, none if not given; it is trained first, by `training`; rank: the width of
+    the linear path's vectors.
+    """
+
+    name: Literal["blend"] = "blend"
+    deep: Annotated[UtpmConfig | YouTubeConfig, Limits(discriminator="name")] | None = None
+    rank: Positive = 128
 
 
 class CopyPath(nn.Module):
@@ -224,3 +240,6 @@ class Blend(Interests):
 def _no_attention(batch: Batch, sizes: Sizes, heads: int = 1) -> Attention:
     values = {name: torch.zeros(len(batch), heads, batch.ids[name].shape[1]) for name in sizes.fields}
     return Attention(values, torch.zeros(len(batch), heads, len(sizes.fields)))
+
+
+ENTRY = CatalogEntry("interests", BlendConfig, Blend)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from penchant.features.shards import Batch
-from penchant.models.base import Positive, Sizes
+from penchant.models.base import CatalogEntry, Positive, Sizes
 from penchant.models.interests.promise import Attention, Interests, TowerConfig
 from penchant.models.parts.layers import ByField, Tower, hide_values, masked_softmax, table
 from penchant.models.parts.mentions import mentions, pool
@@ -106,3 +106,6 @@ class RalmUsers(Interests):
 def _even(mask: Tensor) -> Tensor:
     """The same weight for all that the mask leaves in the last axis; they sum to 1."""
     return mask / mask.sum(-1, keepdim=True).clamp(min=1)
+
+
+ENTRY = CatalogEntry("interests", RalmUsersConfig, RalmUsers)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from penchant.features.shards import Batch
-from penchant.models.base import Positive, Sizes
+from penchant.models.base import CatalogEntry, Positive, Sizes
 from penchant.models.interests.promise import Attention, Interests, TowerConfig
 from penchant.models.parts.crosses import Afm, AutoInt, Cross, Dcn, Nfm
 from penchant.models.parts.layers import Activation, Attend, ByField, Precision, Tower, attend, hide_values, table
@@ -128,3 +128,6 @@ def _cross(config: UtpmConfig, width: int, fields: int) -> Cross | Afm | Nfm | D
             return Dcn(width)
         case "autoint":
             return AutoInt(fields, width, config.heads)
+
+
+ENTRY = CatalogEntry("interests", UtpmConfig, Utpm)

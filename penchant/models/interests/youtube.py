@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from penchant.features.shards import Batch
-from penchant.models.base import Sizes
+from penchant.models.base import CatalogEntry, Sizes
 from penchant.models.interests.promise import Attention, Interests, TowerConfig
 from penchant.models.parts.layers import ByField, Tower, hide_values, table
 from penchant.schema import PAD
@@ -43,3 +43,6 @@ class YouTubeDnn(Interests):
         filled_BAM = torch.stack([mask_BAH.amax(2) for mask_BAH in masks.values()], 2)
         attention = Attention(values, filled_BAM / filled_BAM.sum(2, keepdim=True).clamp(min=1))
         return self.tower(torch.cat(means, 1)), attention
+
+
+ENTRY = CatalogEntry("interests", YouTubeConfig, YouTubeDnn)

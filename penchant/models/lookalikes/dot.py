@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from penchant.models.base import CatalogEntry
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 from penchant.schema import RESERVED
 
@@ -39,3 +40,6 @@ class _Projected(Likeness):
 
     def scores(self, rows_B: np.ndarray) -> np.ndarray:
         return (self.vectors_NX[rows_B] @ self.item_X).astype(np.float32)
+
+
+ENTRY = CatalogEntry("lookalikes", InnerProductConfig, InnerProduct)

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from penchant.models.base import Positive
+from penchant.models.base import CatalogEntry, Positive
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 
 NEGATIVES_PER_SEED = 5
@@ -90,3 +90,6 @@ def _fit(features_BV: Features, seed_B: np.ndarray) -> tuple[np.ndarray, float]:
     fitted = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cg").fit(compact, seed_B)
     weight_V[columns] = fitted.coef_[0]
     return weight_V, float(fitted.intercept_[0])
+
+
+ENTRY = CatalogEntry("lookalikes", LogisticConfig, Logistic)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from penchant.models.base import CatalogEntry
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 
 
@@ -31,3 +32,6 @@ class _Same(Likeness):
     def scores(self, rows_B: np.ndarray) -> np.ndarray:
         """The number of seeds."""
         return np.full(len(rows_B), self.seeds, np.float32)
+
+
+ENTRY = CatalogEntry("lookalikes", PopularConfig, Popular)

@@ -13,7 +13,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from penchant.models.base import Positive
+from penchant.models.base import CatalogEntry, Positive
 from penchant.models.lookalikes.promise import LookAlikeConfig
 from penchant.models.parts.layers import masked_softmax
 
@@ -169,3 +169,6 @@ def cosine(one_BG: Tensor, other_BG: Tensor) -> Tensor:
     """[B]; 0, and a gradient that is small, where a vector is zero."""
     lengths_B = torch.linalg.vector_norm(one_BG, dim=1) * torch.linalg.vector_norm(other_BG, dim=1)
     return torch.linalg.vecdot(one_BG, other_BG) / torch.where(lengths_B > 0, lengths_B, 1.0)
+
+
+ENTRY = CatalogEntry("lookalikes", RalmConfig, Ralm)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from penchant.features.ragged import Ragged
-from penchant.models.base import Positive
+from penchant.models.base import CatalogEntry, Positive
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 
 NOBODY = 0
@@ -129,3 +129,6 @@ def buckets(values: Ragged, width: int, config: YahooConfig, rng: np.random.Gene
 def _smallest(values: Ragged, hash_V: np.ndarray) -> np.ndarray:
     """mh(F) = min over f in F of hash(f), of each set that is not empty."""
     return np.minimum.reduceat(hash_V[values.values], values.offsets[:-1][values.lengths > 0])
+
+
+ENTRY = CatalogEntry("lookalikes", YahooConfig, Yahoo)

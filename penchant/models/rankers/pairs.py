@@ -14,7 +14,7 @@ from pydantic import Field as Limits
 from torch import Tensor, nn
 from torch.nn import functional
 
-from penchant.models.base import Extra, ModelConfig
+from penchant.models.base import CatalogEntry, Extra, ModelConfig
 from penchant.models.rankers.promise import Listed, RankBatch, Ranker, RankerSizes
 from penchant.schema import PAD
 
@@ -93,3 +93,6 @@ def _mixed(key: Tensor) -> Tensor:
     key = (key ^ (key >> 30)) * _ODD[1]
     key = (key ^ (key >> 27)) * _ODD[2]
     return key ^ (key >> 31)
+
+
+ENTRY = CatalogEntry("rankers", PairsConfig, Pairs)

@@ -1,10 +1,12 @@
 """What every look-alike promises (penchant/testing/lookalikes.py), tested once for all of them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 
+from penchant.models.catalog import models_of
 from penchant.models.lookalikes.dot import InnerProduct
 from penchant.models.lookalikes.logistic import Logistic, LogisticConfig
 from penchant.models.lookalikes.popular import Popular
@@ -23,13 +25,15 @@ def ralm(config: RalmConfig) -> LookAlike:
 
 
 MAKERS: dict[str, Callable[[], LookAlike]] = {
-    "yahoo": lambda: Yahoo(YahooConfig(), seed=0),
+    **{
+        entry.name: partial(entry.make, entry.config.parse({}, origin="test"), seed=0)
+        for entry in models_of("lookalikes")
+        if entry.name not in ("ralm", "inner-product")
+    },
     "yahoo-p>q": lambda: Yahoo(YahooConfig(positive_filter="p>q"), seed=0),
     "yahoo-none": lambda: Yahoo(YahooConfig(positive_filter="none"), seed=0),
-    "logistic": lambda: Logistic(LogisticConfig(), seed=0),
     "logistic-few-seeds": lambda: Logistic(LogisticConfig(most_seeds=7), seed=0),
     "inner-product": lambda: InnerProduct(ITEM_VX),
-    "popular": Popular,
     "ralm": lambda: ralm(RalmConfig(width=16, clusters=CLUSTERS)),
     "ralm-detached": lambda: ralm(RalmConfig(width=16, clusters=CLUSTERS, detach=True)),
     "ralm-printed": lambda: ralm(RalmConfig(width=16, clusters=CLUSTERS, global_attention="printed")),

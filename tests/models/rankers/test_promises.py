@@ -3,24 +3,25 @@
 import pytest
 import torch
 
-from penchant.models.catalog import MODELS, build_ranker
+from penchant.models.base import ModelConfig
+from penchant.models.catalog import build_ranker, models_of
 from penchant.models.rankers.pairs import PairsConfig
 from penchant.models.rankers.popular import PopularRanker
 from penchant.models.rankers.promise import Ranker, RankerSizes
 from penchant.schema import ITEM
 from penchant.testing import RankersContract
 
-CONFIGS = {
-    "pairs": PairsConfig(),
+CONFIGS: dict[str, ModelConfig] = {
+    **{entry.name: entry.config.parse({}, origin="test") for entry in models_of("rankers")},
     "pairs-without-past": PairsConfig(past=0),
     "pairs-in-a-small-table": PairsConfig(bits=10),
 }
 
 
 class TestRankers(RankersContract):
-    """Every model of the catalogue."""
+    """Every model of the catalogue as it comes, and some otherwise."""
 
-    config: PairsConfig
+    config: ModelConfig
 
     @pytest.fixture(autouse=True, params=list(CONFIGS.values()), ids=list(CONFIGS))
     def _chosen(self, request: pytest.FixtureRequest) -> None:
@@ -37,8 +38,3 @@ class TestPopularRanker(RankersContract):
 
     def make(self, sizes: RankerSizes) -> Ranker:
         return PopularRanker(sizes, torch.linspace(-2, 2, 2 * sizes.items[ITEM]).view(-1, 2))
-
-
-def test_every_model_of_the_catalogue_is_among_them() -> None:
-    names = {entry.name for entry in MODELS.values() if entry.promise == "rankers"}
-    assert names == {config.name for config in CONFIGS.values()}
