@@ -11,6 +11,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 """Before PyTorch is imported, here and in what is started from here: each worker of the tests has one core, and threads
 that wait for one another on a busy machine wait long."""
 
+pytest.register_assert_rewrite("penchant.testing", "tests.helpers")
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("house")
 

@@ -18,9 +18,9 @@ from penchant.operation.erasure import erase_from_run
 from penchant.operation.served import open_served
 from penchant.pipeline import Run
 from penchant.progress import Progress
-from tests import processes
-from tests.planted import write_planted_run
-from tests.processes import Forked, until
+from tests.helpers import processes
+from tests.helpers.planted import write_planted_run
+from tests.helpers.processes import Forked, until
 
 
 def run_and_wait(file: Path, out: Path, step: str, leave: Path) -> None:

@@ -23,9 +23,9 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.files import read_json
 from penchant.pipeline import Run
 from penchant.runfile import load_config
-from tests import processes
-from tests.planted import write_planted_run
-from tests.processes import Forked
+from tests.helpers import processes
+from tests.helpers.planted import write_planted_run
+from tests.helpers.processes import Forked
 
 EDIT = Callable[[pl.DataFrame], pl.DataFrame]
 

@@ -19,8 +19,8 @@ from penchant.serving.http.run import HttpServer
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
 from penchant.store.sqlite.store import SqliteStore
-from tests.lookalike_runs import POPULAR
-from tests.processes import HANG_S, Forked, free_port
+from tests.helpers.lookalike_runs import POPULAR
+from tests.helpers.processes import HANG_S, Forked, free_port
 from tests.serving.apps import Desk, running
 from tests.serving.worlds import MADE, served, trained
 

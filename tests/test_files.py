@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 from penchant.files import aside, remove
-from tests.processes import Forked
+from tests.helpers.processes import Forked
 
 
 def leave_half(path: Path, *, folder: bool) -> None:

@@ -13,7 +13,7 @@ from penchant.errors import DiskFullError
 from penchant.files import aside, disk_errors, read_json
 from penchant.logs import ingest
 from penchant.pipeline import Run
-from tests.planted import write_planted_run
+from tests.helpers.planted import write_planted_run
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted import RUN_FILE, write_planted_log
+from tests.helpers.planted import RUN_FILE, write_planted_log
 
 PAGE = (Path(__file__).parent.parent / "docs" / "write-your-own-model.md").read_text(encoding="utf-8")
 

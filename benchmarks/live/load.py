@@ -31,7 +31,7 @@ from rich.table import Table
 from benchmarks.live.traffic import Answers, ask_all, closed, connect, paced, request
 from benchmarks.machine import describe_machine
 from penchant.serving.snapshot import Snapshot
-from tests.servers import RedisServer
+from tests.helpers.servers import RedisServer
 
 console = Console(width=140)
 

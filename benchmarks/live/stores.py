@@ -25,7 +25,7 @@ from penchant.command.drawn import console
 from penchant.store.base import Event, Store, natural_id
 from penchant.store.redis.store import RedisStore
 from penchant.store.sqlite.store import SqliteStore
-from tests.servers import RedisServer
+from tests.helpers.servers import RedisServer
 
 CLICKED = 0.1
 """Share of events that are clicks."""

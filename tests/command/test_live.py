@@ -19,8 +19,8 @@ from penchant.pipeline import Run
 from penchant.serving.keys import Keys
 from penchant.store.base import Event
 from penchant.store.opened import open_store
-from tests import lookalike_runs
-from tests.processes import ServerProcess
+from tests.helpers import lookalike_runs
+from tests.helpers.processes import ServerProcess
 from tests.serving import worlds
 from tests.serving.apps import Desk, running
 

@@ -17,8 +17,8 @@ from penchant.command.offline import main
 from penchant.evaluation.choice import SCORERS
 from penchant.kinds.of_item import some_item
 from penchant.pipeline import Run
-from tests import processes
-from tests.lookalike_runs import (
+from tests.helpers import processes
+from tests.helpers.lookalike_runs import (
     COLOURED,
     FEW_SEEDS,
     FOR_STRANGERS,
@@ -39,8 +39,8 @@ from tests.lookalike_runs import (
     trained,
     write_run,
 )
-from tests.planted import write_planted_run
-from tests.processes import Forked
+from tests.helpers.planted import write_planted_run
+from tests.helpers.processes import Forked
 
 
 class Said(NamedTuple):

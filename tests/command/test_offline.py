@@ -22,7 +22,7 @@ from penchant.models.interests.utpm import UtpmConfig
 from penchant.pipeline import Run
 from penchant.profiles.explain import foremost
 from penchant.training.blend import Chosen, Mix
-from tests.planted import write_planted_log, write_planted_run
+from tests.helpers.planted import write_planted_log, write_planted_run
 from tests.report.folders import chosen_of
 from tests.training.test_blend import blend_run
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from tests.processes import HANG_S
+from tests.helpers.processes import HANG_S
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

@@ -17,7 +17,7 @@ from penchant.models.interests.promise import Preferences
 from penchant.pipeline import Run
 from penchant.training.baselines import fit_baselines
 from penchant.training.ridge import PENALTIES, fit_ridges
-from tests.planted import changed, write_planted_run
+from tests.helpers.planted import changed, write_planted_run
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from penchant.evaluation.calibration import Bin, Histogram, calibrate, expected_error
 from penchant.features.shards import Shard, batch_of
 from penchant.pipeline import Run
-from tests.planted import changed, write_planted_run
+from tests.helpers.planted import changed, write_planted_run
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from penchant.progress import Progress
 from penchant.report.lookalikes.facts import read_lookalike
 from penchant.runfile import ALL
 from penchant.training.checkpoint import load_tensors
-from tests.lookalike_runs import (
+from tests.helpers.lookalike_runs import (
     CLUSTERS,
     DAY_S,
     LOOKALIKE,

@@ -19,7 +19,7 @@ from penchant.models.lookalikes.promise import Candidate
 from penchant.models.parts.clusters import kmeans
 from penchant.pipeline import Run
 from penchant.runfile import ALL
-from tests.lookalike_runs import (
+from tests.helpers.lookalike_runs import (
     BESIDE,
     CLUSTERS,
     FEW_SEEDS,

@@ -12,7 +12,7 @@ from penchant.models.interests.ralm_users import RalmUsersConfig
 from penchant.models.lookalikes.dot import InnerProductConfig
 from penchant.models.lookalikes.ralm import RalmConfig
 from penchant.runfile import RunConfig, load_config
-from tests.planted import RUN_FILE
+from tests.helpers.planted import RUN_FILE
 
 
 def config_of(models: str) -> RunConfig:

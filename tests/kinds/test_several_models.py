@@ -12,7 +12,7 @@ from penchant.errors import ConfigError
 from penchant.pipeline import Run, report_on
 from penchant.runfolder import LAYOUT
 from penchant.training.checkpoint import load_tensors
-from tests.planted import RUN_FILE, write_planted_log
+from tests.helpers.planted import RUN_FILE, write_planted_log
 
 HEAD = (
     RUN_FILE.split("[models.tags]")[0]

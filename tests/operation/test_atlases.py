@@ -22,9 +22,9 @@ from penchant.profiles.atlas import erase
 from penchant.profiles.atlas_writing import FOREMOST, MOST_INTERESTED
 from penchant.profiles.average import AVERAGE
 from penchant.progress import Progress
-from tests.planted import write_planted_run
-from tests.processes import until
-from tests.shared import made_once
+from tests.helpers.planted import write_planted_run
+from tests.helpers.processes import until
+from tests.helpers.shared import made_once
 
 MADE = 1_800_000_000.0
 USER = "u004"

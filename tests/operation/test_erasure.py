@@ -20,8 +20,8 @@ from penchant.serving.roles.consumer import consume
 from penchant.serving.service import Service
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
-from tests import lookalike_runs, processes
-from tests.processes import Forked, until
+from tests.helpers import lookalike_runs, processes
+from tests.helpers.processes import Forked, until
 from tests.serving.worlds import MADE, trained
 
 USER, ITEM = "u004", "i1-1"

@@ -15,7 +15,7 @@ from penchant.progress import Progress
 from penchant.serving.served import Served
 from penchant.store.base import Event, natural_id
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import LONG, events_of
+from tests.helpers.lookalike_runs import LONG, events_of
 from tests.serving import worlds
 from tests.serving.apps import Desk, running
 

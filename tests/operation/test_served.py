@@ -15,8 +15,8 @@ from penchant.progress import Progress
 from penchant.serving.service import Service
 from penchant.serving.snapshot import Snapshot
 from penchant.store.memory import MemoryStore
-from tests import lookalike_runs
-from tests.planted import write_planted_run
+from tests.helpers import lookalike_runs
+from tests.helpers.planted import write_planted_run
 from tests.serving import worlds
 from tests.serving.clustered import clustered
 from tests.serving.worlds import MADE

@@ -20,7 +20,7 @@ from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from penchant.store.opened import open_store
 from penchant.training.checkpoint import load_tensors, save_tensors
-from tests import lookalike_runs
+from tests.helpers import lookalike_runs
 from tests.serving import worlds
 
 WEIGHTS = "models/tags/weights.safetensors"

@@ -29,7 +29,7 @@ from penchant.profiles.explain import (
 )
 from penchant.profiles.profile import TagPreference
 from penchant.schema import RESERVED
-from tests.planted import write_planted_run
+from tests.helpers.planted import write_planted_run
 from tests.training.test_blend import WITH_DEEP, blend_run
 
 

@@ -17,7 +17,7 @@ from penchant.report.facts import Evaluated, RunFacts, read_facts
 from penchant.report.numbers import Numbers
 from penchant.runfile import RunConfig
 from penchant.training.blend import BLEND, Chosen, Mix
-from tests.planted import RUN_FILE, changed
+from tests.helpers.planted import RUN_FILE, changed
 
 METRICS = ("prec@1", "prec@2", "prec@3", "prec@5", "prec@10", "ndcg@10")
 BINS = [{"count": 10, "predicted": 0.2, "observed": 0.1}, {"count": 10, "predicted": 0.8, "observed": 0.9}]

@@ -18,7 +18,7 @@ from penchant.pipeline import Run, report_on
 from penchant.report.numbers import Measured
 from penchant.report.page import render, score, shade, write_report
 from penchant.runfile import RunConfig
-from tests.planted import changed, write_planted_run
+from tests.helpers.planted import changed, write_planted_run
 from tests.report.folders import chosen_of, config_of, facts_of, gathered, noise, write_run
 from tests.report.tags import Tags
 

@@ -26,7 +26,7 @@ from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Store
 from penchant.store.memory import MemoryStore
-from tests.processes import HANG_S
+from tests.helpers.processes import HANG_S
 from tests.serving.worlds import MADE
 
 FANS = [f"u{number:03}" for number in range(30)]

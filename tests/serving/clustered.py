@@ -6,7 +6,7 @@ from penchant.serving.candidates.clusterer import Clusterer
 from penchant.serving.roles.consumer import consume
 from penchant.serving.service import Service
 from penchant.store.base import Event
-from tests.processes import until
+from tests.helpers.processes import until
 from tests.serving.worlds import MADE
 
 

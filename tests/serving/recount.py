@@ -11,7 +11,7 @@ import numpy as np
 
 from penchant.client import Client, ClientError
 from penchant.store.base import Event, Store
-from tests.processes import HANG_S, until
+from tests.helpers.processes import HANG_S, until
 
 BATCH = 20
 

@@ -15,9 +15,9 @@ from penchant.files import remove, write_json
 from penchant.pipeline import Run
 from penchant.serving.snapshot import Snapshot
 from penchant.store.opened import open_store
-from tests import lookalike_runs
-from tests.processes import ServerProcess, free_port, until
-from tests.servers import RedisServer
+from tests.helpers import lookalike_runs
+from tests.helpers.processes import ServerProcess, free_port, until
+from tests.helpers.servers import RedisServer
 from tests.serving.recount import Sender, assert_counted
 from tests.serving.worlds import served, trained
 from tests.test_full_disk import SmallDisk, disk

@@ -15,8 +15,8 @@ from penchant.serving.roles.consumer import MOST_TEXT, consume
 from penchant.serving.service import Service
 from penchant.store.base import Event, natural_id
 from penchant.store.memory import MemoryStore
-from tests import lookalike_runs
-from tests.processes import until
+from tests.helpers import lookalike_runs
+from tests.helpers.processes import until
 from tests.serving.offline import Offline
 from tests.serving.worlds import MADE, served, trained
 

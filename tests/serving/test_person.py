@@ -20,7 +20,7 @@ from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import DAY_S, PLAIN, POPULAR, START_S
+from tests.helpers.lookalike_runs import DAY_S, PLAIN, POPULAR, START_S
 from tests.serving import worlds
 from tests.serving.worlds import MADE
 

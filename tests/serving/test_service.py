@@ -27,8 +27,8 @@ from penchant.serving.service import Service
 from penchant.serving.view import Scored
 from penchant.store.base import Backlog, Event
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import FOR_STRANGERS, POPULAR
-from tests.processes import until
+from tests.helpers.lookalike_runs import FOR_STRANGERS, POPULAR
+from tests.helpers.processes import until
 from tests.serving import worlds
 from tests.serving.worlds import MADE
 

@@ -8,8 +8,8 @@ import pytest
 from penchant.operation.served import open_served
 from penchant.pipeline import Run
 from penchant.serving.served import Served
-from tests import lookalike_runs
-from tests.shared import made_once
+from tests.helpers import lookalike_runs
+from tests.helpers.shared import made_once
 
 MADE = 1_800_000_000.0
 """When the snapshot was written, UTC seconds: after all events of the log."""

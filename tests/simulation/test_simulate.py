@@ -17,8 +17,8 @@ from penchant.files import read_json, write_json
 from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.simulation.simulate import simulate
-from tests.planted import changed
-from tests.processes import Forked, until
+from tests.helpers.planted import changed
+from tests.helpers.processes import Forked, until
 from tests.simulation.worlds import small
 
 

@@ -13,7 +13,7 @@ from penchant.store.base import Store
 from penchant.store.memory import MemoryStore
 from penchant.store.redis.store import RedisStore
 from penchant.store.sqlite.store import SqliteStore
-from tests.servers import RedisServer
+from tests.helpers.servers import RedisServer
 
 
 class Bench:

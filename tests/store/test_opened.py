@@ -10,7 +10,7 @@ from penchant.errors import ConfigError, StoreError
 from penchant.store.memory import MemoryStore
 from penchant.store.opened import default_store, open_store, refuse_secrets
 from penchant.store.sqlite.store import SqliteStore
-from tests.servers import RedisServer
+from tests.helpers.servers import RedisServer
 
 
 def test_an_address_opens_its_store(tmp_path: Path, redis_server: RedisServer) -> None:

@@ -17,8 +17,8 @@ from penchant.store.base import MOST_EVENTS, Event
 from penchant.store.redis import client as redis_client
 from penchant.store.redis import store as redis_store
 from penchant.store.redis.store import RedisStore
-from tests.processes import until
-from tests.servers import RedisServer
+from tests.helpers.processes import until
+from tests.helpers.servers import RedisServer
 from tests.store.test_contract import click, consume, look
 
 

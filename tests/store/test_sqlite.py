@@ -17,7 +17,7 @@ from penchant.store.sqlite import file as sqlite_file
 from penchant.store.sqlite import store as sqlite_store
 from penchant.store.sqlite import tables as sqlite_schema
 from penchant.store.sqlite.store import SqliteStore
-from tests.processes import Forked, until
+from tests.helpers.processes import Forked, until
 from tests.store.test_contract import click, consume, look
 from tests.test_full_disk import SmallDisk, disk
 

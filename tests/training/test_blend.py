@@ -28,7 +28,7 @@ from penchant.training.blend import (
     read_chosen,
 )
 from penchant.training.ridge import fit_ridges
-from tests.planted import RUN_FILE, changed, write_planted_log
+from tests.helpers.planted import RUN_FILE, changed, write_planted_log
 
 UTPM = '[models.tags]\nname = "utpm"\nembedding = 8\nuser = 8\nquery = 4\ndropout = 0.2\n'
 BLENDED = '[models.tags]\nname = "blend"\nrank = 5\n'

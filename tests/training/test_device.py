@@ -22,7 +22,7 @@ from penchant.pipeline import Run
 from penchant.runfile import load_config
 from penchant.training.losses import LabelBatch, Loss
 from penchant.training.objectives.interests import TrainingConfig, loss_of
-from tests.planted import write_planted_run
+from tests.helpers.planted import write_planted_run
 
 IDS = {"tags": tensor([[7, 3, 1], [4, 0, 0]]), "genres": tensor([[2, 3], [0, 0]])}
 BATCH = Batch(IDS, {name: (ids_BH != 0).float() for name, ids_BH in IDS.items()})

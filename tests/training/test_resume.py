@@ -12,9 +12,9 @@ from penchant.progress import Progress
 from penchant.runfile import load_config
 from penchant.training.checkpoint import load_tensors, save_tensors
 from penchant.training.loop import read_metrics
-from tests import processes
-from tests.planted import changed, write_planted_run
-from tests.processes import Forked, until
+from tests.helpers import processes
+from tests.helpers.planted import changed, write_planted_run
+from tests.helpers.processes import Forked, until
 
 
 @pytest.fixture(scope="module")

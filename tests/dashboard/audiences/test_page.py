@@ -24,7 +24,7 @@ from penchant.serving.roles.consumer import MOST_TEXT
 from penchant.serving.served import Served
 from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.sites import Site
-from tests.lookalike_runs import (
+from tests.helpers.lookalike_runs import (
     COLOURED,
     LINES,
     MARKUP,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from penchant.operation.pages import MOST_SHOWN
-from tests import lookalike_runs
-from tests.processes import ServerProcess, until
+from tests.helpers import lookalike_runs
+from tests.helpers.processes import ServerProcess, until
 from tests.serving.worlds import trained
 
 

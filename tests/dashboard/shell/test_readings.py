@@ -18,7 +18,7 @@ from penchant.store.base import Backlog
 from penchant.store.memory import MemoryStore
 from penchant.store.sqlite.store import SqliteStore
 from tests.dashboard.watched import PROFILE, SCORE, Watched, event
-from tests.processes import HANG_S
+from tests.helpers.processes import HANG_S
 
 
 @pytest.fixture

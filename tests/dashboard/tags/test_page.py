@@ -22,7 +22,7 @@ from penchant.serving.served import Served
 from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.sites import Site
 from tests.dashboard.tagged import Background, atlas, serving
-from tests.processes import until as until_so
+from tests.helpers.processes import until as until_so
 from tests.serving import worlds
 from tests.serving.apps import running
 

@@ -30,7 +30,7 @@ from penchant.store.memory import MemoryStore
 from tests.dashboard.browsers import PHONE, Visit, visiting
 from tests.dashboard.sites import Site
 from tests.dashboard.tagged import Background, atlas
-from tests.lookalike_runs import POPULAR
+from tests.helpers.lookalike_runs import POPULAR
 from tests.serving import worlds
 from tests.serving.apps import running
 from tests.serving.worlds import MADE

@@ -21,7 +21,7 @@ from penchant.schema import ITEM, RESERVED
 from penchant.training.checkpoint import Identity
 from penchant.training.loop import train
 from penchant.training.objectives.graphs import Clicks, GraphObjective, GraphTraining
-from tests.items_asked import prepare_planted
+from tests.helpers.items_asked import prepare_planted
 
 
 def test_recall_and_ndcg_over_items_not_clicked_before(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from penchant.schema import CLICKED, ITEM
 from penchant.training.checkpoint import Identity
 from penchant.training.loop import train
 from penchant.training.objectives.rankers import RankerObjective, RankerTraining
-from tests.items_asked import prepare_planted
+from tests.helpers.items_asked import prepare_planted
 
 
 def test_pairs_find_planted_preferences_that_popularity_does_not(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from penchant.logs.propose import known_source
 from penchant.logs.public.download import FetchError, Patience, Remote
 from penchant.logs.public.fetch import DATA_SETS, ZippedData, fetch, is_whole, known_set
 from penchant.progress import Progress
-from tests.processes import HANG_S, Forked, until
+from tests.helpers.processes import HANG_S, Forked, until
 
 FILES = {"README.txt": b"Be kind.", "ratings.csv": os.urandom(300_000)}
 HASTY = Patience(timeout_s=5.0, tries=3, pause_s=0.01)

@@ -15,8 +15,8 @@ from penchant.serving.service import Service
 from penchant.serving.view import View
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import FEW_SEEDS, MIXED, ONE_SEED, POPULAR, events_of
-from tests.processes import until
+from tests.helpers.lookalike_runs import FEW_SEEDS, MIXED, ONE_SEED, POPULAR, events_of
+from tests.helpers.processes import until
 from tests.serving import worlds
 from tests.serving.worlds import MADE
 

@@ -21,8 +21,8 @@ from penchant.serving.served import Served
 from penchant.serving.users import News, Users
 from penchant.store.base import Event, Seeds
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import FOR_STRANGERS, POPULAR
-from tests.processes import HANG_S, until
+from tests.helpers.lookalike_runs import FOR_STRANGERS, POPULAR
+from tests.helpers.processes import HANG_S, until
 from tests.serving import worlds
 from tests.serving.worlds import MADE
 

@@ -23,7 +23,7 @@ from penchant.serving.candidates.sample import growth_at, sample_of, scores_of
 from penchant.serving.candidates.shared import everyone_of
 from penchant.serving.service import Service
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import CLUSTERS, LONG_TAG, MIXED, ONE_SEED, POPULAR, SHOWN, TABLE_ONLY
+from tests.helpers.lookalike_runs import CLUSTERS, LONG_TAG, MIXED, ONE_SEED, POPULAR, SHOWN, TABLE_ONLY
 from tests.serving.clustered import clustered, send
 from tests.serving.worlds import MADE, served
 

@@ -15,7 +15,7 @@ from penchant.serving.served import Served
 from penchant.serving.users import News, Users
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import FOR_STRANGERS, MIXED
+from tests.helpers.lookalike_runs import FOR_STRANGERS, MIXED
 from tests.serving import worlds
 from tests.serving.worlds import MADE
 

@@ -20,8 +20,8 @@ from penchant.serving.http.requests_log import SLOW_MS, RequestLine, log, start_
 from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Store
-from tests.lookalike_runs import POPULAR
-from tests.processes import HANG_S, until
+from tests.helpers.lookalike_runs import POPULAR
+from tests.helpers.processes import HANG_S, until
 from tests.serving.apps import FANS, Desk, Reply, ask, running
 from tests.serving.worlds import MADE, served
 

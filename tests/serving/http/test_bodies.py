@@ -18,7 +18,7 @@ from penchant.serving import service as logic
 from penchant.serving.http import edge as http_edge
 from penchant.serving.http.app import Limits
 from penchant.store.base import Event
-from tests.processes import HANG_S
+from tests.helpers.processes import HANG_S
 from tests.serving.apps import Desk, Reply, ask, reply, running
 from tests.serving.worlds import MADE, served
 

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.lookalike_runs import POPULAR
+from tests.helpers.lookalike_runs import POPULAR
 from tests.serving.apps import Desk
 from tests.serving.worlds import served
 

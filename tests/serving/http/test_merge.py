@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from penchant.serving.http.merge import Merger
-from tests.processes import HANG_S
+from tests.helpers.processes import HANG_S
 
 
 def merged(numbers: list[int], most: int) -> tuple[list[int], list[list[int]]]:

@@ -7,8 +7,8 @@ import pytest
 
 from penchant.client import Client
 from penchant.store.redis.store import RedisStore
-from tests.processes import until
-from tests.servers import RedisServer
+from tests.helpers.processes import until
+from tests.helpers.servers import RedisServer
 from tests.serving.apps import Desk, ask, running
 from tests.serving.worlds import MADE, served
 

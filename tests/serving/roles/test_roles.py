@@ -16,8 +16,8 @@ from penchant.serving.served import Served
 from penchant.serving.versions import Models
 from penchant.store.base import LEASE_S, Event, Seeds
 from penchant.store.memory import MemoryStore
-from tests.lookalike_runs import POPULAR
-from tests.processes import HANG_S, until
+from tests.helpers.lookalike_runs import POPULAR
+from tests.helpers.processes import HANG_S, until
 from tests.serving import worlds
 from tests.serving.worlds import MADE
 

@@ -8,7 +8,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.processes import free_port, until
+from tests.helpers.processes import free_port, until
 
 
 class RedisServer:

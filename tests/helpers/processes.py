@@ -25,7 +25,9 @@ HANG_S = 600.0
 """Whatever takes longer hangs. Nothing is measured by this, so it is far longer than the slowest machine needs."""
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["penchant.pipeline", "penchant.operation.server", "typer", "pytest", "tests.warm"])
+FORKS.set_forkserver_preload(
+    ["penchant.pipeline", "penchant.operation.server", "typer", "pytest", "tests.helpers.warm"]
+)
 
 
 def until(true: Callable[[], object], *, what: Callable[[], object] = str) -> None:

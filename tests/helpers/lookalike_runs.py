@@ -14,8 +14,8 @@ from penchant.pipeline import Run
 from penchant.progress import Report, quiet
 from penchant.runfile import RunConfig
 from penchant.training.checkpoint import load_tensors, save_tensors
-from tests.planted import write_planted_log
-from tests.shared import made_once
+from tests.helpers.planted import write_planted_log
+from tests.helpers.shared import made_once
 
 USERS, CLUSTERS = 120, 4
 START_S, DAY_S = 1_700_000_000, 86_400

@@ -10,7 +10,7 @@ from penchant.features.prepare import Prepared, prepare
 from penchant.logs.ingest import ingest
 from penchant.logs.tables import Tables
 from penchant.schema import ITEM
-from tests.planted import write_planted_log
+from tests.helpers.planted import write_planted_log
 
 TABLES = {
     "events": {"files": "events.parquet", "user": "user", "item": "item", "time": "time", "clicked": "clicked"},
@@ -20,8 +20,8 @@ TABLES = {
 
 
 def prepare_planted(folder: Path, *, users: int = 60, events: int = 20) -> Prepared:
-    """The log of tests/planted.py, with two targets: tags and items. Its users are shown items of all groups, and click
-    those of their own group alone."""
+    """The planted log with two targets, tags and items. Its users are shown items of all groups, and click those of
+    their own group alone."""
     write_planted_log(folder, users=users, events=events)
     fields = [Field(name="tags", limit=8), Field(name="group", limit=1)]
     labels = LabelsConfig(items=20, share=0.3)
