@@ -35,7 +35,7 @@ def test_an_address_that_means_nothing_is_told_what_is_known(url: str) -> None:
 
 
 def test_what_redis_needs_is_said_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("penchant.store.redis.store")]:
+    for name in [name for name in sys.modules if name.startswith("penchant.store.redis")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(StoreError, match=r'redis is not installed.*: pip install "penchant\[redis\]"'):

@@ -12,9 +12,7 @@ import pytest
 import redis
 
 from penchant.errors import StoreError
-from penchant.store.base import MOST_EVENTS, Event
-from penchant.store.redis import client as redis_client
-from penchant.store.redis import store as redis_store
+from penchant.store.base import Event, StoreBounds
 from penchant.store.redis.store import RedisStore
 from tests.processes import until
 from tests.servers import RedisServer
@@ -127,11 +125,10 @@ def test_nobody_at_the_address_is_an_error() -> None:
         RedisStore(f"redis://127.0.0.1:{port}")
 
 
-def test_a_redis_that_hangs_is_an_error(server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_client, "TIMEOUT_S", 0.1)
-    with closing(RedisStore(server.url)) as store:
-        raw.client_pause(600, all=True)
-        with pytest.raises(StoreError, match="it does not answer within"):
+def test_a_redis_that_hangs_is_an_error(server: RedisServer, raw: Any) -> None:
+    with closing(RedisStore(server.url, timeout_s=0.5)) as store:
+        raw.client_pause(3_000, all=True)
+        with pytest.raises(StoreError, match=r"it does not answer within 0\.5 s"):
             store.ping()
 
 
@@ -230,19 +227,16 @@ def test_memory_that_runs_out_loses_nothing_and_can_be_drained(server: RedisServ
         assert store.append([look("ann", "more", 1.0)], 1.0) == [True]
 
 
-def test_histories_are_bounded_in_memory_too(server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_store, "MOST_EVENTS", 200)
-    with closing(RedisStore(server.url)) as store:
+def test_histories_are_bounded_in_memory_too(server: RedisServer, raw: Any) -> None:
+    with closing(RedisStore(server.url, bounds=StoreBounds(events=200))) as store:
         for time in range(250):
             store.append([look("ann", "1", float(time))], 1.0)
         assert raw.hlen("penchant:history:ann") == 200
         assert [event.time for event in store.histories(["ann"])[0]] == list(range(50, 250))
-    assert MOST_EVENTS > 200
 
 
-def test_seeds_are_bounded_in_memory_too(server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_store, "MOST_SEEDS", 10)
-    with closing(RedisStore(server.url)) as store:
+def test_seeds_are_bounded_in_memory_too(server: RedisServer, raw: Any) -> None:
+    with closing(RedisStore(server.url, bounds=StoreBounds(seeds=10))) as store:
         store.append([click(f"user{time}", "1", float(time)) for time in range(25)], 1.0)
         consume(store)
     assert raw.zcard("penchant:seeds:1") == 10

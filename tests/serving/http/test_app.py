@@ -411,7 +411,7 @@ def test_a_failure_here_is_logged_with_its_place_and_told_without(
     assert (answer.status, answer.code) == (500, "internal")
     (line,) = lines(caplog, 1)
     assert (line["status"], line["error"][0]) == (500, "LookupError")
-    assert any("test_http.py" in place and place.endswith(" profiles") for place in line["error"])
+    assert any("test_app.py" in place and place.endswith(" profiles") for place in line["error"])
     assert b"secret" not in answer.content
     assert "secret" not in caplog.text
     assert "anna" not in caplog.text
