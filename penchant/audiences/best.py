@@ -56,17 +56,23 @@ def refuse_nan(crowd: Crowd) -> None:
 
 
 def best(
-    likeness: Likeness, users: int, size: int, reached: np.ndarray, *, minimum: int = MIN_AUDIENCE
+    likeness: Likeness,
+    users: int,
+    size: int,
+    reached: np.ndarray,
+    *,
+    minimum: int = MIN_AUDIENCE,
+    block: int = BLOCK,
 ) -> tuple[np.ndarray, np.ndarray]:
     """row_B and score_B, best first, the lower row first where scores are equal; exact, over all users.
 
-    users: how many the crowd has; reached: rows of those who are left out. An AudienceError where `size` is below
-    `minimum`, or where there are not so many users who have a score and are not reached yet.
+    users: how many the crowd has; reached: rows of those who are left out; block: users at a time. An AudienceError
+    where `size` is below `minimum`, or where there are not so many users who have a score and are not reached yet.
     """
     if size < (least := max(1, minimum)):
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {least:,}")
     row_N = open_N = open_rows(users, reached)
-    parts = [likeness.scores(row_N[start : start + BLOCK]) for start in range(0, len(row_N), BLOCK)]
+    parts = [likeness.scores(row_N[start : start + block]) for start in range(0, len(row_N), block)]
     score_N = np.concatenate([np.zeros(0, np.float32), *parts])
     row_N, score_N = row_N[~np.isnan(score_N)], score_N[~np.isnan(score_N)]
     if size > len(row_N):

@@ -93,21 +93,24 @@ class Trial:
         return won_I / duels_I
 
 
-def trial_of(rounds: Sequence[Round], held: frozenset[str], seed: int) -> Trial | int:
-    """held: items whose labels teach nothing; they decide where they are ENOUGH. Else the others do, in PARTS parts.
+def trial_of(
+    rounds: Sequence[Round], held: frozenset[str], seed: int, *, enough: int = ENOUGH, most: int = MOST
+) -> Trial | int:
+    """held: items whose labels teach nothing; they decide where they are enough. Else the others do, in PARTS parts.
+    most: candidates that are asked about.
 
     Only candidates with seeds, a click and a pair against it can be asked about. Where those are fewer than FEWEST, it
     is their number that comes back.
     """
     slots = _slots(rounds).with_columns(held=pl.col("name").is_in(list(held)))
-    crossed = slots.filter("held")["name"].n_unique() < ENOUGH
+    crossed = slots.filter("held")["name"].n_unique() < enough
     asked = slots.filter(pl.col("held") != crossed, "asked")
     if (items := asked["name"].n_unique()) < FEWEST:
         return items
     names = slots.filter(~pl.col("held"))["name"].unique(maintain_order=True) if crossed else asked["name"].unique()
     place = (uniform(names, seed)[0] * PARTS).astype(np.int32) if crossed else np.zeros(len(names), np.int32)
     part_of = pl.DataFrame({"name": names, "part": place})
-    chosen = _thinned(asked, seed).join(part_of, on="name", maintain_order="left")
+    chosen = _thinned(asked, seed, most).join(part_of, on="name", maintain_order="left")
     number = pl.DataFrame({"name": chosen["name"].unique().sort()}).with_row_index("number")
     chosen = chosen.join(number, on="name", maintain_order="left").sort("round", "candidate")
     parts = []
@@ -139,12 +142,12 @@ def _slots(rounds: Sequence[Round]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _thinned(asked: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """MOST at most: one of each item, drawn, before a second one of any."""
+def _thinned(asked: pl.DataFrame, seed: int, most: int) -> pl.DataFrame:
+    """So many at most: one of each item, drawn, before a second one of any."""
     drawn = asked[np.random.default_rng(seed).permutation(len(asked))].sort("name", maintain_order=True)
     turn = place_in_run(drawn["name"].rle_id().to_numpy())
     order = np.random.default_rng([seed, 1]).permutation(len(drawn))
-    return drawn[order[np.argsort(turn[order], kind="stable")][:MOST]]
+    return drawn[order[np.argsort(turn[order], kind="stable")][:most]]
 
 
 def _part(rounds: Sequence[Round], chosen: pl.DataFrame, names: frozenset[str]) -> Part:

@@ -9,9 +9,6 @@ from penchant.features.ragged import Ragged, offsets_of
 from penchant.logs.said import SINCE, UNTIL
 from penchant.schema import ITEM, VALUE
 
-AT_ONCE = 4_000_000
-"""Values that are looked at in one step."""
-
 Numbering = Callable[[pl.Series], np.ndarray]
 """Texts to int32."""
 
@@ -23,9 +20,18 @@ class Seen:
     always: all that was ever said, which is what labels are made of, and what is seen at an infinite moment.
     """
 
-    def __init__(self, items: pl.DataFrame, field: str, numbered: Numbering, said: pl.DataFrame | None = None) -> None:
+    def __init__(
+        self,
+        items: pl.DataFrame,
+        field: str,
+        numbered: Numbering,
+        said: pl.DataFrame | None = None,
+        *,
+        at_once: int = 4_000_000,
+    ) -> None:
         """items: ITEM and `field`, a list of texts, a row per entry; said: as `Log.said`, None for values without a
-        time."""
+        time; at_once: values that are looked at in one step."""
+        self._at_once = at_once
         own = Ragged(np.arange(len(items) + 1), items[ITEM].to_numpy())
         texts = own if field == ITEM else Ragged.of(items[field])
         rows = _by_entry(items, said)
@@ -50,7 +56,7 @@ class Seen:
         self, entry_N: np.ndarray, moment_N: np.ndarray, then: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The same of some positions, at moments that are past."""
-        step = np.cumsum(self._rows.lengths[entry_N[then]]) // AT_ONCE
+        step = np.cumsum(self._rows.lengths[entry_N[then]]) // self._at_once
         for part in np.split(then, np.flatnonzero(np.diff(step)) + 1):
             rows, place = self._rows.take(entry_N[part])
             owner = part[place]

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.audiences import best as audience
 from penchant.audiences.best import MIN_AUDIENCE, best, known_seeds, overlap, refuse_nan
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Candidate, Likeness
@@ -35,12 +34,11 @@ def test_the_best_are_those_of_a_full_sort_and_ties_go_by_row(levels: list[int],
     assert score_B.tolist() == [levels[row] for row in row_B]
 
 
-def test_blocks_change_nothing_and_many_ties_go_by_row_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing_and_many_ties_go_by_row_too() -> None:
     level_N = np.random.default_rng(0).integers(0, 5, 1000)
     whole = best(Told(level_N), 1000, 600, NOBODY)
     assert whole[0].tolist() == sorted(range(1000), key=lambda row: (-level_N[row], row))[:600]
-    monkeypatch.setattr(audience, "BLOCK", 7)
-    np.testing.assert_array_equal(best(Told(level_N), 1000, 600, NOBODY), whole)
+    np.testing.assert_array_equal(best(Told(level_N), 1000, 600, NOBODY, block=7), whole)
 
 
 def test_an_audience_is_of_users_like_the_seeds_who_are_not_reached_yet() -> None:

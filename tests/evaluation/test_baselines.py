@@ -82,16 +82,16 @@ def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -
     assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
 
 
-def test_ridge_is_left_out_for_a_large_vocabulary(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penchant.training.ridge.MOST_TAGS", 3)
-    assert "ridge" not in make_baselines(run.tags, run.shards("train"), judge(run), forward=False)
+def test_ridge_is_left_out_for_a_large_vocabulary(run: Run) -> None:
+    tags, shards = len(run.tags), run.shards("train")
+    assert fit_ridges(shards, tags, judge(run), forward=False, most_tags=tags - 1) == {}
+    assert "ridge" in fit_ridges(shards, tags, judge(run), forward=False, most_tags=tags)
 
 
-def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_in_small_blocks_is_the_same(run: Run) -> None:
     scorer, test, width = OwnCounts(popularity(run.tags)), run.shards("test"), len(run.tags)
     whole = evaluate(scorer, test, [1, 5], width)
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * width)
-    parts = evaluate(scorer, test, [1, 5], width)
+    parts = evaluate(scorer, test, [1, 5], width, at_once=3 * width)
     assert parts.users.equals(whole.users)
     assert parts.coverage == whole.coverage
 

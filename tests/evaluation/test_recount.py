@@ -146,7 +146,7 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def scores_of(run: Run, scorer: Scorer) -> Iterator[tuple[str, dict[str, float]]]:
     """What a scorer says of every tag, user by user."""
     names = run.tags.values
-    for shard, rows in blocks(run.shards("test"), len(run.tags)):
+    for shard, rows in blocks(run.shards("test"), len(run.tags), 10**6):
         for user, score_V in zip(shard.users[rows], scorer.scores(shard, rows).numpy(), strict=True):
             yield user, dict(zip(names, score_V[2:].tolist(), strict=True))
 

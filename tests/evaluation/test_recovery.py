@@ -115,12 +115,12 @@ def test_kendall_counts_pairs_and_forgives_ties(one: list[int], other: list[int]
     assert kendall(first, second, valid)[0] == pytest.approx(tau)
 
 
-def test_blocks_of_users_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_users_change_nothing(tmp_path: Path) -> None:
     run, truth = simulated(tmp_path)
     scorer = OwnCounts(popularity(run.tags))
-    whole = recover(scorer, run.shards("test"), truth, len(run.tags), [3])
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.tags))
-    assert recover(scorer, run.shards("test"), truth, len(run.tags), [3]).equals(whole)
+    test, tags = run.shards("test"), len(run.tags)
+    whole = recover(scorer, test, truth, tags, [3])
+    assert recover(scorer, test, truth, tags, [3], at_once=3 * tags).equals(whole)
 
 
 def test_who_knows_the_truth_recovers_it_and_own_counts_beat_popularity(tmp_path: Path) -> None:

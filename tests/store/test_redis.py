@@ -152,6 +152,10 @@ def test_a_redis_that_is_loading_says_so(start: Callable[..., RedisServer]) -> N
     assert any(line.startswith(said) for line in told)
 
 
+def wait_for_more(events: list[Event], most: int) -> None:
+    until(lambda: len(events) > most)
+
+
 def test_what_was_acknowledged_survives_crashes_of_redis_once(server: RedisServer) -> None:
     store, end = RedisStore(server.url), Signal()
     acknowledged, failed = list[Event](), list[StoreError]()
@@ -171,11 +175,10 @@ def test_what_was_acknowledged_survives_crashes_of_redis_once(server: RedisServe
     loading = Thread(target=load)
     loading.start()
     try:
-        for turn in range(4):
-            if turn:
-                server.restart()
-            enough = len(acknowledged) + 90
-            until(lambda enough=enough: len(acknowledged) > enough)
+        for most in (100, 200, 300):
+            wait_for_more(acknowledged, most)
+            server.restart()
+        wait_for_more(acknowledged, 400)
     finally:
         end.set()
         loading.join()

@@ -21,7 +21,6 @@ from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.shell.words import count
 from penchant.errors import AudienceError
 from penchant.logs.ingest import Log
-from penchant.serving.candidates.audience import MOST_AUDIENCE
 from penchant.serving.candidates.clusters import PublishedClusters
 from penchant.serving.view import View
 
@@ -93,8 +92,9 @@ class _One:
 class Parts:
     """Values for the templates of one candidate."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources, self._service = sources, sources.service
+    def __init__(self, sources: Sources, most: int) -> None:
+        """most: members of an audience that is shown."""
+        self._sources, self._service, self._most = sources, sources.service, most
         self._clocked = not Log.open(sources.folder / "log").position
         self.insights = Insights()
         self.moment = partial(lookalike.moment, clocked=self._clocked)
@@ -162,7 +162,7 @@ class Parts:
     def _scores(self, one: _One, asked: Asked) -> ScoresPart:
         scores = self.insights.scores(one.view, one.item, one.published)
         size = _size(asked, scores.reachable)
-        begins = None if _problem(size, scores.reachable) else scores.begins(size)
+        begins = None if self._problem(size, scores.reachable) else scores.begins(size)
         some = len(scores.others_N) and len(scores.seeds_S)
         return ScoresPart(scores_chart(histogram(scores), size, begins) if some else None, scores, begins)
 
@@ -171,33 +171,32 @@ class Parts:
         size, expected = _size(asked, reachable), self._sources.expected()
         found = outlook(expected, seeds=one.known, size=size, reachable=reachable) if expected else None
         chart = outlook_chart(found) if found else None
-        most = min(reachable, MOST_AUDIENCE)
-        return AudiencePart(reachable, size, _problem(size, reachable), most, expected is not None, found, chart)
+        most = min(reachable, self._most)
+        return AudiencePart(reachable, size, self._problem(size, reachable), most, expected is not None, found, chart)
 
     def _members(self, one: _One, asked: Asked) -> MembersPart:
         reachable = self.insights.scores(one.view, one.item, one.published).reachable
         size = _size(asked, reachable)
-        if problem := _problem(size, reachable):
+        if problem := self._problem(size, reachable):
             return MembersPart(size, [], problem)
         try:
             return MembersPart(size, self._service.audience(one.item, size).members[:SHOWN], "")
         except AudienceError as error:  # fewer can be reached by now
             return MembersPart(size, [], str(error))
 
+    def _problem(self, size: int, reachable: int) -> str:
+        """Why an audience cannot be had, "" where it can."""
+        if size < MIN_AUDIENCE:
+            return f"An audience of {count(size)} would single people out; ask for at least {MIN_AUDIENCE}."
+        if size > reachable:
+            return (
+                f"An audience of {count(size)} was asked for, but only {count(reachable)} users can be reached; ask "
+                f"for at most so many."
+            )
+        if size > self._most:
+            return f"An audience of {count(size)} is too large for a browser; ask for at most {count(self._most)}."
+        return ""
+
 
 def _size(asked: Asked, reachable: int) -> int:
     return asked.number("size", usual_size(reachable), least=0, most=10**9)
-
-
-def _problem(size: int, reachable: int) -> str:
-    """Why an audience cannot be had, "" where it can."""
-    if size < MIN_AUDIENCE:
-        return f"An audience of {count(size)} would single people out; ask for at least {MIN_AUDIENCE}."
-    if size > reachable:
-        return (
-            f"An audience of {count(size)} was asked for, but only {count(reachable)} users can be reached; ask for at "
-            f"most so many."
-        )
-    if size > MOST_AUDIENCE:
-        return f"An audience of {count(size)} is too large for a browser; ask for at most {count(MOST_AUDIENCE)}."
-    return ""

@@ -45,13 +45,15 @@ class Scores:
         return float(self.others_N[min(max(place, 0), len(self.others_N) - 1)])
 
 
-def scores_of(view: View, item: str, published: PublishedClusters, seeds_SX: np.ndarray) -> Scores:
-    """Of a candidate that has clusters; seeds_SX: universal vectors of some of its seeds."""
+def scores_of(
+    view: View, item: str, published: PublishedClusters, seeds_SX: np.ndarray, *, most: int = MOST_SCORED
+) -> Scores:
+    """Of a candidate that has clusters; seeds_SX: universal vectors of some of its seeds; most: others scored."""
     alike, clusters = view.served.alike, published.clusters
     assert alike is not None
     assert clusters is not None
     found, snapshot = reach(view.store, view.users, item), view.served.snapshot
-    chosen = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_SCORED)).round().astype(np.int64))
+    chosen = np.unique(np.linspace(0, len(found) - 1, min(len(found), most)).round().astype(np.int64))
     live = len(found.users)
     sample_NX = np.concatenate(
         [found.vectors_LX[chosen[chosen < live]], snapshot.vectors(found.row_S[chosen[chosen >= live] - live])]

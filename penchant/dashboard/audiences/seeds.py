@@ -34,10 +34,10 @@ class Course:
     undated: int
 
 
-def course_of(view: View, item: str, *, clocked: bool) -> Course:
-    """How the seeds of an item came to be as many as they are. Of more than MOST_TIMES, the earlier ones are there from
-    the beginning."""
-    found = seed_users(view.store, view.users, item, MOST_TIMES)
+def course_of(view: View, item: str, *, clocked: bool, most: int = MOST_TIMES) -> Course:
+    """How the seeds of an item came to be as many as they are. Of more than `most`, the earlier ones are there from the
+    beginning."""
+    found = seed_users(view.store, view.users, item, most)
     times = np.sort(np.concatenate([found.time_S, found.live_L]) if clocked else found.live_L)
     undated = 0 if clocked else len(found.row_S)
     known = view.live.get(item)

@@ -43,20 +43,27 @@ class Reach:
         return len(self.row_S) + len(self.users)
 
 
-def reach(store: Store, users: Users, item: str) -> Reach:
-    """All users of whom something is known and who have no event with an item."""
+def reach(store: Store, users: Users, item: str, *, block: int = BLOCK) -> Reach:
+    """All users of whom something is known and who have no event with an item; looked at by blocks."""
     live = list(store.users())
     others = _live_open(store, users, item, live)
     vectors_NX, known_N = users.kept_vectors(others)
     names = [user for user, is_known in zip(others, known_N.tolist(), strict=True) if is_known]
-    return Reach(_open(users, _closed_rows(users, item, live)), names, vectors_NX[known_N])
+    return Reach(_open(users, _closed_rows(users, item, live), block), names, vectors_NX[known_N])
 
 
 def audience(
-    store: Store, users: Users, item: str, clusters: Clusters, size: int, *, minimum: int = MIN_AUDIENCE
+    store: Store,
+    users: Users,
+    item: str,
+    clusters: Clusters,
+    size: int,
+    *,
+    minimum: int = MIN_AUDIENCE,
+    block: int = BLOCK,
 ) -> LiveAudience:
     """The `size` users most like the members of the clusters. Exact, over all users: of the snapshot as it is, of those
-    with live events as consumers saw them last.
+    with live events as consumers saw them last. block: users of the snapshot at a time.
 
     Raises AudienceError where `size` is below `minimum`, or where fewer can be reached.
     """
@@ -64,10 +71,10 @@ def audience(
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {minimum:,}")
     alike = users.served.alike
     assert alike is not None
-    found, snapshot = reach(store, users, item), users.served.snapshot
+    found, snapshot = reach(store, users, item, block=block), users.served.snapshot
     score_N = [_scores(alike.ralm, clusters, found.vectors_LX)]
-    for start in range(0, len(found.row_S), BLOCK):
-        score_N.append(_scores(alike.ralm, clusters, snapshot.vectors(found.row_S[start : start + BLOCK])))
+    for start in range(0, len(found.row_S), block):
+        score_N.append(_scores(alike.ralm, clusters, snapshot.vectors(found.row_S[start : start + block])))
     return _chosen(users, item, found, np.concatenate(score_N), size)
 
 
@@ -106,11 +113,11 @@ def _met_before(users: Users, item: str, user: str) -> bool:
     return row >= 0 and users.served.snapshot.has_met(item, row)
 
 
-def _open(users: Users, closed: np.ndarray) -> np.ndarray:
+def _open(users: Users, closed: np.ndarray, block: int) -> np.ndarray:
     """Rows of the users of the snapshot who are known and not closed, found by blocks."""
     snapshot, found = users.served.snapshot, [np.zeros(0, np.int64)]
-    for start in range(0, len(snapshot), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(snapshot)))
+    for start in range(0, len(snapshot), block):
+        rows = np.arange(start, min(start + block, len(snapshot)))
         found.append(rows[snapshot.known(rows) & ~np.isin(rows, closed)])
     return np.concatenate(found)
 

@@ -13,8 +13,6 @@ from penchant.audiences.best import MIN_AUDIENCE
 from penchant.audiences.expected import Bounds, ExpectedPrecision
 from penchant.audiences.why import FEWEST
 from penchant.dashboard.audiences import insights as lookalike_one
-from penchant.dashboard.audiences import scores as lookalike_scores
-from penchant.dashboard.audiences import seeds as lookalike_seeds
 from penchant.dashboard.audiences.candidates import PER_PAGE, Order, listed
 from penchant.dashboard.audiences.charts import scores_chart
 from penchant.dashboard.audiences.export import csv, file_name, parquet
@@ -22,8 +20,8 @@ from penchant.dashboard.audiences.groups import BaseRate, base_rate, groups_of, 
 from penchant.dashboard.audiences.insights import Insights
 from penchant.dashboard.audiences.items import Catalogue, was_seen
 from penchant.dashboard.audiences.map import HEIGHT, WIDTH, picture_of, plane_of
-from penchant.dashboard.audiences.scores import Scores, histogram, outlook
-from penchant.dashboard.audiences.seeds import course_of, sample_of
+from penchant.dashboard.audiences.scores import Scores, histogram, outlook, scores_of
+from penchant.dashboard.audiences.seeds import Course, course_of, sample_of
 from penchant.dashboard.shell.kept import Kept
 from penchant.serving.candidates.audience import reach
 from penchant.serving.service import CandidateState, Service
@@ -102,18 +100,15 @@ def test_the_course_of_seeds_ends_at_all_of_them_and_counts_each_at_his_latest_c
 def test_without_a_clock_only_live_seeds_have_a_time(tmp_path_factory: pytest.TempPathFactory) -> None:
     service = fresh(tmp_path_factory)
     old = len(service.view.served.snapshot.seeds(POPULAR)[0])
-    assert course_of(service.view, POPULAR, clocked=False) == lookalike_seeds.Course([], [], old)
+    assert course_of(service.view, POPULAR, clocked=False) == Course([], [], old)
     send(service, ("somebody new", POPULAR, DAY_S))
     found = course_of(service.view, POPULAR, clocked=False)
     assert (found.time_T, found.seeds_T, found.undated) == ([MADE - DAY_S], [1], old)
 
 
-def test_of_more_seeds_than_are_read_the_earlier_ones_are_there_from_the_beginning(
-    quiet: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_more_seeds_than_are_read_the_earlier_ones_are_there_from_the_beginning(quiet: Service) -> None:
     whole = course_of(quiet.view, POPULAR, clocked=True)
-    monkeypatch.setattr(lookalike_seeds, "MOST_TIMES", 7)
-    part = course_of(quiet.view, POPULAR, clocked=True)
+    part = course_of(quiet.view, POPULAR, clocked=True, most=7)
     assert (part.time_T[-1], part.seeds_T[-1]) == (whole.time_T[-1], whole.seeds_T[-1])
     assert part.seeds_T[0] == whole.seeds_T[-1] - 6
 
@@ -244,14 +239,15 @@ def test_an_audience_begins_with_the_score_of_its_last_member() -> None:
 
 
 def test_a_sample_is_spread_over_those_in_the_log_and_those_who_came_since(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     service = fresh(tmp_path_factory)
     clustered(service, [POPULAR])
     send(service, *((f"new {number}", f"i1-{number % 12}", 60.0) for number in range(30)))
-    everyone = Insights().scores(service.view, POPULAR, service.view.live[POPULAR])
-    monkeypatch.setattr(lookalike_scores, "MOST_SCORED", 10)
-    some = Insights().scores(service.view, POPULAR, service.view.live[POPULAR])
+    published = service.view.live[POPULAR]
+    everyone = Insights().scores(service.view, POPULAR, published)
+    seeds_SX = sample_of(service.view, POPULAR, published).vectors_SX
+    some = scores_of(service.view, POPULAR, published, seeds_SX, most=10)
     assert (len(some.others_N), some.whole, some.reachable) == (10, False, everyone.reachable)
     assert set(some.others_N.round(5).tolist()) <= set(everyone.others_N.round(5).tolist())
 

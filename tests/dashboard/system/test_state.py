@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from penchant.dashboard.system.state import State, System
 from penchant.files import read_json, write_json
 from penchant.serving.candidates.clusters import PublishedClusters, from_bytes, grown, to_bytes
 from penchant.serving.roles.roles import CLUSTER
-from penchant.serving.service import Appended
+from penchant.serving.service import Appended, Service
 from penchant.store.base import Poison
 from penchant.store.sqlite.store import SqliteStore
 from tests.dashboard.sites import Site
@@ -69,8 +70,9 @@ def test_consumers_are_behind_when_an_event_waits_long(site: Site) -> None:
     assert trouble.command.endswith("--role consumer")
 
 
-def test_far_behind_is_what_readiness_calls_missing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penchant.serving.service.MOST_BACKLOG", 1)
+def test_far_behind_is_what_readiness_calls_missing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder, small = trained(tmp_path_factory).folder, partial(Service, most_backlog=1)
+    site = Site(served(tmp_path_factory), folder, service=small)
     site.service.append([[event(1), event(2)]])
     site.service.refresh()
     (trouble,) = Watcher(site).now().troubles

@@ -7,7 +7,6 @@ import pytest
 from penchant.audiences.best import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.pipeline import Run
-from penchant.serving.candidates import audience as audience_module
 from penchant.serving.candidates.audience import LiveAudience, audience
 from penchant.serving.candidates.clusterer import Clusterer
 from penchant.serving.roles.consumer import consume
@@ -107,10 +106,11 @@ def test_a_smaller_audience_is_the_beginning_of_a_larger_one(quiet: Service) -> 
     assert quiet.audience(POPULAR, 70).members[:SIZE] == quiet.audience(POPULAR, SIZE).members
 
 
-def test_blocks_change_nothing(quiet: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = whole(quiet, POPULAR)
-    monkeypatch.setattr(audience_module, "BLOCK", 7)
-    found = whole(quiet, POPULAR)
+def test_blocks_change_nothing(quiet: Service) -> None:
+    expected, view = whole(quiet, POPULAR), quiet.view
+    clusters = view.live[POPULAR].clusters
+    assert clusters is not None
+    found = audience(quiet.store, view.users, POPULAR, clusters, expected.reachable, block=7)
     assert users_of(found) == users_of(expected)
     np.testing.assert_allclose([score for _, score in found.members], [score for _, score in expected.members], 1e-5)
 
