@@ -11,7 +11,8 @@ from safetensors import safe_open
 
 from penchant.errors import DiskFullError
 from penchant.files import aside, disk_errors, read_json
-from penchant.logs import ingest
+from penchant.logs.ingest import ingest
+from penchant.logs.read import Portions
 from penchant.pipeline import Run
 from tests.helpers.planted import write_planted_run
 
@@ -91,13 +92,19 @@ def open_all(folder: Path) -> None:
                     shard.get_tensor(name)
 
 
-def test_a_full_disk_loses_nothing_and_the_same_call_goes_on(
-    file: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ingest, "ROWS_PER_BUCKET", 100)
+def prepare(file: Path, folder: Path) -> None:
+    """From a log in many buckets."""
+    run = Run.start(file, folder)
+    logs = run.config.logs
+    tables, limit, small = logs.resolve(run.base), logs.max_rejected_share, Portions(bucket=100)
+    ingest(tables, run.base, folder / "log", max_rejected_share=limit, portions=small)
+    run.prepare()
+
+
+def test_a_full_disk_loses_nothing_and_the_same_call_goes_on(file: Path, disk: SmallDisk) -> None:
     run = disk.folder / "run"
     disk.resize(4096)
-    Run.start(file, run).prepare()
+    prepare(file, run)
     whole = files_of(run)
     needed = disk.used_kilobytes()
     full = 0
@@ -107,11 +114,11 @@ def test_a_full_disk_loses_nothing_and_the_same_call_goes_on(
         with pytest.raises(
             DiskFullError, match=r"the disk is full: .* could not be written; free some space"
         ) as caught:
-            Run.start(file, run).prepare()
+            prepare(file, run)
         assert str(disk.folder) in str(caught.value)
         full += 1
         open_all(disk.folder)
         disk.resize(4096)
-        Run.start(file, run).prepare()
+        prepare(file, run)
         assert files_of(run) == whole
     assert full == 5

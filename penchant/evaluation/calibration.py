@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penchant.evaluation.protocols.interests import blocks
+from penchant.evaluation.protocols.interests import SCORES_AT_ONCE, blocks
 from penchant.features.shards import Batch, Shard
 from penchant.models.interests.promise import Interests
 from penchant.schema import PAD, RESERVED
@@ -81,7 +81,9 @@ def expected_error(bins: Sequence[Bin]) -> float:
 
 
 @torch.inference_mode()
-def calibrate(model: Interests, shards: Sequence[Shard], loss: Loss, *, log_odds: bool = True) -> dict[str, Any]:
+def calibrate(
+    model: Interests, shards: Sequence[Shard], loss: Loss, *, log_odds: bool = True, at_once: int = SCORES_AT_ONCE
+) -> dict[str, Any]:
     """{"clicks": {"of", "error", "bins"} or None, "tags": {"bins"}}; a bin is a `Bin` as a dictionary.
 
     clicks.of: "item", the probability σ(Σ u·t) of a shown item, for a loss with `joint`; "tag", σ(u·t) of each of its
@@ -90,7 +92,7 @@ def calibrate(model: Interests, shards: Sequence[Shard], loss: Loss, *, log_odds
     """
     of = "item" if "joint" in loss else "tag" if loss == "separate" else None
     clicks, tags = Histogram(), Histogram()
-    for shard, rows, batch, user_BU in _users(model, shards):
+    for shard, rows, batch, user_BU in _users(model, shards, at_once):
         if of and log_odds:
             clicks.add(*_shown(user_BU, model.tags(), shard, rows, whole=of == "item"))
         _add_tags(tags, model.preferences(batch, user_BU)[:, RESERVED:].numpy(), shard, rows)
@@ -99,10 +101,10 @@ def calibrate(model: Interests, shards: Sequence[Shard], loss: Loss, *, log_odds
     return {"clicks": about_clicks, "tags": {"bins": [asdict(one) for one in tags.bins()]}}
 
 
-def _users(model: Interests, shards: Sequence[Shard]) -> Iterator[tuple[Shard, slice, Batch, Tensor]]:
-    """What is read, and user_BU, of as many rows at once as keep the scores in a bounded piece of memory."""
+def _users(model: Interests, shards: Sequence[Shard], at_once: int) -> Iterator[tuple[Shard, slice, Batch, Tensor]]:
+    """What is read, and user_BU, of as many rows at a time as have so many scores."""
     model.eval()
-    for shard, rows in blocks(shards, model.sizes.tags):
+    for shard, rows in blocks(shards, model.sizes.tags, at_once):
         batch = model.batch(shard, rows)
         yield shard, rows, batch, model.users(batch)
 

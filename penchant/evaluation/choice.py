@@ -92,22 +92,24 @@ class Trial:
         return won_I / duels_I
 
 
-def trial_of(rounds: Sequence[Round], held: frozenset[str], seed: int) -> Trial | int:
-    """Return the trial, on held items where there are ENOUGH of them, and otherwise on all others, in PARTS parts.
-    held: items whose labels train nothing.
+def trial_of(
+    rounds: Sequence[Round], held: frozenset[str], seed: int, *, enough: int = ENOUGH, most: int = MOST
+) -> Trial | int:
+    """Return the trial, on held items where there are enough of them, and otherwise on all others, in PARTS parts.
+    held: items whose labels train nothing; most: candidates that are asked about.
 
     A candidate takes part where it has seeds, a click, and a pair that is no click. With fewer than FEWEST such
     candidates, their number is returned instead.
     """
     slots = _slots(rounds).with_columns(held=pl.col("name").is_in(list(held)))
-    crossed = slots.filter("held")["name"].n_unique() < ENOUGH
+    crossed = slots.filter("held")["name"].n_unique() < enough
     asked = slots.filter(pl.col("held") != crossed, "asked")
     if (items := asked["name"].n_unique()) < FEWEST:
         return items
     names = slots.filter(~pl.col("held"))["name"].unique(maintain_order=True) if crossed else asked["name"].unique()
     place = (uniform(names, seed)[0] * PARTS).astype(np.int32) if crossed else np.zeros(len(names), np.int32)
     part_of = pl.DataFrame({"name": names, "part": place})
-    chosen = _thinned(asked, seed).join(part_of, on="name", maintain_order="left")
+    chosen = _thinned(asked, seed, most).join(part_of, on="name", maintain_order="left")
     number = pl.DataFrame({"name": chosen["name"].unique().sort()}).with_row_index("number")
     chosen = chosen.join(number, on="name", maintain_order="left").sort("round", "candidate")
     parts = []
@@ -139,12 +141,12 @@ def _slots(rounds: Sequence[Round]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _thinned(asked: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Draw MOST candidates at most: one of every item comes before a second one of any item."""
+def _thinned(asked: pl.DataFrame, seed: int, most: int) -> pl.DataFrame:
+    """Draw so many candidates at most: one of every item comes before a second one of any item."""
     drawn = asked[np.random.default_rng(seed).permutation(len(asked))].sort("name", maintain_order=True)
     turn = place_in_run(drawn["name"].rle_id().to_numpy())
     order = np.random.default_rng([seed, 1]).permutation(len(drawn))
-    return drawn[order[highest(-turn[order], MOST)]]
+    return drawn[order[highest(-turn[order], most)]]
 
 
 def _part(rounds: Sequence[Round], chosen: pl.DataFrame, names: frozenset[str]) -> Part:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from penchant.evaluation.metrics import hits, precision
-from penchant.evaluation.protocols.interests import blocks, scores_of
+from penchant.evaluation.protocols.interests import SCORES_AT_ONCE, blocks, scores_of
 from penchant.features.ragged import Ragged, offsets_of, place_in_run
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
@@ -52,7 +52,15 @@ class Truth:
         )
 
 
-def recover(model: Preferences, shards: list[Shard], truth: Truth, vocabulary: int, at: list[int]) -> pl.DataFrame:
+def recover(
+    model: Preferences,
+    shards: list[Shard],
+    truth: Truth,
+    vocabulary: int,
+    at: list[int],
+    *,
+    at_once: int = SCORES_AT_ONCE,
+) -> pl.DataFrame:
     """A row per test user and what the model's preferences recover.
 
     Within the clicked articles of the label window, the mean over a user's articles: "cared/prec@1", whether the tag of
@@ -62,7 +70,7 @@ def recover(model: Preferences, shards: list[Shard], truth: Truth, vocabulary: i
     correlation of preference and weight among a user's own interests; "interest/prec@K" for each K of `at`.
     """
     frames = []
-    for shard, rows in blocks(shards, vocabulary):
+    for shard, rows in blocks(shards, vocabulary, at_once):
         scores_BV = scores_of(model, shard, rows)
         people = pl.DataFrame({USER: shard.users[rows]}).with_row_index("row")
         clicks = truth.clicks.join(people, on=USER, how="inner", maintain_order="left")

@@ -9,9 +9,6 @@ from penchant.features.ragged import Ragged, offsets_of
 from penchant.logs.said import SINCE, UNTIL
 from penchant.schema import ITEM, VALUE
 
-AT_ONCE = 4_000_000
-"""Values that are looked at in one step."""
-
 Numbering = Callable[[pl.Series], np.ndarray]
 """Texts to int32."""
 
@@ -23,9 +20,10 @@ class Seen:
     always: all that was ever said, which is what labels are made of, and what is seen at an infinite moment.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """arrays: as `of` makes them; they are all that has to be kept to see the same again."""
-        self.arrays = arrays
+    def __init__(self, arrays: Mapping[str, np.ndarray], *, at_once: int = 4_000_000) -> None:
+        """arrays: as `of` makes them; they are all that has to be kept to see the same again; at_once: values that are
+        looked at in one step."""
+        self.arrays, self._at_once = arrays, at_once
         self.always = Ragged(arrays["offsets"], arrays["values"])
         if "said.offsets" in arrays:
             self._rows = Ragged(arrays["said.offsets"], np.arange(len(arrays["said.values"])))
@@ -59,7 +57,7 @@ class Seen:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The same of some positions, at moments that are past."""
         value_R, since_R, until_R = (self.arrays[f"said.{name}"] for name in ("values", SINCE, UNTIL))
-        step = np.cumsum(self._rows.lengths[entry_N[then]]) // AT_ONCE
+        step = np.cumsum(self._rows.lengths[entry_N[then]]) // self._at_once
         for part in np.split(then, np.flatnonzero(np.diff(step)) + 1):
             rows, place = self._rows.take(entry_N[part])
             owner = part[place]

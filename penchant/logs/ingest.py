@@ -23,7 +23,7 @@ from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.forgotten import Forgotten, without_forgotten
 from penchant.logs.found import FieldFound, Found, LogCounts, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
-from penchant.logs.read import ROW, read_batches, readable
+from penchant.logs.read import PORTIONS, ROW, Portions, read_batches, readable
 from penchant.logs.tables import EventsTable, Tables, file_format, find_files
 from penchant.logs.times import TimeUnit
 from penchant.logs.users import bucket_of
@@ -32,7 +32,6 @@ from penchant.schema import CLICKED, ITEM, TIME, USER
 
 FILE = "file"
 SAID = "said.parquet"
-ROWS_PER_BUCKET = 250_000
 TEXT_BYTES_PER_ROW = 32
 MOST_BUCKETS = 500
 FORM = 2
@@ -98,6 +97,7 @@ def ingest(
     *,
     max_rejected_share: float,
     forgotten: Forgotten = MappingProxyType({}),
+    portions: Portions = PORTIONS,
     report: Report = quiet,
 ) -> Log:
     """Check the tables and write the log to `folder`, or open it where that is done already.
@@ -111,13 +111,15 @@ def ingest(
         remove(folder)
         write_json(folder / "source.json", fingerprint)
     if not (folder / "found.json").exists():
-        _ingest(tables, base, folder, max_rejected_share, forgotten, report)
+        _ingest(tables, base, folder, max_rejected_share, forgotten, portions, report)
     remove(folder / "scattered")
     remove(folder / "rejected")
     return Log.open(folder)
 
 
-def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: Forgotten, report: Report) -> None:
+def _ingest(
+    tables: Tables, base: Path, folder: Path, limit: float, forgotten: Forgotten, portions: Portions, report: Report
+) -> None:
     left_out: LeftOut = Counter()
     both = read_items(tables, base, left_out)
     items = both.table
@@ -131,7 +133,7 @@ def _ingest(tables: Tables, base: Path, folder: Path, limit: float, forgotten: F
             both.said.write_parquet(path)
     if not _is_whole(folder / "scattered"):
         with aside(folder / "scattered") as path:
-            _scatter(tables.events, base, path, report)
+            _scatter(tables.events, base, path, portions, report)
     tally: Tally = read_json(folder / "scattered" / "tally.json")
     _refuse_too_many_rejected(tally, limit)
     _refuse_two_clocks(tally, both.said)
@@ -164,11 +166,11 @@ def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, 
     return {"form": FORM, "tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states, **told}
 
 
-def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> None:
+def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, report: Report) -> None:
     """Write each bucket's rows to an Arrow stream, rejected rows to a table, and what was counted to tally.json."""
     files = find_files(table.files, base)
     sizes = [_rows_about(path) for path in files]
-    buckets = min(MOST_BUCKETS, 1 + sum(sizes) // ROWS_PER_BUCKET)
+    buckets = min(MOST_BUCKETS, 1 + sum(sizes) // portions.bucket)
     folder.mkdir()
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
@@ -180,7 +182,7 @@ def _scatter(table: EventsTable, base: Path, folder: Path, report: Report) -> No
         )
         for number, path in enumerate(files):
             rows_before = counts["rows"]
-            for batch in read_batches(path, table.columns):
+            for batch in read_batches(path, table.columns, portions):
                 unit = unit or settle_unit(batch.frame, table)
                 checked = check_rows(batch.frame, batch.rows, table, unit)
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))

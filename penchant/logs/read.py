@@ -22,9 +22,20 @@ import pyarrow.parquet
 from penchant.errors import DataError
 from penchant.logs.tables import file_format
 
-BATCH_ROWS = 500_000
-CSV_BLOCK_BYTES = 16 << 20
 ROW = "row"
+
+
+@dataclass(frozen=True)
+class Portions:
+    """How much of a log is in memory at once. rows: of a Parquet or a JSON lines file; csv_bytes: of a CSV file;
+    bucket: rows of one bucket, about."""
+
+    rows: int = 500_000
+    csv_bytes: int = 16 << 20
+    bucket: int = 250_000
+
+
+PORTIONS = Portions()
 
 
 @dataclass(frozen=True)
@@ -80,16 +91,16 @@ def require_columns(path: Path, wanted: list[str]) -> None:
             raise DataError(f"{path} has no column {name!r}; it has: {', '.join(there)}")
 
 
-def read_batches(path: Path, columns: list[str]) -> Iterator[ReadRows]:
-    """The file's rows, at most about BATCH_ROWS at a time."""
+def read_batches(path: Path, columns: list[str], portions: Portions = PORTIONS) -> Iterator[ReadRows]:
+    """The file's rows, not too many at a time."""
     require_columns(path, columns)
     columns = list(dict.fromkeys(columns))
     readers = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}
     with readable(path):
-        yield from readers[file_format(path)](path, columns)
+        yield from readers[file_format(path)](path, columns, portions)
 
 
-def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
+def read_whole(path: Path, columns: list[str], portions: Portions = PORTIONS) -> pl.DataFrame:
     """All rows of a table that fits in memory; lists stay lists. Raises DataError at the first line without sense."""
     require_columns(path, columns)
     with readable(path):
@@ -99,7 +110,7 @@ def read_whole(path: Path, columns: list[str]) -> pl.DataFrame:
         if file_format(path) == "jsonl":
             return pl.read_ndjson(path, infer_schema_length=None).select(map(column, columns))
     frames = [pl.DataFrame(schema=dict.fromkeys(columns, pl.String))]
-    for batch in read_batches(path, columns):
+    for batch in read_batches(path, columns, portions):
         for row, text in batch.malformed:
             raise DataError(f"{path}, row {row} cannot be parsed: {text[:80]!r}; mend or remove it")
         frames.append(batch.frame.select(map(column, columns)))
@@ -134,16 +145,16 @@ def _first_objects(path: Path, rows: int) -> bytes:
     return objects
 
 
-def _read_parquet(path: Path, columns: list[str]) -> Iterator[ReadRows]:
+def _read_parquet(path: Path, columns: list[str], portions: Portions) -> Iterator[ReadRows]:
     first_row = 1
     with pyarrow.parquet.ParquetFile(path) as file:
-        for part in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+        for part in file.iter_batches(batch_size=portions.rows, columns=columns):
             frame = _frame(part)
             yield ReadRows(frame, _numbers(np.arange(first_row, first_row + len(frame))))
             first_row += len(frame)
 
 
-def _read_csv(path: Path, columns: list[str]) -> Iterator[ReadRows]:
+def _read_csv(path: Path, columns: list[str], portions: Portions) -> Iterator[ReadRows]:
     malformed: list[tuple[int, str]] = []
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
@@ -152,7 +163,7 @@ def _read_csv(path: Path, columns: list[str]) -> Iterator[ReadRows]:
 
     reader = pyarrow.csv.open_csv(
         path,
-        read_options=pyarrow.csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False),
+        read_options=pyarrow.csv.ReadOptions(block_size=portions.csv_bytes, use_threads=False),
         parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=set_aside, newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
             include_columns=columns,
@@ -192,10 +203,10 @@ def _csv_rows(before: int, count: int, malformed: list[int]) -> np.ndarray:
     return order + 2 + np.searchsorted(good_before_malformed, order, side="right")
 
 
-def _read_jsonl(path: Path, columns: list[str]) -> Iterator[ReadRows]:
+def _read_jsonl(path: Path, columns: list[str], portions: Portions) -> Iterator[ReadRows]:
     first_row = 1
     with open(path, "rb") as file:
-        while lines := list(islice(file, BATCH_ROWS)):
+        while lines := list(islice(file, portions.rows)):
             yield _parse_lines(lines, columns, first_row)
             first_row += len(lines)
 

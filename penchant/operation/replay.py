@@ -20,9 +20,6 @@ from penchant.store.base import natural_id
 SAID = {"accepted": "accepted", "repeated": "repeated", "refused": "refused_count"}
 """What became of events, and how an answer tells it."""
 
-AT_ONCE = 1_000
-"""Events of one call, at most."""
-
 BEAT_S = 0.2
 """So long are events gathered that happen shortly after one another."""
 
@@ -34,17 +31,19 @@ def replay(
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    at_once: int = 1_000,
     report: Report = quiet,
 ) -> dict[str, int]:
     """Send the events of a log: how many were accepted, repeated and refused. Done again, all of them are repeated.
 
-    path: a run folder, a run file, or a table with the columns user, item, time and perhaps clicked.
+    path: a run folder, a run file, or a table with the columns user, item, time and perhaps clicked; at_once: events of
+    one call, at most.
     """
     with TemporaryDirectory() as folder:
         events = _in_order(path, Path(folder))
         totals = dict.fromkeys(SAID, 0)
         began, first, sent = clock(), float(events[TIME][0]) if len(events) else 0.0, 0
-        for part in _beats(events, speed):
+        for part in _beats(events, speed, at_once):
             wait_s = (float(part[TIME][-1]) - first) / speed - (clock() - began)
             if wait_s > 0:
                 sleep(wait_s)
@@ -80,13 +79,13 @@ def _first_rows(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, n_rows=10) if FORMATS[path.suffix] == "csv" else pl.read_ndjson(path, n_rows=10)
 
 
-def _beats(events: pl.DataFrame, speed: float) -> Iterator[pl.DataFrame]:
+def _beats(events: pl.DataFrame, speed: float, at_once: int) -> Iterator[pl.DataFrame]:
     """Events that are sent together: within one beat of the server's time, and not too many."""
     start = 0
     times = events[TIME].to_numpy()
     while start < len(events):
         end = int(times.searchsorted(times[start] + BEAT_S * speed, side="right"))
-        end = min(end, start + AT_ONCE)
+        end = min(end, start + at_once)
         yield events[start:end]
         start = end
 

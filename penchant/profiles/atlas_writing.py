@@ -35,20 +35,24 @@ from penchant.schema import CLICKED, ITEM, TIME, USER
 FOREMOST = 10
 """Of a user's tags, clicked and unseen together, those with the highest preferences."""
 
-MOST_INTERESTED = 50
-"""Users who are kept of a tag, of those whose profile has it."""
-
-MOST_MAPPED = 5_000
-"""Tags on the map, the most clicked."""
-
 MOST_BINS = 24
 """Of time."""
 
-ROWS_AT_ONCE = 1_000_000
-"""Of users who may be kept, so many wait until they are compared with those kept before."""
-
 _ENTRY, _ROW = "entry", "row"
 _SCHEMA = {NUMBER: pl.UInt32, USER: pl.String, PREFERENCE: pl.Float32}
+
+
+@dataclass(frozen=True)
+class AtlasBounds:
+    """interested: users who are kept of a tag, of those whose profile has it; mapped: the most clicked tags, which are
+    on the map; waiting: of users who may be kept, so many wait until they are compared with those kept before."""
+
+    interested: int = 50
+    mapped: int = 5_000
+    waiting: int = 1_000_000
+
+
+BOUNDS = AtlasBounds()
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,15 @@ class Surveyed:
         return replace(self, interested=self.interested.filter(~pl.col(USER).is_in(gone.implode())))
 
 
-def survey(grounds: Grounds, *, seed: int, report: Report = quiet) -> Surveyed:
+def survey(grounds: Grounds, *, seed: int, bounds: AtlasBounds = BOUNDS, report: Report = quiet) -> Surveyed:
     """Count what was clicked and who is interested, and lay out the map. seed: of the map. DataError where vectors are
     not finite."""
     _refuse_broken(grounds.vectors_VE)
     edges, movement_VT, all_clicks_T = _count_clicks(grounds, report)
     clicks_V = movement_VT.sum(1, dtype=np.int64)
-    users_V, interested = _find_interested(grounds, report)
+    users_V, interested = _find_interested(grounds, bounds, report)
     report(Progress("map of tags", 0, 1))
-    place_VC = _places(grounds.vectors_VE, clicks_V, seed)
+    place_VC = _places(grounds.vectors_VE, clicks_V, seed, bounds.mapped)
     report(Progress("map of tags", 1, 1))
     if grounds.log.position:
         edges, movement_VT, all_clicks_T = np.zeros(0), movement_VT[:, :0], all_clicks_T[:0]
@@ -158,7 +162,7 @@ def _carried(grounds: Grounds) -> pl.DataFrame:
     return values.join(known, on=TAG).select(ITEM, NUMBER)
 
 
-def _find_interested(grounds: Grounds, report: Report) -> tuple[np.ndarray, pl.DataFrame]:
+def _find_interested(grounds: Grounds, bounds: AtlasBounds, report: Report) -> tuple[np.ndarray, pl.DataFrame]:
     """users_V, and NUMBER, USER, PREFERENCE of those who are kept of each tag."""
     known = pl.DataFrame({TAG: pl.Series(grounds.names, dtype=pl.String)}).with_row_index(NUMBER)
     known = known.unique(TAG, keep="first")
@@ -170,12 +174,12 @@ def _find_interested(grounds: Grounds, report: Report) -> tuple[np.ndarray, pl.D
             rows = _preferred(profiles, known)
             foremost = place_in_run(rows[_ROW].to_numpy()) < FOREMOST
             users_V += np.bincount(rows[NUMBER].to_numpy()[foremost], minlength=len(users_V))
-            kept = _best(rows, by=_ROW)
+            kept = _best(rows, by=_ROW, most=bounds.interested)
             waiting.append(kept.with_columns(profiles[USER].gather(kept[_ROW])).select(*_SCHEMA))
-        if sum(map(len, waiting)) > max(len(best), ROWS_AT_ONCE):
-            best, waiting = _best(pl.concat([best, *waiting]), by=USER), []
+        if sum(map(len, waiting)) > max(len(best), bounds.waiting):
+            best, waiting = _best(pl.concat([best, *waiting]), by=USER, most=bounds.interested), []
         report(Progress("who is interested", done, len(paths)))
-    return users_V, _best(pl.concat([best, *waiting]), by=USER)
+    return users_V, _best(pl.concat([best, *waiting]), by=USER, most=bounds.interested)
 
 
 def _preferred(profiles: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -190,15 +194,15 @@ def _preferred(profiles: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return numbered.sort(_ROW, PREFERENCE, descending=[False, True], maintain_order=True)
 
 
-def _best(rows: pl.DataFrame, *, by: str) -> pl.DataFrame:
+def _best(rows: pl.DataFrame, *, by: str, most: int) -> pl.DataFrame:
     """Of each tag the users with the highest preferences; of equal ones the first by a column."""
     ordered = rows.sort(NUMBER, PREFERENCE, by, descending=[False, True, False])
-    return ordered.filter(pl.Series(place_in_run(ordered[NUMBER].to_numpy()) < MOST_INTERESTED))
+    return ordered.filter(pl.Series(place_in_run(ordered[NUMBER].to_numpy()) < most))
 
 
-def _places(vectors_VE: np.ndarray, clicks_V: np.ndarray, seed: int) -> np.ndarray:
+def _places(vectors_VE: np.ndarray, clicks_V: np.ndarray, seed: int, most: int) -> np.ndarray:
     """place_VC of the most clicked tags, NaN of others."""
     place_VC = np.full((len(clicks_V), 2), np.nan, np.float32)
-    mapped = among_highest(clicks_V, MOST_MAPPED)
+    mapped = among_highest(clicks_V, most)
     place_VC[mapped] = lay_out(vectors_VE[mapped], seed)
     return place_VC

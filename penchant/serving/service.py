@@ -23,7 +23,6 @@ from penchant.serving.view import Scored, View
 from penchant.store.base import Backlog, Event, Poison, Store
 
 MOST_BACKLOG = 500_000
-"""Events that may wait for consumers; more are refused until there is room."""
 
 RETRY_S = 1.0
 
@@ -65,9 +64,12 @@ class Service:
         served: Served,
         clock: Callable[[], float],
         erase: Callable[[str, float], dict[str, int]] = _nothing,
+        *,
+        most_backlog: int = MOST_BACKLOG,
     ) -> None:
-        """erase: removes a user, forgotten at a time, from the files of the run folder: rows removed of each kind."""
-        self.store, self.clock, self._erase = store, clock, erase
+        """erase: removes a user, forgotten at a time, from the files of the run folder: rows removed of each kind;
+        most_backlog: events that may wait for consumers, more are refused until there is room."""
+        self.store, self.clock, self._erase, self._most_backlog = store, clock, erase, most_backlog
         self.models = Models(store, served)
         self.view = View(store, self.models.all[0])
         self.next: View | None = None
@@ -82,9 +84,10 @@ class Service:
     def append(self, calls: Sequence[Sequence[Event]]) -> list[Appended]:
         """Make the events of several calls durable by one commit, but for those that make no sense. BusyError where too
         many wait for consumers."""
-        if self._backlog.events > MOST_BACKLOG:
+        if self._backlog.events > self._most_backlog:
             raise BusyError(
-                f"{self._backlog.events:,} events wait for consumers, more than {MOST_BACKLOG:,}; send these later",
+                f"{self._backlog.events:,} events wait for consumers, more than {self._most_backlog:,}; "
+                f"send these later",
                 after_s=RETRY_S,
             )
         return append(self.store, calls, self.clock())
@@ -237,7 +240,7 @@ class Service:
         self.store.ping()
         scored = sum(len(one.size_J) > 0 for one in self.view.live.values())
         missing = {}
-        if self._backlog.events > MOST_BACKLOG:
+        if self._backlog.events > self._most_backlog:
             missing["consumers"] = f"{self._backlog.events:,} events wait for them"
         waiting = len(self._candidates.keys() - self.view.live.keys())
         if waiting and self.view.served.has_lookalike:

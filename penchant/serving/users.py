@@ -13,12 +13,6 @@ from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
 from penchant.store.base import Event, Store
 
-MOST_KEPT = 200_000
-"""Vectors of users with live events that a process keeps, each with a hash of the clicks that it was made from."""
-
-AT_ONCE = 1_024
-"""Users read by the model at a time."""
-
 Clicks = list[tuple[float, str]]
 """Time and item."""
 
@@ -63,8 +57,13 @@ class News:
 class Users:
     """Users as one model sees them."""
 
-    def __init__(self, store: Store, news: News, served: Served) -> None:
+    def __init__(
+        self, store: Store, news: News, served: Served, *, most_kept: int = 200_000, at_once: int = 1_024
+    ) -> None:
+        """most_kept: vectors of users with live events that a process keeps, each with a hash of the clicks that it was
+        made from; at_once: users whom the model reads at a time."""
         self.store, self.news, self.served = store, news, served
+        self._most_kept, self._at_once = most_kept, at_once
         self._kept: dict[str, tuple[int, np.ndarray, bool]] = {}
         self._lock = Lock()
         self.put_items(news.items)
@@ -122,8 +121,8 @@ class Users:
                 missing.append(place)
             else:
                 vectors_BX[place], known_B[place] = found[1], found[2]
-        for start in range(0, len(missing), AT_ONCE):
-            part = missing[start : start + AT_ONCE]
+        for start in range(0, len(missing), self._at_once):
+            part = missing[start : start + self._at_once]
             vectors_BX[part], known_B[part] = self._work_out(people, part)
         return vectors_BX, known_B
 
@@ -135,8 +134,8 @@ class Users:
             np.zeros(len(users), bool),
         )
         missing = []
-        for start in range(0, len(users), AT_ONCE):
-            part = users[start : start + AT_ONCE]
+        for start in range(0, len(users), self._at_once):
+            part = users[start : start + self._at_once]
             for place, content in enumerate(self.store.vectors(self.served.name, part), start):
                 if content is None:
                     missing.append(place)
@@ -169,7 +168,7 @@ class Users:
         with self._lock:
             for place, vector_X, is_known in zip(places, vectors_BX, known_B.tolist(), strict=True):
                 self._kept[people.users[place]] = (_state(people, place), vector_X.copy(), is_known)
-            while len(self._kept) > MOST_KEPT:
+            while len(self._kept) > self._most_kept:
                 del self._kept[next(iter(self._kept))]
         return vectors_BX, known_B
 

@@ -13,18 +13,6 @@ import numpy as np
 
 from penchant.choices import Scope
 
-MOST_EVENTS = 10_000
-"""Of one user's events, the latest so many are kept."""
-
-MOST_JOINED = 1_000_000
-"""Of new seeds of open candidates, the latest so many can be followed; who is further behind reads all seeds again."""
-
-MOST_SEEDS = 3_000_000
-"""Of one item's seeds, the latest so many are kept."""
-
-MOST_ASIDE = 10_000
-"""Of what was set aside as poison, the latest so much is kept."""
-
 LEASE_S = 30.0
 """After so long without a sign of life, what a process had taken is free again."""
 
@@ -46,6 +34,22 @@ def natural_id(item: str, time: float, *, clicked: bool) -> str:
     '10.5 click 42'
     """
     return f"{time!r} {'click' if clicked else 'shown'} {item}"
+
+
+@dataclass(frozen=True)
+class StoreBounds:
+    """How many a store keeps of what never ends: the latest. events: of one user; seeds: of one item; joined: new seeds
+    of open candidates that can be followed, and who is further behind reads all seeds again; aside: of what was set
+    aside as poison."""
+
+    events: int = 10_000
+    seeds: int = 3_000_000
+    joined: int = 1_000_000
+    aside: int = 10_000
+
+
+KEPT = StoreBounds()
+"""By every store that is told nothing else."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class Store(ABC):
 
     @abstractmethod
     def histories(self, users: Sequence[str]) -> list[list[Event]]:
-        """The events of each user by time, item and id, from the first acknowledged on; the latest MOST_EVENTS."""
+        """The events of each user by time, item and id, from the first acknowledged on: the latest that are kept."""
 
     @abstractmethod
     def users(self) -> Iterable[str]:

@@ -10,10 +10,7 @@ from threading import RLock
 import numpy as np
 
 from penchant.store.base import (
-    MOST_ASIDE,
-    MOST_EVENTS,
-    MOST_JOINED,
-    MOST_SEEDS,
+    KEPT,
     Backlog,
     Entry,
     Erased,
@@ -24,6 +21,7 @@ from penchant.store.base import (
     Poison,
     Seeds,
     Store,
+    StoreBounds,
     lease_runs,
 )
 from penchant.store.entries import speaks_of
@@ -32,8 +30,8 @@ from penchant.store.entries import speaks_of
 class MemoryStore(Store):
     """Dicts under one lock. clock: seconds that only go forward."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, RLock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, bounds: StoreBounds = KEPT) -> None:
+        self._clock, self._lock, self._bounds = clock, RLock(), bounds
         self._histories: dict[str, dict[str, Event]] = {}
         self._log: dict[int, tuple[float, tuple[Event, ...]]] = {}
         self._appended = 0
@@ -72,8 +70,9 @@ class MemoryStore(Store):
 
     def _bound(self, user: str) -> None:
         history = self._histories[user]
-        if len(history) > MOST_EVENTS:
-            self._histories[user] = {event.id: event for event in _by_time(history.values())[-MOST_EVENTS:]}
+        if len(history) > self._bounds.events:
+            latest = _by_time(history.values())[-self._bounds.events :]
+            self._histories[user] = {event.id: event for event in latest}
 
     def _write(self, at: float, events: tuple[Event, ...]) -> None:
         self._appended += 1
@@ -126,7 +125,7 @@ class MemoryStore(Store):
                 for event in entry.events:
                     self._touch(event)
             if left or not entries:
-                self._poison = [*self._poison, *poison][-MOST_ASIDE:]
+                self._poison = [*self._poison, *poison][-self._bounds.aside :]
                 self._aside += len(poison)
 
     def _touch(self, event: Event) -> None:
@@ -140,8 +139,9 @@ class MemoryStore(Store):
     def _join(self, join: Join) -> None:
         self._joined += 1
         self._joins.append((self._joined, join))
-        if self._joined - self._joins_dropped > MOST_JOINED + MOST_JOINED // 100:
-            self._joins_dropped = self._joined - MOST_JOINED
+        most = self._bounds.joined
+        if self._joined - self._joins_dropped > most + most // 100:
+            self._joins_dropped = self._joined - most
             self._joins = self._joins[bisect_right(self._joins, self._joins_dropped, key=lambda pair: pair[0]) :]
 
     def backlog(self) -> Backlog:
@@ -158,7 +158,7 @@ class MemoryStore(Store):
     def seeds(self, item: str, most: int) -> Seeds:
         with self._lock:
             found = [(at, user) for user, at in self._touches.get(item, {}).items() if at is not None]
-        most = min(most, MOST_SEEDS, len(found))
+        most = min(most, self._bounds.seeds, len(found))
         found = sorted(found)[len(found) - most :]
         return Seeds([user for _, user in found], np.array([at for at, _ in found], np.float64))
 

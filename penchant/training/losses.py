@@ -6,6 +6,7 @@ vocabulary can be ranked by preference; sampled where it is large (YouTube DNN, 
 that of RALM (KDD 2019, Eq. 3-5): a few draws against each click.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
 from typing import Any, Literal
@@ -91,7 +92,19 @@ class _LogSumExp(torch.autograd.Function):
         return (powers_BV @ tag_VU) * share_B1, powers_BV.T @ (user_BU * share_B1)
 
 
-def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samples: int) -> Tensor:
+def log_uniform(count: int, size: int) -> Tensor:
+    """`count` ranks, 0 … size - 1, with P(k) = (log(k+2) - log(k+1)) / log(size+1), the log-uniform sampler."""
+    drawn = torch.exp(torch.rand(count, dtype=torch.float64, device="cpu") * log(size + 1)).long() - 1
+    return drawn.clamp(0, size - 1)
+
+
+Draw = Callable[[int, int], Tensor]
+"""So many ranks of so many, as `log_uniform` draws them."""
+
+
+def sampled_softmax(
+    user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samples: int, *, draw: Draw = log_uniform
+) -> Tensor:
     """`softmax` against tags drawn for the whole batch: `samples` log-uniform draws, each tag counted once.
 
     Every score is corrected by -log P(drawn); a drawn tag that the user clicked does not compete. With ever more draws
@@ -100,7 +113,7 @@ def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samp
     being drawn at all in place of the expected draws, because repeats are dropped.
     """
     tags_BP, first_BP = _clicked_tags(labels)
-    drawn_S = log_uniform(samples, tag.num_embeddings - RESERVED).to(tags_BP.device).unique() + RESERVED
+    drawn_S = draw(samples, tag.num_embeddings - RESERVED).to(tags_BP.device).unique() + RESERVED
     own_BP = match(mentions([tag], tags_BP[:, None]), user_BU) - _log_drawn(tags_BP, samples, tag.num_embeddings)
     others_BS = user_BU @ tag(drawn_S).T - _log_drawn(drawn_S, samples, tag.num_embeddings)
     others_BS = others_BS.masked_fill(_drawn_own(drawn_S, tags_BP), -torch.inf)
@@ -109,7 +122,13 @@ def sampled_softmax(user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, samp
 
 
 def contrast(
-    user_BU: Tensor, tag: nn.Embedding, labels: LabelBatch, negatives: int, *, correct: bool = False
+    user_BU: Tensor,
+    tag: nn.Embedding,
+    labels: LabelBatch,
+    negatives: int,
+    *,
+    correct: bool = False,
+    draw: Draw = log_uniform,
 ) -> Tensor:
     """L = -Σ_τ log softmax(u·t over τ and its own draws)_τ over the distinct tags τ of a user's clicked items, the
     mean over all such tags.
@@ -123,19 +142,13 @@ def contrast(
     if not len(own_L):
         return user_BU.sum() * 0.0
     size = tag.num_embeddings - RESERVED
-    drawn_LS = log_uniform(len(own_L) * negatives, size).to(own_L.device).view(-1, negatives) + RESERVED
+    drawn_LS = draw(len(own_L) * negatives, size).to(own_L.device).view(-1, negatives) + RESERVED
     ids_LS = torch.cat([own_L[:, None], drawn_LS], 1)
     scores_LS = match(mentions([tag], ids_LS[:, None]), user_BU.index_select(0, user_L))
     if correct:
         scores_LS = scores_LS - log_uniform_probability(ids_LS - RESERVED, size).log()
     others_LS = scores_LS[:, 1:].masked_fill(_pairs_among(user_L, own_L, drawn_LS, tag.num_embeddings), -torch.inf)
     return functional.softplus(torch.logsumexp(others_LS, 1) - scores_LS[:, 0]).mean()
-
-
-def log_uniform(count: int, size: int) -> Tensor:
-    """`count` ranks, 0 … size - 1, with P(k) = (log(k+2) - log(k+1)) / log(size+1), the log-uniform sampler."""
-    drawn = torch.exp(torch.rand(count, dtype=torch.float64, device="cpu") * log(size + 1)).long() - 1
-    return drawn.clamp(0, size - 1)
 
 
 def log_uniform_probability(ranks: Tensor, size: int) -> Tensor:

@@ -31,10 +31,12 @@ class Ridge:
     judged: np.ndarray
 
 
-def fit_ridges(shards: Sequence[Shard], tags: int, judge: Judge, *, forward: bool) -> dict[str, Ridge]:
+def fit_ridges(
+    shards: Sequence[Shard], tags: int, judge: Judge, *, forward: bool, most_tags: int = MOST_TAGS
+) -> dict[str, Ridge]:
     """ "ridge", fitted to the last window of each training user, and "ridge, all windows" where there are several; none
-    for more than MOST_TAGS tags. forward: see `Folded`."""
-    if tags > MOST_TAGS:
+    for more than `most_tags` tags. forward: see `Folded`."""
+    if tags > most_tags:
         return {}
     sample, blocks = Sample(shards, [CLICKS]), {CLICKS: tags}
     folded = Folded(tags, tags, forward=forward)

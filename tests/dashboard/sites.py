@@ -23,7 +23,7 @@ class Site(Desk):
         *,
         open_to_all: bool = True,
         store: Store | None = None,
-        service: type[Service] = Service,
+        service: Callable[..., Service] = Service,
         live: bool = True,
     ) -> None:
         self._folder, self._live = folder, live

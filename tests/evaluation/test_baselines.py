@@ -89,22 +89,17 @@ def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -
     assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
 
 
-def test_ridge_is_left_out_for_a_large_vocabulary(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penchant.training.ridge.MOST_TAGS", 3)
-    assert "ridge" not in fit_baselines(
-        run.interests().tags.counts, run.interests().shards("train"), judge(run), forward=False
-    )
+def test_ridge_is_left_out_for_a_large_vocabulary(run: Run) -> None:
+    tags, shards = len(run.interests().tags), run.interests().shards("train")
+    assert fit_ridges(shards, tags, judge(run), forward=False, most_tags=tags - 1) == {}
+    assert "ridge" in fit_ridges(shards, tags, judge(run), forward=False, most_tags=tags)
 
 
-def test_evaluation_in_small_blocks_is_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer, test, width = (
-        OwnCounts(run.interests().tags.counts),
-        run.interests().shards("test"),
-        len(run.interests().tags),
-    )
+def test_evaluation_in_small_blocks_is_the_same(run: Run) -> None:
+    interests = run.interests()
+    scorer, test, width = OwnCounts(interests.tags.counts), interests.shards("test"), len(interests.tags)
     whole = evaluate(scorer, test, [1, 5], width)
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * width)
-    parts = evaluate(scorer, test, [1, 5], width)
+    parts = evaluate(scorer, test, [1, 5], width, at_once=3 * width)
     assert parts.users.equals(whole.users)
     assert parts.coverage == whole.coverage
 

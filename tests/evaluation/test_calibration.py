@@ -114,10 +114,10 @@ def test_bins_are_those_of_a_plain_loop(run: Run) -> None:
     assert separate["tags"] == joint["tags"]
 
 
-def test_small_blocks_give_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = calibrate(run.interests().model, run.interests().shards("test"), "joint")
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 2 * len(run.interests().tags))
-    parts = calibrate(run.interests().model, run.interests().shards("test"), "joint")
+def test_small_blocks_give_the_same(run: Run) -> None:
+    interests = run.interests()
+    whole = calibrate(interests.model, interests.shards("test"), "joint")
+    parts = calibrate(interests.model, interests.shards("test"), "joint", at_once=2 * len(interests.tags))
     assert [one["count"] for one in parts["tags"]["bins"]] == [one["count"] for one in whole["tags"]["bins"]]
     assert parts["clicks"]["error"] == pytest.approx(whole["clicks"]["error"], abs=1e-5)
 

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from penchant.errors import MissingStepError
-from penchant.evaluation import choice
 from penchant.evaluation.choice import FEWEST, PARTS, CandidateMean, Choice, Trial, trial_of, without
 from penchant.evaluation.choice import choose as chosen_of
 from penchant.evaluation.metrics import auc
@@ -85,9 +84,8 @@ def held(names: Sequence[int]) -> frozenset[str]:
     return frozenset(f"i{number}" for number in names)
 
 
-def test_items_that_teach_nothing_decide_alone_where_they_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "ENOUGH", 30)
-    trial = trial_of(rounds_of(90), held(range(30)), seed=0)
+def test_items_that_teach_nothing_decide_alone_where_they_are_enough() -> None:
+    trial = trial_of(rounds_of(90), held(range(30)), seed=0, enough=30)
     assert isinstance(trial, Trial)
     assert (items_of(trial), trial.crossed) == ([set(held(range(30)))], False)
     assert [part.names for part in trial.parts] == [frozenset()]
@@ -134,10 +132,9 @@ def test_of_too_few_candidates_their_number_comes_back(items: int, few: bool) ->
     assert isinstance(trial, Trial) is not few
 
 
-def test_all_items_are_asked_about_in_one_round_before_any_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_items_are_asked_about_in_one_round_before_any_in_a_second() -> None:
     for most, slots in ((25, 25), (40, 40), (70, 70)):
-        monkeypatch.setattr(choice, "MOST", most)
-        trial = trial_of(rounds_of(40), frozenset(), seed=1)
+        trial = trial_of(rounds_of(40), frozenset(), seed=1, most=most)
         assert isinstance(trial, Trial)
         assert sum(len(part.item_S) for part in trial.parts) == slots
         assert trial.items == min(40, most)

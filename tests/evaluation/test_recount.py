@@ -156,7 +156,7 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def scores_by_user(run: Run, model: Preferences) -> Iterator[tuple[str, dict[str, float]]]:
     """What a model says of every tag, user by user."""
     names = run.interests().tags.values
-    for shard, rows in blocks(run.interests().shards("test"), len(run.interests().tags)):
+    for shard, rows in blocks(run.interests().shards("test"), len(run.interests().tags), 10**6):
         for user, score_V in zip(shard.users[rows], scores_of(model, shard, rows).numpy(), strict=True):
             yield user, dict(zip(names, score_V[2:].tolist(), strict=True))
 

@@ -121,12 +121,12 @@ def test_kendall_counts_pairs_and_forgives_ties(one: list[int], other: list[int]
     assert kendall(first, second, valid)[0] == pytest.approx(tau)
 
 
-def test_blocks_of_users_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_users_change_nothing(tmp_path: Path) -> None:
     run, truth = simulated(tmp_path)
-    scorer = OwnCounts(run.interests().tags.counts)
-    whole = recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3])
-    monkeypatch.setattr("penchant.evaluation.protocols.interests.SCORES_AT_ONCE", 3 * len(run.interests().tags))
-    assert recover(scorer, run.interests().shards("test"), truth, len(run.interests().tags), [3]).equals(whole)
+    interests = run.interests()
+    scorer, test, tags = OwnCounts(interests.tags.counts), interests.shards("test"), len(interests.tags)
+    whole = recover(scorer, test, truth, tags, [3])
+    assert recover(scorer, test, truth, tags, [3], at_once=3 * tags).equals(whole)
 
 
 def test_who_knows_the_truth_recovers_it_and_own_counts_beat_popularity(tmp_path: Path) -> None:

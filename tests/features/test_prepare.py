@@ -22,8 +22,8 @@ from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
-from penchant.logs import ingest as ingest_module
 from penchant.logs.ingest import Log
+from penchant.logs.read import Portions
 from penchant.progress import Progress
 from tests.logs.logs_on_disk import NOON, read_log
 
@@ -232,13 +232,13 @@ def test_by_days_clicks_of_the_test_window_stay_out_of_the_vocabulary(tmp_path: 
     assert arrays_of(prepared, "test")["truth.size"] == [1]  # c, which training never saw
 
 
-def many_users(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Log, Plan]:
+def many_users(folder: Path) -> tuple[Log, Plan]:
     """60 users in several buckets, clicks only."""
-    monkeypatch.setattr(ingest_module, "ROWS_PER_BUCKET", 100)
     dice = np.random.default_rng(0)
     rows = [(f"user {n}", f"i{dice.integers(1, 5)}", place) for n in range(60) for place in range(10)]
     pl.DataFrame({"item": list(ITEMS), "tags": list(ITEMS.values())}).write_parquet(folder / "items.parquet")
-    log = read_log(folder, pl.DataFrame(rows, schema=["u", "i", "t"], orient="row"), items=ITEMS_TABLE)
+    frame = pl.DataFrame(rows, schema=["u", "i", "t"], orient="row")
+    log = read_log(folder, frame, items=ITEMS_TABLE, portions=Portions(bucket=100))
     return log, toy_plan({"share": 0.2, "windows": 2}, [Field(name="tags"), Field(name="item", last=5)])
 
 
@@ -246,8 +246,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_an_interrupted_preparation_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log, plan = many_users(tmp_path, monkeypatch)
+def test_an_interrupted_preparation_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    log, plan = many_users(tmp_path)
     whole = prepare(log, plan, tmp_path / "whole")
 
     def pull_the_plug(progress: Progress) -> None:
@@ -265,16 +265,16 @@ def test_an_interrupted_preparation_goes_on_and_ends_the_same(tmp_path: Path, mo
     assert files_of(broken.folder) == files_of(whole.folder)
 
 
-def test_shards_of_a_finished_preparation_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log, plan = many_users(tmp_path, monkeypatch)
+def test_shards_of_a_finished_preparation_are_kept(tmp_path: Path) -> None:
+    log, plan = many_users(tmp_path)
     prepare(log, plan, tmp_path / "prepared")
     told: list[Progress] = []
     prepare(log, plan, tmp_path / "prepared", report=told.append)
     assert told == []
 
 
-def test_another_plan_prepares_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log, plan = many_users(tmp_path, monkeypatch)
+def test_another_plan_prepares_anew(tmp_path: Path) -> None:
+    log, plan = many_users(tmp_path)
     prepare(log, plan, tmp_path / "prepared")
     asked = LabelsConfig(share=0.4, items=2, tags=2)
     other = Plan(plan.features, ByUser(asked), (asked.target,))

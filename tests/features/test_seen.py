@@ -4,11 +4,9 @@ from math import inf
 
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.features import seen
 from penchant.features.seen import Seen
 from penchant.features.vocabulary import Vocabulary
 from penchant.logs.said import seen_at
@@ -69,9 +67,7 @@ def test_an_item_is_its_own_value() -> None:
 )
 def test_many_steps_give_what_one_gives(asked: list[tuple[int, float]], at_once: int) -> None:
     ids = dict(zip(TAGS.values, range(2, 4), strict=True))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seen, "AT_ONCE", at_once)
-        found = at(Seen.of(ITEMS, "tags", TAGS.ids, SAID), *asked)
+    found = at(Seen(Seen.of(ITEMS, "tags", TAGS.ids, SAID).arrays, at_once=at_once), *asked)
     for (entry, moment), numbers in zip(asked, found, strict=True):
         values = seen_at(SAID, moment).filter(pl.col("item") == "xyz"[entry])["value"]
         assert numbers == sorted(ids.get(value, 1) for value in values)

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from penchant.logs.ingest import Log, ingest
+from penchant.logs.read import PORTIONS, Portions
 from penchant.logs.tables import Tables
 from penchant.schema import USER
 
@@ -13,7 +14,13 @@ DAY_S = 86_400
 NOON = 978_350_400  # 2001-01-01 12:00 UTC
 
 
-def read_log(folder: Path, events: pl.DataFrame | list[pl.DataFrame], limit: float = 1.0, **tables: Any) -> Log:
+def read_log(
+    folder: Path,
+    events: pl.DataFrame | list[pl.DataFrame],
+    limit: float = 1.0,
+    portions: Portions = PORTIONS,
+    **tables: Any,
+) -> Log:
     """The log of one or several Parquet files; `tables` are sections of a run file, `events` is what to change there.
 
     Columns are u, i and t (and c where it is there); `events=` in `tables` maps them otherwise.
@@ -26,7 +33,7 @@ def read_log(folder: Path, events: pl.DataFrame | list[pl.DataFrame], limit: flo
     mapping |= {"clicked": "c"} if "c" in frames[0].columns else {}
     mapping |= tables.pop("mapping", {})
     parsed = Tables.parse({"events": mapping, **tables}, origin="test")
-    return ingest(parsed, folder, folder / "log", max_rejected_share=limit)
+    return ingest(parsed, folder, folder / "log", max_rejected_share=limit, portions=portions)
 
 
 def all_events(log: Log) -> pl.DataFrame:

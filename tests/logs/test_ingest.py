@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import DataError
-from penchant.logs import ingest as ingest_module
-from penchant.logs import read
 from penchant.logs.ingest import REPEATED, Log, ingest
+from penchant.logs.read import Portions
 from penchant.logs.tables import Tables
 from penchant.logs.users import bucket_of, uniform, user_hash
-from penchant.progress import Progress
+from penchant.progress import Progress, Report, quiet
 from tests.logs.logs_on_disk import NOON, all_events, read_log, rejected
 
 TABLES = Tables.parse(
@@ -32,6 +31,14 @@ def some_events(rows: int = 400) -> pl.DataFrame:
             "c": [bool(dice.random() < 0.5) for _ in range(rows)],
         }
     )
+
+
+SMALL = Portions(bucket=50)
+
+
+def in_buckets(folder: Path, name: str, report: Report = quiet) -> Log:
+    """A log of what lies in a folder, in many buckets."""
+    return ingest(TABLES, folder, folder / name, max_rejected_share=0.0, portions=SMALL, report=report)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -65,12 +72,11 @@ def test_time_going_backwards_is_sorted_and_counted(tmp_path: Path) -> None:
 
 
 def test_without_a_time_column_the_order_of_rows_counts_across_batches_and_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(read, "BATCH_ROWS", 3)
     items = [f"item {number:03}" for number in np.random.default_rng(0).permutation(1000)[:30]]
     parts = [pl.DataFrame({"u": ["a"] * len(part), "i": part}) for part in (items[:10], items[10:12], items[12:])]
-    log = read_log(tmp_path, parts)
+    log = read_log(tmp_path, parts, portions=Portions(rows=3))
     assert log.position
     assert all_events(log)["item"].to_list() == items
 
@@ -103,10 +109,9 @@ def test_what_the_log_holds_is_counted(tmp_path: Path) -> None:
     }
 
 
-def test_all_rows_of_a_user_stand_in_one_bucket_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "ROWS_PER_BUCKET", 50)
+def test_all_rows_of_a_user_stand_in_one_bucket_in_order(tmp_path: Path) -> None:
     frame = some_events()
-    log = read_log(tmp_path, frame)
+    log = read_log(tmp_path, frame, portions=SMALL)
     assert log.buckets == 9
     buckets = [log.events(bucket) for bucket in range(log.buckets)]
     assert sum(bucket["user"].n_unique() for bucket in buckets) == frame["u"].n_unique()
@@ -115,38 +120,33 @@ def test_all_rows_of_a_user_stand_in_one_bucket_in_order(tmp_path: Path, monkeyp
     assert all_events(log).equals(expected)
 
 
-def test_there_may_be_more_buckets_than_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "ROWS_PER_BUCKET", 1)
+def test_there_may_be_more_buckets_than_users(tmp_path: Path) -> None:
     frame = pl.DataFrame({"u": ["a"] * 5, "i": list("vwxyz"), "t": [NOON] * 5})
-    log = read_log(tmp_path, frame)
+    log = read_log(tmp_path, frame, portions=Portions(bucket=1))
     assert log.buckets == 6
     assert all_events(log)["item"].to_list() == list("vwxyz")
 
 
-def test_the_same_log_gives_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "ROWS_PER_BUCKET", 50)
+def test_the_same_log_gives_the_same_files(tmp_path: Path) -> None:
     some_events().write_parquet(tmp_path / "events-0.parquet")
-    logs = [ingest(TABLES, tmp_path, tmp_path / name, max_rejected_share=0.0) for name in ("one", "two")]
+    logs = [in_buckets(tmp_path, name) for name in ("one", "two")]
     assert files_of(logs[0].folder) == files_of(logs[1].folder)
 
 
-def test_an_interrupted_log_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_module, "ROWS_PER_BUCKET", 50)
+def test_an_interrupted_log_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     some_events().write_parquet(tmp_path / "events-0.parquet")
-    whole = ingest(TABLES, tmp_path, tmp_path / "whole", max_rejected_share=0.0)
+    whole = in_buckets(tmp_path, "whole")
 
     def pull_the_plug(progress: Progress) -> None:
         if progress.step == "sort":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ingest(TABLES, tmp_path, tmp_path / "broken", max_rejected_share=0.0, report=pull_the_plug)
+        in_buckets(tmp_path, "broken", report=pull_the_plug)
     first = tmp_path / "broken" / "events" / "00000.parquet"
     settled = first.stat().st_mtime_ns
     steps: list[str] = []
-    broken = ingest(
-        TABLES, tmp_path, tmp_path / "broken", max_rejected_share=0.0, report=lambda told: steps.append(told.step)
-    )
+    broken = in_buckets(tmp_path, "broken", report=lambda told: steps.append(told.step))
     assert files_of(broken.folder) == files_of(whole.folder)
     assert first.stat().st_mtime_ns == settled
     assert "read" not in steps

@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 
 from penchant.errors import ConfigError, DataError
-from penchant.logs import read
-from penchant.logs.read import read_batches, read_columns, read_sample, read_whole
+from penchant.logs.read import PORTIONS, Portions, read_batches, read_columns, read_sample, read_whole
 from penchant.logs.tables import expand, file_format, find_files
 
 IDS = ["007", str(2**40), str(2**63 + 1), "ユーザー", "пользователь", " spaced ", "NA", "null", "1e5", '"quoted", then']
@@ -30,46 +29,38 @@ def first_row(kind: str) -> int:
     return 2 if kind == "csv" else 1
 
 
-def rows_of(path: Path, column: str = "user") -> tuple[Pairs, list[tuple[int, str]]]:
+def rows_of(path: Path, column: str = "user", portions: Portions = PORTIONS) -> tuple[Pairs, list[tuple[int, str]]]:
     """Every value with its row number, and every malformed line with its own, over all batches."""
-    batches = list(read_batches(path, [column]))
+    batches = list(read_batches(path, [column], portions))
     good = [pair for batch in batches for pair in batch.frame.select(column, batch.rows).rows()]
     return good, [line for batch in batches for line in batch.malformed]
 
 
-@pytest.fixture(params=["one batch", "many batches"])
-def _batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "many batches":
-        monkeypatch.setattr(read, "BATCH_ROWS", 3)
-        monkeypatch.setattr(read, "CSV_BLOCK_BYTES", 40)
+SMALL = Portions(rows=3, csv_bytes=40)
+BATCHES = pytest.mark.parametrize("portions", [PORTIONS, SMALL], ids=["one batch", "many batches"])
 
 
-@pytest.mark.usefixtures("_batches")
+@BATCHES
 @pytest.mark.parametrize("kind", FORMATS)
-def test_every_row_keeps_its_text_and_its_number(kind: str, tmp_path: Path) -> None:
+def test_every_row_keeps_its_text_and_its_number(kind: str, portions: Portions, tmp_path: Path) -> None:
     path = write(tmp_path / f"log.{kind}", pl.DataFrame({"other": range(len(IDS)), "user": IDS}))
-    assert rows_of(path) == (list(zip(IDS, range(first_row(kind), 99), strict=False)), [])
+    assert rows_of(path, portions=portions) == (list(zip(IDS, range(first_row(kind), 99), strict=False)), [])
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_small_batches_are_small(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "BATCH_ROWS", 3)
-    monkeypatch.setattr(read, "CSV_BLOCK_BYTES", 40)
+def test_small_batches_are_small(kind: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"log.{kind}", pl.DataFrame({"user": [f"user {n:03}" for n in range(20)]}))
-    heights = [len(batch.frame) for batch in read_batches(path, ["user"])]
+    heights = [len(batch.frame) for batch in read_batches(path, ["user"], SMALL)]
     assert len(heights) > 3
     assert max(heights) < 6
     assert sum(heights) == 20
 
 
 @pytest.mark.parametrize("block", [13, 16, 20, 1 << 20])
-def test_malformed_csv_lines_come_back_with_their_rows(
-    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(read, "CSV_BLOCK_BYTES", block)
+def test_malformed_csv_lines_come_back_with_their_rows(block: int, tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("user,item\nshort\na,b\nx,y,z\nc,d\ne\nf,g\nq,r\ns\nt,u\nlast,of,all\n")
-    assert rows_of(path) == (
+    assert rows_of(path, portions=Portions(csv_bytes=block)) == (
         [("a", 3), ("c", 5), ("f", 7), ("q", 8), ("t", 10)],
         [(2, "short"), (4, "x,y,z"), (6, "e"), (9, "s"), (11, "last,of,all")],
     )
@@ -108,13 +99,16 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
     assert rows_of(path) == ([("a", 2), ("c", 4)], [(3, "short")])
 
 
-@pytest.mark.usefixtures("_batches")
-def test_malformed_json_lines_come_back_with_their_rows(tmp_path: Path) -> None:
+@BATCHES
+def test_malformed_json_lines_come_back_with_their_rows(portions: Portions, tmp_path: Path) -> None:
     bad = ['{"user":', "[1, 2]", "7", '{"user": "b"} {"user": "c"}', '{"user": NaN}']
     lines = ["", *bad[:1], '{"user": "a"}', *bad[1:3], "", '{"item": "of nobody"}', *bad[3:], '{"user": 42}']
     path = tmp_path / "log.jsonl"
     path.write_text("\n".join(lines))
-    assert rows_of(path) == ([("a", 3), (None, 7), ("42", 10)], list(zip([2, 4, 5, 8, 9], bad, strict=True)))
+    assert rows_of(path, portions=portions) == (
+        [("a", 3), (None, 7), ("42", 10)],
+        list(zip([2, 4, 5, 8, 9], bad, strict=True)),
+    )
 
 
 def test_json_numbers_beyond_64_bits_keep_every_digit(tmp_path: Path) -> None:
@@ -169,11 +163,10 @@ def test_a_file_without_a_json_object_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_small_table_is_read_whole(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "CSV_BLOCK_BYTES", 20)
+def test_a_small_table_is_read_whole(kind: str, tmp_path: Path) -> None:
     frame = pl.DataFrame({"item": ["a", "b", "c"] * 5, "tag": [f"tag {n}" for n in range(15)]})
     path = write(tmp_path / f"items.{kind}", frame)
-    assert read_whole(path, ["tag", "item"]).select("item", "tag").equals(frame)
+    assert read_whole(path, ["tag", "item"], Portions(csv_bytes=20)).select("item", "tag").equals(frame)
 
 
 def test_a_malformed_line_of_a_small_table_is_named(tmp_path: Path) -> None:

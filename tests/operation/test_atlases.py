@@ -19,7 +19,7 @@ from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of
 from penchant.operation.atlases import GIVE_WAY, SETTLING_S, AtlasInBackground, open_atlas, read_atlas, version_of
 from penchant.pipeline import Run
 from penchant.profiles.atlas import erase
-from penchant.profiles.atlas_writing import FOREMOST, MOST_INTERESTED
+from penchant.profiles.atlas_writing import BOUNDS, FOREMOST
 from penchant.profiles.average import AVERAGE
 from penchant.progress import Progress
 from tests.helpers.planted import write_planted_run
@@ -87,7 +87,7 @@ def test_the_atlas_of_a_run_is_that_of_its_log_and_profiles(folder: Path) -> Non
         found = [(one.user, one.preference) for one in atlas.interested(tag)]
         fans = [(user, mine[tag]) for user, mine in told.items() if tag in mine]
         assert {user for user, _ in found} <= {user for user, _ in fans}
-        highest = sorted((preference for _, preference in fans), reverse=True)[:MOST_INTERESTED]
+        highest = sorted((preference for _, preference in fans), reverse=True)[: BOUNDS.interested]
         np.testing.assert_allclose([preference for _, preference in found], highest, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose([told[user][tag] for user, _ in found], highest, rtol=1e-4, atol=1e-6)
 

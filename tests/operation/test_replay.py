@@ -8,7 +8,6 @@ import pytest
 
 from penchant.client import Client
 from penchant.errors import ConfigError, PenchantError
-from penchant.operation import replay as replay_module
 from penchant.operation.replay import replay
 from penchant.pipeline import Run
 from penchant.progress import Progress
@@ -145,16 +144,13 @@ def test_as_fast_as_it_goes_nothing_waits(client: Client, tmp_path: Path) -> Non
     assert time.slept == []
 
 
-def test_events_of_one_beat_are_one_call_but_not_too_many(
-    store: MemoryStore, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replay_module, "AT_ONCE", 4)
+def test_events_of_one_beat_are_one_call_but_not_too_many(store: MemoryStore, client: Client, tmp_path: Path) -> None:
     rows = [(f"u{number}", "x", NOON + 0.01 * number) for number in range(10)] + [("late", "x", NOON + 9.0)]
     path = tmp_path / "events.parquet"
     pl.DataFrame(rows, ["user", "item", "time"], orient="row").write_parquet(path)
     told = list[Progress]()
     time = Time()
-    replay(path, client, 1.0, clock=time.clock, sleep=time.sleep, report=told.append)
+    replay(path, client, 1.0, clock=time.clock, sleep=time.sleep, at_once=4, report=told.append)
     assert [one.done for one in told] == [4, 8, 10, 11]
     assert [len(entry.events) for entry in store.take("a test", 10**9)] == [4, 4, 2, 1]
 

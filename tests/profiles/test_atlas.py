@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import DataError, UnknownTagError
-from penchant.files import remove
-from penchant.logs import ingest as ingest_module
+from penchant.files import read_json, remove, write_json
 from penchant.logs.forgotten import digest_of
 from penchant.logs.ingest import Log
+from penchant.logs.read import Portions
 from penchant.profiles import atlas_writing
-from penchant.profiles.atlas import VERSION, Atlas, Interested, erase, is_written
-from penchant.profiles.atlas_writing import FOREMOST, MOST_BINS, MOST_INTERESTED, Grounds, survey, write_atlas
+from penchant.profiles.atlas import MANIFEST, VERSION, Atlas, Interested, erase, is_written
+from penchant.profiles.atlas_writing import BOUNDS, FOREMOST, MOST_BINS, AtlasBounds, Grounds, survey, write_atlas
 from penchant.progress import Progress
 from tests.logs.logs_on_disk import DAY_S, NOON, all_events, read_log
 
@@ -118,16 +118,15 @@ def test_without_profiles_nobody_is_interested_and_the_atlas_says_why(log: Log, 
     assert (atlas.profiled, atlas.users_V.tolist(), atlas.interested("jazz")) == (False, [0, 0, 0], [])
 
 
-def test_a_log_in_two_buckets_is_counted_as_by_a_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_in_two_buckets_is_counted_as_by_a_loop(tmp_path: Path) -> None:
     dice = np.random.default_rng(1)
     tags = [f"tag {number}" for number in range(4)]
     carried = {f"item {number}": dice.choice(tags, dice.integers(4), replace=False).tolist() for number in range(9)}
     times = NOON + dice.integers(3 * DAY_S, size=200)
     columns = {"u": dice.integers(30, size=200).astype(str), "i": [f"item {dice.integers(9)}" for _ in range(200)]}
     events = pl.DataFrame({**columns, "t": times, "c": dice.random(200) < 0.7})
-    monkeypatch.setattr(ingest_module, "ROWS_PER_BUCKET", 101)
     pl.DataFrame({"item": list(carried), "tags": list(carried.values())}).write_parquet(tmp_path / "items.parquet")
-    log = read_log(tmp_path, events, items=ITEMS)
+    log = read_log(tmp_path, events, items=ITEMS, portions=Portions(bucket=101))
     assert log.buckets == 2
     told = list[Progress]()
     known = grounds(log, tags=tags, names=tags, vectors_VE=np.eye(4, dtype=np.float32))
@@ -160,10 +159,8 @@ def test_interested_are_those_found_by_a_loop_whatever_the_buckets(
     for number, (user, told) in enumerate(reversed(users.items())):
         parts[number % buckets][user] = (dict(told[:clicked]), dict(told[clicked:]))
     told_of = Grounds(Log(folder, 0, True), "tags", KNOWN, KNOWN, np.zeros(0), write_profiles(folder / "in", *parts))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(atlas_writing, "MOST_INTERESTED", 3)
-        patch.setattr(atlas_writing, "ROWS_AT_ONCE", waiting)
-        users_V, rows = atlas_writing._find_interested(told_of, lambda _: None)
+    bounds = AtlasBounds(interested=3, waiting=waiting)
+    users_V, rows = atlas_writing._find_interested(told_of, bounds, lambda _: None)
     counts: dict[str, int] = defaultdict(int)
     fans: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for user, told in users.items():
@@ -182,21 +179,17 @@ def best_first(told: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 def test_of_many_users_those_with_the_highest_preferences_are_kept(log: Log, tmp_path: Path) -> None:
-    users: Profiles = {f"u{number:03}": ({"jazz": float(number)}, {}) for number in range(MOST_INTERESTED + 20)}
+    most = BOUNDS.interested
+    users: Profiles = {f"u{number:03}": ({"jazz": float(number)}, {}) for number in range(most + 20)}
     atlas = written(grounds(log, write_profiles(tmp_path / "profiles", users)), tmp_path)
     found = atlas.interested("jazz")
-    assert [one.preference for one in found] == [
-        float(MOST_INTERESTED + 19 - place) for place in range(MOST_INTERESTED)
-    ]
-    assert atlas.users_V[0] == MOST_INTERESTED + 20
+    assert [one.preference for one in found] == [float(most + 19 - place) for place in range(most)]
+    assert atlas.users_V[0] == most + 20
 
 
-def test_the_most_clicked_tags_are_on_the_map_and_no_others(
-    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_most_clicked_tags_are_on_the_map_and_no_others(log: Log, tmp_path: Path) -> None:
     assert np.isfinite(written(grounds(log), tmp_path).place_VC).all()
-    monkeypatch.setattr(atlas_writing, "MOST_MAPPED", 2)
-    place_VC = written(grounds(log), tmp_path).place_VC
+    place_VC = survey(grounds(log), seed=0, bounds=AtlasBounds(mapped=2)).arrays["place"]
     assert place_VC.shape == (3, 2)
     assert np.isnan(place_VC).any(1).tolist() == [False, False, True]
     assert sorted(place_VC[:2, 0].tolist()) == [-1.0, 1.0]
@@ -263,27 +256,21 @@ def test_vectors_that_are_not_finite_are_refused(log: Log) -> None:
         survey(grounds(log, vectors_VE=spoilt), seed=0)
 
 
-def test_an_atlas_belongs_to_what_it_says_and_to_the_form_of_today(
-    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_atlas_belongs_to_what_it_says_and_to_the_form_of_today(log: Log, tmp_path: Path) -> None:
     folder = tmp_path / "dashboard"
     assert not is_written(folder, SAID)
     written(grounds(log), tmp_path)
     assert is_written(folder, SAID)
     assert not is_written(folder, {VERSION: "two"})
-    monkeypatch.setattr("penchant.profiles.atlas.FORM", 0)
+    manifest = read_json(folder / MANIFEST)
+    write_json(folder / MANIFEST, {**manifest, "said": {**manifest["said"], "form": 0}})
     assert not is_written(folder, SAID)
 
 
-def test_what_was_stopped_while_it_was_written_is_not_there(
-    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(atlas_writing, "write_json", stop)  # the last file
-    with pytest.raises(KeyboardInterrupt):
-        written(grounds(log), tmp_path)
+def test_what_was_stopped_while_it_was_written_is_not_there(log: Log, tmp_path: Path) -> None:
+    unwritable = {VERSION: "one", "what the last file cannot hold": object()}
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_atlas(survey(grounds(log), seed=0), tmp_path / "dashboard", unwritable, made=7.0)
     assert not list(tmp_path.glob("dashboard*"))
 
 

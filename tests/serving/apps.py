@@ -42,7 +42,7 @@ class Desk:
         open_to_all: bool = True,
         limits: Limits | None = None,
         store: Store | None = None,
-        service: type[Service] = Service,
+        service: Callable[..., Service] = Service,
     ) -> None:
         self.store = store or MemoryStore()
         self.service = service(self.store, served, lambda: MADE)

@@ -17,13 +17,12 @@ from penchant.errors import (
     UnknownTagError,
 )
 from penchant.logs.forgotten import digest_of
-from penchant.serving import service as service_module
 from penchant.serving.candidates.clusterer import Clusterer
 from penchant.serving.candidates.openings import CandidateState
 from penchant.serving.roles.consumer import consume
 from penchant.serving.roles.intake import AHEAD_S, Appended
 from penchant.serving.served import Served
-from penchant.serving.service import Service
+from penchant.serving.service import MOST_BACKLOG, Service
 from penchant.serving.view import Scored
 from penchant.store.base import Backlog, Event
 from penchant.store.memory import MemoryStore
@@ -38,9 +37,9 @@ USER = "u001"
 class Desk:
     """A service on a clock, and the clusterers of its models, stepped by hand."""
 
-    def __init__(self, served: Served, stack: ExitStack) -> None:
+    def __init__(self, served: Served, stack: ExitStack, most_backlog: int = MOST_BACKLOG) -> None:
         self.now, self.store, self._stack = MADE, MemoryStore(), stack
-        self.service = Service(self.store, served, lambda: self.now)
+        self.service = Service(self.store, served, lambda: self.now, most_backlog=most_backlog)
 
     def send(self, *events: Event) -> Appended:
         (told,) = self.service.append([events])
@@ -122,10 +121,8 @@ def test_a_clock_that_jumps_back_refuses_no_event_of_old(desk: Desk) -> None:
     assert desk.send(event("b", time=MADE)).accepted == 1
 
 
-def test_where_too_many_wait_events_are_refused_until_there_is_room(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service_module, "MOST_BACKLOG", 2)
+def test_where_too_many_wait_events_are_refused_until_there_is_room(served: Served) -> None:
+    desk = Desk(served, ExitStack(), most_backlog=2)
     desk.send(*(event(name) for name in "abc"))
     desk.service.refresh()
     with pytest.raises(BusyError, match=r"^3 events wait for consumers, more than 2; send these later$") as busy:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from penchant.logs.forgotten import digest_of
-from penchant.serving import users as users_module
 from penchant.serving.served import Served
 from penchant.serving.users import News, Users
 from penchant.serving.versions import Models
@@ -118,14 +117,12 @@ def test_a_mixed_batch_gives_everybody_their_own(store: MemoryStore, users: User
         np.testing.assert_allclose(found, vector(users, user), atol=1e-6)
 
 
-def test_more_users_than_the_model_reads_at_once(
-    store: MemoryStore, users: Users, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_users_than_the_model_reads_at_once(store: MemoryStore, users: Users) -> None:
     asked = [f"u{number:03}" for number in range(7)]
     for user in asked:
         click(store, user, OTHER)
-    expected = Users(store, users.news, users.served).vectors(asked)[0]
-    monkeypatch.setattr(users_module, "AT_ONCE", 3)
+    expected = users.vectors(asked)[0]
+    users = Users(store, users.news, users.served, at_once=3)
     np.testing.assert_allclose(users.vectors(asked)[0], expected, atol=1e-6)
     np.testing.assert_allclose(users.kept_vectors(asked)[0], expected, atol=1e-6)
     np.testing.assert_allclose(users.kept_vectors(asked)[0], expected, atol=1e-6)
@@ -146,10 +143,8 @@ def test_what_was_said_before_the_start_counts(store: MemoryStore, served: Serve
     assert Users(store, News(store), served).vectors([STRANGER])[1].tolist() == [True]
 
 
-def test_few_vectors_are_kept_and_the_others_worked_out_again(
-    store: MemoryStore, users: Users, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(users_module, "MOST_KEPT", 2)
+def test_few_vectors_are_kept_and_the_others_worked_out_again(store: MemoryStore, served: Served) -> None:
+    users = Users(store, News(store), served, most_kept=2)
     asked = ["u002", USER, "u003", "u004"]
     for user in asked:
         click(store, user, OTHER)

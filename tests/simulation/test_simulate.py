@@ -81,24 +81,21 @@ def test_stopped_between_shards_it_goes_on_with_what_is_missing(unbroken: Path, 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_killed_it_goes_on_and_ends_with_the_same_bytes(unbroken: Path, tmp_path: Path, processes: int) -> None:
-    feed, turns = tmp_path, count()
-    while feed == tmp_path or (feed / "run.toml").exists():  # it may end before the signal reaches it
-        feed = tmp_path / str(next(turns))
-        child = Forked(partial(simulate, processes=processes), small(), feed)
-        until(partial(_has_truth, feed))
-        workers = children_of(child.pid)
-        child.kill()
-        until(partial(_are_gone, workers))
+    turns = count()
+    while (feed := killed(tmp_path / str(next(turns)), processes)) is None:
+        pass
     simulate(small(), feed)
     assert content(feed) == content(unbroken)
 
 
-def _has_truth(feed: Path) -> bool:
-    return any((feed / "truth").glob("*/*"))
-
-
-def _are_gone(workers: list[int]) -> bool:
-    return not any(map(lives, workers))
+def killed(feed: Path, processes: int) -> Path | None:
+    """A feed whose writers were killed in the middle; None where they ended before the signal reached them."""
+    child = Forked(partial(simulate, processes=processes), small(), feed)
+    until(lambda: any((feed / "truth").glob("*/*")))
+    workers = children_of(child.pid)
+    child.kill()
+    until(lambda: not any(map(lives, workers)))
+    return None if (feed / "run.toml").exists() else feed
 
 
 def children_of(pid: int) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from penchant.store.base import Store
+from penchant.store.base import KEPT, Store, StoreBounds
 from penchant.store.memory import MemoryStore
 from penchant.store.redis.store import RedisStore
 from penchant.store.sqlite.store import SqliteStore
@@ -40,18 +40,18 @@ class Clock:
 
 
 class MemoryBench(Bench):
-    def __init__(self) -> None:
+    def __init__(self, bounds: StoreBounds) -> None:
         self.clock = Clock()
-        super().__init__(MemoryStore(self.clock))
+        super().__init__(MemoryStore(self.clock, bounds=bounds))
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now += seconds
 
 
 class SqliteBench(Bench):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bounds: StoreBounds) -> None:
         self.path, self.clock = path, Clock()
-        super().__init__(SqliteStore(path, self.clock))
+        super().__init__(SqliteStore(path, self.clock, bounds=bounds))
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now += seconds
@@ -63,10 +63,10 @@ class SqliteBench(Bench):
 
 
 class RedisBench(Bench):
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, bounds: StoreBounds) -> None:
         self.raw: Any = redis.Redis.from_url(url)
         self.raw.flushall()
-        super().__init__(RedisStore(url))
+        super().__init__(RedisStore(url, bounds=bounds))
 
     def pass_time(self, seconds: float) -> None:
         ms = int(seconds * 1000)
@@ -96,23 +96,24 @@ LASTING = pytest.mark.parametrize("fresh", ["sqlite", "redis"], indirect=True)
 """For tests that write past the store, which nobody can in the memory of a process."""
 
 
+Fresh = Callable[..., Bench]
+
+
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def fresh(
-    request: pytest.FixtureRequest, tmp_path: Path, absent: Callable[[str], None]
-) -> Iterator[Callable[[], Bench]]:
-    """Gives an empty store at each call; there is one at a time."""
+def fresh(request: pytest.FixtureRequest, tmp_path: Path, absent: Callable[[str], None]) -> Iterator[Fresh]:
+    """Gives an empty store at each call, which keeps as much as is said; there is one at a time."""
     if request.param == "redis" and not RedisServer.is_installed():
         absent("redis-server is not installed")
     opened = list[Bench]()
 
-    def begin() -> Bench:
+    def begin(bounds: StoreBounds = KEPT) -> Bench:
         end()
         if request.param == "memory":
-            opened.append(MemoryBench())
+            opened.append(MemoryBench(bounds))
         elif request.param == "sqlite":
-            opened.append(SqliteBench(tmp_path / f"{len(list(tmp_path.iterdir()))}.db"))
+            opened.append(SqliteBench(tmp_path / f"{len(list(tmp_path.iterdir()))}.db", bounds))
         else:
-            opened.append(RedisBench(request.getfixturevalue("redis_server").url))
+            opened.append(RedisBench(request.getfixturevalue("redis_server").url, bounds))
         return opened[-1]
 
     def end() -> None:
@@ -127,7 +128,7 @@ def fresh(
 
 
 @pytest.fixture
-def bench(fresh: Callable[[], Bench]) -> Bench:
+def bench(fresh: Fresh) -> Bench:
     return fresh()
 
 

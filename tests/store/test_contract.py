@@ -8,10 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from penchant.store import memory
 from penchant.store.base import (
     LEASE_S,
-    MOST_EVENTS,
     Backlog,
     Entry,
     Erased,
@@ -22,12 +20,10 @@ from penchant.store.base import (
     Poison,
     Seeds,
     Store,
+    StoreBounds,
     natural_id,
 )
-from penchant.store.redis import store as redis
-from penchant.store.sqlite import events as sqlite_events
-from penchant.store.sqlite import store as sqlite_store
-from tests.store.conftest import LASTING, Bench
+from tests.store.conftest import LASTING, Bench, Fresh
 
 MANY = 1_000_000
 
@@ -84,12 +80,12 @@ def test_events_at_the_same_time_are_ordered_by_item_and_id(store: Store) -> Non
     ]  # fmt: skip
 
 
-def test_a_history_keeps_the_latest_events(store: Store) -> None:
-    times = list(range(MOST_EVENTS + 500))
-    for start in range(0, len(times), 1500):
-        store.append([look("ann", "1", float(time)) for time in times[start : start + 1500][::-1]], 1.0)
+def test_a_history_keeps_the_latest_events(fresh: Fresh) -> None:
+    store, times = fresh(StoreBounds(events=1000)).store, list(range(1050))
+    for start in range(0, len(times), 150):
+        store.append([look("ann", "1", float(time)) for time in times[start : start + 150][::-1]], 1.0)
     [history] = store.histories(["ann"])
-    assert [event.time for event in history] == times[500:]
+    assert [event.time for event in history] == times[50:]
     store.append([look("ann", "1", -1.0)], 1.0)
     assert store.histories(["ann"]) == [history]
 
@@ -200,9 +196,8 @@ def test_poison_comes_latest_first_and_may_come_alone(store: Store) -> None:
     assert store.backlog().aside == 3
 
 
-def test_poison_is_bounded_but_counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in memory, sqlite_events, redis:
-        monkeypatch.setattr(module, "MOST_ASIDE", 3)
+def test_poison_is_bounded_but_counted(fresh: Fresh) -> None:
+    store = fresh(StoreBounds(aside=3)).store
     for place in range(5):
         store.settle([], [Poison(str(place), "why", 1.0)])
     assert [said.content for said in store.poison(10)] == ["4", "3", "2"]
@@ -247,9 +242,8 @@ def test_seeds_are_the_latest_clicks_of_distinct_users(store: Store) -> None:
     assert store.shown("none") == []
 
 
-def test_seeds_of_an_item_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in memory, sqlite_events, sqlite_store, redis:
-        monkeypatch.setattr(module, "MOST_SEEDS", 10)
+def test_seeds_of_an_item_are_bounded(fresh: Fresh) -> None:
+    store = fresh(StoreBounds(seeds=10)).store
     names = [f"user{time * 7 % 25:02}" for time in range(25)]
     for time, name in enumerate(names):
         store.append([click(name, "1", float(time))], 1.0)
@@ -282,9 +276,8 @@ def test_new_seeds_of_open_candidates_are_followed(store: Store) -> None:
     assert store.joined("", 10).cursor == rest.cursor
 
 
-def test_who_is_too_far_behind_is_told_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in memory, sqlite_events, redis:
-        monkeypatch.setattr(module, "MOST_JOINED", 3)
+def test_who_is_too_far_behind_is_told_so(fresh: Fresh) -> None:
+    store = fresh(StoreBounds(joined=3)).store
     store.open_candidates(["1"], 0.0)
     begin = store.joined("", 10).cursor
     users = [f"user{place}" for place in range(10)]
@@ -451,9 +444,10 @@ def test_what_a_consumer_holds_of_a_forgotten_user_does_not_come_back(store: Sto
     assert said(store.seeds("1", 10)) == [("bob", 1.0)]
 
 
-def test_items_whose_events_have_left_the_history_are_forgotten_too(store: Store) -> None:
+def test_items_whose_events_have_left_the_history_are_forgotten_too(fresh: Fresh) -> None:
+    store = fresh(StoreBounds(events=1000)).store
     store.append([click("ann", "first", 0.0)], 1.0)
-    store.append([look("ann", "rest", float(time)) for time in range(1, MOST_EVENTS + 200)], 1.0)
+    store.append([look("ann", "rest", float(time)) for time in range(1, 1200)], 1.0)
     consume(store)
     assert "first" not in {event.item for event in store.histories(["ann"])[0]}
     assert store.forget("ann", "digest", 1.0).items == 2

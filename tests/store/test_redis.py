@@ -1,9 +1,8 @@
 """What is particular to the store in a Redis: refusals, crashes, memory."""
 
 import socket
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
@@ -13,9 +12,7 @@ import pytest
 import redis
 
 from penchant.errors import StoreError
-from penchant.store.base import MOST_EVENTS, Event
-from penchant.store.redis import client as redis_client
-from penchant.store.redis import store as redis_store
+from penchant.store.base import Event, StoreBounds
 from penchant.store.redis.store import RedisStore
 from tests.helpers.processes import until
 from tests.helpers.servers import RedisServer
@@ -128,11 +125,10 @@ def test_nobody_at_the_address_is_an_error() -> None:
         RedisStore(f"redis://127.0.0.1:{port}")
 
 
-def test_a_redis_that_hangs_is_an_error(server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_client, "TIMEOUT_S", 0.1)
-    with closing(RedisStore(server.url)) as store:
-        raw.client_pause(600, all=True)
-        with pytest.raises(StoreError, match="it does not answer within"):
+def test_a_redis_that_hangs_is_an_error(server: RedisServer, raw: Any) -> None:
+    with closing(RedisStore(server.url, timeout_s=0.5)) as store:
+        raw.client_pause(3_000, all=True)
+        with pytest.raises(StoreError, match=r"it does not answer within 0\.5 s"):
             store.ping()
 
 
@@ -156,6 +152,10 @@ def test_a_redis_that_is_loading_says_so(start: Callable[..., RedisServer]) -> N
     assert any(line.startswith(said) for line in told)
 
 
+def wait_for_more(events: list[Event], most: int) -> None:
+    until(lambda: len(events) > most)
+
+
 def test_what_was_acknowledged_survives_crashes_of_redis_once(server: RedisServer) -> None:
     store, end = RedisStore(server.url), Signal()
     acknowledged, failed = list[Event](), list[StoreError]()
@@ -175,11 +175,10 @@ def test_what_was_acknowledged_survives_crashes_of_redis_once(server: RedisServe
     loading = Thread(target=load)
     loading.start()
     try:
-        for turn in range(4):
-            if turn:
-                server.restart()
-            enough = len(acknowledged) + 90
-            until(partial(_more_than, acknowledged, enough))
+        for most in (100, 200, 300):
+            wait_for_more(acknowledged, most)
+            server.restart()
+        wait_for_more(acknowledged, 400)
     finally:
         end.set()
         loading.join()
@@ -231,19 +230,16 @@ def test_memory_that_runs_out_loses_nothing_and_can_be_drained(server: RedisServ
         assert store.append([look("ann", "more", 1.0)], 1.0) == [True]
 
 
-def test_histories_are_bounded_in_memory_too(server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_store, "MOST_EVENTS", 200)
-    with closing(RedisStore(server.url)) as store:
+def test_histories_are_bounded_in_memory_too(server: RedisServer, raw: Any) -> None:
+    with closing(RedisStore(server.url, bounds=StoreBounds(events=200))) as store:
         for time in range(250):
             store.append([look("ann", "1", float(time))], 1.0)
         assert raw.hlen("penchant:history:ann") == 200
         assert [event.time for event in store.histories(["ann"])[0]] == list(range(50, 250))
-    assert MOST_EVENTS > 200
 
 
-def test_seeds_are_bounded_in_memory_too(server: RedisServer, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_store, "MOST_SEEDS", 10)
-    with closing(RedisStore(server.url)) as store:
+def test_seeds_are_bounded_in_memory_too(server: RedisServer, raw: Any) -> None:
+    with closing(RedisStore(server.url, bounds=StoreBounds(seeds=10))) as store:
         store.append([click(f"user{time}", "1", float(time)) for time in range(25)], 1.0)
         consume(store)
     assert raw.zcard("penchant:seeds:1") == 10
@@ -259,7 +255,3 @@ def test_nothing_is_left_of_what_was_settled_or_forgotten(server: RedisServer, r
     assert raw.xlen("penchant:log") == 0
     assert raw.xpending("penchant:log", "consumers")["pending"] == 0
     assert not [key for key in raw.scan_iter() if b"ann" in key]
-
-
-def _more_than(some: Sized, number: int) -> bool:
-    return len(some) > number

@@ -11,12 +11,9 @@ from threading import Thread
 import pytest
 
 from penchant.errors import StoreError
-from penchant.store.base import LEASE_S, Backlog, Event
-from penchant.store.sqlite import events as sqlite_events
-from penchant.store.sqlite import file as sqlite_file
-from penchant.store.sqlite import store as sqlite_store
-from penchant.store.sqlite import tables as sqlite_schema
+from penchant.store.base import LEASE_S, Event, StoreBounds
 from penchant.store.sqlite.store import SqliteStore
+from penchant.store.sqlite.tables import MIGRATIONS, migrate
 from tests.helpers.processes import Forked, until
 from tests.store.test_contract import click, consume, look
 from tests.test_full_disk import SmallDisk, disk
@@ -46,23 +43,28 @@ def run(path: Path, *statements: str) -> list[object]:
 LATER = ("ALTER TABLE poison ADD COLUMN by TEXT", "INSERT INTO numbers VALUES ('later', 7)")
 
 
-def test_an_older_file_is_migrated_with_all_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def migrated(path: Path, *statements: str) -> None:
+    """As a version does that has these statements to bring older files up."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, str(path), (*MIGRATIONS, statements))
+
+
+def test_an_older_file_is_migrated_with_all_it_holds(path: Path) -> None:
     with closing(SqliteStore(path)) as old:
         old.append([click("ann", "1", 1.0)], 5.0)
-    version = len(sqlite_schema.MIGRATIONS)
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, LATER))
-    with closing(SqliteStore(path)) as new:
-        assert new.histories(["ann"]) == [[click("ann", "1", 1.0)]]
-        assert new.backlog() == Backlog(1, 5.0, 0)
-    assert run(path, "PRAGMA user_version", "SELECT value FROM numbers WHERE name = 'later'") == [version + 1, 7]
+    migrated(path, *LATER)
+    assert run(path, "SELECT id FROM history", "SELECT at FROM log") == [click("ann", "1", 1.0).id, 5.0]
+    assert run(path, "PRAGMA user_version", "SELECT value FROM numbers WHERE name = 'later'") == [
+        len(MIGRATIONS) + 1,
+        7,
+    ]
 
 
-def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
     SqliteStore(path).close()
     before = run(path, "SELECT sql FROM sqlite_schema ORDER BY name", "PRAGMA user_version")
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, (*LATER, "DROP TABLE absent")))
-    with pytest.raises(StoreError, match="the store failed: no such table: absent"):
-        SqliteStore(path)
+    with pytest.raises(sqlite3.OperationalError, match="no such table: absent"):
+        migrated(path, *LATER, "DROP TABLE absent")
     assert run(path, "SELECT sql FROM sqlite_schema ORDER BY name", "PRAGMA user_version") == before
 
 
@@ -127,16 +129,16 @@ def test_readers_do_not_wait_for_the_writer(store: SqliteStore) -> None:
         assert store.histories(["ann"]) == [[click("ann", "1", 1.0)]]
 
 
-def test_a_file_that_stays_locked_is_an_error(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_file, "TIMEOUT_S", 0.1)
-    told = f"{path}: another writer has had it locked for too long"
+def test_a_file_that_stays_locked_is_an_error(path: Path) -> None:
+    store, told = SqliteStore(path, timeout_s=0.1), f"{path}: another writer has had it locked for too long"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with closing(SqliteStore(path)) as waiting, pytest.raises(StoreError, match=told):
-            waiting.append([click("ann", "1", 1.0)], 1.0)
+        with pytest.raises(StoreError, match=told):
+            store.append([click("ann", "1", 1.0)], 1.0)
     with store._file.writing(), pytest.raises(StoreError, match=told):
         store.append([click("ann", "1", 1.0)], 1.0)
     assert store.append([click("ann", "1", 1.0)], 1.0) == [True]
+    store.close()
 
 
 def test_a_lease_from_before_a_restart_of_the_machine_has_ended(path: Path) -> None:
@@ -154,27 +156,26 @@ def test_a_lease_from_before_a_restart_of_the_machine_has_ended(path: Path) -> N
 # What grows
 
 
-def test_histories_are_bounded_on_disk_too(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_events, "MOST_EVENTS", 20)
-    monkeypatch.setattr(sqlite_store, "MOST_EVENTS", 20)
-    for time_ in range(50):
-        store.append([look("ann", "1", float(time_))], 1.0)
-    assert run(path, "SELECT count(*) FROM history") == [20]
-    assert [event.time for event in store.histories(["ann"])[0]] == list(range(30, 50))
+def test_histories_are_bounded_on_disk_too(path: Path) -> None:
+    with closing(SqliteStore(path, bounds=StoreBounds(events=20))) as store:
+        for time in range(50):
+            store.append([look("ann", "1", float(time))], 1.0)
+        assert run(path, "SELECT count(*) FROM history") == [20]
+        assert [event.time for event in store.histories(["ann"])[0]] == list(range(30, 50))
 
 
-def test_seeds_are_bounded_on_disk_too(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_events, "MOST_SEEDS", 10)
-    store.append([click(f"user{time_}", "1", float(time_)) for time_ in range(25)], 1.0)
-    consume(store)
-    assert run(path, "SELECT count(*) FROM touches WHERE time IS NOT NULL") == [10]
+def test_seeds_are_bounded_on_disk_too(path: Path) -> None:
+    with closing(SqliteStore(path, bounds=StoreBounds(seeds=10))) as store:
+        store.append([click(f"user{time}", "1", float(time)) for time in range(25)], 1.0)
+        consume(store)
+        assert run(path, "SELECT count(*) FROM touches WHERE time IS NOT NULL") == [10]
 
 
-def test_everybody_is_named_however_many_are_read_at_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_store, "USERS_AT_ONCE", 2)
+def test_everybody_is_named_however_many_are_read_at_once(path: Path) -> None:
     names = [f"user{place}" for place in range(5)]
-    store.append([look(user, item, 1.0) for user in names for item in ("1", "2")], 1.0)
-    assert list(store.users()) == names
+    with closing(SqliteStore(path, at_once=2)) as store:
+        store.append([look(user, item, 1.0) for user in names for item in ("1", "2")], 1.0)
+        assert list(store.users()) == names
 
 
 # Processes

@@ -57,10 +57,9 @@ def test_sampled_softmax_with_many_draws_is_each_clicked_tag_against_all_not_cli
     torch.testing.assert_close(found, torch.stack(losses).mean(), atol=1e-4, rtol=1e-4)
 
 
-def test_sampled_softmax_equals_its_formula_in_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampled_softmax_equals_its_formula_in_numpy() -> None:
     user_BU, tag, labels = given()
     drawn = np.array([3, 5, 20, 3, 40])
-    monkeypatch.setattr("penchant.training.losses.log_uniform", lambda *_: torch.from_numpy(drawn - 2))
     vectors, users = tag.weight.detach().numpy().astype(float), user_BU.numpy().astype(float)
 
     def corrected(user: int, number: int) -> float:
@@ -72,7 +71,7 @@ def test_sampled_softmax_equals_its_formula_in_numpy(monkeypatch: pytest.MonkeyP
     for user, own in [(0, [5, 7]), (1, [11])]:
         others = sum(np.exp(corrected(user, number)) for number in {3, 5, 20, 40} - set(own))
         losses += [np.log1p(others / np.exp(corrected(user, one))) for one in own]
-    found = float(sampled_softmax(user_BU, tag, labels, 5).detach())
+    found = float(sampled_softmax(user_BU, tag, labels, 5, draw=lambda *_: torch.from_numpy(drawn - 2)).detach())
     assert found == pytest.approx(np.mean(losses), rel=1e-5)
 
 
@@ -103,25 +102,22 @@ def test_a_user_without_labels_does_not_dilute_the_mean() -> None:
         torch.testing.assert_close(loss(users, tag, more), loss(user_BU, tag, labels))
 
 
-def drawn_as(monkeypatch: pytest.MonkeyPatch, ids: list[list[int]]) -> None:
-    """What each of the positives is set against, by user and rising id: user 0 has 5 and 7, user 1 has 11."""
-
-    def log_uniform(count: int, size: int) -> torch.Tensor:
-        assert (count, size) == (np.size(ids), VOCABULARY - 2)
-        return tensor(ids).flatten() - 2
-
-    monkeypatch.setattr("penchant.training.losses.log_uniform", log_uniform)
-
-
 DRAWN = [[3, 20, 20, 4], [7, 3, 11, 41], [5, 11, 2, 9]]
+"""What each of the positives is set against, by user and rising id: user 0 has 5 and 7, user 1 has 11."""
+
+
+def draw(count: int, size: int) -> torch.Tensor:
+    assert (count, size) == (np.size(DRAWN), VOCABULARY - 2)
+    return tensor(DRAWN).flatten() - 2
+
+
 COMPETE = [[3, 20, 20, 4], [3, 11, 41], [5, 2, 9]]
 """What is left of them without what the user clicked."""
 
 
 @pytest.mark.parametrize("correct", [False, True])
-def test_contrast_equals_its_formula_in_numpy(monkeypatch: pytest.MonkeyPatch, correct: bool) -> None:
+def test_contrast_equals_its_formula_in_numpy(correct: bool) -> None:
     user_BU, tag, labels = given()
-    drawn_as(monkeypatch, DRAWN)
     vectors, users = tag.weight.detach().numpy().astype(float), user_BU.numpy().astype(float)
 
     def score(user: int, number: int) -> float:
@@ -133,14 +129,13 @@ def test_contrast_equals_its_formula_in_numpy(monkeypatch: pytest.MonkeyPatch, c
         np.log1p(sum(np.exp(score(user, other) - score(user, own)) for other in others))
         for (user, own), others in zip([(0, 5), (0, 7), (1, 11)], COMPETE, strict=True)
     ]
-    found = float(contrast(user_BU, tag, labels, 4, correct=correct).detach())
+    found = float(contrast(user_BU, tag, labels, 4, correct=correct, draw=draw).detach())
     assert found == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-def test_contrast_has_the_gradient_of_its_formula(monkeypatch: pytest.MonkeyPatch, sparse: bool) -> None:
+def test_contrast_has_the_gradient_of_its_formula(sparse: bool) -> None:
     user_BU, tag, labels = given()
-    drawn_as(monkeypatch, DRAWN)
     users, vectors = user_BU.requires_grad_(), tag.weight
     losses = [
         torch.logsumexp(users[user] @ vectors[[own, *others]].T, 0) - users[user] @ vectors[own]
@@ -148,7 +143,7 @@ def test_contrast_has_the_gradient_of_its_formula(monkeypatch: pytest.MonkeyPatc
     ]
     expected = torch.autograd.grad(torch.stack(losses).mean(), (users, vectors))
     tag.sparse = sparse
-    contrast(users, tag, labels, 4).backward()
+    contrast(users, tag, labels, 4, draw=draw).backward()
     assert vectors.grad is not None
     assert vectors.grad.is_sparse == sparse
     torch.testing.assert_close((users.grad, vectors.grad.to_dense() if sparse else vectors.grad), expected)

@@ -36,9 +36,10 @@ def url(item: str, **more: str) -> str:
 class LookalikePages:
     """The pages under /dashboard/lookalike."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._service = sources.service
-        self._parts = Parts(sources)
+    def __init__(self, sources: Sources, *, most: int = MOST_AUDIENCE) -> None:
+        """most: members of an audience that is shown, or handed over as a file."""
+        self._service, self._most = sources.service, most
+        self._parts = Parts(sources, most)
 
     def page(self, asked: Asked) -> Answer:
         """Show one candidate, or all where none is asked for."""
@@ -119,10 +120,8 @@ class LookalikePages:
         size = asked.number("size", 0, least=0, most=10**9)
         if kind not in ("csv", "parquet"):
             return _refused(422, f"audiences come as csv or parquet, not as {kind!r}", asked)
-        if size > MOST_AUDIENCE:
-            return _refused(
-                422, f"an audience of {size:,} is too large for a file; {MOST_AUDIENCE:,} is the most", asked
-            )
+        if size > self._most:
+            return _refused(422, f"an audience of {size:,} is too large for a file; {self._most:,} is the most", asked)
         members = self._service.audience(item, size).members
         name = export.file_name(item, size, kind)
         if kind == "csv":

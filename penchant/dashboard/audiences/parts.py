@@ -20,7 +20,6 @@ from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.shell.words import count, sentence
 from penchant.errors import AudienceError
 from penchant.models.parts.clusters import Drift
-from penchant.serving.candidates.audience import MOST_AUDIENCE
 from penchant.serving.candidates.openings import Opening
 from penchant.serving.candidates.shared import Shared
 
@@ -94,8 +93,9 @@ class MembersPart:
 class Parts:
     """Values for the templates of one candidate."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources, self._service = sources, sources.service
+    def __init__(self, sources: Sources, most: int) -> None:
+        """most: members of an audience that is shown."""
+        self._sources, self._service, self._most = sources, sources.service, most
 
     def values(self, item: str, asked: Asked, name: str = "") -> Mapping[str, Any]:
         """Return the values of a whole page, or of one part of it. name: of the part, "" for the page. Parts that the
@@ -125,7 +125,7 @@ class Parts:
         makers: dict[str, Callable[[], object]] = {
             "seeds": partial(_seeds, one),
             "clusters": partial(_clusters, one),
-            "scores": partial(_scores, one, asked),
+            "scores": partial(_scores, one, asked, self._most),
             "audience": partial(self._audience, one, asked),
         }
         return makers | {"members": partial(self._members, one, asked)} if asked.may_open else makers
@@ -135,13 +135,13 @@ class Parts:
         size, expected = _size(asked, reachable), self._sources.expected()
         found = outlook_of(expected, seeds=one.known, size=size, reachable=reachable) if expected else None
         chart = outlook_chart(found) if found else None
-        most = min(reachable, MOST_AUDIENCE)
-        return AudiencePart(reachable, size, _problem(size, reachable), most, expected is not None, found, chart)
+        problem, most = _problem(size, reachable, self._most), min(reachable, self._most)
+        return AudiencePart(reachable, size, problem, most, expected is not None, found, chart)
 
     def _members(self, one: Opening, asked: Asked) -> MembersPart:
         reachable = one.scores().reachable
         size = _size(asked, reachable)
-        if problem := _problem(size, reachable):
+        if problem := _problem(size, reachable, self._most):
             return MembersPart(size, [], problem)
         try:
             return MembersPart(size, self._service.audience(one.state.item, size).members[:SHOWN], "")
@@ -184,10 +184,10 @@ def _clusters(one: Opening) -> ClustersPart:
     return ClustersPart(shared, picture_of(shared.plane))
 
 
-def _scores(one: Opening, asked: Asked) -> ScoresPart:
+def _scores(one: Opening, asked: Asked, most: int) -> ScoresPart:
     scores = one.scores()
     size = _size(asked, scores.reachable)
-    begins = None if _problem(size, scores.reachable) else scores.begins(size)
+    begins = None if _problem(size, scores.reachable, most) else scores.begins(size)
     some = len(scores.others_N) and len(scores.seeds_S)
     return ScoresPart(scores_chart(bins_of(scores), size, begins) if some else None, scores, begins)
 
@@ -196,13 +196,13 @@ def _size(asked: Asked, reachable: int) -> int:
     return asked.number("size", usual_size(reachable), least=0, most=10**9)
 
 
-def _problem(size: int, reachable: int) -> str:
-    """Say why an audience cannot be had, "" where it can."""
+def _problem(size: int, reachable: int, most: int) -> str:
+    """Say why an audience cannot be had, "" where it can. most: members of an audience that is shown."""
     try:
         refuse_small(size)
         refuse_large(size, reachable)
     except AudienceError as error:
         return sentence(str(error))
-    if size > MOST_AUDIENCE:
-        return f"An audience of {count(size)} is too large for a browser; ask for at most {count(MOST_AUDIENCE)}."
+    if size > most:
+        return f"An audience of {count(size)} is too large for a browser; ask for at most {count(most)}."
     return ""

@@ -10,9 +10,6 @@ from penchant.report.numbers import Numbers
 MOST_COMPARED = 30
 """Runs on one page; the first look at so many takes some seconds."""
 
-MOST_CLASHES = 3
-"""Runs that may be left out because they clash with others; where more do, only the first run is shown."""
-
 MOST_LISTED = 30
 """Other runs that are listed at a time."""
 
@@ -31,24 +28,27 @@ class Compared:
     apart: str = ""
 
 
-def compare(runs: Runs, names: Sequence[str]) -> Compared:
-    """Return the numbers of as many of these runs as can be compared; a name that is given twice counts once."""
+def compare(runs: Runs, names: Sequence[str], *, most: int = MOST_COMPARED, clashes: int = 3) -> Compared:
+    """Return the numbers of as many of these runs as can be compared; a name that is given twice counts once.
+
+    clashes: how many runs may be left out because they clash with others; where more do, only the first run is shown.
+    """
     there = set(runs.names())
     asked = list(dict.fromkeys(names))
     known = [name for name in asked if name in there]
-    chosen, past = known[:MOST_COMPARED], known[MOST_COMPARED:]
+    chosen, past = known[:most], known[most:]
     found = Compared(chosen, None, [name for name in asked if name not in there], past, {})
-    return _told(runs, found) if chosen else found
+    return _told(runs, found, clashes) if chosen else found
 
 
-def _told(runs: Runs, asked: Compared) -> Compared:
+def _told(runs: Runs, asked: Compared, most_clashes: int) -> Compared:
     left_out = _faulty(runs, asked.names) if _problem(runs, asked.names) else {}
     clashes = 0
     while names := [name for name in asked.names if name not in left_out]:
         why = _problem(runs, names)
         if not why:
             return replace(asked, names=names, numbers=runs.numbers(names), left_out=left_out)
-        if clashes == MOST_CLASHES:
+        if clashes == most_clashes:
             return replace(asked, names=names[:1], numbers=runs.numbers(names[:1]), left_out=left_out, apart=why)
         clash = names[: _shortest(runs, names)]
         left_out[clash[-1]] = _problem(runs, clash)

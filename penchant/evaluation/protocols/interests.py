@@ -23,7 +23,7 @@ from penchant.models.parts.ranking import best
 from penchant.schema import PAD, RESERVED, USER
 
 SCORES_AT_ONCE = 8_000_000
-
+"""Users × tags whose scores are in memory at a time."""
 
 Candidates = Literal["all", "new", "shown"]
 
@@ -60,11 +60,17 @@ class Result:
 
 
 def evaluate(
-    model: Preferences, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates = "all"
+    model: Preferences,
+    shards: Iterable[Shard],
+    at: list[int],
+    vocabulary: int,
+    candidates: Candidates = "all",
+    *,
+    at_once: int = SCORES_AT_ONCE,
 ) -> Result:
     """Measure a model on every user of the shards who has clicked a candidate (EvaluationConfig says which tags those
     are); see `evaluate_scores`."""
-    return evaluate_scores(partial(scores_of, model), shards, at, vocabulary, candidates)
+    return evaluate_scores(partial(scores_of, model), shards, at, vocabulary, candidates, at_once=at_once)
 
 
 def evaluate_scores(
@@ -73,6 +79,8 @@ def evaluate_scores(
     at: list[int],
     vocabulary: int,
     candidates: Candidates = "all",
+    *,
+    at_once: int = SCORES_AT_ONCE,
 ) -> Result:
     """Measure what ranks tags on every user of the shards who has clicked a candidate.
 
@@ -82,7 +90,7 @@ def evaluate_scores(
     """
     most = min(max(at), vocabulary - RESERVED)
     frames, seen = [], []
-    for shard, rows in blocks(shards, vocabulary):
+    for shard, rows in blocks(shards, vocabulary, at_once):
         asked = ask(shard, rows, vocabulary, candidates)
         scores_BV = asked.narrow(score(shard, rows))
         top = best(scores_BV, most)
@@ -136,9 +144,9 @@ def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> T
     return TagTest(torch.from_numpy(barred_BV), counts, left, size[counts], users.filter(pl.Series(counts)))
 
 
-def blocks(shards: Iterable[Shard], vocabulary: int) -> Iterator[tuple[Shard, slice]]:
-    """As many rows at once as keep the scores in a bounded piece of memory."""
-    size = max(1, SCORES_AT_ONCE // vocabulary)
+def blocks(shards: Iterable[Shard], vocabulary: int, at_once: int) -> Iterator[tuple[Shard, slice]]:
+    """As many rows at a time as have so many scores."""
+    size = max(1, at_once // vocabulary)
     for shard in shards:
         for start in range(0, len(shard), size):
             yield shard, slice(start, min(start + size, len(shard)))

@@ -21,9 +21,21 @@ RANK_SHARES = (0.0, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 
 AUDIENCES = (0.001, 0.01, 0.05, 0.1, 0.2)
 """The shares of the crowd, all among RANK_SHARES, at which recall is a metric."""
 
-LONG, SHORT = 50, 10
-USERS_AT_ONCE = 65_536
-LISTS_AT_ONCE = 8_192
+SHORT = 10
+
+
+@dataclass(frozen=True)
+class Lists:
+    """short, long: first places of a user's list that metrics read; users_at_once: who are scored, lists_at_once: whose
+    lists are measured."""
+
+    short: int = SHORT
+    long: int = 50
+    users_at_once: int = 65_536
+    lists_at_once: int = 8_192
+
+
+LISTS = Lists()
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,9 @@ class ReachAnswer:
         return found | {f"evenness@{SHORT}": Estimate.bare(self.evenness)}
 
 
-def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: ReachTest, kinds: Mapping[str, Ragged]) -> ReachAnswer:
+def ask_audiences(
+    lookalike: LookAlike, crowd: Crowd, asked: ReachTest, kinds: Mapping[str, Ragged], lists: Lists = LISTS
+) -> ReachAnswer:
     """The audiences of all candidates among all users, and the lists of best candidates of users who clicked later.
 
     kinds: by name ("tags", "categories") what each candidate of the round is about. Who clicked a candidate before is
@@ -116,7 +130,7 @@ def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: ReachTest, kinds: M
     reached_IR, area_I = np.empty((len(scores_IB), len(RANK_SHARES))), np.empty(len(scores_IB))
     collapsed_I = np.zeros(len(scores_IB), bool)
     for position, candidate in enumerate(asked.candidates()):
-        score_N = score_everyone(lookalike, candidate, crowd)
+        score_N = score_everyone(lookalike, candidate, crowd, lists.users_at_once)
         later = asked.later.part(slice(position, position + 1)).values
         above, level = standing(score_N, candidate.seeds_S, later)
         # Of users who score the same, any may come first: so many of the later clickers are expected to be in.
@@ -127,14 +141,16 @@ def ask_audiences(lookalike: LookAlike, crowd: Crowd, asked: ReachTest, kinds: M
         spread = spread_of(seeds_S, score_N, lookalike.top)
         collapsed_I[position] = spread is not None and spread.collapsed
         scores_IB[position] = score_N[asked.users_B]
-    users, shown_I = _measure_lists(scores_IB, asked, kinds)
+    users, shown_I = _measure_lists(scores_IB, asked, kinds, lists)
     return ReachAnswer(reached_IR, area_I, collapsed_I, users, evenness(shown_I))
 
 
-def score_everyone(lookalike: LookAlike, candidate: Candidate, crowd: Crowd) -> np.ndarray:
-    """[N], in blocks; -inf where nothing can be said."""
+def score_everyone(
+    lookalike: LookAlike, candidate: Candidate, crowd: Crowd, at_once: int = LISTS.users_at_once
+) -> np.ndarray:
+    """[N], so many at a time; -inf where nothing can be said."""
     likeness, rows = lookalike.liken(candidate, crowd), np.arange(len(crowd))
-    blocks = [likeness.scores(rows[start : start + USERS_AT_ONCE]) for start in range(0, len(crowd), USERS_AT_ONCE)]
+    blocks = [likeness.scores(rows[start : start + at_once]) for start in range(0, len(crowd), at_once)]
     score_N = np.concatenate(blocks)
     return np.where(np.isnan(score_N), np.float32(-np.inf), score_N)
 
@@ -161,23 +177,24 @@ def lists_of(owner: np.ndarray, values: np.ndarray, count: int) -> Ragged:
 
 
 def _measure_lists(
-    scores_IB: np.ndarray, asked: ReachTest, kinds: Mapping[str, Ragged]
+    scores_IB: np.ndarray, asked: ReachTest, kinds: Mapping[str, Ragged], lists: Lists
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Metrics of each user's list, and how often each candidate is in the first SHORT places."""
+    """Metrics of each user's list, and how often each candidate is in its first short places."""
+    short = lists.short
     size_B, shown_I = asked.truth.lengths, np.zeros(len(scores_IB), np.int64)
     parts: dict[str, list[np.ndarray]] = {}
-    for start in range(0, len(size_B), LISTS_AT_ONCE):
-        rows = slice(start, min(start + LISTS_AT_ONCE, len(size_B)))
+    for start in range(0, len(size_B), lists.lists_at_once):
+        rows = slice(start, min(start + lists.lists_at_once, len(size_B)))
         scores_BI = torch.from_numpy(np.ascontiguousarray(scores_IB[:, rows].T))
-        top = best(scores_BI, LONG)
+        top = best(scores_BI, lists.long)
         hit_BK = hits(scores_BI, top, asked.truth.part(rows))
-        measured = {f"prec@{k}": precision(hit_BK, size_B[rows], k) for k in (SHORT, LONG)}
-        short_BK, listed_BK = top.ids[:, :SHORT].numpy(), ~top.scores[:, :SHORT].isneginf().numpy()
+        measured = {f"prec@{k}": precision(hit_BK, size_B[rows], k) for k in (short, lists.long)}
+        short_BK, listed_BK = top.ids[:, :short].numpy(), ~top.scores[:, :short].isneginf().numpy()
         shown_I += np.bincount(short_BK[listed_BK], minlength=len(shown_I))
         number_BK = np.where(listed_BK, asked.number_I[short_BK], -1)
-        measured |= {f"{name}@{SHORT}": _distinct(number_BK, lists) for name, lists in kinds.items()}
+        measured |= {f"{name}@{short}": _distinct(number_BK, values) for name, values in kinds.items()}
         tail_BK = listed_BK & (asked.class_I[short_BK] == CLASSES.index("tail"))
-        measured[f"tail share@{SHORT}"] = tail_BK.sum(1) / np.maximum(listed_BK.sum(1), 1)
+        measured[f"tail share@{short}"] = tail_BK.sum(1) / np.maximum(listed_BK.sum(1), 1)
         for name, values in measured.items():
             parts.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in parts.items()}, shown_I

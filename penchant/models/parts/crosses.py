@@ -26,9 +26,10 @@ class Cross(nn.Module):
     pairs: Tensor
     squares: Tensor
 
-    def __init__(self, width: int, cross_width: int) -> None:
+    def __init__(self, width: int, cross_width: int, *, entries: int = 2**20) -> None:
+        """entries: of the matrices that are worked on at a time."""
         super().__init__()
-        self.width = width * (width - 1) // 2
+        self.width, self.entries = width * (width - 1) // 2, entries
         self.vectors = cross_vectors(width, cross_width)
         rows, columns = torch.triu_indices(width, width, offset=1)
         squares = torch.zeros(width, width, dtype=torch.long)
@@ -38,7 +39,7 @@ class Cross(nn.Module):
 
     def forward(self, x_BD: Tensor) -> Tensor:
         weight_P = (self.vectors @ self.vectors.T).flatten()[self.pairs]
-        products_BP: Tensor = _Pairs.apply(x_BD, self.pairs, self.squares)
+        products_BP: Tensor = _Pairs.apply(x_BD, self.pairs, self.squares, self.entries)
         return products_BP * weight_P
 
 
@@ -48,28 +49,24 @@ class _Pairs(torch.autograd.Function):
     Both go through [D, D] matrices, of some users at a time, so that these stay in the cache.
     """
 
-    entries = 2**20
-    """Of the matrices that are worked on at a time."""
-
     @staticmethod
-    def forward(ctx: Any, x_BD: Tensor, pairs_P: Tensor, squares: Tensor) -> Tensor:
+    def forward(ctx: Any, x_BD: Tensor, pairs_P: Tensor, squares: Tensor, entries: int) -> Tensor:
         ctx.save_for_backward(x_BD, squares)
+        ctx.users = users = max(1, entries // len(squares))
         products_BP = x_BD.new_empty(len(x_BD), len(pairs_P))
-        users = max(1, _Pairs.entries // len(squares))
         for x_bD, products_bP in zip(x_BD.split(users), products_BP.split(users), strict=True):
             torch.index_select((x_bD[:, :, None] * x_bD[:, None]).flatten(1), 1, pairs_P, out=products_bP)
         return products_BP
 
     @staticmethod
-    def backward(ctx: Any, slope_BP: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, slope_BP: Tensor) -> tuple[Tensor, None, None, None]:
         x_BD, squares = ctx.saved_tensors
-        slope_BD = torch.empty_like(x_BD)
-        users = max(1, _Pairs.entries // len(squares))
+        slope_BD, users = torch.empty_like(x_BD), ctx.users
         for x_bD, slope_bP, out_bD in zip(*(part.split(users) for part in (x_BD, slope_BP, slope_BD)), strict=True):
             slope_bDD = slope_bP.index_select(1, squares).unflatten(1, (-1, x_BD.shape[1]))
             slope_bDD.diagonal(dim1=1, dim2=2).zero_()
             torch.bmm(x_bD[:, None], slope_bDD, out=out_bD[:, None])
-        return slope_BD, None, None
+        return slope_BD, None, None, None
 
 
 class Nfm(nn.Module):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.audiences.best import best, blocks, refuse_small
+from penchant.audiences.best import BLOCK, best, blocks, refuse_small
 from penchant.choices import MIN_AUDIENCE
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.models.lookalikes.seed_clusters import packed, transformed
@@ -50,35 +50,42 @@ class Reach:
         ]
 
 
-def reach(store: Store, users: Users, item: str) -> Reach:
-    """All users of whom something is known and who have no event with an item."""
+def reach(store: Store, users: Users, item: str, *, block: int = BLOCK) -> Reach:
+    """All users of whom something is known and who have no event with an item; looked at by blocks."""
     live = list(store.users())
     others = _live_open(store, users, item, live)
     vectors_NX, known_N = users.kept_vectors(others)
     names = [user for user, is_known in zip(others, known_N.tolist(), strict=True) if is_known]
-    return Reach(_open(users, _closed_rows(users, item, live)), names, vectors_NX[known_N])
+    return Reach(_open(users, _closed_rows(users, item, live), block), names, vectors_NX[known_N])
 
 
 def audience(
-    store: Store, users: Users, item: str, clusters: Clusters, size: int, *, minimum: int = MIN_AUDIENCE
+    store: Store,
+    users: Users,
+    item: str,
+    clusters: Clusters,
+    size: int,
+    *,
+    minimum: int = MIN_AUDIENCE,
+    block: int = BLOCK,
 ) -> LiveAudience:
     """The `size` users most like the members of the clusters. Exact, over all users: of the snapshot as it is, of those
-    with live events as consumers saw them last.
+    with live events as consumers saw them last. block: users of the snapshot at a time.
 
     Raises AudienceError where `size` is below `minimum`, or where fewer can be reached.
     """
     refuse_small(size, minimum)
-    found = reach(store, users, item)
-    place_B, score_B = best(_scored(users, clusters, found), size, minimum=minimum)
+    found = reach(store, users, item, block=block)
+    place_B, score_B = best(_scored(users, clusters, found, block), size, minimum=minimum)
     members = zip(found.names(users.served.snapshot, place_B), score_B.tolist(), strict=True)
     return LiveAudience(item, list(members), len(found))
 
 
-def _scored(users: Users, clusters: Clusters, found: Reach) -> Iterator[np.ndarray]:
+def _scored(users: Users, clusters: Clusters, found: Reach, block: int) -> Iterator[np.ndarray]:
     """Scores in blocks: of users with live events, then of rows of the snapshot."""
     ralm = users.served.lookalike.ralm
     yield _scores(ralm, clusters, found.vectors_LX)
-    for rows in blocks(found.row_S):
+    for rows in blocks(found.row_S, block):
         yield _scores(ralm, clusters, users.served.snapshot.vectors(rows))
 
 
@@ -100,10 +107,10 @@ def _met_before(users: Users, item: str, user: str) -> bool:
     return row >= 0 and users.served.snapshot.has_met(item, row)
 
 
-def _open(users: Users, closed: np.ndarray) -> np.ndarray:
+def _open(users: Users, closed: np.ndarray, block: int) -> np.ndarray:
     """Rows of the users of the snapshot who are known and not closed, found by blocks."""
     snapshot = users.served.snapshot
-    found = [rows[snapshot.known(rows) & ~np.isin(rows, closed)] for rows in blocks(np.arange(len(snapshot)))]
+    found = [rows[snapshot.known(rows) & ~np.isin(rows, closed)] for rows in blocks(np.arange(len(snapshot)), block)]
     return np.concatenate([np.zeros(0, np.int64), *found])
 
 

@@ -16,16 +16,24 @@ from penchant.store.base import Store
 EVERY_S = 300.0
 """After so long all seeds of a candidate are clustered again."""
 
-MOST_ADDED, MOST_MOVED = 0.5, 0.2
-"""And as soon as clusters have drifted so far (see `Drift`), but not within REST_S of the last time."""
-
-REST_S = 10.0
 REFRESH_S = 60.0
 """So old may be what is known of who in the snapshot has live events: to look at all of them takes seconds."""
 
-MOST_JOINS = 5_000
-MOST_AT_ONCE = 64
-"""Candidates that are clustered anew before their clusters are published."""
+
+@dataclass(frozen=True)
+class Pace:
+    """How clusters are kept up. added, moved: all seeds of a candidate are clustered again as soon as its clusters have
+    drifted so far (see `Drift`), but not within `rest_s` of the last time; joins: new seeds that are followed in one
+    round; at_once: candidates that are clustered again before their clusters are published."""
+
+    added: float = 0.5
+    moved: float = 0.2
+    rest_s: float = 10.0
+    joins: int = 5_000
+    at_once: int = 64
+
+
+PACE = Pace()
 
 
 @dataclass
@@ -45,9 +53,12 @@ _Found = dict[str, tuple[SeedVectors, Clusters | None]]
 class Clusterer:
     """Follows the new seeds of candidates, and publishes their clusters; in a store only one may do so at a time."""
 
-    def __init__(self, store: Store, users: Users, clock: Callable[[], float], *, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, store: Store, users: Users, clock: Callable[[], float], *, every_s: float = EVERY_S, pace: Pace = PACE
+    ) -> None:
         alike = users.served.lookalike
-        self.store, self.users, self.clock, self.every_s = store, users, clock, every_s
+        self.store, self.users, self.clock = store, users, clock
+        self.every_s, self.pace = every_s, pace
         self.ralm, self.seed, self.model = alike.ralm, alike.seed, users.served.name
         self._candidates: dict[str, _Candidate] = {}
         self._changed: set[str] = set()
@@ -103,7 +114,7 @@ class Clusterer:
 
     def _follow(self) -> bool:
         """Let new seeds join the nearest centroid; whether these were all. Where the store fails nothing happens."""
-        found = self.store.joined(self._cursor, MOST_JOINS)
+        found = self.store.joined(self._cursor, self.pace.joins)
         self._match(self.store.candidates())
         if found.lost:
             self._candidates = {item: _Candidate(one.opened) for item, one in self._candidates.items()}
@@ -114,7 +125,7 @@ class Clusterer:
         vectors = self._vectors({user for joined in users.values() for user in joined})
         self._cursor = found.cursor
         self._changed |= {item for item, joined in users.items() if self._join(self._candidates[item], joined, vectors)}
-        return len(found.joins) < MOST_JOINS
+        return len(found.joins) < self.pace.joins
 
     def _vectors(self, users: Collection[str]) -> dict[str, np.ndarray]:
         """What centroids are means of, for those users of whom something is known."""
@@ -160,15 +171,16 @@ class Clusterer:
         due = [item for item, one in self._candidates.items() if self._due(one.live, now)]
         due.sort(key=lambda item: made(self._candidates[item].live))
         if due:
-            for item in due[:MOST_AT_ONCE]:
+            first = due[: self.pace.at_once]
+            for item in first:
                 self._candidates[item].busy, self._candidates[item].since = True, []
-            self._job = self._pool.submit(self._all, due[:MOST_AT_ONCE])
+            self._job = self._pool.submit(self._all, first)
 
     def _due(self, live: LiveClusters | None, now: float) -> bool:
         if live is None:
             return True
-        drifted = live.drift.added > MOST_ADDED or live.drift.moved > MOST_MOVED
-        return not 0 <= now - live.made < (min(REST_S, self.every_s) if drifted else self.every_s)
+        drifted = live.drift.added > self.pace.added or live.drift.moved > self.pace.moved
+        return not 0 <= now - live.made < (min(self.pace.rest_s, self.every_s) if drifted else self.every_s)
 
     def _all(self, items: list[str]) -> _Found:
         """In the background: all seeds of some candidates, clustered from scratch."""

@@ -37,7 +37,7 @@ def make_app(
         version=__version__,
         openapi_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Edge, clock=service.clock, measures=measures)],
+        middleware=[Middleware(Edge, clock=service.clock, measures=measures, linger_s=limits.linger_s)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     answer_errors(app, measures)

@@ -18,11 +18,14 @@ UNSUPPORTED = "unsupported_media_type"
 @dataclass(frozen=True)
 class Limits:
     """body: bytes of one, bodies: of all that are being read or worked on; body_s: how long reading one may take;
-    threads: calls at the same time; scored: users × candidates of one call, told: scores that it may answer with."""
+    linger_s: how long what still comes of a refused one is thrown away, because a client whose connection is closed
+    while it sends sees no answer; threads: calls at the same time; scored: users × candidates of one call, told: scores
+    that it may answer with."""
 
     body: int = 1 << 24
     bodies: int = 1 << 28
     body_s: float = 30.0
+    linger_s: float = 2.0
     threads: int = 64
     scored: int = 5_000_000
     told: int = 200_000

@@ -30,19 +30,15 @@ HEADERS = [
 UNREAD = frozenset({401, 403, 408, 413, 415, 429})
 """Answers that may come before a body was read; then the connection is closed, so that nobody has to read it."""
 
-LINGER_S = 2.0
-"""For this long, the rest of such a body is read and thrown away: a client that is cut off while it sends sees no
-answer."""
-
 
 class Edge:
-    """The outermost part of the app. clock: UTC seconds.
+    """The outermost part of the app. clock: UTC seconds; linger_s: see `Limits`.
 
     Routes see the path as it was sent, so that an id may hold a percent-encoded slash.
     """
 
-    def __init__(self, app: ASGIApp, *, clock: Callable[[], float], measures: Measures) -> None:
-        self.app, self.clock, self.measures = app, clock, measures
+    def __init__(self, app: ASGIApp, *, clock: Callable[[], float], measures: Measures, linger_s: float) -> None:
+        self.app, self.clock, self.measures, self._linger_s = app, clock, measures, linger_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +48,7 @@ class Edge:
         headers = dict(scope["headers"])
         said = RequestLine(self.clock(), _id(headers.get(b"x-request-id")), scope["method"])
         scope[SCOPE], scope["path"] = said, scope["raw_path"].decode("latin-1")
-        answer = _Answer(said, _Body(receive, headers), send)
+        answer = _Answer(said, _Body(receive, headers, self._linger_s), send)
         try:
             await self._answer(scope, answer.body, answer)
         finally:
@@ -79,8 +75,8 @@ class Edge:
 class _Body:
     """What is received of a request. left: whether some of its body was not read yet."""
 
-    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes], linger_s: float) -> None:
+        self._receive, self._linger_s = receive, linger_s
         self.left = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
     async def __call__(self) -> Message:
@@ -89,9 +85,9 @@ class _Body:
         return message
 
     async def throw_away(self) -> None:
-        """All that is left, or what comes within LINGER_S."""
+        """All that is left, or what comes in time."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_S):
+            async with asyncio.timeout(self._linger_s):
                 while self.left:
                     await self()
 

@@ -24,18 +24,18 @@ ADVICE: tuple[tuple[type[redis.RedisError], str], ...] = (
     (redis.AuthenticationError, "it refuses the user or the password in the address; correct them"),
     (redis.exceptions.AuthorizationError, "it refuses the user or the password in the address; correct them"),
     (redis.exceptions.NoPermissionError, "its user may not do this; grant all commands on keys penchant:*"),
-    (redis.TimeoutError, f"it does not answer within {TIMEOUT_S:g} s; see what keeps it, and try again"),
+    (redis.TimeoutError, "it does not answer within {timeout_s:g} s; see what keeps it, and try again"),
     (redis.ConnectionError, "it cannot be reached; is it running there?"),
 )
-"""The first that fits counts."""
+"""The first that fits counts. timeout_s: how long was waited."""
 
 
 class RedisClient:
     """A Redis that keeps what it acknowledges. After a lost connection it connects again by itself."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """Raises StoreError where it cannot be reached, would lose data, or holds the data of another version."""
-        self.raw = _client(url)
+        self.raw, self._timeout_s = _client(url, timeout_s), timeout_s
         said = self.raw.get_connection_kwargs()
         self.place = f"Redis at {said.get('host', 'localhost')}:{said.get('port', 6379)}"
         self._password = str(said.get("password") or "")
@@ -57,7 +57,10 @@ class RedisClient:
     def _advice(self, error: redis.RedisError) -> str:
         said = str(error)
         said = said.replace(self._password, "…") if self._password else said
-        return next((f"{advice} ({said})" for kind, advice in ADVICE if isinstance(error, kind)), f"it failed: {said}")
+        for kind, advice in ADVICE:
+            if isinstance(error, kind):
+                return f"{advice.format(timeout_s=self._timeout_s)} ({said})"
+        return f"it failed: {said}"
 
     def _refuse_to_lose(self) -> None:
         info: Any = self.raw.info("persistence")
@@ -96,14 +99,14 @@ class RedisClient:
             )
 
 
-def _client(url: str) -> redis.Redis:
+def _client(url: str, timeout_s: float) -> redis.Redis:
     """The library takes an address without a host, as one with a "#" in the password is, for this machine's."""
     try:
         if urlsplit(url).hostname:
             return redis.Redis.from_url(
                 url,
-                socket_timeout=TIMEOUT_S,
-                socket_connect_timeout=TIMEOUT_S,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
                 retry=Retry(ConstantBackoff(0.1), 1),
             )
     except ValueError:

@@ -10,11 +10,8 @@ import numpy as np
 import orjson
 
 from penchant.store.base import (
+    KEPT,
     LEASE_S,
-    MOST_ASIDE,
-    MOST_EVENTS,
-    MOST_JOINED,
-    MOST_SEEDS,
     Backlog,
     Entry,
     Erased,
@@ -25,10 +22,11 @@ from penchant.store.base import (
     Poison,
     Seeds,
     Store,
+    StoreBounds,
 )
 from penchant.store.entries import speaks_of, unpack
 from penchant.store.redis import scripts as redis_scripts
-from penchant.store.redis.client import RedisClient
+from penchant.store.redis.client import TIMEOUT_S, RedisClient
 from penchant.store.redis.scripts import PREFIX
 
 LEASE_MS = int(LEASE_S * 1000)
@@ -40,9 +38,9 @@ AT_ONCE = 1000
 class RedisStore(Store):
     """See `Store`."""
 
-    def __init__(self, url: str) -> None:
-        """url: redis:// or rediss://. Raises StoreError: see `RedisClient`."""
-        self._client = RedisClient(url)
+    def __init__(self, url: str, *, bounds: StoreBounds = KEPT, timeout_s: float = TIMEOUT_S) -> None:
+        """url: redis:// or rediss://; timeout_s: to wait for an answer. Raises StoreError: see `RedisClient`."""
+        self._client, self._bounds = RedisClient(url, timeout_s=timeout_s), bounds
         self._raw: Any = self._client.raw
         register = self._raw.register_script
         self._append, self._take = register(redis_scripts.APPEND), register(redis_scripts.TAKE)
@@ -62,16 +60,16 @@ class RedisStore(Store):
             said += user, id, orjson.dumps((item, time, clicked)), orjson.dumps((user, item, time, clicked, id))
         with self._client.errors():
             new = [digit == ord("1") for digit in self._append(args=said)]
-            for user in {event.user for event in events if hash(event.id) % (MOST_EVENTS // 200) == 0}:
+            for user in {event.user for event in events if hash(event.id) % max(1, self._bounds.events // 200) == 0}:
                 self._bound_history(user)
         return new
 
     def _bound_history(self, user: str) -> None:
         """Remove the oldest events over the bound. Reading leaves them out anyhow, so callers do this only now and
         then."""
-        if self._raw.hlen(_key("history", user)) > MOST_EVENTS:
+        if self._raw.hlen(_key("history", user)) > self._bounds.events:
             events = _history(user, self._raw.hgetall(_key("history", user)))
-            self._raw.hdel(_key("history", user), *(event.id for event in events[:-MOST_EVENTS]))
+            self._raw.hdel(_key("history", user), *(event.id for event in events[: -self._bounds.events]))
 
     def histories(self, users: Sequence[str]) -> list[list[Event]]:
         with self._client.errors():
@@ -82,7 +80,7 @@ class RedisStore(Store):
                 for user in users:
                     questions.hgetall(_key("history", user))
                 found = questions.execute()
-        return [_history(user, values)[-MOST_EVENTS:] for user, values in zip(users, found, strict=True)]
+        return [_history(user, values)[-self._bounds.events :] for user, values in zip(users, found, strict=True)]
 
     def users(self) -> Iterable[str]:
         begin = len(_key("history", ""))
@@ -112,7 +110,8 @@ class RedisStore(Store):
         return [_entry(number, content) for number, content in _pairs(said)]
 
     def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
-        said: list[Any] = [MOST_JOINED, MOST_SEEDS, MOST_ASIDE, len(poison), *(orjson.dumps(one) for one in poison)]
+        kept = self._bounds
+        said: list[Any] = [kept.joined, kept.seeds, kept.aside, len(poison), *(orjson.dumps(one) for one in poison)]
         for entry in entries:
             said += entry.number, len(entry.events)
             for event in entry.events:
@@ -136,7 +135,7 @@ class RedisStore(Store):
     # Items
 
     def seeds(self, item: str, most: int) -> Seeds:
-        most = min(most, MOST_SEEDS)
+        most = min(most, self._bounds.seeds)
         if most < 1:
             return Seeds([], np.zeros(0))
         with self._client.errors():

@@ -6,14 +6,11 @@ from sqlite3 import Connection
 
 from penchant.store.base import (
     LEASE_S,
-    MOST_ASIDE,
-    MOST_EVENTS,
-    MOST_JOINED,
-    MOST_SEEDS,
     Entry,
     Erased,
     Event,
     Poison,
+    StoreBounds,
 )
 from penchant.store.entries import pack, speaks_of, unpack
 
@@ -33,14 +30,15 @@ def number(connection: Connection, name: str) -> int:
 # Appending
 
 
-def append(connection: Connection, events: Sequence[Event], at: float) -> list[bool]:
+def append(connection: Connection, events: Sequence[Event], at: float, most: int) -> list[bool]:
+    """most: events of one user that are kept."""
     execute = connection.cursor().execute
     new = [execute(INSERT, event).rowcount == 1 for event in events]
     kept = list(compress(events, new))
     if kept:
         log(connection, kept, at)
-    for user in {event.user for event in kept if _is_sampled(event.id, MOST_EVENTS)}:
-        _bound_history(connection, user)
+    for user in {event.user for event in kept if _is_sampled(event.id, most)}:
+        _bound_history(connection, user, most)
     return new
 
 
@@ -55,8 +53,8 @@ def _is_sampled(text: str, most: int) -> bool:
     return hash(text) % max(1, most // 200) == 0
 
 
-def _bound_history(connection: Connection, user: str) -> None:
-    over = connection.execute("SELECT count(*) FROM history WHERE user = ?", (user,)).fetchone()[0] - MOST_EVENTS
+def _bound_history(connection: Connection, user: str, most: int) -> None:
+    over = connection.execute("SELECT count(*) FROM history WHERE user = ?", (user,)).fetchone()[0] - most
     if over > 0:
         oldest = "SELECT id FROM history WHERE user = ? ORDER BY time, item, id LIMIT ?"
         connection.execute(f"DELETE FROM history WHERE user = ? AND id IN ({oldest})", (user, user, over))  # noqa: S608
@@ -96,18 +94,18 @@ def take(connection: Connection, numbers: Sequence[int], consumer: str, now: flo
 # Settling
 
 
-def settle(connection: Connection, entries: Sequence[Entry], poison: Sequence[Poison]) -> None:
+def settle(connection: Connection, entries: Sequence[Entry], poison: Sequence[Poison], bounds: StoreBounds) -> None:
     left = [entry for entry in entries if remove(connection, int(entry.number))]
     if not left and entries:
         return
-    _touch(connection, [event for entry in left for event in entry.events])
+    _touch(connection, [event for entry in left for event in entry.events], bounds)
     for said in poison:
         connection.execute(
             "INSERT INTO poison (content, reason, at) VALUES (?, ?, ?)", (said.content, said.reason, said.at)
         )
     if poison:
         change(connection, "aside", len(poison))
-        connection.execute("DELETE FROM poison WHERE number <= (SELECT max(number) FROM poison) - ?", (MOST_ASIDE,))
+        connection.execute("DELETE FROM poison WHERE number <= (SELECT max(number) FROM poison) - ?", (bounds.aside,))
 
 
 def remove(connection: Connection, entry: int) -> bool:
@@ -119,7 +117,7 @@ def remove(connection: Connection, entry: int) -> bool:
     return row is not None
 
 
-def _touch(connection: Connection, events: Sequence[Event]) -> None:
+def _touch(connection: Connection, events: Sequence[Event], bounds: StoreBounds) -> None:
     touched = sorted({(event.item, event.user) for event in events})
     connection.executemany("INSERT OR IGNORE INTO touches (item, user) VALUES (?, ?)", touched)
     clicks: dict[tuple[str, str], float] = {}
@@ -128,9 +126,9 @@ def _touch(connection: Connection, events: Sequence[Event]) -> None:
             place = event.item, event.user
             clicks[place] = max(clicks.get(place, event.time), event.time)
     new = [place for place in sorted(clicks) if _click(connection, *place, clicks[place])]
-    _join(connection, new)
-    for item in {item for item, user in new if _is_sampled(user, MOST_SEEDS)}:
-        _bound_seeds(connection, item)
+    _join(connection, new, bounds.joined)
+    for item in {item for item, user in new if _is_sampled(user, bounds.seeds)}:
+        _bound_seeds(connection, item, bounds.seeds)
 
 
 def _click(connection: Connection, item: str, user: str, time: float) -> bool:
@@ -142,8 +140,8 @@ def _click(connection: Connection, item: str, user: str, time: float) -> bool:
     return before is None
 
 
-def _join(connection: Connection, new: Sequence[tuple[str, str]]) -> None:
-    """new: item and user."""
+def _join(connection: Connection, new: Sequence[tuple[str, str]], most: int) -> None:
+    """new: item and user; most: joins that are kept."""
     question = "SELECT 1 FROM candidates WHERE item = ?"
     is_open = {item: connection.execute(question, (item,)).fetchone() is not None for item, _ in new}
     joins = [(item, user) for item, user in new if is_open[item]]
@@ -151,9 +149,9 @@ def _join(connection: Connection, new: Sequence[tuple[str, str]]) -> None:
         return
     connection.executemany("INSERT INTO joins (item, user) VALUES (?, ?)", joins)
     dropped, last = number(connection, "joins dropped"), last_join(connection)
-    if last - dropped > MOST_JOINED + MOST_JOINED // 100:
-        connection.execute("DELETE FROM joins WHERE number <= ?", (last - MOST_JOINED,))
-        change(connection, "joins dropped", last - MOST_JOINED - dropped)
+    if last - dropped > most + most // 100:
+        connection.execute("DELETE FROM joins WHERE number <= ?", (last - most,))
+        change(connection, "joins dropped", last - most - dropped)
 
 
 def last_join(connection: Connection) -> int:
@@ -162,9 +160,9 @@ def last_join(connection: Connection) -> int:
     return row[0] if row else 0
 
 
-def _bound_seeds(connection: Connection, item: str) -> None:
+def _bound_seeds(connection: Connection, item: str, most: int) -> None:
     question = "SELECT count(*) FROM touches WHERE item = ? AND time IS NOT NULL"
-    over = connection.execute(question, (item,)).fetchone()[0] - MOST_SEEDS
+    over = connection.execute(question, (item,)).fetchone()[0] - most
     if over > 0:
         oldest = "SELECT user FROM touches WHERE item = ? AND time IS NOT NULL ORDER BY time, user LIMIT ?"
         connection.execute(

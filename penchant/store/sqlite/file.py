@@ -35,14 +35,14 @@ ADVICE = {
 class SqliteFile:
     """Connections are lent to one call at a time, so readers never wait; writers of one process queue for a lock."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """Create the file, or bring it to this version. Raises StoreError where that cannot be."""
-        self.path = path
+        self.path, self._timeout_s = path, timeout_s
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing, self._closed = Lock(), False
         try:
             with self._errors(), self._lent() as connection:
-                _write_ahead(connection, path)
+                _write_ahead(connection, path, timeout_s)
                 migrate(connection, path)
         except StoreError:
             self.close()
@@ -79,7 +79,7 @@ class SqliteFile:
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise StoreError(f"the store {self.path} is closed; open it again")
-        connection = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False)
         for setting in SETTINGS:
             connection.execute(setting)
         return connection
@@ -103,7 +103,7 @@ class SqliteFile:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._writing.acquire(timeout=TIMEOUT_S):
+        if not self._writing.acquire(timeout=self._timeout_s):
             raise self._locked()
         try:
             yield
@@ -125,9 +125,9 @@ class SqliteFile:
         return StoreError(f"{self.path}: {ADVICE[sqlite3.SQLITE_BUSY]}")
 
 
-def _write_ahead(connection: sqlite3.Connection, path: str) -> None:
+def _write_ahead(connection: sqlite3.Connection, path: str, timeout_s: float) -> None:
     """Readers and the writer do not wait for each other. While another process changes this, SQLite does not wait."""
-    until = time.monotonic() + TIMEOUT_S
+    until = time.monotonic() + timeout_s
     while True:
         try:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]

@@ -8,8 +8,7 @@ import numpy as np
 import orjson
 
 from penchant.store.base import (
-    MOST_EVENTS,
-    MOST_SEEDS,
+    KEPT,
     Backlog,
     Entry,
     Erased,
@@ -20,15 +19,12 @@ from penchant.store.base import (
     Poison,
     Seeds,
     Store,
+    StoreBounds,
     lease_runs,
 )
 from penchant.store.sqlite import events as sqlite_events
 from penchant.store.sqlite.events import change, last_join, number
-from penchant.store.sqlite.file import SqliteFile
-
-USERS_AT_ONCE = 1000
-"""So many are read at a time: a long reading would keep the write-ahead log from being emptied."""
-
+from penchant.store.sqlite.file import TIMEOUT_S, SqliteFile
 
 PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
     SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM history WHERE user = ?)
@@ -39,20 +35,33 @@ class SqliteStore(Store):
     """Acknowledged events are on the disk, even after a power failure, which may undo the work of consumers; they then
     do it again. clock: seconds that only go forward, the same for all processes of the machine."""
 
-    def __init__(self, path: str | Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """Create the file if there is none. Raises StoreError: see `SqliteFile`."""
-        self._file, self._clock = SqliteFile(str(path)), clock
+    def __init__(
+        self,
+        path: str | Path,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        bounds: StoreBounds = KEPT,
+        timeout_s: float = TIMEOUT_S,
+        at_once: int = 1000,
+    ) -> None:
+        """Create the file if there is none. Raises StoreError: see `SqliteFile`.
+
+        timeout_s: how long to wait for others who write; at_once: users that are read at a time, because a long reading
+        would keep the write-ahead log from being emptied.
+        """
+        self._file, self._clock = SqliteFile(str(path), timeout_s=timeout_s), clock
+        self._bounds, self._at_once = bounds, at_once
 
     # Events
 
     def append(self, events: Sequence[Event], at: float) -> list[bool]:
         with self._file.writing() as connection:
-            return sqlite_events.append(connection, events, at)
+            return sqlite_events.append(connection, events, at, self._bounds.events)
 
     def histories(self, users: Sequence[str]) -> list[list[Event]]:
         question = "SELECT time, item, id, clicked FROM history WHERE user = ?"
         with self._file.reading() as connection:
-            rows = [(user, sorted(connection.execute(question, (user,)))[-MOST_EVENTS:]) for user in users]
+            rows = [(user, sorted(connection.execute(question, (user,)))[-self._bounds.events :]) for user in users]
         return [[Event(user, item, at, clicked == 1, own) for at, item, own, clicked in found] for user, found in rows]
 
     def users(self) -> Iterable[str]:
@@ -60,7 +69,7 @@ class SqliteStore(Store):
         while found:
             with self._file.reading() as connection:
                 question = "SELECT DISTINCT user FROM history WHERE user > ? ORDER BY user LIMIT ?"
-                found = [user for (user,) in connection.execute(question, (last, USERS_AT_ONCE))]
+                found = [user for (user,) in connection.execute(question, (last, self._at_once))]
             yield from found
             last = found[-1] if found else last
 
@@ -87,7 +96,7 @@ class SqliteStore(Store):
 
     def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
         with self._file.writing(durable=False) as connection:
-            sqlite_events.settle(connection, entries, poison)
+            sqlite_events.settle(connection, entries, poison, self._bounds)
 
     def backlog(self) -> Backlog:
         with self._file.reading() as connection:
@@ -107,7 +116,7 @@ class SqliteStore(Store):
             "SELECT user, time FROM touches WHERE item = ? AND time IS NOT NULL ORDER BY time DESC, user DESC LIMIT ?"
         )
         with self._file.reading() as connection:
-            rows = connection.execute(question, (item, min(most, MOST_SEEDS))).fetchall()[::-1]
+            rows = connection.execute(question, (item, min(most, self._bounds.seeds))).fetchall()[::-1]
         return Seeds([user for user, _ in rows], np.array([at for _, at in rows], np.float64))
 
     def shown(self, item: str) -> list[str]:

@@ -44,36 +44,39 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """What makes version 1 out of an empty file, version 2 out of version 1, and so on; never changed, only added to."""
 
 
-def migrate(connection: sqlite3.Connection, path: str) -> None:
+Migrations = tuple[tuple[str, ...], ...]
+
+
+def migrate(connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS) -> None:
     """Bring a file to this version in one transaction; an empty one gets its tables.
 
     Raises StoreError for a file of a later version, and for a database of something else.
     """
-    if _version(connection, path) == len(MIGRATIONS):
+    if _version(connection, path, migrations) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statements in MIGRATIONS[_version(connection, path) :]:
+        for statements in migrations[_version(connection, path, migrations) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 
-def _version(connection: sqlite3.Connection, path: str) -> int:
+def _version(connection: sqlite3.Connection, path: str, migrations: Migrations) -> int:
     application, version, tables = (
         connection.execute(question).fetchone()[0]
         for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
     )
     if tables and application != APPLICATION:
         raise StoreError(f"{path} is a database of something else than Penchant; name another file")
-    if version > len(MIGRATIONS):
+    if version > len(migrations):
         raise StoreError(
-            f"{path} was written by a later Penchant (store version {version}, this one knows {len(MIGRATIONS)}); "
+            f"{path} was written by a later Penchant (store version {version}, this one knows {len(migrations)}); "
             f"run that one, or name another file"
         )
     return version

@@ -13,8 +13,6 @@ from playwright.sync_api import Browser, expect
 from playwright.sync_api import TimeoutError as Late
 
 from penchant.choices import MIN_AUDIENCE, Scope
-from penchant.dashboard.audiences import page as lookalike_page
-from penchant.dashboard.audiences import parts as lookalike_parts
 from penchant.dashboard.audiences.page import LookalikePages, routes
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page
 from penchant.dashboard.shell.rendering import Renderer
@@ -367,11 +365,8 @@ def test_an_audience_that_became_too_large_meanwhile_is_explained(served: Served
     assert f"but only {reachable - 1} users are not reached yet" in text(pages.page(of_all))
 
 
-def test_more_members_than_a_file_should_hold_are_refused(
-    pages: LookalikePages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lookalike_page, "MOST_AUDIENCE", 55)
-    monkeypatch.setattr(lookalike_parts, "MOST_AUDIENCE", 55)
+def test_more_members_than_a_file_should_hold_are_refused(site: Site) -> None:
+    pages = LookalikePages(site.sources, most=55)
     answer = pages.audience(asked(item=POPULAR, size="56", as_="csv"))
     assert "56 is too large for a file; 55 is the most" in text(answer)
     said = text(pages.page(asked(item=POPULAR, size="56", show="all")))

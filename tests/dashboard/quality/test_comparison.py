@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penchant.dashboard.quality import comparison as quality
 from penchant.dashboard.quality.comparison import compare, listed
 from penchant.dashboard.quality.interests import MOST_LINES, as_series, by_epoch, few, places
 from penchant.dashboard.quality.parts import LookalikePart, ProfilesPart, lookalike_parts, moment, profiles_parts
@@ -80,23 +79,21 @@ def test_a_run_that_cannot_stand_beside_an_earlier_one_is_left_out(tmp_path: Pat
     assert not found.apart
 
 
-def test_where_too_many_runs_clash_the_first_is_shown_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_too_many_runs_clash_the_first_is_shown_alone(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path, name)
     runs = RunsBeside(tmp_path / "a")
     assert (compare(runs, ["a", "b", "c"]).names, compare(runs, ["a", "b", "c"]).apart) == (["a"], "")
-    monkeypatch.setattr(quality, "MOST_CLASHES", 1)
-    found = compare(runs, ["a", "b", "c"])
+    found = compare(runs, ["a", "b", "c"], clashes=1)
     assert (found.names, list(found.left_out)) == (["a"], ["b"])
     assert "/a and " in found.apart
     assert "/c are the same configuration" in found.apart
 
 
-def test_no_more_runs_are_compared_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_runs_are_compared_than_fit(tmp_path: Path) -> None:
     for seed in range(3):
         write(tmp_path, f"run {seed}", training={"seed": seed})
-    monkeypatch.setattr(quality, "MOST_COMPARED", 2)
-    found = compare(RunsBeside(tmp_path / "run 0"), [f"run {seed}" for seed in range(3)])
+    found = compare(RunsBeside(tmp_path / "run 0"), [f"run {seed}" for seed in range(3)], most=2)
     assert (found.names, found.past) == (["run 0", "run 1"], ["run 2"])
 
 

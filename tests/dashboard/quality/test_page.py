@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from penchant.dashboard.quality import comparison as quality
+from penchant.dashboard.quality.comparison import MOST_COMPARED
 from tests.dashboard.browsers import PHONE, visiting
 from tests.dashboard.quality_runs import HOSTILE, app_of, page_of, write, write_all
 from tests.report.tags import Tags
@@ -106,21 +106,25 @@ def test_a_damaged_run_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert "At NDCG@10, UTPM AF-2head+CF has" in text
 
 
-def test_the_same_run_twice_is_told_beside_the_first_and_stays_ticked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_run_twice_is_told_beside_the_first_and_stays_ticked(tmp_path: Path) -> None:
     own = write(tmp_path, "own")
     write(tmp_path, "copy")
     page = page_of(own, "?run=own&run=copy")
     assert re.search(r"copy cannot be shown: .* give only one of them", words(page))
     assert re.findall(r'value="([^"]*)" checked', page) == ["own", "copy"]
-    monkeypatch.setattr(quality, "MOST_CLASHES", 0)
-    assert "cannot be shown together, so only own is: " in words(page_of(own, "?run=own&run=copy"))
 
 
-def test_more_runs_than_fit_are_told(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality, "MOST_COMPARED", 1)
-    assert "1 more was asked for" in words(page_of(own, "?run=own&run=other+data"))
+def test_where_too_many_are_the_same_only_the_first_is_shown(tmp_path: Path) -> None:
+    names = [write(tmp_path, name).name for name in ("own", "a", "b", "c", "d")]
+    asked = "&".join(f"run={name}" for name in names)
+    assert "cannot be shown together, so only own is: " in words(page_of(tmp_path / "own", f"?{asked}"))
+
+
+def test_more_runs_than_fit_are_told(tmp_path: Path) -> None:
+    for seed in range(MOST_COMPARED + 1):
+        write(tmp_path, f"run{seed}", training={"seed": seed})
+    asked = "&".join(f"run=run{seed}" for seed in range(MOST_COMPARED + 1))
+    assert "1 more was asked for" in words(page_of(tmp_path / "run0", f"?{asked}"))
 
 
 def test_a_run_that_is_not_evaluated_says_what_to_run(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is wrong with a running process, and what to do; what is known of it."""
 
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -9,6 +10,7 @@ from penchant.dashboard.system.facts import StoreWatch
 from penchant.dashboard.system.state import State, System
 from penchant.serving.roles.intake import Appended
 from penchant.serving.roles.roles import CLUSTER
+from penchant.serving.service import Service
 from penchant.store.base import Poison
 from penchant.store.sqlite.store import SqliteStore
 from tests.dashboard.sites import Site
@@ -64,8 +66,9 @@ def test_consumers_are_behind_when_an_event_waits_long(site: Site) -> None:
     assert trouble.command.endswith("--role consumer")
 
 
-def test_far_behind_is_what_readiness_calls_missing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penchant.serving.service.MOST_BACKLOG", 1)
+def test_far_behind_is_what_readiness_calls_missing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder, small = trained(tmp_path_factory).folder, partial(Service, most_backlog=1)
+    site = Site(served(tmp_path_factory), folder, service=small)
     site.service.append([[event(1), event(2)]])
     site.service.refresh()
     (trouble,) = Watcher(site).now().troubles

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from penchant.audiences.expected import Bounds
-from penchant.evaluation.protocols.reach import RANK_SHARES, ReachTest, ask_audiences, standing
+from penchant.evaluation.protocols.reach import RANK_SHARES, Lists, ReachTest, ask_audiences, standing
 from penchant.features.ragged import Ragged
 from penchant.models.lookalikes.popular import Popular
 from tests.evaluation.planted_rounds import Told, crowd_of, ragged, round_of
@@ -83,12 +83,10 @@ def test_lists_hold_no_candidate_that_the_user_clicked_before() -> None:
     assert answer.evenness == pytest.approx(1 - 4 / (2 * 9 * 7 / 3))
 
 
-def test_a_list_holds_the_best_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_holds_the_best_candidates() -> None:
     """One place each: user 1 has candidate 0, which he clicked, as did user 3; user 2 has it and did not."""
-    monkeypatch.setattr("penchant.evaluation.protocols.reach.LONG", 1)
-    monkeypatch.setattr("penchant.evaluation.protocols.reach.SHORT", 1)
     asked = asked_of()
-    answer = ask_audiences(TOLD, CROWD, asked, KINDS)
+    answer = ask_audiences(TOLD, CROWD, asked, KINDS, Lists(short=1, long=1))
     assert answer.users["prec@1"].tolist() == [1, 0, 1]
     assert answer.users["tags@1"].tolist() == [2, 2, 2]
     assert answer.users["tail share@1"].tolist() == [1, 1, 1]
@@ -113,14 +111,14 @@ def test_nobody_scored_is_no_evenness() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 10])
-def test_precision_is_of_the_first_places_among_many_candidates(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_is_of_the_first_places_among_many_candidates(at_once: int) -> None:
     """60 candidates, best first by number; user 0 clicked the 3rd, 10th, 11th and 55th later."""
-    monkeypatch.setattr("penchant.evaluation.protocols.reach.LISTS_AT_ONCE", at_once)
     clicked = [2, 9, 10, 54]
     labels = [(number, 0 if number in clicked else 1, True) for number in range(60)]
     whole = round_of(range(60), [[2]] * 60, labels)
     asked = ReachTest.draw(whole, BOUNDS, items=60, seed=3)
-    answer = ask_audiences(Told(np.repeat(-np.arange(60.0)[:, None], 3, 1)), crowd_of(3), asked, {})
+    told, lists = Told(np.repeat(-np.arange(60.0)[:, None], 3, 1)), Lists(lists_at_once=at_once)
+    answer = ask_audiences(told, crowd_of(3), asked, {}, lists)
     assert answer.users["prec@10"][0] == 2 / 4
     assert answer.users["prec@50"][0] == 3 / 4
     assert answer.users["prec@10"][1] == 8 / 10
@@ -136,12 +134,10 @@ def test_a_class_without_candidates_has_no_numbers() -> None:
     assert not [name for name in found if name.endswith((".middle", ".head"))]
 
 
-def test_blocks_of_users_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_users_change_nothing() -> None:
     asked = asked_of()
     whole = ask_audiences(TOLD, CROWD, asked, KINDS)
-    monkeypatch.setattr("penchant.evaluation.protocols.reach.USERS_AT_ONCE", 3)
-    monkeypatch.setattr("penchant.evaluation.protocols.reach.LISTS_AT_ONCE", 2)
-    parts = ask_audiences(TOLD, CROWD, asked, KINDS)
+    parts = ask_audiences(TOLD, CROWD, asked, KINDS, Lists(users_at_once=3, lists_at_once=2))
     assert (parts.reached_IR == whole.reached_IR).all()
     assert parts.evenness == whole.evenness
     assert {name: values.tolist() for name, values in parts.users.items()} == {

@@ -128,9 +128,8 @@ def test_gradients_equal_finite_differences(call: Callable[..., Tensor], shape: 
 
 
 @pytest.mark.parametrize("users", [1, 3])
-def test_gradients_of_the_cross_layer_equal_finite_differences(users: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penchant.models.parts.crosses._Pairs.entries", 25 * 2)  # two users at a time
-    layer = Cross(5, 2).double()
+def test_gradients_of_the_cross_layer_equal_finite_differences(users: int) -> None:
+    layer = Cross(5, 2, entries=25 * 2).double()  # two users at a time
     x_BD = torch.randn(users, 5, dtype=torch.float64, requires_grad=True)
     weights = layer.vectors.detach().requires_grad_()
     assert torch.autograd.gradcheck(

@@ -106,6 +106,15 @@ def test_a_smaller_audience_is_the_beginning_of_a_larger_one(quiet: Service) -> 
     assert quiet.audience(POPULAR, 70).members[:SIZE] == quiet.audience(POPULAR, SIZE).members
 
 
+def test_blocks_change_nothing(quiet: Service) -> None:
+    expected, view = whole(quiet, POPULAR), quiet.view
+    clusters = view.live[POPULAR].clusters
+    assert clusters is not None
+    found = audience(quiet.store, view.users, POPULAR, clusters, expected.reachable, block=7)
+    assert users_of(found) == users_of(expected)
+    np.testing.assert_allclose([score for _, score in found.members], [score for _, score in expected.members], 1e-5)
+
+
 def test_live_users_come_in_and_those_who_meet_the_item_go_out(served: Served) -> None:
     service = opened(served, POPULAR)
     before = whole(service, POPULAR)

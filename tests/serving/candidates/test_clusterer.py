@@ -1,7 +1,7 @@
 """Clusters follow new seeds at once and are made anew now and then; nobody is lost, and nobody counts twice."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from threading import Event as Flag
@@ -12,14 +12,13 @@ import pytest
 
 from penchant.errors import DataError, StoreError
 from penchant.models.lookalikes.seed_clusters import gather
-from penchant.serving.candidates import clusterer as clusterer_module
-from penchant.serving.candidates.clusterer import MOST_ADDED, REST_S, Clusterer, made
+from penchant.serving.candidates.clusterer import PACE, Clusterer, Pace, made
 from penchant.serving.candidates.clusters import LiveClusters, from_bytes
 from penchant.serving.candidates.seeds import SeedReader
 from penchant.serving.roles.consumer import consume
 from penchant.serving.served import Served
 from penchant.serving.users import News, Users
-from penchant.store.base import Event, Seeds
+from penchant.store.base import KEPT, Event, Seeds, StoreBounds
 from penchant.store.memory import MemoryStore
 from tests.helpers.lookalike_runs import FOR_STRANGERS, POPULAR
 from tests.helpers.processes import HANG_S, until
@@ -33,8 +32,8 @@ FANS = [f"u{number:03}" for number in range(0, 60, 3)]
 class GatedStore(MemoryStore):
     """Holds back whoever has read the seeds of an item, until the gate opens; and can be down for one kind of call."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, bounds: StoreBounds) -> None:
+        super().__init__(bounds=bounds)
         self.gate, self.waits, self.down = Flag(), Flag(), ""
         self.gate.set()
         self.published = list[set[str]]()
@@ -64,13 +63,13 @@ class GatedStore(MemoryStore):
 class World:
     """A store, a clock, and clusterers that are stepped by hand."""
 
-    def __init__(self, served: Served, stack: ExitStack) -> None:
-        self.store, self.now, self._stack = GatedStore(), MADE, stack
+    def __init__(self, served: Served, stack: ExitStack, bounds: StoreBounds = KEPT) -> None:
+        self.store, self.now, self._stack = GatedStore(bounds), MADE, stack
         self.served, self._number = served, 0
         self.users = Users(self.store, News(self.store), served)
 
-    def clusterer(self, every_s: float = EVERY_S) -> Clusterer:
-        found = Clusterer(self.store, self.users, lambda: self.now, every_s=every_s)
+    def clusterer(self, every_s: float = EVERY_S, pace: Pace = PACE) -> Clusterer:
+        found = Clusterer(self.store, self.users, lambda: self.now, every_s=every_s, pace=pace)
         self._stack.callback(found.close)
         return found
 
@@ -108,11 +107,21 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 
 @pytest.fixture
-def world(served: Served) -> Iterator[World]:
+def begin(served: Served) -> Iterator[Callable[..., World]]:
+    """A world whose store keeps as much as is said."""
     with ExitStack() as stack:
-        world = World(served, stack)
-        yield world
-        world.store.gate.set()
+
+        def begun(bounds: StoreBounds = KEPT) -> World:
+            world = World(served, stack, bounds)
+            stack.callback(world.store.gate.set)
+            return world
+
+        yield begun
+
+
+@pytest.fixture
+def world(begin: Callable[..., World]) -> World:
+    return begin()
 
 
 def mean(live: LiveClusters) -> np.ndarray:
@@ -251,11 +260,10 @@ def test_who_joins_before_seeds_are_read_counts_once(world: World) -> None:
     assert members(live) == live.seeds
 
 
-def test_all_seeds_are_clustered_again_after_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 100.0)
+def test_all_seeds_are_clustered_again_after_a_time(world: World) -> None:
     world.store.open_candidates([NEW_ITEM], MADE)
     world.click(NEW_ITEM, *FANS[:10])
-    clusterer = world.clusterer()
+    clusterer = world.clusterer(pace=Pace(moved=100.0))
     world.settled(clusterer, NEW_ITEM)
     world.click(NEW_ITEM, *FANS[10:13])
     world.now += EVERY_S - 1
@@ -279,35 +287,31 @@ def test_seeds_who_did_something_else_since_are_clustered_as_they_are_now(world:
     assert_from_scratch(world, after, POPULAR)
 
 
-def test_clusters_that_have_drifted_are_made_anew_sooner_but_not_at_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 100.0)
+def test_clusters_that_have_drifted_are_made_anew_sooner_but_not_at_once(world: World) -> None:
     world.store.open_candidates([NEW_ITEM], MADE)
     world.click(NEW_ITEM, *FANS[:6])
-    clusterer = world.clusterer()
+    clusterer = world.clusterer(pace=Pace(moved=100.0))
     world.settled(clusterer, NEW_ITEM)
     world.click(NEW_ITEM, *FANS[6:13])
     drifted = world.settled(clusterer, NEW_ITEM)
-    assert drifted.drift.added > MOST_ADDED
-    world.now += REST_S - 1
+    assert drifted.drift.added > PACE.added
+    world.now += PACE.rest_s - 1
     assert world.settled(clusterer, NEW_ITEM).made == MADE
     world.now += 1
     live = world.settled(clusterer, NEW_ITEM)
     assert (live.made, live.drift.added) == (world.now, 0)
 
 
-def test_centroids_that_have_moved_are_drift_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 1e-4)
+def test_centroids_that_have_moved_are_drift_too(world: World) -> None:
     world.store.open_candidates([NEW_ITEM], MADE)
     world.click(NEW_ITEM, *FANS[:15])
-    clusterer = world.clusterer()
+    clusterer = world.clusterer(pace=Pace(moved=1e-4))
     world.settled(clusterer, NEW_ITEM)
     world.click(NEW_ITEM, "u001")
     drifted = world.settled(clusterer, NEW_ITEM)
     assert drifted.drift.moved > 1e-4
-    assert drifted.drift.added < MOST_ADDED
-    world.now += REST_S
+    assert drifted.drift.added < PACE.added
+    world.now += PACE.rest_s
     assert world.settled(clusterer, NEW_ITEM).made == world.now
 
 
@@ -388,12 +392,12 @@ def test_a_model_that_is_new_has_seen_all_live_users_first(world: World) -> None
     clusterer.close()
 
 
-def test_where_new_seeds_were_dropped_all_are_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_new_seeds_were_dropped_all_are_read_again(begin: Callable[..., World]) -> None:
+    world = begin(StoreBounds(joined=3))
     world.store.open_candidates([NEW_ITEM, POPULAR], MADE)
     world.click(NEW_ITEM, *FANS[:4])
     clusterer = world.clusterer()
     world.settled(clusterer, NEW_ITEM)
-    monkeypatch.setattr("penchant.store.memory.MOST_JOINED", 3)
     world.click(NEW_ITEM, *FANS[4:16])
     world.now += 1
     clusterer.once()
@@ -403,13 +407,10 @@ def test_where_new_seeds_were_dropped_all_are_read_again(world: World, monkeypat
     assert_from_scratch(world, live, NEW_ITEM)
 
 
-def test_many_candidates_are_clustered_in_turns_the_longest_waiting_first(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clusterer_module, "MOST_AT_ONCE", 3)
+def test_many_candidates_are_clustered_in_turns_the_longest_waiting_first(world: World) -> None:
     items = [f"i0-{number}" for number in range(8)]
     world.store.open_candidates(items, MADE)
-    clusterer = world.clusterer()
+    clusterer = world.clusterer(pace=Pace(at_once=3))
     world.settled(clusterer, items[0])
     sizes = [len(names) for names in world.store.published if names]
     assert sizes == [3, 3, 2]
@@ -480,24 +481,20 @@ def test_new_seeds_are_not_lost_where_the_store_goes_away_while_they_are_followe
     assert world.settled(clusterer, NEW_ITEM).seeds == 12
 
 
-def test_who_is_further_behind_counts_nobody_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusterer_module, "MOST_JOINS", 2)
+def test_who_is_further_behind_counts_nobody_twice(world: World) -> None:
     world.store.open_candidates([NEW_ITEM], MADE)
-    clusterer = world.clusterer()
+    clusterer = world.clusterer(pace=Pace(joins=2))
     world.click(NEW_ITEM, *FANS[:12])
     clusterer.once()
     live = world.settled(clusterer, NEW_ITEM)
     assert (live.seeds, members(live)) == (12, 12)
 
 
-def test_where_new_seeds_were_dropped_the_others_count_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penchant.store.memory.MOST_JOINED", 6)
-    monkeypatch.setattr(clusterer_module, "MOST_JOINS", 2)
-    monkeypatch.setattr(clusterer_module, "MOST_ADDED", 1.1)
-    monkeypatch.setattr(clusterer_module, "MOST_MOVED", 99)
+def test_where_new_seeds_were_dropped_the_others_count_once(begin: Callable[..., World]) -> None:
+    world = begin(StoreBounds(joined=6))
     world.store.open_candidates([NEW_ITEM], MADE)
     world.click(NEW_ITEM, *FANS[:4])
-    clusterer = world.clusterer()
+    clusterer = world.clusterer(pace=Pace(joins=2, added=1.1, moved=99.0))
     world.settled(clusterer, NEW_ITEM)
     world.click(NEW_ITEM, *FANS[4:18])
     live = world.settled(clusterer, NEW_ITEM)

@@ -5,6 +5,7 @@ import io
 import resource
 import socket
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPResponse
 from threading import Thread
 from typing import Any
@@ -14,9 +15,8 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from penchant.serving import service as logic
-from penchant.serving.http import edge as http_edge
 from penchant.serving.http.app import Limits
+from penchant.serving.service import Service
 from penchant.store.base import Event
 from tests.helpers.processes import HANG_S
 from tests.serving.apps import Desk, Reply, ask, reply, running
@@ -157,15 +157,16 @@ def test_a_gigabyte_that_is_announced_is_refused_without_being_read(url: str) ->
     assert answer.headers["connection"] == "close"
 
 
-def test_an_endless_stream_is_refused_and_after_a_while_cut_off(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_edge, "LINGER_S", 0.3)
-    wire, chunk = Wire(url, "Transfer-Encoding: chunked"), b"%x\r\n%b\r\n" % (1 << 16, b" " * (1 << 16))
-    before = memory_mb()
-    while wire.write(chunk):
-        pass
-    wire.socket.close()
-    assert memory_mb() - before < 50
-    assert ask(url, "GET", "/healthz").status == 200
+def test_an_endless_stream_is_refused_and_after_a_while_cut_off(tmp_path_factory: pytest.TempPathFactory) -> None:
+    desk = Desk(served(tmp_path_factory), limits=Limits(body=MIB, linger_s=0.3))
+    with running(desk.app) as url:
+        wire, chunk = Wire(url, "Transfer-Encoding: chunked"), b"%x\r\n%b\r\n" % (1 << 16, b" " * (1 << 16))
+        before = memory_mb()
+        while wire.write(chunk):
+            pass
+        wire.socket.close()
+        assert memory_mb() - before < 50
+        assert ask(url, "GET", "/healthz").status == 200
 
 
 def test_who_sends_too_much_at_once_is_answered(url: str) -> None:
@@ -226,13 +227,14 @@ def test_all_bodies_together_take_so_much_memory(tmp_path_factory: pytest.TempPa
 # What happens while it is written
 
 
-def test_events_are_refused_while_too_many_wait(desk: Desk, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    send(url, orjson.dumps([{**EVENT, "user": "waits"}]))
-    monkeypatch.setattr(logic, "MOST_BACKLOG", 0)
-    desk.service.refresh()
-    answer = send(url, orjson.dumps([EVENT]))
-    assert (answer.status, answer.code, answer.headers["retry-after"]) == (429, "busy", "1")
-    assert ask(url, "GET", "/v1/users/waits/profile").status == 200
+def test_events_are_refused_while_too_many_wait(tmp_path_factory: pytest.TempPathFactory) -> None:
+    desk = Desk(served(tmp_path_factory), service=partial(Service, most_backlog=0))
+    with running(desk.app) as url:
+        send(url, orjson.dumps([{**EVENT, "user": "waits"}]))
+        desk.service.refresh()
+        answer = send(url, orjson.dumps([EVENT]))
+        assert (answer.status, answer.code, answer.headers["retry-after"]) == (429, "busy", "1")
+        assert ask(url, "GET", "/v1/users/waits/profile").status == 200
 
 
 def test_senders_side_by_side_lose_and_count_nothing_twice(desk: Desk, url: str) -> None:
