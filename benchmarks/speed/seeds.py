@@ -6,8 +6,7 @@ Points are a mixture: users of 200 kinds, some frequent and some rare, whose vec
 transform has it. All libraries get the same points: k-means++, one run, 20 steps at most; inertia is the mean squared
 distance to the nearest of the means of the clusters found. scikit-learn draws several candidates for each first
 centroid and keeps the best. Then seeds join the clusters of the first ones in batches; the inertia over all seeds is
-that of their clusters, of those before any joined, and of all clustered again. Last, clicks that come in where there
-are 3 million seeds.
+that of their clusters, of those before any joined, and of all clustered again.
 """
 
 import argparse
@@ -23,8 +22,6 @@ from rich.table import Table
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from benchmarks.machine import describe_machine
-from penchant.audiences.seeds import SeedSet
-from penchant.audiences.seeds import add as add_clicks
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
 from penchant.models.lookalikes.seed_clusters import placed
 from penchant.models.parts.clusters import ITERATIONS, add, cluster, drift, grouped, kmeans, nearest
@@ -34,7 +31,6 @@ console = Console(width=140)
 KINDS, SPREAD = 200, 0.7
 SEEDS_BEFORE = (1_000, 10_000, 100_000)
 BATCHES = (1, 100, 10_000)
-MOST_SEEDS = 3_000_000
 JOINING = ("seeds before", "per batch", "seeds/s", "moved", "added", "inertia", "before", "again", "seconds again")
 SMALL = 500
 """Seeds of an item in the middle."""
@@ -150,21 +146,6 @@ def joining(added: int, clusters: int, width: int) -> Table:
     return table
 
 
-def clicking() -> Table:
-    table = Table("clicks per batch", "ms per batch", "clicks/s", title=f"{MOST_SEEDS:,} seeds", box=MARKDOWN)
-    rng = np.random.default_rng(0)
-    user_N, time_N = rng.permutation(3 * MOST_SEEDS)[:MOST_SEEDS], rng.random(MOST_SEEDS)
-    full = add_clicks(SeedSet.none(), user_N, time_N, limit=MOST_SEEDS)
-    for batch in (1, 1_000, 100_000):
-        given = [(rng.integers(0, 3 * MOST_SEEDS, batch), 1 + rng.random(batch)) for _ in range(10)]
-        began = perf_counter()
-        for user_N, time_N in given:
-            add_clicks(full, user_N, time_N, limit=MOST_SEEDS)
-        each_s = (perf_counter() - began) / len(given)
-        table.add_row(f"{batch:,}", f"{1e3 * each_s:.0f}", f"{batch / each_s:,.0f}")
-    return table
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=1_000_000)
@@ -177,7 +158,6 @@ def main() -> None:
     console.print(whole(said.points, said.clusters, said.width, said.seeds))
     console.print(small(said.clusters, said.width))
     console.print(joining(said.added, said.clusters, said.width))
-    console.print(clicking())
 
 
 if __name__ == "__main__":
