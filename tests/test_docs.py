@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -176,3 +177,14 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
         assert words[0] in command.commands, f"there is no command {words[0]!r}"
         command, words = command.commands[words[0]], words[1:]
     return command, words
+
+
+def test_a_user_is_they_and_nothing_names_what_a_reader_lacks() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    written = {".py", ".md", ".toml", ".jinja", ".js", ".css", ".yaml"}
+    paths = [path for path in map(Path, listed.splitlines()) if path.suffix in written and "vendor" not in path.parts]
+    said = {
+        str(path): (ROOT / path).read_text(encoding="utf-8") for path in paths if path != Path("tests/test_docs.py")
+    }
+    pronoun, dead = r"\b(he|his|him|himself|she|her)\b", r"\bSPEC\b|§|\bR\d{1,2}\b"
+    assert [name for name, text in said.items() if re.search(f"{pronoun}|{dead}", text)] == []

@@ -97,7 +97,7 @@ def weights(store: Store, size: Callable[[], int], count: int) -> Iterator[tuple
     touched, event, seed = (np.diff(sizes) / count).tolist()
     yield "bytes an event takes in its history", event
     yield "bytes a user takes who was shown an item", touched - event
-    yield "bytes more where he is a seed", seed - event
+    yield "bytes more where they are a seed", seed - event
 
 
 @contextmanager

@@ -492,7 +492,7 @@ def test_a_window_of_unknown_tags_alone_is_measured_and_teaches_nothing(tmp_path
 
 
 def test_what_is_new_in_a_window_is_counted_whether_it_is_known_or_not(toy: Prepared) -> None:
-    """dora clicked i2 (a) and i4 (d, unknown) before i1 (a b) and i4: only b is new to her."""
+    """dora clicked i2 (a) and i4 (d, unknown) before i1 (a b) and i4: only b is new."""
     found = arrays_of(toy, "test")
     assert (found["truth.size"], found["truth.new"]) == ([3], [1])
 

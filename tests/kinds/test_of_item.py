@@ -171,7 +171,7 @@ def test_fewer_seeds_than_clusters_are_enough(run: Run) -> None:
 
 
 def test_a_seed_who_came_after_training_is_known_by_what_he_clicked(run: Run) -> None:
-    """What he clicked has vectors, and the latest crowd holds everyone."""
+    """What the user clicked has vectors, and the latest crowd holds everyone."""
     crowd = run.lookalikes.crowd("latest", "ralm")
     assert set(crowd.users) == set(events_of(run)["user"])
     assert NEWCOMER not in run.lookalikes.crowd("test", "ralm").users
@@ -194,7 +194,7 @@ def test_an_audience_does_not_hang_on_the_seeds_of_another_item(run: Run) -> Non
 
 
 def test_nobody_of_whom_nothing_is_known_is_in_an_audience(run: Run) -> None:
-    """Nothing can be said of whom he is like, as seeds like him are left out."""
+    """Nothing can be said of whom the user is like, because seeds like them are left out."""
     members = run.audience(HOSTILE[0], SIZE).members
     assert members.filter(pl.col("user").str.starts_with("stranger")).rows() == []
 

@@ -1,4 +1,4 @@
-"""Who is forgotten is gone from the store and from every file that names him, and stays out of the next prepare."""
+"""Who is forgotten is gone from the store and from every file that names them, and stays out of the next prepare."""
 
 import json
 import os
@@ -183,7 +183,7 @@ def test_a_service_forgets_at_once_and_clusters_when_they_are_made_next(run: Run
     cluster(clusterer, service)
     (before,) = service.candidates()
     fans = {user for user, _ in service.audience(ITEM, 50).members}
-    assert USER not in fans  # he is a seed
+    assert USER not in fans  # they are a seed
     assert not service.profiles([USER])[0].cold
     told = service.forget(USER)
     assert (told.events, told.log) == (1, 0)

@@ -23,7 +23,7 @@ from penchant.progress import Progress
 from tests.logs.logs_on_disk import DAY_S, NOON, all_events, read_log
 
 Profiles = Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]]
-"""By user: his preferences for tags he clicked, and for those he did not, best first."""
+"""By user: their preferences for tags they clicked, and for those they did not, best first."""
 
 SAID = {VERSION: "one"}
 TAGS = ["jazz", "rock", "folk"]

@@ -28,7 +28,7 @@ class Round:
     vocabulary of items, UNKNOWN where training never saw them; names: ITEM of each. seeds: who clicked each candidate
     strictly before, earliest first, each user once, the latest so many at most. candidate_L, user_L, clicked_L: who
     clicked which candidate for the first time from then to the next round, and pairs drawn to stand against them,
-    never of a user and an item that he clicked before the end of the period.
+    never of a user and an item that they clicked before the end of the period.
     """
 
     at: float

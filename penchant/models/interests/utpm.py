@@ -42,7 +42,7 @@ class UtpmConfig(TowerConfig):
 
 
 class Utpm(Interests):
-    """Every row of the paper's Tables 2-4 but YouTube is a config of this one (configs/utpm/)."""
+    """Every row of the paper's Tables 2-4 but YouTube is a config of this one (configs/paper/rows/)."""
 
     def __init__(self, config: UtpmConfig, sizes: Sizes) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ BLOCK = 4096
 
 
 def gather(model: Ralm, vectors_SX: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """centroid_JX and sizes_J of seeds with these universal vectors, for a model in evaluation mode (R6, R7).
+    """centroid_JX and sizes_J of seeds with these universal vectors, for a model in evaluation mode.
 
     A DataError where a vector is not finite, be it before the transform or after.
     """

@@ -1,4 +1,4 @@
-"""How alike users are to the seeds of a candidate, and what each cluster of seeds gives to that (SPEC §3, Eq. 2)."""
+"""How alike users are to the seeds of a candidate, and what each cluster of seeds gives to that (RALM, eq. 2)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -102,7 +102,7 @@ def nearest(centroid_JG: np.ndarray, points_NG: np.ndarray) -> np.ndarray:
 
 
 def kmeans(points_NG: np.ndarray, clusters: int, seed: int) -> np.ndarray:
-    """labels_N: the cluster of each point, numbered from 0 without gaps, `clusters` at most (SPEC §3, R13).
+    """labels_N: the cluster of each point, numbered from 0 without gaps, `clusters` at most.
 
     k-means++ on the points as they are, then Lloyd's steps until nothing moves; the same points and seed give the same
     labels. Where there are no more distinct points than clusters, each is a cluster of its own. A DataError where a

@@ -176,8 +176,8 @@ class RecallAnswer(BaseModel):
 
 
 class ErasedAnswer(BaseModel):
-    """How much was removed: events of the user's history, events still in the log, items he had to do with, and rows of
-    the files of the run folder."""
+    """How much was removed: events of the user's history, events still in the log, items that the user
+    clicked or saw, and rows of the files of the run folder."""
 
     events: int
     log: int
@@ -213,7 +213,7 @@ class ItemScore(BaseModel):
 
 
 class UserScores(BaseModel):
-    """cold: nothing is known of the user, so he is scored as users are on average; scores: best first."""
+    """cold: nothing is known of the user, so they are scored as users are on average; scores: best first."""
 
     user: str
     cold: bool

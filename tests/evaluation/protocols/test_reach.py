@@ -84,7 +84,7 @@ def test_lists_hold_no_candidate_that_the_user_clicked_before() -> None:
 
 
 def test_a_list_holds_the_best_candidates() -> None:
-    """One place each: user 1 has candidate 0, which he clicked, as did user 3; user 2 has it and did not."""
+    """One place each: user 1 has candidate 0, which they clicked, as did user 3; user 2 has it and did not."""
     asked = asked_of()
     answer = ask_audiences(TOLD, CROWD, asked, KINDS, Lists(short=1, long=1))
     assert answer.users["prec@1"].tolist() == [1, 0, 1]

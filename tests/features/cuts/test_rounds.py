@@ -318,7 +318,7 @@ def test_a_slow_and_simple_twin_finds_the_same(
 
 
 def assert_fair(one: Round, clicked: set[tuple[str, int]]) -> None:
-    """Nobody is asked about an item whose seed he is, no pair stands twice, none that was clicked stands against."""
+    """Nobody is asked about an item whose seed they are, no pair stands twice, none that was clicked stands against."""
     pairs = list(zip(one.candidate_L.tolist(), one.user_L.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
     for (candidate, user), kind in zip(pairs, one.clicked_L, strict=True):

@@ -40,7 +40,7 @@ def test_a_value_that_the_fit_never_saw_changes_nothing() -> None:
 
 
 def test_so_many_seeds_at_most_and_five_times_as_many_of_the_others_are_fitted() -> None:
-    """Everyone has a value of his own, so a score above or below the bias tells who was a positive or a negative."""
+    """Every user has a value of their own, so a score above or below the bias tells a positive from a negative."""
     score_N = scores(list(range(40)), crowd_of(*[[row] for row in range(100)], [], width=101), most=10)
     above_N, below_N = score_N > score_N[100], score_N < score_N[100]
     assert above_N[:40].sum() == above_N.sum() == 10

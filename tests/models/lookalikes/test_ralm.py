@@ -1,4 +1,4 @@
-"""RALM beyond its golden values: what SPEC says must hold of scores, and what phase 1 makes of numbers."""
+"""RALM beyond its golden values: what must hold of its scores, and what phase 1 makes of numbers."""
 
 from typing import Literal
 

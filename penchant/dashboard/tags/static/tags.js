@@ -352,7 +352,7 @@ function markChosen() {
   if (map && part) map.mark(part.dataset.tag, JSON.parse(part.dataset.near));
 }
 
-// Something else is said beside the map: it is marked there, and who has followed a link finds himself at its heading.
+// The part beside the map has changed: mark the tag on the map, and move a visitor who followed a link to its heading.
 function followUp() {
   const part = document.getElementById("about");
   if (!part || part === said) return;
