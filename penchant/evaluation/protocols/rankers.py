@@ -16,6 +16,7 @@ from pydantic import Field as Limits
 from penchant.config import Config
 from penchant.errors import DataError
 from penchant.evaluation.estimates import Estimate, resamples
+from penchant.evaluation.examine import Examination
 from penchant.evaluation.metrics import Duels, auc
 from penchant.features.shards import Shard
 from penchant.models.rankers.promise import Ranker, shown_of
@@ -74,6 +75,17 @@ class Impressions:
 
 
 @dataclass(frozen=True)
+class RankerAnswer:
+    """How a ranker did at one task, by metric."""
+
+    found: Mapping[str, Estimate]
+
+    def estimates(self) -> Mapping[str, Estimate]:
+        """Return AUC, GAUC and LOGLOSS, without GAUC where no user has labels of both kinds."""
+        return {name: one for name, one in self.found.items() if np.isfinite(one.mean)}
+
+
+@dataclass(frozen=True)
 class TaskLabels:
     """The known labels of one task. known_L: which of all labels they are; user_L, yes_L: of those alone."""
 
@@ -114,7 +126,7 @@ class TaskLabels:
         )
         return frame.filter(pl.col(IMPRESSIONS) > 0)
 
-    def measure(self, logit_L: np.ndarray, config: RankerEvaluation) -> dict[str, Estimate]:
+    def measure(self, logit_L: np.ndarray, config: RankerEvaluation) -> RankerAnswer:
         """AUC, GAUC and LOGLOSS, with their values in the same resamples of users whatever the ranker."""
         users = self.by_user(logit_L)
         place_U = np.zeros(len(self.users), np.int64)
@@ -122,10 +134,11 @@ class TaskLabels:
         duels = _pooled(logit_L, self.yes_L, place_U[self.user_L])
         drawn = [_means(users, duels, weight_U) for weight_U in resamples(len(users), config.resamples, config.seed)]
         values, means = np.array(drawn), _means(users, duels, np.ones(len(users)))
-        return {
+        found = {
             name: Estimate(means[number], values[:, number], resampled=True)
             for number, name in enumerate((AUC, GAUC, LOGLOSS))
         }
+        return RankerAnswer(found)
 
 
 def evaluate_rankers(
@@ -181,17 +194,13 @@ def evaluate_logits(
     told: dict[str, Any] = {}
     for number, task in enumerate(asked.tasks):
         answers = asked.of(number)
-        found = {name: answers.measure(one[answers.known_L, number], config) for name, one in logits_LQ.items()}
-        others = {name: its for name, its in found.items() if name != reference}
+        examined = Examination(
+            {name: answers.measure(one[answers.known_L, number], config) for name, one in logits_LQ.items()}
+        )
         told[task] = {
             "counts": answers.counts,
-            "scores": {name: _as_json(its) for name, its in found.items()},
-            "minus": {
-                reference: {
-                    name: _as_json({metric: one.minus(its[metric]) for metric, one in found[reference].items()})
-                    for name, its in others.items()
-                }
-            },
+            "scores": examined.scores(),
+            "minus": {reference: examined.minus(reference)},
         }
     return told
 
@@ -233,7 +242,3 @@ def _means(users: pl.DataFrame, pooled: Duels, weight_U: np.ndarray) -> list[flo
     both_U = ~np.isnan(auc_U) & (weight_L > 0)
     gauc = np.average(auc_U[both_U], weights=weight_L[both_U]) if both_U.any() else np.nan
     return [float(pooled.won(weight_U)[0]), float(gauc), float(np.average(users[LOGLOSS], weights=weight_L))]
-
-
-def _as_json(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    return {metric: one.as_json() for metric, one in found.items() if np.isfinite(one.mean)}

@@ -112,7 +112,7 @@ def test_gauc_is_the_weighted_mean_of_what_a_plain_loop_finds(rows: list[tuple[i
     if yes_L.all() or not yes_L.any():
         return
     asked = Impressions(USERS, user_L, yes_L[:, None].astype(float), ("click",))
-    found = asked.of(0).measure(logit_L, CONFIG)
+    found = asked.of(0).measure(logit_L, CONFIG).found
     each = [(auc(logit_L[user_L == user], yes_L[user_L == user]), (user_L == user).sum()) for user in set(user_L)]
     known = [(value, weight) for value, weight in each if not np.isnan(value)]
     if known:
