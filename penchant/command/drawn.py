@@ -84,6 +84,8 @@ def show_verdicts(numbers: "Numbers") -> None:
             console.print(escape(sentence), highlight=False, soft_wrap=True)
         for section, reason in one.missing.items():
             console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
+    for table in numbers.items:
+        console.print(escape(table.verdict), highlight=False, soft_wrap=True)
     for folder in numbers.lookalike_unmeasured:
         told = f"{escape(folder)}: look-alike is not measured; run `penchant evaluate {escape(folder)}`"
         console.print(f"[dim]{told}[/dim]", highlight=False, soft_wrap=True)

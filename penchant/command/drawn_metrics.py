@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 
 from penchant.command.drawn import cell_of, console, difference_of, new_table
-from penchant.report.chosen_words import told
+from penchant.report.words import told
 from penchant.training.blend import BLEND, Chosen
 
 

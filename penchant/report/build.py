@@ -9,7 +9,6 @@ import numpy as np
 import penchant
 from penchant.errors import ReportError
 from penchant.profiles.profile import Weighed, WholeProfile
-from penchant.report.chosen_words import WHOSE
 from penchant.report.compare import Paired, baseline_numbers, deciding, measured, shown_metrics, verdict
 from penchant.report.facts import OWN, Evaluated, RunFacts
 from penchant.report.groups import DEEP, Group, group_runs
@@ -29,6 +28,7 @@ from penchant.report.numbers import (
 )
 from penchant.report.published import published
 from penchant.report.study import studies
+from penchant.report.words import WHOSE
 from penchant.schema import RESERVED
 from penchant.training.blend import BLEND
 
@@ -61,6 +61,7 @@ def gather(runs: Sequence[Evaluated]) -> Numbers:
         [_data_set(group_runs(same)) for same in data.values()],
         gather_lookalike([run.lookalike for run in runs if run.lookalike]),
         [str(run.folder) for run in runs if run.wanted and not run.lookalike],
+        [table for run in runs for table in run.items],
     )
 
 

@@ -1,6 +1,5 @@
 """Scores side by side, differences user by user, and what they mean in words."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,10 +7,10 @@ import polars as pl
 
 from penchant.errors import ReportError
 from penchant.evaluation.estimates import interval
-from penchant.report.chosen_words import told
 from penchant.report.facts import OWN
 from penchant.report.groups import Group
 from penchant.report.numbers import BaselineNumbers, Difference, Measured
+from penchant.report.words import nice, told
 from penchant.schema import USER
 from penchant.training.blend import BLEND
 
@@ -36,19 +35,6 @@ def shown_metrics(groups: Sequence[Group]) -> list[str]:
 def deciding(metrics: Sequence[str]) -> str:
     """NDCG at the largest K, which is less noisy than a precision; a precision if there is nothing else."""
     return max(metrics, key=lambda name: (name.startswith("ndcg"), int(name.split("@")[1])))
-
-
-def nice(metric: str) -> str:
-    """As people write it.
-
-    >>> nice("ndcg@10"), nice("prec@1"), nice("auc.tail"), nice("auc within items")
-    ('NDCG@10', 'Prec@1', 'AUC, tail', 'AUC within items')
-    >>> nice("recall@0.5%.head").replace(chr(160), "_")
-    'Recall@0.5_%, head'
-    """
-    words = re.sub(r"\.([a-z]+)$", r", \1", metric).replace("%", "\u00a0%")
-    start = re.match(r"ndcg|auc|[a-z]?", words)
-    return words.replace(start[0], start[0].upper(), 1) if start else words
 
 
 def measured(group: Group, metrics: Sequence[str]) -> dict[str, Measured]:

@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field, FiniteFloat
 
 from penchant.errors import MissingStepError, ReportError
 from penchant.evaluation.calibration import Bin
+from penchant.report.items import read_items
 from penchant.report.lookalikes.facts import LookalikeFacts, read_lookalike
+from penchant.report.numbers import ItemTable
 from penchant.report.written import Epoch, Made, RunFile, Score, checked, read_object
 from penchant.schema import USER
 from penchant.training.blend import Chosen
@@ -95,13 +97,14 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """All that was measured of a run: profiles by each of its interest models, its look-alike audiences, or both.
-    wanted: whether its run file has a look-alike."""
+    """All that was measured of a run: profiles by each of its interest models, its look-alike audiences, its rankers
+    and graph models. wanted: whether its run file has a look-alike."""
 
     folder: Path
     wanted: bool
     profiles: list[RunFacts]
     lookalike: LookalikeFacts | None
+    items: list[ItemTable]
 
 
 def read_facts(folder: Path, config: RunFile) -> Evaluated:
@@ -111,10 +114,10 @@ def read_facts(folder: Path, config: RunFile) -> Evaluated:
     """
     there = [name for name in config.interests("users") if (folder / "scores" / f"{name}.json").exists()]
     profiles = [_read_profiles(folder, name, config) for name in there]
-    lookalike = read_lookalike(folder, config)
-    if not profiles and lookalike is None:
+    lookalike, items = read_lookalike(folder, config), read_items(folder, config)
+    if not profiles and lookalike is None and not items:
         raise MissingStepError(f"{folder} is not evaluated yet; run `penchant evaluate {folder}` first")
-    return Evaluated(folder, config.reference is not None, profiles, lookalike)
+    return Evaluated(folder, config.reference is not None, profiles, lookalike, items)
 
 
 def _read_profiles(folder: Path, name: str, asked: RunFile) -> RunFacts:

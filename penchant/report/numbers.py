@@ -251,6 +251,21 @@ class LookalikeSet:
 
 
 @dataclass(frozen=True)
+class ItemTable:
+    """A task of a ranker, or a graph model, beside other orders of items. asked: what of whom; metrics: those of the
+    table; scores: by "model" and by the name of each other; minus: the model's less each other's; verdict: a sentence.
+    """
+
+    run: Ran
+    title: str
+    asked: str
+    metrics: list[str]
+    scores: dict[str, dict[str, Measured]]
+    minus: dict[str, dict[str, Difference]]
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Numbers:
     """The whole report. format: the version of this shape; lookalike_unmeasured: folders of runs that want look-alike
     audiences and have none measured."""
@@ -260,3 +275,4 @@ class Numbers:
     data_sets: list[DataSet]
     lookalike: list[LookalikeSet]
     lookalike_unmeasured: list[str]
+    items: list[ItemTable]

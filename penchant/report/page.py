@@ -15,8 +15,6 @@ from markupsafe import Markup
 
 from penchant.errors import ReportError
 from penchant.files import aside
-from penchant.report.chosen_words import WHOSE, difference
-from penchant.report.compare import nice
 from penchant.report.drawing.canvas import Plot, marker_of
 from penchant.report.drawing.interests import (
     click_calibration,
@@ -40,6 +38,7 @@ from penchant.report.numbers import (
     ScorerNumbers,
 )
 from penchant.report.published import ON, RALM_MERGE, RALM_SOURCE, SOURCE
+from penchant.report.words import WHOSE, difference, nice
 
 SHADES = 10
 """How many steps of grey-to-full the attention cells have, as classes of the style sheet."""

@@ -141,6 +141,17 @@ def test_an_explanation_is_of_the_named_profile(run: Run) -> None:
         run.explain("u001", model="weather")
 
 
+def test_the_report_has_every_model_of_the_run(run: Run) -> None:
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    for title in ("Tag profiles", "Look-alike audiences", "Rankers and graph models", "order (pairs)", "factors (bpr)"):
+        assert title in page
+    told = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))["items"]
+    assert [one["title"] for one in told] == ["order (pairs)", "factors (bpr)"]
+    scores = run.metrics_of("order")["tasks"]["clicked"]["scores"]
+    assert told[0]["scores"]["popularity"]["auc"]["mean"] == scores["popularity"]["auc"]["mean"]
+    assert told[0]["verdict"].startswith("At GAUC, order (pairs) is clearly better than popularity: +")
+
+
 def test_a_model_beside_another_changes_nothing_of_it(run: Run, tmp_path: Path) -> None:
     """Alone in the file, a model has the same weights and the same scores."""
     alone = HEAD + MODELS.split("[models.video]", maxsplit=1)[0]
@@ -175,6 +186,9 @@ def test_a_run_may_have_rankers_and_graphs_alone(run: Run, tmp_path: Path) -> No
     other.train()
     assert other.evaluate().keys() == {"order", "factors"}
     assert other.build_profiles() == []
+    report_on([other.folder], other.folder)
+    page = (other.folder / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Rankers and graph models</h1>" in " ".join(page.split())
 
 
 def test_every_file_of_a_run_stands_in_the_table_of_its_folder(run: Run) -> None:

@@ -97,7 +97,7 @@ def facts_of(folder: Path, config: RunConfig, own: list[float], **options: Any) 
 
 def gathered(runs: Sequence[RunFacts]) -> Numbers:
     """The numbers of runs that have tag profiles only."""
-    return gather([Evaluated(run.folder, False, [run], None) for run in runs])
+    return gather([Evaluated(run.folder, False, [run], None, []) for run in runs])
 
 
 def noise(seed: int, mean: float, users: int = 40) -> list[float]:

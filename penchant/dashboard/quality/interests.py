@@ -6,8 +6,8 @@ from pathlib import Path
 
 from penchant.dashboard.shell.charts import Axis, Chart, Series, Value
 from penchant.evaluation.calibration import Bin
-from penchant.report.compare import nice
 from penchant.report.numbers import Curve, DataSet, Difference, GroupNumbers, Measured, RunCalibration
+from penchant.report.words import nice
 
 MOST_LINES = 12
 """Lines of a chart that can still be told apart."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from penchant.dashboard.quality.interests import by_epoch, differences, measured
 from penchant.dashboard.shell.charts import Axis, Chart, Series
-from penchant.report.compare import nice
 from penchant.report.lookalikes.words import HIGHEST_FIRST, class_metrics, title
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers, TrainingCurve
+from penchant.report.words import nice
 
 WORTH_DRAWING = 0.02
 """The share of later clickers from which on a curve of who is reached tells something."""

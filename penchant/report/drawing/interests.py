@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from penchant.evaluation.calibration import Bin
-from penchant.report.compare import nice
 from penchant.report.drawing.canvas import (
     ASIDE,
     HEIGHT,
@@ -24,6 +23,7 @@ from penchant.report.drawing.canvas import (
 )
 from penchant.report.drawing.svg import MUTED, look
 from penchant.report.numbers import BaselineNumbers, GroupNumbers, Level, Study
+from penchant.report.words import nice
 
 
 def learning_curves(groups: Sequence[GroupNumbers], levels: Sequence[Level], name: str) -> list[Plot]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from penchant.report.compare import nice
 from penchant.report.drawing.canvas import ASIDE, ROW, TALL, Plot, blank, drawn, rows_of_differences, span, style_of
 from penchant.report.drawing.interests import study_plot
 from penchant.report.drawing.svg import MUTED, look
 from penchant.report.lookalikes.facts import RALM
 from penchant.report.lookalikes.words import HIGHEST_FIRST, class_metrics, main_metrics, number_of, title
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers, TrainingCurve
+from penchant.report.words import nice
 
 GUESSING = 0.5
 """AUC of scores that say nothing."""

@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 from penchant.audiences.expected import CLASSES
 from penchant.evaluation.choice import SCORERS, title
-from penchant.report.compare import nice
 from penchant.report.lookalikes.facts import RALM
+from penchant.report.words import nice
 
 __all__ = ["ABOUT", "HIGHEST_FIRST", "MAIN", "SCORERS", "title"]
 

@@ -1,5 +1,6 @@
-"""What was chosen for a blend, on which evidence, in words."""
+"""Words of the report: what was chosen for a blend, and how metrics are called."""
 
+import re
 from collections.abc import Iterator
 
 from penchant.training.blend import BLEND, Chosen
@@ -38,3 +39,18 @@ def difference(mean: float, error: float) -> str:
     half = Z * error
     digits = 4 if half < 0.001 else 3
     return f"{mean:+.{digits}f} ±{half:.{digits}f}".replace("-", "−")
+
+
+def nice(metric: str) -> str:
+    """As people write it.
+
+    >>> nice("ndcg@10"), nice("prec@1"), nice("auc.tail"), nice("auc within items")
+    ('NDCG@10', 'Prec@1', 'AUC, tail', 'AUC within items')
+    >>> nice("gauc"), nice("logloss")
+    ('GAUC', 'Log loss')
+    >>> nice("recall@0.5%.head").replace(chr(160), "_")
+    'Recall@0.5_%, head'
+    """
+    words = re.sub(r"\.([a-z]+)$", r", \1", metric).replace("%", "\u00a0%").replace("logloss", "log loss")
+    start = re.match(r"ndcg|g?auc|[a-z]?", words)
+    return words.replace(start[0], start[0].upper(), 1) if start else words
