@@ -10,7 +10,7 @@ from penchant.evaluation.estimates import interval
 from penchant.report.facts import OWN
 from penchant.report.groups import Group
 from penchant.report.numbers import BaselineNumbers, Difference, Measured
-from penchant.report.words import nice, told
+from penchant.report.words import nice, signed, told
 from penchant.schema import USER
 from penchant.training.blend import BLEND
 
@@ -134,13 +134,6 @@ def _others(differences: dict[str, Difference]) -> Iterator[str]:
 
 def _against(difference: Difference) -> str:
     return {1: "It is better than", 0: "It is not clearly better than", -1: "It is worse than"}[difference.sign]
-
-
-def signed(difference: Difference) -> str:
-    """With its sign and its widest interval, as words of a sentence."""
-    widest = max(difference.half, difference.half_seeds or 0.0)
-    digits = 4 if widest < 0.001 else 3
-    return f"{difference.mean:+.{digits}f}\u00a0±\u00a0{widest:.{digits}f}".replace("-", "−")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from penchant.models.catalog import find
 from penchant.report.numbers import Difference, ItemTable, Measured, Ran
-from penchant.report.words import nice
+from penchant.report.words import nice, signed
 from penchant.report.written import Made, RunFile, Score, checked
 
 LOWER_IS_BETTER = frozenset({"logloss"})
@@ -99,4 +99,4 @@ def _verdict(title: str, minus: dict[str, Difference]) -> str:
     metric = next(name for name in ("gauc", "auc", "ndcg@10", *minus) if name in minus)
     one = minus[metric]
     word = {1: "clearly better than", -1: "clearly worse than", 0: "level with"}[one.sign]
-    return f"At {nice(metric)}, {title} is {word} popularity: {one.mean:+.3f} ±{one.half:.3f}."
+    return f"At {nice(metric)}, {title} is {word} popularity: {signed(one)}."

@@ -38,7 +38,7 @@ from penchant.report.numbers import (
     ScorerNumbers,
 )
 from penchant.report.published import ON, RALM_MERGE, RALM_SOURCE, SOURCE
-from penchant.report.words import WHOSE, difference, nice
+from penchant.report.words import WHOSE, difference, nice, signed
 
 SHADES = 10
 """How many steps of grey-to-full the attention cells have, as classes of the style sheet."""
@@ -109,6 +109,7 @@ def _environment(load: Callable[[str], str]) -> Environment:
         "calibration_errors": calibration_errors,
         "differing": differing,
         "difference": difference,
+        "signed": signed,
         "best_scores": best_scores,
         "whose": WHOSE,
         "ralm_source": RALM_SOURCE,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from penchant.report.numbers import Difference
 from penchant.training.blend import BLEND, Chosen
 
 Z = 1.96
@@ -54,3 +55,10 @@ def nice(metric: str) -> str:
     words = re.sub(r"\.([a-z]+)$", r", \1", metric).replace("%", "\u00a0%").replace("logloss", "log loss")
     start = re.match(r"ndcg|g?auc|[a-z]?", words)
     return words.replace(start[0], start[0].upper(), 1) if start else words
+
+
+def signed(difference: Difference) -> str:
+    """With its sign and its widest interval, as words of a sentence."""
+    widest = max(difference.half, difference.half_seeds or 0.0)
+    digits = 4 if widest < 0.001 else 3
+    return f"{difference.mean:+.{digits}f}\u00a0±\u00a0{widest:.{digits}f}".replace("-", "−")

@@ -11,7 +11,6 @@ from penchant.dashboard.quality.comparison import MOST_COMPARED, Compared, compa
 from penchant.dashboard.quality.parts import lookalike_parts, profiles_parts
 from penchant.dashboard.shell.pages import Asked, Page, Route
 from penchant.dashboard.shell.sources import Sources
-from penchant.report.compare import signed
 from penchant.report.lookalikes import words as lookalike_words
 from penchant.report.page import calibration_errors, printed, score
 from penchant.report.published import ON, RALM_SOURCE, SOURCE

@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from penchant.evaluation.choice import collapse_in_words
-from penchant.report.compare import signed
 from penchant.report.lookalikes.facts import RALM
 from penchant.report.lookalikes.groups import Alike
 from penchant.report.lookalikes.words import title
 from penchant.report.numbers import Difference, LookalikeGroup, Measured, Study
 from penchant.report.published import RALM_ORDER
-from penchant.report.words import nice
+from penchant.report.words import nice, signed
 
 _SIGNS = {1: "clearly better than", 0: "not to be told apart from", -1: "clearly worse than"}
 
