@@ -22,6 +22,7 @@ from penchant.kinds.sections import (
     CutName,
     InterestsSection,
     LookalikesSection,
+    RankersSection,
     Section,
     in_order,
     named_fields,
@@ -155,6 +156,12 @@ class RunConfig(Config):
                     f'models.{name} would predict the items themselves, which only a model with cut = "periods" does; '
                     f'let it predict a field of the items, such as labels = "tags"'
                 )
+        rankers = [name for name, section in named.items() if isinstance(section, RankersSection)]
+        if rankers and self.labels.negatives == "tags":
+            raise ValueError(
+                f'models.{rankers[0]} orders items that exist, but labels.negatives = "tags" makes some up; use '
+                f'"logged", "popularity" or "uniform"'
+            )
         profiled = self.profiles.model
         if profiled is not None and profiled not in self.interests("users"):
             there = ", ".join(self.interests("users")) or "none"

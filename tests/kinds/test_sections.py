@@ -73,6 +73,10 @@ def test_a_section_of_that_name_says_more_of_it() -> None:
             '[models.tags]\nname = "utpm"\nlabels = "item"\n',
             r"models\.tags would predict the items themselves, which only a model with cut = \"periods\" does",
         ),
+        (
+            'negatives = "tags"\n[models.order]\nname = "pairs"\n',
+            r"models\.order orders items that exist, but labels\.negatives = .tags. makes some up",
+        ),
         ("[models.tags]\nheads = 2\n", r"'models\.tags\.name' is missing; add it, such as name = \"blend\""),
         ('[models.tags]\nname = "utmp"\n', r"'models\.tags\.name': no model is called 'utmp'; there are .*utpm"),
         ('[models.tags]\nname = "utpm"\nhead = 2\n', r"unknown key 'models\.tags\.head'; did you mean 'heads'\?"),

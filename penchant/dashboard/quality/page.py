@@ -14,7 +14,7 @@ from penchant.dashboard.shell.sources import Sources
 from penchant.report.lookalikes import words as lookalike_words
 from penchant.report.page import calibration_errors, printed, score
 from penchant.report.published import ON, RALM_SOURCE, SOURCE
-from penchant.report.words import WHOSE, difference, nice
+from penchant.report.words import WHOSE, difference, nice, signed
 
 PATH = "/dashboard/quality"
 
