@@ -50,41 +50,43 @@ class Pairs(Ranker):
 
     def read(self, batch: RankBatch) -> tuple[Tensor, Extra]:
         """All pairs are looked up at once, because the slope of each look-up is as large as the table."""
-        key_BKP, x_BKP = (torch.cat(parts, 2) for parts in zip(*self._terms(batch), strict=True))
-        row_BKP = _mixed(key_BKP) & (len(self.weight) - 1)
+        row_BKP, x_BKP = (torch.cat(parts, 2) for parts in zip(*self._terms(batch), strict=True))
         weight_BKPQ = self.weight.index_select(0, row_BKP.flatten()).view(*row_BKP.shape, self.weight.shape[1])
         return self.bias + torch.einsum("bkpq,bkp->bkq", weight_BKPQ, x_BKP), {}
 
     def _terms(self, batch: RankBatch) -> Iterator[tuple[Tensor, Tensor]]:
-        """key_BKP and x_BKP of single values, then of pairs: P of them for each candidate."""
+        """row_BKP and x_BKP of single values and of pairs, whose row is the sum of theirs: P for each candidate."""
         candidate = list(self._candidate(batch.candidates))
         yield from candidate
-        for key_BH, x_BH in self._user(batch):
-            key_BKH, x_BKH = (one[:, None].expand(-1, batch.candidates.ids.shape[1], -1) for one in (key_BH, x_BH))
-            yield key_BKH, x_BKH
-            for key_BKN, x_BKN in candidate:
-                pair_BKHN = _mixed(key_BKH)[..., None] + key_BKN[:, :, None]
+        for row_BH, x_BH in self._user(batch):
+            row_BKH, x_BKH = (one[:, None].expand(-1, batch.candidates.ids.shape[1], -1) for one in (row_BH, x_BH))
+            yield row_BKH, x_BKH
+            for row_BKN, x_BKN in candidate:
+                pair_BKHN = (row_BKH[..., None] + row_BKN[:, :, None]) & (len(self.weight) - 1)
                 yield pair_BKHN.flatten(2), (x_BKH[..., None] * x_BKN[:, :, None]).flatten(2)
 
     def _user(self, batch: RankBatch) -> Iterator[tuple[Tensor, Tensor]]:
-        """key_BH and x_BH of each user field, and of the past in each item field."""
+        """row_BH and x_BH of each user field, and of the past in each item field."""
         for place, name in enumerate(self.sizes.user):
             ids_BH, x_BH = batch.user.ids[name], batch.user.weights[name]
-            yield _keys(ids_BH, 1, place), x_BH if name in self.sizes.numbers else functional.normalize(x_BH, dim=1)
+            yield (
+                self.rows(ids_BH, 1, place),
+                x_BH if name in self.sizes.numbers else functional.normalize(x_BH, dim=1),
+            )
         for place, name in enumerate(self.sizes.items if self.past else ()):
             ids_BH = batch.past.values[name].flatten(1)
-            yield _keys(ids_BH, 2, place), functional.normalize((ids_BH != PAD).float(), dim=1)
+            yield self.rows(ids_BH, 2, place), functional.normalize((ids_BH != PAD).float(), dim=1)
 
     def _candidate(self, candidates: Listed) -> Iterator[tuple[Tensor, Tensor]]:
-        """key_BKN and x_BKN of each item field."""
+        """row_BKN and x_BKN of each item field."""
         for place, name in enumerate(self.sizes.items):
             ids_BKN = candidates.values[name]
-            yield _keys(ids_BKN, 3, place), functional.normalize((ids_BKN != PAD).float(), dim=2)
+            yield self.rows(ids_BKN, 3, place), functional.normalize((ids_BKN != PAD).float(), dim=2)
 
-
-def _keys(ids: Tensor, side: int, place: int) -> Tensor:
-    """A number for each value that no other value of any field has, whatever the field is called."""
-    return ids + ((side << 56) + (place << 40))
+    def rows(self, ids: Tensor, side: int, place: int) -> Tensor:
+        """The rows of single values, int32, drawn by a hash of what no other value of any field has, whatever the field
+        is called."""
+        return (_mixed(ids + ((side << 56) + (place << 40))) & (len(self.weight) - 1)).int()
 
 
 def _mixed(key: Tensor) -> Tensor:
