@@ -42,7 +42,7 @@ def _instead(values: Mapping[str, Any], *, tags: bool, likeness: bool) -> str:
     if likeness:
         old = values["lookalike"]
         sections.append(("periods", old.get("periods", {})))
-        users = {"name": "ralm-users", "cut": "periods", **_some("fields", old.get("fields")), **old.get("users", {})}
+        users = {"name": "ralm-users", "cut": "periods", **_some("fields", _in_order(values)), **old.get("users", {})}
         sections.append(("models.users", {**users, **_some("training", old.get("users_training"))}))
         ralm = {"name": "ralm", **old.get("model", {}), **_some("training", old.get("training"))}
         sections.append(("models.ralm", ralm))
@@ -52,6 +52,16 @@ def _instead(values: Mapping[str, Any], *, tags: bool, likeness: bool) -> str:
         kept = {key: value for key, value in old.items() if key not in (*_MOVED, "competitors", "fields")}
         sections.append(("lookalike", {**_some("beside", old.get("competitors")), **kept}))
     return "\n\n".join(_section(name, keys) for name, keys in sections if keys)
+
+
+def _in_order(values: Mapping[str, Any]) -> Any:
+    """The fields of an earlier [lookalike], in the order of [features], in which its models read them."""
+    fields, features = values["lookalike"].get("fields"), values.get("features")
+    rules = features.get("fields") if isinstance(features, Mapping) else None
+    if not isinstance(fields, list) or not isinstance(rules, list):
+        return fields
+    known = [rule.get("name") for rule in rules if isinstance(rule, Mapping)]
+    return sorted(fields, key=lambda name: known.index(name) if name in known else len(known))
 
 
 def _some(name: str, value: Any) -> dict[str, Any]:

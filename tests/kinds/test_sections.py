@@ -114,7 +114,7 @@ loss = "joint"
 epochs = 3
 
 [lookalike]
-fields = ["tags", "item"]
+fields = ["item", "tags"]
 category = "tags"
 competitors = ["lr"]
 
@@ -143,7 +143,8 @@ most_seeds = 50
 
 
 def test_an_old_run_file_is_refused_with_the_lines_to_write_instead(tmp_path: Path) -> None:
-    """And these lines, in the place of the old ones, are a run file that says the same."""
+    """And these lines, in the place of the old ones, are a run file that says the same: fields are read in the order of
+    [features], as before."""
     head = RUN_FILE.split("[models.tags]")[0]
     (tmp_path / "old.toml").write_text(head + OLD, encoding="utf-8")
     with pytest.raises(
