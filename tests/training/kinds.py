@@ -85,7 +85,7 @@ def rankers() -> Small:
         return -float(cross_entropy(model.logits(model.batch(held, rows)), labels_of_ranker(held, rows, sizes.tasks)))
 
     torch.manual_seed(0)
-    model = build_ranker(PairsConfig(past=0, bits=8), sizes)
+    model = build_ranker(PairsConfig(bits=8), sizes)
     return Small(model, RankerObjective([asked_shard(60, seed=0), asked_shard(20, seed=2)], config, validate), config)
 
 

@@ -25,12 +25,13 @@ _ODD = (-0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15)
 class PairsConfig(ModelConfig):
     """fields: the user's fields that are read, all of the run if not given; item_fields: those of the items, all that
     they have if not given, "item" among them; past: of how many of the user's latest clicks the values are paired with
-    the candidate's, like those of a user's field, 0 for none; bits: the table has 2^bits rows."""
+    the candidate's, like those of a user's field, 0 for none; bits: the table has 2^bits rows. An item that is shown
+    costs as much as there are pairs, so few fields train fast."""
 
     name: Literal["pairs"] = "pairs"
     fields: list[str] | None = None
     item_fields: list[str] | None = None
-    past: Annotated[int, Limits(ge=0)] = 10
+    past: Annotated[int, Limits(ge=0)] = 0
     bits: Annotated[int, Limits(ge=4, le=28)] = 18
 
 

@@ -36,7 +36,7 @@ def at(model: Pairs, value: int, side: int) -> int:
 
 def test_a_logit_is_the_sum_of_single_and_paired_weights() -> None:
     """Tags 3 and 4 with weights 4 and 3 have x = .8 and .6; item 5 has x = 1."""
-    model = Pairs(PairsConfig(past=0), SIZES)
+    model = Pairs(PairsConfig(), SIZES)
     three, four, item = at(model, 3, 1), at(model, 4, 1), at(model, 5, 3)
     given = {(three,): 10.0, (four,): 100.0, (item,): 0.5, (three, item): 1.0, (four, item): -2.0}
     with torch.no_grad():
@@ -49,8 +49,8 @@ def test_a_logit_is_the_sum_of_single_and_paired_weights() -> None:
 
 
 def test_a_number_keeps_its_size_where_values_are_scaled() -> None:
-    number = Pairs(PairsConfig(past=0), RankerSizes({"tags": 8}, {ITEM: 6}, ("click",), numbers=("tags",)))
-    value = Pairs(PairsConfig(past=0), SIZES)
+    number = Pairs(PairsConfig(), RankerSizes({"tags": 8}, {ITEM: 6}, ("click",), numbers=("tags",)))
+    value = Pairs(PairsConfig(), SIZES)
     for model in (number, value):
         with torch.no_grad():
             model.weight[at(model, 2, 1)] = 1.0
@@ -60,7 +60,7 @@ def test_a_number_keeps_its_size_where_values_are_scaled() -> None:
 
 def test_values_of_the_past_are_paired_in_the_length_of_one() -> None:
     """Two clicks on item 4 and one on item 3: each mention has x = 1 / √3."""
-    model = Pairs(PairsConfig(), SIZES)
+    model = Pairs(PairsConfig(past=10), SIZES)
     pair = at(model, 4, 2), at(model, 5, 3)
     with torch.no_grad():
         model.weight[row(model, *pair)] = 1.0

@@ -13,7 +13,7 @@ from penchant.testing import RankersContract
 
 CONFIGS: dict[str, ModelConfig] = {
     **{entry.name: entry.config.parse({}, origin="test") for entry in models_of("rankers")},
-    "pairs-without-past": PairsConfig(past=0),
+    "pairs-with-past": PairsConfig(past=10),
     "pairs-in-a-small-table": PairsConfig(bits=10),
 }
 
