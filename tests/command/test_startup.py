@@ -86,7 +86,7 @@ def test_help_tells_every_command_on_a_line_that_is_whole(tmp_path: Path) -> Non
 
 USAGE = [
     ("nonsense", "No such command 'nonsense'"),
-    ("runn", "Did you mean 'run'?"),
+    ("runs", "Did you mean 'run'?"),
     ("run run.toml", "Missing option '--out'"),
     ("run --out x", "Missing argument 'RUN.toml'"),
     ("run run.toml --oot x", "No such option: --oot (Possible options: --out)"),
