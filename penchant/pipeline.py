@@ -19,6 +19,7 @@ from penchant.kinds.answers import ModelRun
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import expand
+from penchant.models.catalog import find_baseline
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
 from penchant.report.facts import read_facts
@@ -101,6 +102,8 @@ class Run(ModelRun):
     @alone
     def check(self, report: Report = quiet) -> Log:
         """Read and check the tables, and that they hold what the run file asks for."""
+        for name in self.config.evaluation.beside:
+            find_baseline(name)
         log = self._log(report)
         for cut in self.cuts:
             refuse_unfit(log, self.plan(cut))

@@ -3,13 +3,15 @@
 import json
 import os
 import re
-import subprocess
+import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.planted import RUN_FILE, write_planted_log
+from tests.helpers.processes import Forked, penchant
 
 PAGE = (Path(__file__).parent.parent / "docs" / "write-your-own-model.md").read_text(encoding="utf-8")
 
@@ -21,12 +23,20 @@ def block_after(words: str) -> str:
     return found[1]
 
 
-def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A program that finds the package, as if it were installed."""
-    path = os.pathsep.join([str(folder), str(Path(__file__).parent.parent)])
-    environment = {**os.environ, "PYTHONPATH": path}
-    command = [sys.executable, "-m", *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def call(folder: Path, program: Callable[..., object], *words: object) -> tuple[int, str]:
+    """Exit status, and all that is written, by a process that finds the package as if it were installed."""
+    done = Forked(found, folder, program, *words)
+    return done.status(), done.out + done.err
+
+
+def found(folder: Path, program: Callable[..., object], *words: object) -> None:
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    program(*words)
+
+
+def run_tests() -> None:
+    sys.exit(pytest.main(["-q", "test_my_models.py", "-p", "no:cacheprovider"]))
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +62,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_models_keep_their_promises(folder: Path) -> None:
-    done = call(folder, "pytest", "-q", "test_my_models.py", "-p", "no:cacheprovider")
-    assert done.returncode == 0, done.stdout
+    status, said = call(folder, run_tests)
+    assert status == 0, said
 
 
 def test_penchant_trains_and_examines_them_beside_its_own(folder: Path) -> None:
-    done = call(folder, "penchant", "run", "run.toml", "--out", "run")
-    assert done.returncode == 0, done.stderr
+    status, said = call(folder, penchant, "run", "run.toml", "--out", "run")
+    assert status == 0, said
     tags = json.loads((folder / "run" / "scores" / "tags.json").read_text(encoding="utf-8"))
     assert tags["model"]["name"] == "mean"
     scores = {name: its["prec@1"]["mean"] for name, its in tags["scores"].items()}
@@ -74,7 +84,7 @@ def test_one_call_registers_a_model_too(folder: Path) -> None:
         + "from penchant.models.catalog import find\nprint(find('mean').config)\n",
         encoding="utf-8",
     )
-    assert "MeanConfig" in call(folder, "my_notebook").stdout
+    assert "MeanConfig" in call(folder, runpy.run_path, "my_notebook.py")[1]
 
 
 def test_a_model_that_nobody_offers_is_refused(folder: Path) -> None:
@@ -84,6 +94,6 @@ def test_a_model_that_nobody_offers_is_refused(folder: Path) -> None:
         ('beside = ["rare"]', 'beside = ["rarer"]', "no installed package offers a baseline 'rarer'"),
     ]:
         (folder / "other.toml").write_text(text.replace(old, new), encoding="utf-8")
-        done = call(folder, "penchant", "run", "other.toml", "--out", "other", "--only", "tags")
-        assert done.returncode == 1
-        assert said in " ".join(done.stderr.split())
+        status, all_said = call(folder, penchant, "check", "other.toml")
+        assert status == 1
+        assert said in " ".join(all_said.split())

@@ -38,6 +38,7 @@ key_app = typer.Typer(help="Manage API keys: who may send events, read, or admin
 
 def serve_run(
     folder: Folder,
+    *,
     store: StoreUrl = None,
     role: Annotated[
         list[Role] | None,
@@ -52,6 +53,13 @@ def serve_run(
     recluster: Annotated[
         float, typer.Option(help="Seconds after which all seeds of a candidate are clustered again.", min=1)
     ] = 300.0,
+    lease: Annotated[
+        float,
+        typer.Option(
+            help="Seconds after which others take over the work of a process that died; the same for all processes.",
+            min=1,
+        ),
+    ] = 30.0,
     log: Annotated[
         Literal["info", "warning"],
         typer.Option(help="info: log every request; warning: log only what failed or was slow."),
@@ -68,7 +76,7 @@ def serve_run(
     from penchant.serving.http.requests_log import start_logging
 
     start_logging(log)
-    config = ServerConfig(folder, url, role or tuple(Role), host, port, no_keys, recluster)
+    config = ServerConfig(folder, url, role or tuple(Role), host, port, no_keys, recluster, lease)
     with bars() as report:
         server = start(config, report)
     _say_who_scores(server)

@@ -36,7 +36,7 @@ from penchant.serving.roles.roles import Clustering, consuming
 from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.serving.versions import Models
-from penchant.store.base import Store
+from penchant.store.base import LEASE_S, Store
 from penchant.store.opened import open_store
 
 IDLE_S = 0.05
@@ -56,8 +56,8 @@ log = logging.getLogger("penchant.server")
 @dataclass(frozen=True)
 class ServerConfig:
     """store: its URL; roles: what this process does; open_to_all: no keys, which needs a host that is loopback;
-    recluster_s: how often all seeds of a candidate are clustered again; live: whether events come in, rather than a run
-    that is only looked at."""
+    recluster_s: how often all seeds of a candidate are clustered again; lease_s: see `Store`; live: whether events come
+    in, rather than a run that is only looked at."""
 
     folder: Path
     store: str
@@ -66,6 +66,7 @@ class ServerConfig:
     port: int = 8080
     open_to_all: bool = False
     recluster_s: float = 300.0
+    lease_s: float = LEASE_S
     live: bool = True
 
 
@@ -77,7 +78,7 @@ def start(config: ServerConfig, report: Report = quiet) -> "Server":
             f"without keys only this machine may be served, but host is {config.host!r}; leave out --no-keys, or "
             f"listen on 127.0.0.1"
         )
-    store = open_store(config.store)
+    store = open_store(config.store, lease_s=config.lease_s)
     try:
         server = Server(config, store, open_served(config.folder, report=report))
         if server.service and not config.live:

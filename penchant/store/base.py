@@ -14,7 +14,7 @@ import numpy as np
 from penchant.choices import Scope
 
 LEASE_S = 30.0
-"""After so long without a sign of life, what a process had taken is free again."""
+"""After so long without a sign of life, what a process had taken is free again, unless a store is told otherwise."""
 
 
 class Event(NamedTuple):
@@ -130,14 +130,14 @@ class Erased:
     items: int
 
 
-def lease_runs(seen: float, now: float) -> bool:
+def lease_runs(seen: float, now: float, lease_s: float) -> bool:
     """Say whether a lease still runs, from its last sign of life by a clock that only goes forward. A sign of life
     later than now was given before the machine was restarted, which starts that clock again, so it does not count.
 
-    >>> lease_runs(100.0, 100.0 + LEASE_S / 2), lease_runs(100.0, 100.0 + LEASE_S), lease_runs(100.0, 7.0)
+    >>> lease_runs(100.0, 115.0, 30.0), lease_runs(100.0, 130.0, 30.0), lease_runs(100.0, 7.0, 30.0)
     (True, False, False)
     """
-    return now - LEASE_S < seen <= now
+    return now - lease_s < seen <= now
 
 
 class Store(ABC):
@@ -145,7 +145,12 @@ class Store(ABC):
 
     Raises StoreError where the store cannot do what was asked: it is down, full, or locked. The call has then done all
     or nothing, and may be made again. Times are UTC seconds and come from the caller.
+
+    lease_s: after so long without a sign of life, what a process had taken is free again; the same for all processes
+    that share the store.
     """
+
+    lease_s: float
 
     # Events
 
@@ -180,7 +185,7 @@ class Store(ABC):
     @abstractmethod
     def take(self, consumer: str, most: int) -> list[Entry]:
         """Entries of the log that nobody else works on, the oldest first, with about `most` events; one at least where
-        there is one. They are this consumer's until it settles them or has not taken any for LEASE_S.
+        there is one. They are this consumer's until it settles them or has not taken any for `lease_s`.
 
         The same consumer gets what it has taken and not settled again, first. An entry that cannot be read comes with
         its `problem`.
@@ -262,7 +267,7 @@ class Store(ABC):
 
     @abstractmethod
     def hold(self, name: str, holder: str) -> bool:
-        """Take, or keep, a name for LEASE_S; False where another holds it."""
+        """Take, or keep, a name for `lease_s`; False where another holds it."""
 
     @abstractmethod
     def release(self, name: str, holder: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from penchant.store.base import (
     KEPT,
+    LEASE_S,
     Backlog,
     Entry,
     Erased,
@@ -30,8 +31,14 @@ from penchant.store.entries import speaks_of
 class MemoryStore(Store):
     """Dicts under one lock. clock: seconds that only go forward."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, *, bounds: StoreBounds = KEPT) -> None:
-        self._clock, self._lock, self._bounds = clock, RLock(), bounds
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        bounds: StoreBounds = KEPT,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self._clock, self._lock, self._bounds, self.lease_s = clock, RLock(), bounds, lease_s
         self._histories: dict[str, dict[str, Event]] = {}
         self._log: dict[int, tuple[float, tuple[Event, ...]]] = {}
         self._appended = 0
@@ -115,7 +122,7 @@ class MemoryStore(Store):
 
     def _is_free(self, number: int, now: float) -> bool:
         consumer = self._taken.get(number)
-        return consumer is None or not lease_runs(self._seen[consumer], now)
+        return consumer is None or not lease_runs(self._seen[consumer], now, self.lease_s)
 
     def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
         with self._lock:
@@ -243,7 +250,9 @@ class MemoryStore(Store):
     def holders(self) -> dict[str, str]:
         with self._lock:
             now = self._clock()
-            return {name: holder for name, (holder, seen) in self._holders.items() if lease_runs(seen, now)}
+            return {
+                name: holder for name, (holder, seen) in self._holders.items() if lease_runs(seen, now, self.lease_s)
+            }
 
     # Keys
 

@@ -4,37 +4,37 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from penchant.errors import ConfigError, StoreError
-from penchant.store.base import Store
+from penchant.store.base import LEASE_S, Store
 from penchant.store.memory import MemoryStore
 from penchant.store.sqlite.store import SqliteStore
 
 KNOWN = "memory:, sqlite:PATH, redis://HOST:PORT/DATABASE, rediss://HOST:PORT/DATABASE"
 
 
-def open_store(url: str) -> Store:
-    """The store at an address; one in a file is created where there is none.
+def open_store(url: str, *, lease_s: float = LEASE_S) -> Store:
+    """The store at an address; one in a file is created where there is none. lease_s: see `Store`.
 
     Raises StoreError for an address that means nothing, and where the store cannot be opened.
     """
     scheme, _, place = url.partition(":")
     match scheme:
         case "memory" if url == "memory:":
-            return MemoryStore()
+            return MemoryStore(lease_s=lease_s)
         case "sqlite" if place:
-            return SqliteStore(place)
+            return SqliteStore(place, lease_s=lease_s)
         case "redis" | "rediss":
-            return _redis(url)
+            return _redis(url, lease_s)
     raise StoreError(f"{scheme + ':'!r} is no store, or says too little; known are {KNOWN}")
 
 
-def _redis(url: str) -> Store:
+def _redis(url: str, lease_s: float) -> Store:
     try:
         from penchant.store.redis.store import RedisStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise StoreError(
             f'{error.name} is not installed, which this store needs: pip install "penchant[redis]"'
         ) from error
-    return RedisStore(url)
+    return RedisStore(url, lease_s=lease_s)
 
 
 def default_store(folder: Path) -> str:

@@ -10,7 +10,7 @@ from penchant.serving.roles.consumer import consume
 from penchant.serving.roles.loops import Loop
 from penchant.serving.users import Users
 from penchant.serving.versions import Models
-from penchant.store.base import LEASE_S, Store
+from penchant.store.base import Store
 
 MOST_CONSUMED = 2_000
 """Events of one step: so long does a new seed wait for those before it."""
@@ -53,7 +53,7 @@ class Clustering:
     def step(self) -> bool:
         """Hold the right, and see to it that there is a worker per model."""
         now = self.monotonic()
-        if now - self._held_at > LEASE_S / 6:
+        if now - self._held_at > self.store.lease_s / 6:
             if not self.store.hold(CLUSTER, self.name):
                 self.stop()
                 return False

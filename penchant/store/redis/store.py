@@ -29,8 +29,6 @@ from penchant.store.redis import scripts as redis_scripts
 from penchant.store.redis.client import TIMEOUT_S, RedisClient
 from penchant.store.redis.scripts import PREFIX
 
-LEASE_MS = int(LEASE_S * 1000)
-
 AT_ONCE = 1000
 """So many are read in one answer where there may be many: Redis serves nobody else meanwhile."""
 
@@ -38,9 +36,12 @@ AT_ONCE = 1000
 class RedisStore(Store):
     """See `Store`."""
 
-    def __init__(self, url: str, *, bounds: StoreBounds = KEPT, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, url: str, *, bounds: StoreBounds = KEPT, lease_s: float = LEASE_S, timeout_s: float = TIMEOUT_S
+    ) -> None:
         """url: redis:// or rediss://; timeout_s: to wait for an answer. Raises StoreError: see `RedisClient`."""
-        self._client, self._bounds = RedisClient(url, timeout_s=timeout_s), bounds
+        self._client = RedisClient(url, timeout_s=timeout_s)
+        self._bounds, self.lease_s = bounds, lease_s
         self._raw: Any = self._client.raw
         register = self._raw.register_script
         self._append, self._take = register(redis_scripts.APPEND), register(redis_scripts.TAKE)
@@ -106,7 +107,7 @@ class RedisStore(Store):
 
     def take(self, consumer: str, most: int) -> list[Entry]:
         with self._client.errors():
-            said = self._take(args=[consumer, max(1, most), LEASE_MS])
+            said = self._take(args=[consumer, max(1, most), int(self.lease_s * 1000)])
         return [_entry(number, content) for number, content in _pairs(said)]
 
     def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
@@ -215,7 +216,7 @@ class RedisStore(Store):
 
     def hold(self, name: str, holder: str) -> bool:
         with self._client.errors():
-            return self._hold(args=[name, holder, LEASE_MS]) == 1
+            return self._hold(args=[name, holder, int(self.lease_s * 1000)]) == 1
 
     def release(self, name: str, holder: str) -> None:
         with self._client.errors():

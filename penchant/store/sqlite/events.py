@@ -5,7 +5,6 @@ from itertools import compress
 from sqlite3 import Connection
 
 from penchant.store.base import (
-    LEASE_S,
     Entry,
     Erased,
     Event,
@@ -68,11 +67,11 @@ FREE = """SELECT number, events FROM log LEFT JOIN taken USING (number) LEFT JOI
     WHERE seen IS NULL OR seen > ? OR seen <= ? ORDER BY number LIMIT ?"""
 
 
-def pick(connection: Connection, consumer: str, most: int, now: float) -> list[int]:
+def pick(connection: Connection, consumer: str, most: int, now: float, lease_s: float) -> list[int]:
     """Return the numbers of entries, with about `most` events, that this consumer has taken or may take."""
     found: dict[int, None] = {}
     events = 0
-    for question, values in (OWN, (consumer,)), (FREE, (now, now - LEASE_S)):
+    for question, values in (OWN, (consumer,)), (FREE, (now, now - lease_s)):
         for entry, count in connection.execute(question, (*values, max(1, most))):
             if events >= most:
                 break

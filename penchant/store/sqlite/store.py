@@ -9,6 +9,7 @@ import orjson
 
 from penchant.store.base import (
     KEPT,
+    LEASE_S,
     Backlog,
     Entry,
     Erased,
@@ -41,6 +42,7 @@ class SqliteStore(Store):
         clock: Callable[[], float] = time.monotonic,
         *,
         bounds: StoreBounds = KEPT,
+        lease_s: float = LEASE_S,
         timeout_s: float = TIMEOUT_S,
         at_once: int = 1000,
     ) -> None:
@@ -50,7 +52,7 @@ class SqliteStore(Store):
         would keep the write-ahead log from being emptied.
         """
         self._file, self._clock = SqliteFile(str(path), timeout_s=timeout_s), clock
-        self._bounds, self._at_once = bounds, at_once
+        self._bounds, self._at_once, self.lease_s = bounds, at_once, lease_s
 
     # Events
 
@@ -89,10 +91,11 @@ class SqliteStore(Store):
     def take(self, consumer: str, most: int) -> list[Entry]:
         now = self._clock()
         with self._file.reading() as connection:
-            if not sqlite_events.pick(connection, consumer, 1, now):
+            if not sqlite_events.pick(connection, consumer, 1, now, self.lease_s):
                 return []
         with self._file.writing(durable=False) as connection:
-            return sqlite_events.take(connection, sqlite_events.pick(connection, consumer, most, now), consumer, now)
+            numbers = sqlite_events.pick(connection, consumer, most, now, self.lease_s)
+            return sqlite_events.take(connection, numbers, consumer, now)
 
     def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
         with self._file.writing(durable=False) as connection:
@@ -193,7 +196,7 @@ class SqliteStore(Store):
             return False
         with self._file.writing(durable=False) as connection:
             row = connection.execute("SELECT holder, seen FROM holders WHERE name = ?", (name,)).fetchone()
-            if row and row[0] != holder and lease_runs(row[1], self._clock()):
+            if row and row[0] != holder and lease_runs(row[1], self._clock(), self.lease_s):
                 return False
             connection.execute("REPLACE INTO holders VALUES (?, ?, ?)", (name, holder, self._clock()))
             return True
@@ -205,7 +208,7 @@ class SqliteStore(Store):
     def holders(self) -> dict[str, str]:
         with self._file.reading() as connection:
             rows = connection.execute("SELECT name, holder, seen FROM holders").fetchall()
-        return {name: holder for name, holder, seen in rows if lease_runs(seen, self._clock())}
+        return {name: holder for name, holder, seen in rows if lease_runs(seen, self._clock(), self.lease_s)}
 
     # Keys
 
