@@ -18,7 +18,6 @@ from rich.table import Table
 from penchant import progress
 
 if TYPE_CHECKING:
-    from penchant.report.numbers import Numbers
     from penchant.simulation.simulate import Feed
 
 BAR = 24
@@ -66,29 +65,6 @@ def show_feed(feed: "Feed") -> None:
     console.print(f"[bold]{feed.folder / 'truth'}[/bold]. Try next:", highlight=False, soft_wrap=True)
     words = f"run {feed.run_file} --out runs/{feed.folder.resolve().name}"
     console.print(f"  [cyan]{escape(program())} {escape(words)}[/cyan]", soft_wrap=True)
-
-
-def show_verdicts(numbers: "Numbers") -> None:
-    """Print the verdicts of a report, and why it leaves out a section."""
-    several = len(numbers.data_sets) > 1
-    for number, data in enumerate(numbers.data_sets, 1):
-        if several:
-            console.print(f"[bold]Data set {number}[/bold], configurations: {len(data.groups)}")
-        for sentence in data.verdict:
-            console.print(escape(sentence), highlight=False, soft_wrap=True)
-        for section, reason in data.missing.items():
-            console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
-    for one in numbers.lookalike:
-        console.print(f"[bold]Look-alike audiences: {escape(one.log)}[/bold]")
-        for sentence in one.verdict:
-            console.print(escape(sentence), highlight=False, soft_wrap=True)
-        for section, reason in one.missing.items():
-            console.print(f"[dim]left out, {section}: {escape(reason)}[/dim]", highlight=False, soft_wrap=True)
-    for table in numbers.items:
-        console.print(escape(table.verdict), highlight=False, soft_wrap=True)
-    for folder in numbers.lookalike_unmeasured:
-        told = f"{escape(folder)}: look-alike is not measured; run `penchant evaluate {escape(folder)}`"
-        console.print(f"[dim]{told}[/dim]", highlight=False, soft_wrap=True)
 
 
 def show_next(folder: Path, user: str | None, item: str | None) -> None:

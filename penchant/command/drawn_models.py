@@ -5,8 +5,7 @@ from typing import Any
 from rich.markup import escape
 
 from penchant.command.drawn import cell_of, console, difference_of, new_table
-
-LOWER_IS_BETTER = ("logloss",)
+from penchant.evaluation.protocols.rankers import LOWER_IS_BETTER
 
 
 def show_ranker(metrics: dict[str, Any]) -> None:

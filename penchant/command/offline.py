@@ -181,7 +181,8 @@ def report_page(
 
     The page shows scores, learning curves, calibration, attention and hyper-parameters; report.json holds the numbers.
     """
-    from penchant.command.drawn import bars, show_verdicts
+    from penchant.command.drawn import bars
+    from penchant.command.drawn_report import show_verdicts
     from penchant.pipeline import report_on
 
     with bars() as progress:

@@ -11,8 +11,6 @@ from penchant.report.numbers import Difference, ItemTable, Measured, Ran
 from penchant.report.words import nice, signed
 from penchant.report.written import Made, RunFile, Score, checked
 
-LOWER_IS_BETTER = frozenset({"logloss"})
-
 OWN, POPULARITY = "model", "popularity"
 
 Scores = Annotated[dict[str, dict[str, Score]], Field(min_length=1)]

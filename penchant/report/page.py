@@ -38,7 +38,7 @@ from penchant.report.numbers import (
     ScorerNumbers,
 )
 from penchant.report.published import ON, RALM_MERGE, RALM_SOURCE, SOURCE
-from penchant.report.words import WHOSE, difference, nice, signed
+from penchant.report.words import WHOSE, difference, named, nice, signed
 
 SHADES = 10
 """How many steps of grey-to-full the attention cells have, as classes of the style sheet."""
@@ -77,6 +77,7 @@ def render(numbers: Numbers) -> str:
     return environment.get_template("report.html.jinja").render(
         numbers=numbers,
         parts=[(one, draw(one, f"d{number}")) for number, one in enumerate(numbers.data_sets)],
+        names=named(numbers.data_sets),
         looks=[(one, draw_lookalike(one, f"l{number}")) for number, one in enumerate(numbers.lookalike)],
         style=Markup(style),  # noqa: S704 - a file of the package
         digest=digest,

@@ -1,9 +1,9 @@
 """Words of the report: what was chosen for a blend, and how metrics are called."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from penchant.report.numbers import Difference
+from penchant.report.numbers import DataSet, Difference
 from penchant.training.blend import BLEND, Chosen
 
 Z = 1.96
@@ -40,6 +40,14 @@ def difference(mean: float, error: float) -> str:
     half = Z * error
     digits = 4 if half < 0.001 else 3
     return f"{mean:+.{digits}f} ±{half:.{digits}f}".replace("-", "−")
+
+
+def named(sets: Sequence[DataSet]) -> list[str]:
+    """What tells sets of data apart: the fields that are predicted if each set has another one, else their places."""
+    fields = [data.statistics.predicted for data in sets]
+    if len(set(fields)) == len(fields):
+        return fields
+    return [f"data set {number} of {len(sets)}" for number in range(1, len(sets) + 1)]
 
 
 def nice(metric: str) -> str:

@@ -12,6 +12,7 @@ from penchant.errors import ConfigError
 from penchant.pipeline import Run, report_on
 from penchant.runfolder import LAYOUT
 from penchant.training.checkpoint import load_tensors
+from tests.dashboard.quality_runs import page_of
 from tests.helpers.planted import RUN_FILE, write_planted_log
 
 HEAD = (
@@ -152,6 +153,18 @@ def test_the_report_has_every_model_of_the_run(run: Run) -> None:
     assert told[0]["verdict"].startswith("At GAUC, order (pairs) is clearly better than popularity: +")
 
 
+def test_the_page_quality_has_every_model_of_the_run(run: Run) -> None:
+    page = " ".join(page_of(run.folder).split())
+    titles = ("Tag profiles", "Look-alike audiences", "Rankers and graph models", "order (pairs)", "factors (bpr)")
+    for title in titles:
+        assert title in page
+    assert "At GAUC, order (pairs) is clearly better than popularity: +" in page
+    minus = run.metrics_of("order")["tasks"]["clicked"]["minus"]["model"]["popularity"]
+    row = page[page.index("order (pairs) minus popularity") :].partition("</tr>")[0]
+    assert minus["logloss"]["mean"] - minus["logloss"]["half"] > 0
+    assert [row.count("clearly better:"), row.count("clearly worse:")] == [2, 1], "a higher log loss is worse"
+
+
 def test_a_model_beside_another_changes_nothing_of_it(run: Run, tmp_path: Path) -> None:
     """Alone in the file, a model has the same weights and the same scores."""
     alone = HEAD + MODELS.split("[models.video]", maxsplit=1)[0]
@@ -189,6 +202,9 @@ def test_a_run_may_have_rankers_and_graphs_alone(run: Run, tmp_path: Path) -> No
     report_on([other.folder], other.folder)
     page = (other.folder / "report.html").read_text(encoding="utf-8")
     assert "<h1>Rankers and graph models</h1>" in " ".join(page.split())
+    shown = page_of(other.folder)
+    assert "Tag profiles are not evaluated yet" not in shown
+    assert "factors (bpr)" in shown
 
 
 def test_every_file_of_a_run_stands_in_the_table_of_its_folder(run: Run) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from penchant.dashboard.quality.comparison import MOST_COMPARED, Compared, compare, listed
-from penchant.dashboard.quality.parts import lookalike_parts, profiles_parts
+from penchant.dashboard.quality.parts import lookalike_parts, moment, profiles_parts
 from penchant.dashboard.shell.pages import Asked, Page, Route
 from penchant.dashboard.shell.sources import Sources
+from penchant.evaluation.protocols.rankers import LOWER_IS_BETTER
 from penchant.report.lookalikes import words as lookalike_words
 from penchant.report.page import calibration_errors, printed, score
 from penchant.report.published import ON, RALM_SOURCE, SOURCE
@@ -23,6 +24,8 @@ WORDS = {
     "signed": signed,
     "score": score,
     "printed": printed,
+    "moment": moment,
+    "lower_is_better": LOWER_IS_BETTER,
     "ahead": difference,
     "whose": WHOSE,
     "calibration_errors": calibration_errors,
@@ -69,6 +72,7 @@ def _shown(found: Compared, place: Path) -> dict[str, Any]:
         "own": place.name,
         "profiles": profiles_parts(numbers) if numbers else [],
         "looks": lookalike_parts(numbers) if numbers else [],
+        "items": numbers.items if numbers else [],
         "unmeasured": [Path(folder).name for folder in numbers.lookalike_unmeasured] if numbers else [],
         "folders": folders,
     }

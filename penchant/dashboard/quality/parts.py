@@ -12,6 +12,7 @@ from penchant.dashboard.shell.charts import Chart
 from penchant.report.lookalikes.words import main_metrics
 from penchant.report.numbers import DataSet, GroupNumbers, LookalikeGroup, LookalikeSet, Numbers, Ran
 from penchant.report.page import best_scores, differing
+from penchant.report.words import named
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,11 @@ class LookalikePart:
 
 def profiles_parts(numbers: Numbers) -> list[ProfilesPart]:
     sets = numbers.data_sets
-    return [_profiles(data, f"tags-{at}", _title("Tag profiles", at, len(sets))) for at, data in enumerate(sets)]
+    several = len(sets) > 1
+    return [
+        _profiles(data, f"tags-{at}", f"Tag profiles: {name}" if several else "Tag profiles")
+        for at, (data, name) in enumerate(zip(sets, named(sets), strict=True))
+    ]
 
 
 def _title(what: str, place: int, of: int) -> str:

@@ -25,6 +25,7 @@ from penchant.schema import USER
 
 IMPRESSIONS, POSITIVES, TASK = "impressions", "positives", "task"
 AUC, GAUC, LOGLOSS = "auc", "gauc", "logloss"
+LOWER_IS_BETTER = frozenset({LOGLOSS})
 SAMPLES_AT_ONCE = 256
 
 
