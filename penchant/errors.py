@@ -42,7 +42,7 @@ class UnknownItemError(PenchantError):
 
 
 class AudienceError(PenchantError):
-    """An audience that cannot be had: nobody to be like, too few people, or so few that they could be told apart."""
+    """An audience that cannot be had: no seeds, too few people, or so few that they could be told apart."""
 
 
 class DiskFullError(PenchantError):

@@ -55,7 +55,8 @@ def _machine() -> str:
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process is there that has not ended, as one has that nobody has asked about yet (Z, where /proc is)."""
+    """Whether a process still runs. One that has ended, and whose parent has not asked about it yet (state Z in /proc,
+    where there is one), does not."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -76,11 +76,11 @@ ALL: tuple[Beside, ...] = ("average", "youtube", "merge", "yahoo", "lr", "popula
 class LookalikeConfig(Config):
     """How look-alike audiences are judged (docs/look-alike.md).
 
-    model: the look-alike that the others are measured beside, the first of the run file if not given; beside: what it
-    is measured beside though no section says more of it, where the one that wins on validation candidates makes
+    model: the look-alike with which the others are compared, the first of the run file if not given; beside: further
+    look-alikes to compare it with, which need no section of their own; the one that wins on validation candidates makes
     audiences: "average" (the same with the plain mean of all seeds), "youtube" (YouTube DNN: its users with fields side
     by side, by the item's vector), "merge" (the same with attention over the fields), "yahoo", "lr", "popularity";
-    category: an item field whose variety in users' lists is measured beside that of the tags.
+    category: an item field whose variety in users' lists is measured, as that of the tags is.
     """
 
     model: str | None = None

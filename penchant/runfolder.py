@@ -191,5 +191,5 @@ def read_config(folder: Path) -> tuple[RunConfig, Path]:
 
 
 def _problems(error: Exception) -> list[Any]:
-    """What a value of the run file is reproached with, if it is that."""
+    """What is wrong with values of the run file, if that is the error."""
     return list(error.errors()) if isinstance(error, ValidationError) else []

@@ -33,8 +33,8 @@ def known_seeds(seeds_S: np.ndarray, crowd: Crowd, item: str) -> tuple[np.ndarra
     """
     if not len(seeds_S):
         raise AudienceError(
-            f"item {item!r} has 0 seeds: nobody has clicked it, so there is nobody to be like; ask for an item "
-            f"that has clicks"
+            f"item {item!r} has 0 seeds: nobody has clicked it, so there are no users to compare others with; "
+            f"ask for an item that has clicks"
         )
     known_S = (seeds_S >= 0) & (crowd.values.lengths[seeds_S] > 0)
     if not known_S.any():

@@ -27,7 +27,7 @@ from penchant.models.lookalikes.seed_clusters import SeedLikeness
 from penchant.schema import CLICKED, ITEM, USER
 
 NEIGHBOURS = 5
-"""With the audiences of how many other items an audience is compared."""
+"""How many other items' audiences an audience is compared with."""
 
 LONGEST_NAME = 100
 
@@ -168,7 +168,7 @@ def _first_that_can(
 
 
 def _scores_as_many(likeness: Likeness, open_N: np.ndarray, size: int) -> bool:
-    """Say whether so many of these users have a score, or all of them, where they are fewer."""
+    """Say whether at least `size` of these users have a score, or all of them if there are fewer."""
     wanted, found = min(size, len(open_N)), 0
     for rows in blocks(open_N):
         if found >= wanted:

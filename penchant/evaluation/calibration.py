@@ -102,7 +102,7 @@ def calibrate(
 
 
 def _users(model: Interests, shards: Sequence[Shard], at_once: int) -> Iterator[tuple[Shard, slice, Batch, Tensor]]:
-    """What is read, and user_BU, of as many rows at a time as have so many scores."""
+    """Yield blocks of rows, each with at most `at_once` scores: what is read, and user_BU."""
     model.eval()
     for shard, rows in blocks(shards, model.sizes.tags, at_once):
         batch = model.batch(shard, rows)

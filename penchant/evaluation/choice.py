@@ -38,8 +38,9 @@ FEWEST = 20
 """Of fewer candidates nothing is learned about scorers: the reference stays."""
 
 ENOUGH = 100
-"""So many candidates that taught nothing decide alone: their differences have a standard error of about 0.02. Where
-there are fewer, who learns is trained again without a part of the others and asked about that, part by part."""
+"""With at least so many candidates that were held out, these decide alone: their differences have a standard error of
+about 0.02. With fewer, every scorer that learns is trained again without a part of the other candidates and measured on
+that part, for each part in turn."""
 
 PARTS = 3
 MOST = 500

@@ -274,12 +274,12 @@ class Lookalikes:
         rules = self.ground.plan.features.fields
         if all(rule.number for rule in rules):
             raise ConfigError(
-                f"models.{self.models[self.reference].section.users}.fields are numbers alone, and by these nobody is "
-                f"known; name a field of values too"
+                f"models.{self.models[self.reference].section.users}.fields holds only numbers, and numbers alone "
+                f"do not describe a user; add a field with values, such as the tags"
             )
 
     def _choose(self, report: Report) -> Choice:
-        """By candidates of the learn period, none of which has taught likeness to who is asked about it."""
+        """Choose by candidates of the learn period; no look-alike is measured on a candidate that it learned from."""
         if len(self.models) == 1:
             return Choice.unmeasured(0, self.reference)
         crowd = cache(partial(self.ground.crowd, "learn", report=report))

@@ -28,7 +28,7 @@ GIVE_WAY = 10
 """Niceness of the process that makes it: a tenth of a processor that somebody else wants."""
 
 SETTLING_S = 600.0
-"""So long it may take, once a user is on the list of those who were forgotten, until no file names them."""
+"""How long it may take until no file names a user who was put on the list of forgotten users."""
 
 _FAULTS = (PenchantError, OSError, ValueError, KeyError, PolarsError, SafetensorError)
 

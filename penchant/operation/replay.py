@@ -21,7 +21,7 @@ SAID = {"accepted": "accepted", "repeated": "repeated", "refused": "refused_coun
 """What became of events, and how an answer tells it."""
 
 BEAT_S = 0.2
-"""So long are events gathered that happen shortly after one another."""
+"""Events that happen within this time are sent together."""
 
 
 def replay(

@@ -116,9 +116,9 @@ class Ranked:
 
 def rank(scores_BV: Tensor, own: Own, average: Average, config: ProfilesConfig) -> dict[str, Ranked]:
     """Tags that users have clicked ("clicked") and have not ("unseen"), in the order of the config, level ones in the
-    order of `ranking`; the most clicked one takes the last place where it would have none. Of users who clicked nothing
-    there is nothing special, so that theirs are in the order of preference, as are unseen tags of a model that prefers
-    these alike for everybody. scores_BV is changed."""
+    order of `ranking`; the most clicked one takes the last place where it would have none. A user who clicked
+    nothing has no lift, so their tags are in the order of preference; so are unseen tags if the model prefers these
+    alike for all users. scores_BV is changed."""
     level_B2 = average.levels(scores_BV)
     own_BH, clicks_BH = scores_BV.gather(1, own.ids_BH), own.fact("counts")
     lift_BH = average.lifts_of(own_BH, own.ids_BH, level_B2)

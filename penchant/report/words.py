@@ -17,10 +17,10 @@ def told(chosen: Chosen) -> Iterator[str]:
     judged = f"On {chosen.users:,} {WHOSE},"
     if chosen.served == BLEND:
         best = best_baseline(chosen)
-        yield f"{judged} the blend was {difference(*chosen.ahead[best])} beside the best baseline, “{best}”."
+        yield f"{judged} the blend differed from the best baseline, “{best}”, by {difference(*chosen.ahead[best])}."
     else:
         behind = difference(*chosen.ahead[chosen.served])
-        yield f"{judged} the blend was {behind} beside “{chosen.served}”, so that baseline is what is served."
+        yield f"{judged} the blend differed from “{chosen.served}” by {behind}, so that baseline is served instead."
     if chosen.deep is not None:
         share = f"makes {chosen.share:.0%} of how preferences spread" if chosen.share else "earned no share"
         yield f"The deep model {share}: {difference(*chosen.deep)} for validation users."

@@ -265,7 +265,7 @@ def test_control_characters_of_an_item_do_not_reach_the_terminal(call: Call, cop
         (["no\nsuch\x1b[31m"], r"item 'no\\nsuch\\x1b\[31m' is not in the log"),
         (["\udcff"], r"item '\\udcff' is not in the log"),
         ([""], r"item '' is not in the log"),
-        ([SHOWN], r"0 seeds: nobody has clicked it, so there is nobody to be like"),
+        ([SHOWN], r"0 seeds: nobody has clicked it, so there are no users to compare others with"),
         ([TABLE_ONLY], r"0 seeds: nobody has clicked it"),
         ([FOR_STRANGERS], r"nothing is known of any of .* 2 seeds"),
         ([POPULAR], r"an audience of 1,000 was asked for, but only \d\d users are not reached yet"),

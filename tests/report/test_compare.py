@@ -81,10 +81,10 @@ def test_one_run_is_not_the_best_of_many(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, ["left them out, the blend was +0.010 ±0.010 beside the best baseline, “ridge”."]),
+        ({}, ["left them out, the blend differed from the best baseline, “ridge”, by +0.010 ±0.010."]),
         (
             {"served": "ridge", "ahead": {"ridge": (-0.02, 0.005)}},
-            ["It serves “ridge”, a baseline.", "the blend was −0.020 ±0.010 beside “ridge”, so that baseline is what"],
+            ["It serves “ridge”, a baseline.", "the blend differed from “ridge” by −0.020 ±0.010, so that baseline"],
         ),
         (
             {"gain": 0.25, "deep": (0.004, 0.001)},

@@ -9,7 +9,7 @@ from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers,
 from penchant.report.words import nice
 
 WORTH_DRAWING = 0.02
-"""The share of later clickers from which on a curve of who is reached tells something."""
+"""A curve of who is reached tells something only above this share of later clickers."""
 
 REACHED = {"all": "Who is reached: all candidates", "tail": "Who is reached: candidates of the tail"}
 

@@ -160,7 +160,7 @@ def _refused(found: Rates | None) -> Trouble | None:
     if found is None or found.events_per_s[2] == 0:
         return None
     how = f"{found.events_per_s[2]:.2g} a second, because they make no sense"
-    return Trouble("events are refused", how, "What their sender is answered says which, and why.")
+    return Trouble("events are refused", how, "The answer to their sender says which, and why.")
 
 
 def _set_aside(said: Said | None, now: float) -> Trouble | None:

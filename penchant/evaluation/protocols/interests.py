@@ -145,7 +145,7 @@ def ask(shard: Shard, rows: slice, vocabulary: int, candidates: Candidates) -> T
 
 
 def blocks(shards: Iterable[Shard], vocabulary: int, at_once: int) -> Iterator[tuple[Shard, slice]]:
-    """As many rows at a time as have so many scores."""
+    """Yield blocks of rows, each with at most `at_once` scores."""
     size = max(1, at_once // vocabulary)
     for shard in shards:
         for start in range(0, len(shard), size):

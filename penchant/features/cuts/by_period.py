@@ -46,9 +46,9 @@ class PeriodsConfig(Config):
     every_hours: audiences are asked for again every so many hours of a period; only with by = "days".
     windows, window: the label windows of the users' vectors, one before the other at the end of the represent period,
         each a share of the user's events in it, or days.
-    positives: the most items of a window that a user's vector is taught to tell.
-    validation_share: of the users, who train no vectors, and of the items, which teach no likeness, but say when to
-        stop; seed: draws them, and the pairs of a round.
+    positives: how many items of a window, at most, a user's vector is trained to predict.
+    validation_share: the share of users and of items that are held out of training and decide when it stops.
+    seed: draws these, and the pairs of a round.
     """
 
     by: Literal["share", "days"] = "share"

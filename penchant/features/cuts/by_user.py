@@ -158,9 +158,9 @@ class ByUser(Cut):
 
     def too_few(self, totals: Mapping[str, int]) -> str:
         return (
-            f"too few users with a history and labels: {totals}; a user needs an event before the window and a later "
-            f"one in it, and events at one time are not parted; give more users or a longer log, or change `share`, "
-            f"`days` or `validation_share`"
+            f"too few users with a history and labels: {totals}; each user needs an event before the window and a "
+            f"later one in it, and events of the same time stay together; give more users or a longer log, or change "
+            f"`share`, `days` or `validation_share`"
         )
 
     def _by_share(self, people: pl.DataFrame, instants: Instants, window: int) -> pl.DataFrame:

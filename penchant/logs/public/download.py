@@ -176,7 +176,7 @@ class _Redirects(HTTPRedirectHandler):
 def _refuse_plain(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname or "")):
-        raise FetchError(f"{url} is not https, and only this machine itself is asked without encryption")
+        raise FetchError(f"{url} is not https; plain http is allowed only to this machine itself")
 
 
 def _is_this_machine(host: str) -> bool:

@@ -28,11 +28,13 @@ class Attention:
 
 
 class TowerConfig(ModelConfig):
-    """What every interest model has. fields: those it reads, all of the run if not given, but for numbers where it
-    cannot read them; embedding: E; user: U, the
-    width of user and tag vectors; hidden: width of the first fully connected layer, 2U if not given; dropout: share of
-    a user's values hidden while training; initial_scale: of the tables' first values, which are uniform within
-    ±1/√width times it."""
+    """What every interest model has.
+
+    fields: the fields that the model reads; if not given, all fields of the run, without numbers if it cannot read
+    numbers; embedding: E; user: U, the width of user and tag vectors; hidden: width of the first fully connected layer,
+    2U if not given; dropout: share of a user's values hidden while training; initial_scale: of the tables' first
+    values, which are uniform within ±1/√width times it.
+    """
 
     fields: Annotated[list[str], Limits(min_length=1)] | None = None
     embedding: Positive = 16

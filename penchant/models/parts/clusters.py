@@ -62,7 +62,7 @@ def cluster(averaged_NX: np.ndarray, compared_NG: np.ndarray, most: int, seed: i
 
 
 def grouped(averaged_NX: np.ndarray, labels_N: np.ndarray, most: int) -> Clusters:
-    """Clusters of seeds for each of whom it is known which; labels leave out no number."""
+    """Make clusters of seeds whose cluster numbers are given; labels leave out no number."""
     refuse_nan(averaged_NX)
     width = averaged_NX.shape[1]
     empty = Clusters(np.zeros((0, width)), np.zeros(0, np.int64), np.zeros((0, width), np.float32), 0.0, 0, most)
