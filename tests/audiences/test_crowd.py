@@ -23,7 +23,7 @@ def shard(tags: list[list[int]], items: list[list[int]]) -> Shard:
 SHARDS = [shard([[4, 2, 0], [1, 0, 0]], [[3], [1]]), shard([[1, 3, 0]], [[2]])]
 
 
-def test_each_user_has_his_known_values_over_all_shards() -> None:
+def test_each_user_has_all_their_known_values_over_all_shards() -> None:
     values, width = values_of(SHARDS, FIELDS, numbers=["age"])
     assert width == 5
     assert [sorted(values.part(slice(row, row + 1)).values.tolist()) for row in range(3)] == [[0, 2, 4], [], [1, 3]]

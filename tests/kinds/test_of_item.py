@@ -170,7 +170,7 @@ def test_fewer_seeds_than_clusters_are_enough(run: Run) -> None:
     assert sum(len(group.traits) for group in audience.groups) == 0
 
 
-def test_a_seed_who_came_after_training_is_known_by_what_he_clicked(run: Run) -> None:
+def test_a_seed_who_came_after_training_is_known_by_what_they_clicked(run: Run) -> None:
     """What the user clicked has vectors, and the latest crowd holds everyone."""
     crowd = run.lookalikes.crowd("latest", "ralm")
     assert set(crowd.users) == set(events_of(run)["user"])

@@ -159,7 +159,7 @@ def test_who_is_forgotten_while_it_is_made_is_not_in_it(folder: Path, before_s: 
     assert USER not in users
 
 
-def test_who_came_back_long_after_he_was_forgotten_is_in_it(folder: Path) -> None:
+def test_who_came_back_long_after_they_were_forgotten_is_in_it(folder: Path) -> None:
     add_forgotten(folder / FORGOTTEN, digest_of(USER), MADE - SETTLING_S - 1)
     remove(folder / "dashboard")
     atlas = open_atlas(folder, clock=lambda: MADE)

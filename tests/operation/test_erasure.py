@@ -42,7 +42,7 @@ def files_naming(folder: Path, user: str) -> list[str]:
     return found
 
 
-def test_files_of_a_run_name_him_no_more_but_for_prepared_shards(run: Run) -> None:
+def test_files_of_a_run_name_them_no_more_but_for_prepared_shards(run: Run) -> None:
     rows = len(lookalike_runs.events_of(run).filter(pl.col("user") == USER))
     members = run.audience(ITEM, 60, minimum=1).members
     (run.folder / "audiences").mkdir()
@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_the_same_call_ends_it(run: 
     assert not (run.folder / "serving" / "manifest.json").exists()
 
 
-def test_the_next_prepare_leaves_him_out(run: Run) -> None:
+def test_the_next_prepare_leaves_them_out(run: Run) -> None:
     erase_from_run(run.folder, USER, MADE)
     again = Run.open(run.folder)
     again.prepare()
@@ -155,7 +155,7 @@ def test_a_run_file_may_name_the_list_of_a_run_that_is_served(run: Run, tmp_path
     assert USER not in set(log.users()["user"])
 
 
-def test_events_after_he_was_forgotten_count(run: Run) -> None:
+def test_events_after_they_were_forgotten_count(run: Run) -> None:
     """Who comes back is a new user."""
     times = lookalike_runs.events_of(run).filter(pl.col("user") == USER)["time"].sort()
     middle = float(times[len(times) // 2])

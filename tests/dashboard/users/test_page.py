@@ -124,7 +124,7 @@ def test_a_user_has_interests_reasons_a_course_attention_and_clicks(
         sound(visit)
 
 
-def test_somebody_is_found_by_what_they_is_interested_in_with_the_keyboard_alone(root: str, browser: Browser) -> None:
+def test_somebody_is_found_by_what_they_are_interested_in_with_the_keyboard_alone(root: str, browser: Browser) -> None:
     with visiting(browser, root) as visit:
         page = visit.go("/users")
         sound(visit)
@@ -147,7 +147,7 @@ def test_somebody_is_found_by_what_they_is_interested_in_with_the_keyboard_alone
         assert "number" in page.locator("#why p").first.inner_text()
 
 
-def test_somebody_is_found_by_id_and_each_of_his_tags_says_why(root: str, browser: Browser) -> None:
+def test_somebody_is_found_by_id_and_each_of_their_tags_says_why(root: str, browser: Browser) -> None:
     with visiting(browser, root) as visit:
         page = visit.go("/users")
         page.get_by_label("User id").fill(USER)

@@ -65,7 +65,7 @@ def test_without_an_opinion_recall_is_the_share_of_the_crowd() -> None:
     np.testing.assert_allclose(answer.area_I, 0.5)
 
 
-def test_a_later_clicker_who_cannot_be_scored_is_level_with_others_like_him_below_the_rest() -> None:
+def test_a_later_clicker_who_cannot_be_scored_is_level_with_others_like_them_below_the_rest() -> None:
     above, level = standing(np.array([-np.inf, 0.3, -np.inf, 0.1, -np.inf]), np.array([4]), np.array([0]))
     assert (above.tolist(), level.tolist()) == ([0.5], [0.5])
 

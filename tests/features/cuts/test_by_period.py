@@ -42,7 +42,7 @@ def daily(*days: int) -> list[float]:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_by_share_each_user_has_his_own_periods(training: bool) -> None:
+def test_by_share_each_user_has_their_own_periods(training: bool) -> None:
     periods = PeriodsConfig(learn=0.1, test=0.2, window=0.3)
     # Of 20 events 14 represent, the last 30 % of them (4.2, so from 9.8 on) as labels; 2 teach; 4 test.
     assert samples_of(daily(*range(1, 21)), periods, training=training) == [

@@ -83,7 +83,7 @@ def test_live_seeds_join_and_who_was_one_before_counts_once(store: MemoryStore, 
     np.testing.assert_allclose(seeds.vectors_SX, in_order(users, [*old, new, "newcomer of today"]), atol=1e-6)
 
 
-def test_a_seed_of_old_who_did_something_else_since_has_his_vector_of_now(
+def test_a_seed_of_old_who_did_something_else_since_has_their_vector_of_now(
     store: MemoryStore, users: Users, served: Served
 ) -> None:
     old = [served.snapshot.user(row) for row in rows_of(served, ITEM)]

@@ -24,7 +24,7 @@ def survive_kills(run: Run, url: str, servers: Callable[..., ServerProcess]) -> 
     for server in roles.values():
         server.wait()
     assert roles["http"].ask("PUT", "/v1/candidates", {"items": OPEN})[0] == 204
-    senders = [Sender(port, USERS, items_of(run), seed=seed).start() for seed in range(2)]
+    senders = [Sender(port, USERS, items_of(run), seed=seed, rest_s=0.1).start() for seed in range(2)]
     for _ in range(KILLS):
         victim = roles[dice.choice(ROLES)]
         if dice.random() < 0.7:
