@@ -12,8 +12,9 @@ demo: $(READY)
 	$(BIN)/penchant demo --out runs/demo
 
 # Each worker takes the next file in their order: the last ones are the shortest, so that all workers end together.
+# Compiled modules are kept, even where the environment says otherwise: tests start many processes that import them.
 test: lint browser
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Tests of the dashboard drive a real browser; on Debian and its kin it is installed where there is none.
 browser:
