@@ -21,6 +21,10 @@ class CheckpointError(PenchantError):
     """A checkpoint cannot be continued by this run."""
 
 
+class DivergedError(PenchantError):
+    """Training led to weights that are not finite."""
+
+
 class MissingStepError(PenchantError):
     """A step was asked for whose earlier step has not finished."""
 

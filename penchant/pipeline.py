@@ -114,8 +114,8 @@ class Run(ModelRun):
     @alone
     def prepare(self, report: Report = quiet, *, only: str | None = None) -> list[Prepared]:
         """Vocabularies, features and labels, as shards: of each cut that the models read, or one model reads."""
-        log, models = self.check(report), [self.models[name] for name in self.chosen(only)]
-        cuts = {cut for model in models for cut in model.cuts}
+        cuts = {cut for name in self.chosen(only) for cut in self.models[name].cuts}
+        log = self.check(report)
         return [
             prepare(log, self.plan(cut), self.folder / "prepared" / cut, report=report)
             for cut in self.cuts
@@ -182,8 +182,9 @@ class Run(ModelRun):
 
 
 def _settled(said: dict[str, Any], trained: set[str]) -> dict[str, Any]:
-    """What may not change once some models are trained: all but the sections of others."""
-    config = dict(said["config"])
+    """What may not change once some models are trained: all but how they are examined, what is shown of them, and the
+    sections of others."""
+    config = {**said["config"], "evaluation": None, "profiles": None}
     models = config["models"]
     if all(models.get(name, {}).get("cut") == "users" for name in trained):
         config |= {"periods": None, "lookalike": None}

@@ -77,7 +77,10 @@ def show_next(folder: Path, user: str | None, item: str | None) -> None:
 
 def program() -> str:
     """What to type to start this program again."""
-    return "penchant" if shutil.which("penchant") else os.path.relpath(sys.argv[0])
+    if shutil.which("penchant"):
+        return "penchant"
+    called = Path(sys.argv[0])
+    return "python -m penchant" if called.name == "__main__.py" else os.path.relpath(called)
 
 
 def new_table(title: str, right: Sequence[int] = ()) -> Table:

@@ -1,5 +1,6 @@
 """The features of a whole log: vocabularies from training users, then the shards, bucket by bucket."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +36,12 @@ class Prepared:
     def manifest(self) -> dict[str, Any]:
         return dict(read_json(self.folder / "manifest.json"))
 
+    def identity(self, target: str, fields: Collection[str] | None = None) -> dict[str, Any]:
+        """What decides the data of a model that predicts a target and reads some fields, all if not given."""
+        plan = read_json(self.folder / "plan.json")
+        read = [one for one in plan["fields"] if fields is None or one[0] in fields]
+        return {**plan, "fields": read, "targets": {target: plan["targets"][target]}}
+
     def samples(self, target: str) -> dict[str, int]:
         """How many windows of each split ask about a target, by the field that is predicted."""
         return dict(self.manifest["targets"][target]["samples"])
@@ -60,7 +67,7 @@ def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Pr
     refuse_unfit(log, plan)
     fingerprint = _fingerprint(log, plan)
     if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
-        files = ("plan.json", "manifest.json", "baselines.parquet", "numbers.json")
+        files = ("plan.json", "manifest.json", "numbers.json")
         for part in (*files, *get_args(Split), "vocabulary", "items", "events"):
             remove(folder / part)
         write_json(folder / "plan.json", fingerprint)
@@ -202,12 +209,27 @@ def _refuse_silent(samples: dict[str, int], field: str) -> None:
             )
 
 
-def _fingerprint(log: Log, plan: Plan) -> dict[str, object]:
-    parts = [plan.features.model_dump_json(), plan.cut.name, *plan.cut.settings]
-    parts += [target.model_dump_json() for target in plan.targets]
-    source = (log.folder / "source.json").read_text(encoding="utf-8")
-    told = {"plan": sha256("\n".join(parts).encode()).hexdigest(), "log": sha256(source.encode()).hexdigest()}
-    return {"form": FORM, **told}
+def _fingerprint(log: Log, plan: Plan) -> dict[str, Any]:
+    """What decides the shards, part by part, so that each model can be held to the parts that it reads. A target
+    depends on those before it too, see `Plan`."""
+    features, targets = plan.features, [target.model_dump_json() for target in plan.targets]
+    least = {source: str(features.min_count.get(source, 1)) for source in plan.sources}
+    return {
+        "form": FORM,
+        "log": _digest((log.folder / "source.json").read_text(encoding="utf-8")),
+        "cut": _digest(plan.cut.name, *plan.cut.settings, str(features.fade_half_life)),
+        "fields": [
+            [rule.name, _digest(rule.model_dump_json(), least.get(rule.source, ""))] for rule in features.fields
+        ],
+        "targets": {
+            target.field: _digest(*targets[: number + 1], least[target.field])
+            for number, target in enumerate(plan.targets)
+        },
+    }
+
+
+def _digest(*parts: str) -> str:
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _count_items(log: Log, plan: Plan, report: Report) -> pl.DataFrame:

@@ -51,8 +51,8 @@ class GraphModel(RunModel[GraphsSection]):
 
     @property
     def identity(self) -> Identity:
-        """What its weights belong to: the data decides the users."""
-        return self.on.identity(self.section.model.model_dump_json(), self.section.training.model_dump(mode="json"))
+        """What its weights belong to: the data decides the users, and no field is read."""
+        return self.on.identity(self.section.model.model_dump_json(), self.section.training.model_dump(mode="json"), ())
 
     def train(self, report: Report) -> None:
         objective = GraphObjective(

@@ -1,5 +1,6 @@
 """Interest models of a run: trained on one cut, examined beside every baseline, asked for profiles."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, read_json, remove, write_json
 from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
-from penchant.kinds.sections import CutName, InterestsSection
+from penchant.kinds.sections import CutName, InterestsSection, fields_read
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
 from penchant.models.catalog import build_interests, find, find_baseline
 from penchant.models.interests.blend import BlendConfig
-from penchant.models.interests.promise import Interests, TowerConfig
+from penchant.models.interests.promise import Interests, Preferences, TowerConfig
 from penchant.profiles.average import AVERAGE, Average, average_of, load_average, save_average
 from penchant.profiles.build import Names, build_profiles
 from penchant.profiles.explain import Explanation, describe, explain, first
@@ -129,7 +130,8 @@ class InterestModel(RunModel[InterestsSection]):
     @property
     def identity(self) -> Identity:
         """What its weights belong to."""
-        return self.on.identity(self.section.model.model_dump_json(), self.section.training.model_dump(mode="json"))
+        said, training = self.section.model.model_dump_json(), self.section.training.model_dump(mode="json")
+        return self.on.identity(said, training, fields_read(self.section))
 
     @cached_property
     def model_sizes(self) -> Sizes:
@@ -142,9 +144,7 @@ class InterestModel(RunModel[InterestsSection]):
         """Metrics of the model and of every baseline on test users; None on a cut that has none."""
         if "test" not in self.run.plan(self.section.cut).cut.labelled:
             return None
-        asked, tags, test = self.run.config.evaluation, self.sizes.tags, self.shards("test")
-        own = evaluate(self.model, test, asked.at, tags, asked.candidates)
-        results = {"model": own, **self._baselines(report)}
+        results = {**self._evaluated({"model": self.model}), **self._baselines(report)}
         examined = Examination(results)
         prepared = self.run.prepared(self.section.cut)
         metrics = {
@@ -159,7 +159,9 @@ class InterestModel(RunModel[InterestsSection]):
             "scores": examined.scores(),
             "model_minus": examined.minus("model"),
             "learning_curve": read_metrics(self.folder) if self.section.trained else [],
-            "calibration": calibrate(self.model, test, self.section.training.loss, log_odds=self.chosen is None),
+            "calibration": calibrate(
+                self.model, self.shards("test"), self.section.training.loss, log_odds=self.chosen is None
+            ),
         }
         self._keep_users(results)
         write_json(self.run.scores_of(self.name), metrics)
@@ -264,22 +266,31 @@ class InterestModel(RunModel[InterestsSection]):
         return Ndcg(self.shards("valid"), self.sizes.tags)
 
     def _baselines(self, report: Report) -> dict[str, Result]:
-        """How every baseline does on test users; measured once for the data, whatever models are trained on it."""
+        """How every baseline does on test users. Penchant's own are measured once for the data, whatever models are
+        trained on it; those of other packages each time, because their code may change."""
         wanted, prepared = self.run.config.evaluation, self.run.prepared(self.section.cut)
         path = prepared.folder / f"baselines-{self.label}.parquet"
-        asked = {"version": penchant.__version__, **wanted.model_dump(mode="json")}
-        kept = load_results(path, asked)
-        if kept is not None:
-            return kept
-        models = fit_baselines(
-            self.tags.counts, self.shards("train"), self._judge, forward=self._forward, report=report
-        )
-        for name in wanted.beside:
-            models[name] = find_baseline(name)(self.shards("train"), self.tags.counts_by_id, self.sizes)
-        test, size = self.shards("test"), self.sizes.tags
-        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in models.items()}
-        save_results(path, results, asked)
-        return results
+        told = wanted.model_dump(mode="json", exclude={"beside"})
+        asked = {"version": penchant.__version__, "data": prepared.identity(self.label), **told}
+        own = load_results(path, asked)
+        if own is None:
+            shards = self.shards("train")
+            own = self._evaluated(
+                fit_baselines(self.tags.counts, shards, self._judge, forward=self._forward, report=report)
+            )
+            save_results(path, own, asked)
+        others = {
+            name: find_baseline(name)(self.shards("train"), self.tags.counts_by_id, self.sizes)
+            for name in wanted.beside
+        }
+        return {**own, **self._evaluated(others)}
+
+    def _evaluated(self, models: Mapping[str, Preferences]) -> dict[str, Result]:
+        """Metrics of test users, by the name of the model."""
+        asked, test = self.run.config.evaluation, self.shards("test")
+        return {
+            name: evaluate(each, test, asked.at, self.sizes.tags, asked.candidates) for name, each in models.items()
+        }
 
     def _keep_users(self, results: dict[str, Result]) -> None:
         """Every user's metrics, so that runs can be compared user by user."""
@@ -288,11 +299,12 @@ class InterestModel(RunModel[InterestsSection]):
             pl.concat(frames).write_parquet(path)
 
     def _drop_stale_profiles(self, folder: Path) -> None:
-        """Profiles of earlier weights must not stand beside those of new ones."""
-        weights = (self.folder / self._last_file).stat().st_mtime_ns
-        if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != weights:
+        """Profiles of earlier weights, or of other wishes, must not stand beside new ones."""
+        wishes = self.run.config.profiles.model_dump(mode="json", exclude={"model"})
+        wanted = {"weights": (self.folder / self._last_file).stat().st_mtime_ns, "profiles": wishes}
+        if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != wanted:
             remove(folder)
-            write_json(folder / "weights.json", weights)
+            write_json(folder / "weights.json", wanted)
 
     def _of_user(self, user: str) -> tuple[Batch, WholeProfile]:
         shards = self.shards("latest")

@@ -2,13 +2,13 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from penchant.errors import MissingStepError
 from penchant.features.vocabulary import Vocabulary
-from penchant.files import read_json
 from penchant.kinds.sections import CutName, Section
 from penchant.models.base import ModelConfig, Sizes
 from penchant.progress import Report
@@ -110,10 +110,12 @@ class OnCut:
         of_labels = tuple(rule.name for rule in self.rules if rule.source == self.labels)
         return Sizes(rows, len(self.predicted), of_labels, tuple(rule.name for rule in self.rules if rule.number))
 
-    def identity(self, model: str, training: dict[str, Any]) -> Identity:
-        """What weights belong to. model: its config as JSON; training: how it is trained."""
-        fingerprints = {name: vocabulary.fingerprint for name, vocabulary in self.vocabularies.items()}
-        data = read_json(self.run.prepared(self.cut).folder / "plan.json")
+    def identity(self, model: str, training: dict[str, Any], fields: Collection[str] | None = None) -> Identity:
+        """What weights belong to. model: its config as JSON; training: how it is trained; fields: those that it reads,
+        all of the cut if not given."""
+        read = {name: one for name, one in self.vocabularies.items() if fields is None or name in fields}
+        fingerprints = {name: vocabulary.fingerprint for name, vocabulary in read.items()}
+        data = self.run.prepared(self.cut).identity(self.labels, fields)
         return Identity(
             model,
             as_json({**fingerprints, self.labels: self.predicted.fingerprint}),

@@ -41,15 +41,20 @@ class RankerModel(RunModel[RankersSection]):
         return open_shards(self.run.prepared("users").folder, split, ITEM)
 
     @cached_property
-    def sizes(self) -> RankerSizes:
-        """Of the fields that its section names, or of all."""
-        config, plan = self.section.model, self.run.plan("users")
+    def all_sizes(self) -> RankerSizes:
+        """Of all fields, whoever reads them."""
+        plan = self.run.plan("users")
         of_users = self.run.log.users().columns[1:]
         sources = [source for source in plan.sources if source not in of_users]
         prepared = self.run.prepared("users")
         items = {source: len(prepared.vocabulary(source)) for source in dict.fromkeys([ITEM, *sources])}
-        sizes = RankerSizes(self.on.sizes.fields, items, TASKS, self.on.sizes.numbers)
-        return sizes.only(fields_of(config), fields_of(config, "item_fields"))
+        return RankerSizes(self.on.sizes.fields, items, TASKS, self.on.sizes.numbers)
+
+    @property
+    def sizes(self) -> RankerSizes:
+        """Of the fields that its section names, or of all."""
+        config = self.section.model
+        return self.all_sizes.only(fields_of(config), fields_of(config, "item_fields"))
 
     @property
     def identity(self) -> Identity:
@@ -72,7 +77,7 @@ class RankerModel(RunModel[RankersSection]):
 
     def examine(self, made: dict[str, str], report: Report) -> dict[str, Any] | None:
         """AUC, GAUC and log loss per task on test users, beside the popularity of items."""
-        contestants = {"model": self.load(), "popularity": PopularRanker.count(self.shards("train"), self.sizes)}
+        contestants = {"model": self.load(), "popularity": PopularRanker.count(self.shards("train"), self.all_sizes)}
         tasks, users = evaluate_rankers(
             contestants, self.shards("test"), RankerEvaluation(), reference="model", report=report
         )

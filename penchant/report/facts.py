@@ -1,5 +1,6 @@
 """What a report knows of a run: the content of its folder, checked before anything is drawn from it."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -127,6 +128,8 @@ def _read_profiles(folder: Path, name: str, asked: RunFile) -> RunFacts:
         raise ReportError(f"{path} has no scores of the model itself; run `penchant evaluate {folder}` again")
     plan, found = (read_object(folder / name, folder) for name in ("prepared/users/plan.json", "log/found.json"))
     # Other candidates are another task, on other users, and so is another vocabulary.
-    data = f"{plan.get('plan')} {plan.get('log')} {config['evaluation']['candidates']} {asked.labels_of(name)}"
+    label = asked.labels_of(name)
+    target = dict(plan.get("targets") or {}).get(label)
+    data = json.dumps([{**plan, "targets": target}, config["evaluation"]["candidates"], label], sort_keys=True)
     prepared = read_object(folder / "prepared" / "users" / "manifest.json", folder)
     return RunFacts(folder, name, config["models"][name], config, data, metrics, found, prepared)

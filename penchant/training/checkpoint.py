@@ -80,20 +80,27 @@ def refuse_other(path: Path, said: Mapping[str, str], identity: Identity) -> Non
     for part in ("model", "training"):
         if said.get(part) != getattr(identity, part):
             raise CheckpointError(
-                f"{path} was made by another {part} config: {_differences(said.get(part), getattr(identity, part))}; "
+                f"{path} was made {_differently(part, said.get(part), getattr(identity, part))}; "
                 f"give the run another --out, or remove {path.parent} and train again"
             )
 
 
-def _differences(saved: str | None, wanted: str) -> str:
-    """The keys of two configs, as JSON, that differ.
+def _differently(part: str, saved: str | None, wanted: str) -> str:
+    """By what weights were made, where a config, as JSON, differs from the one that is wanted.
 
-    >>> _differences('{"seed": 0, "rate": 0.1}', '{"seed": 1, "rate": 0.1, "batch": 8}')
-    'seed was 0, is 1; batch was not there, is 8'
+    >>> _differently("training", '{"seed": 0, "rate": 0.1}', '{"seed": 1, "rate": 0.1, "batch": 8}')
+    'by another training config: seed was 0, is 1; batch was not there, is 8'
+    >>> _differently("training", '{"data": {"log": "a", "cut": "c"}}', '{"data": {"log": "b", "cut": "c"}}')
+    'from other data: another log'
     """
     old, new = json.loads(saved or "{}"), json.loads(wanted)
+    old_data, new_data = old.pop("data", {}), new.pop("data", {})
+    if old == new:
+        changed = [name for name in {**old_data, **new_data} if old_data.get(name) != new_data.get(name)]
+        return f"from other data: another {', '.join(changed)}"
     there = {key: (_told(old, key), _told(new, key)) for key in {**old, **new}}
-    return "; ".join(f"{key} was {was}, is {now}" for key, (was, now) in there.items() if was != now)
+    told = "; ".join(f"{key} was {was}, is {now}" for key, (was, now) in there.items() if was != now)
+    return f"by another {part} config: {told}"
 
 
 def _told(values: dict[str, object], key: str) -> str:

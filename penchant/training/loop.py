@@ -1,6 +1,7 @@
 """The one loop that trains every model: seeded, resumable at any step, stopped by who is held out."""
 
 import json
+import math
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from penchant.errors import CheckpointError
+from penchant.errors import CheckpointError, DivergedError
 from penchant.files import remove
 from penchant.progress import Progress, Report, quiet
 from penchant.training.checkpoint import (
@@ -127,6 +128,7 @@ class _Training(Generic[Learner, Part]):
         for number in range(position.step, len(steps)):
             torch.manual_seed(mix(self.config.seed, epoch, number))
             losses.append(self._step(steps[number]))
+            self._refuse_infinite(losses[-1], "loss", epoch)
             samples += len(steps[number])
             self._tell(position, number + 1, len(steps), samples / (time.monotonic() - began))
             if time.monotonic() - self.saved_at >= self.config.checkpoint_s and number + 1 < len(steps):
@@ -136,6 +138,13 @@ class _Training(Generic[Learner, Part]):
         self.objective.begin(self.model, epoch + 1)
         measured = {"loss": sum(losses) / len(losses), "samples_per_s": samples / taken_s}
         return self._judged(position, self.objective.judge(self.model), measured)
+
+    def _refuse_infinite(self, value: float, what: str, epoch: int) -> None:
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"{self.folder}: the {what} is {value} in epoch {epoch + 1}, so training has diverged; lower `rate` in "
+                f"the training section of the model, remove this folder, and train again"
+            )
 
     def _step(self, step: Part) -> float:
         loss = self.objective.loss(self.model, step)
@@ -151,6 +160,7 @@ class _Training(Generic[Learner, Part]):
 
         measured: what metrics.jsonl tells of the epoch beside its score.
         """
+        self._refuse_infinite(score, "validation score", position.epoch)
         line = {"epoch": position.epoch, "validation": score, **measured}
         with open(self.folder / METRICS, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

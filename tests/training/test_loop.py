@@ -1,6 +1,7 @@
 """What is stopped at any step ends like what was not, for every kind of model: the same weights and the same curve."""
 
 import signal
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from penchant.errors import DivergedError
 from penchant.progress import Progress
 from penchant.training.checkpoint import load_tensors
-from penchant.training.loop import read_metrics
+from penchant.training.loop import WEIGHTS, read_metrics
 from tests.training.kinds import KINDS, train_by_steps
 
 PROCESSES = get_context("forkserver")
@@ -128,3 +130,11 @@ def test_the_last_progress_is_the_end(kind: str, tmp_path: Path) -> None:
     KINDS[kind]().train(tmp_path / "run", told.append)
     assert {progress.step for progress in told} == {KINDS[kind]().objective.name}
     assert told[-1].done == told[-1].total == len(told)
+
+
+def test_training_that_diverges_is_told_and_leaves_no_weights(kind: str, tmp_path: Path) -> None:
+    small = KINDS[kind]()
+    wild = replace(small, config=small.config.model_copy(update={"rate": 1e38}))
+    with pytest.raises(DivergedError, match=r"run: the .* is (nan|-?inf) in epoch \d, so training has diverged; lower"):
+        wild.train(tmp_path / "run")
+    assert not (tmp_path / "run" / WEIGHTS).exists()

@@ -160,16 +160,17 @@ def _measure(hit_BK: np.ndarray, asked: TagTest, at: list[int]) -> pl.DataFrame:
 
 
 def save_results(path: Path, results: dict[str, Result], asked: Any) -> None:
-    """Every user's metrics by scorer, `path`, and beside it as JSON the coverage and `asked`, what they answer."""
-    write_json(path.with_suffix(".json"), {"asked": asked, "coverage": {n: r.coverage for n, r in results.items()}})
+    """Every user's metrics by scorer, `path`, and beside it, written last, the coverage and `asked`, what they answer,
+    as JSON."""
     frames = [result.users.with_columns(scorer=pl.lit(name)) for name, result in results.items()]
     with aside(path) as temporary:
         pl.concat(frames).write_parquet(temporary)
+    write_json(path.with_suffix(".json"), {"asked": asked, "coverage": {n: r.coverage for n, r in results.items()}})
 
 
 def load_results(path: Path, asked: Any) -> dict[str, Result] | None:
     """What `save_results` wrote, or None where it is not there or answers something else."""
-    if not path.exists():
+    if not (path.exists() and path.with_suffix(".json").exists()):
         return None
     said = read_json(path.with_suffix(".json"))
     if said["asked"] != asked:
