@@ -82,7 +82,9 @@ def test_a_field_that_items_of_one_kind_lack_is_no_alarm_but_ids_that_are_writte
     assert MISSPELT not in said
     (share,) = re.findall(r"([\d.]+)% of the events are of an item with any tags; 100.0% are of an item that the", said)
     assert 20 < float(share) < 50
-    misspelt = pl.when(pl.col("item").is_in(["i0-0", "i1-0", "i2-0"])).then("item").otherwise(pl.lit("0") + pl.col("item"))
+    misspelt = (
+        pl.when(pl.col("item").is_in(["i0-0", "i1-0", "i2-0"])).then("item").otherwise(pl.lit("0") + pl.col("item"))
+    )
     said = checked(news.with_columns(misspelt.alias("item")))
     assert re.search(rf"Only [\d.]+% of the events are of an item with any tags: {re.escape(MISSPELT)}", said)
     assert "that the tables of items have" not in said

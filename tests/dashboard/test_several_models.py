@@ -150,9 +150,7 @@ def test_a_tag_of_another_model_is_refused_with_the_name_of_that_model(world: Wo
 
 
 def test_pages_of_tags_say_whose_tags_they_show_where_there_are_several(folder: Path, world: World) -> None:
-    told = (
-        "These are the tags of the model <bdi>news</bdi>, whose profiles come first. The tags of <bdi>video</bdi> are"
-    )
+    told = "tags of the model <bdi>news</bdi> alone, whose profiles come first; those of <bdi>video</bdi> are not among"
     for path in ("tags", "tags?tag=v0-0", "users", "users?tag=v0-0"):
         assert told in world.page(path), path
     one = replace(world.served, profiles={"news": world.served.interests("news")})
