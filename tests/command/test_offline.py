@@ -57,6 +57,37 @@ def test_tables_to_profile_with_a_run_file_that_init_wrote(tmp_path: Path) -> No
     assert "tag t1-0: preference" in call("explain", tmp_path / "run", "u000", "t1-0").output
 
 
+README = Path(__file__).parents[2] / "README.md"
+LOOKALIKE = '# [models.ralm]\n# name = "ralm"\n'
+
+
+def test_the_part_of_the_readme_on_own_data_can_be_followed_word_for_word(tmp_path: Path) -> None:
+    """Its commands, then the change to the run file of which it tells, then the audience; servers do not end."""
+    part = README.read_text(encoding="utf-8").split("## Your own data")[1].split("\n## ")[0]
+    commands = re.findall(r"^penchant (.*?)(?: +#.*)?$", part.split("```sh")[1].split("```")[0], re.MULTILINE)
+    (audience,) = re.findall(r"`penchant (audience .*?)`", part)
+    write_planted_log(tmp_path, users=300)
+    tables = tmp_path / "my-tables"
+    tables.mkdir()
+    for path in tmp_path.glob("*.parquet"):
+        path.rename(tables / path.name)
+
+    def follow(command: str) -> str:
+        given = {"USER": "u000", "ITEM": "i0-0"}
+        words = [given.get(word, word) for word in command.split()]
+        return call(*(tmp_path / word if re.match(r"(my-|runs/)", word) else word for word in words)).output
+
+    done = {command.split()[0]: follow(command) for command in commands if not re.match("dashboard|serve", command)}
+    assert list(done) == ["init", "check", "run", "explain"]
+    run_file = tmp_path / "my-run.toml"
+    text = run_file.read_text(encoding="utf-8")
+    assert text.count(LOOKALIKE) == 1
+    run_file.write_text(text.replace(LOOKALIKE, LOOKALIKE.replace("# ", "")), encoding="utf-8")
+    follow(next(command for command in commands if command.startswith("run ")))
+    assert "100 of" in follow(audience)
+    assert len(Run.open(tmp_path / "runs" / "mine").audience("i0-0", 100).members) == 100
+
+
 MISSPELT = "are ids written alike in both tables?"
 
 
