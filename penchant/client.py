@@ -77,8 +77,10 @@ class Client:
         asked = f"?{urlencode(said)}" if said else ""
         return self._ask("GET", f"/v1/users/{_part(user)}/explain{asked}")
 
-    def recall(self, user: str, *, most: int = 50) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask("GET", f"/v1/users/{_part(user)}/recall?most={most}")["items"]
+    def recall(self, user: str, *, most: int = 50, model: str | None = None) -> list[dict[str, Any]]:
+        """model: the interest model whose tags count, the first that `model()` names if not given."""
+        asked = urlencode({"most": most, **({"model": model} if model else {})})
+        found: list[dict[str, Any]] = self._ask("GET", f"/v1/users/{_part(user)}/recall?{asked}")["items"]
         return found
 
     def forget(self, user: str) -> dict[str, Any]:

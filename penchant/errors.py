@@ -1,5 +1,7 @@
 """What can go wrong and be put right by a person. Each message says what, which value, what to do."""
 
+from collections.abc import Iterable
+
 
 class PenchantError(Exception):
     """Every error that a person can fix derives from this one; the command line prints it without a trace."""
@@ -34,11 +36,15 @@ class UnknownUserError(PenchantError):
 
 
 class UnknownModelError(PenchantError):
-    """A model that the run does not have."""
+    """An interest model that the run does not have, or that makes no profiles."""
+
+    def __init__(self, name: str, profiled: Iterable[str]) -> None:
+        """profiled: the names of those that make profiles."""
+        super().__init__(f"no interest model that makes profiles is called {name!r}; there are {', '.join(profiled)}")
 
 
 class UnknownTagError(PenchantError):
-    """A tag outside the vocabulary of the run."""
+    """A tag outside the vocabulary of the model that was asked."""
 
 
 class UnknownItemError(PenchantError):

@@ -325,7 +325,7 @@ def test_an_unknown_user(finished: Run) -> None:
 
 
 def test_an_unknown_tag(finished: Run) -> None:
-    with pytest.raises(UnknownTagError, match="'polka' is not among the 12 tags of this run"):
+    with pytest.raises(UnknownTagError, match="'polka' is not among the 12 tags of this model"):
         finished.explain("007", "polka")
 
 

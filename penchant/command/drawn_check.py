@@ -23,6 +23,8 @@ def show_found(found: Found) -> None:
         per_item = f"{said['per_item']:.2f}"
         fields.add_row(escape(name), f"{said['values']:,}", f"{said['items_with']:,}", per_item, share)
     console.print(fields)
+    for share in _shares(found):
+        console.print(share, highlight=False)
     for warning in _few(found):
         console.print(warning, style="yellow", highlight=False)
     if found["rows_beside_left_out"]:
@@ -42,11 +44,32 @@ def show_found(found: Found) -> None:
         console.print(rejected)
 
 
-def _few(found: Found) -> Iterator[str]:
-    """Warn where two tables share few ids, because ids may be written differently in them."""
+def _shares(found: Found) -> Iterator[str]:
+    """Say how many events are of an item with a value of a field, where few are because the items are in their tables
+    and have none: a log may have items of two kinds."""
+    for name, share in _rare(found):
+        if not _lacks_items(found):
+            known = f"{found['events_of_items'] / found['events']:.1%}"
+            told = f"{share} of the events are of an item with any {escape(name)}"
+            yield f"{told}; {known} are of an item that the tables of items have."
+
+
+def _rare(found: Found) -> Iterator[tuple[str, str]]:
+    """Fields that few events have, each with the share of the events."""
     for name, said in found["fields"].items():
         if 2 * said["events_with"] < found["events"]:
-            share = f"{said['events_with'] / found['events']:.1%}"
+            yield name, f"{said['events_with'] / found['events']:.1%}"
+
+
+def _lacks_items(found: Found) -> bool:
+    """Whether most events are of an item that no table of items has."""
+    return 2 * found["events_of_items"] < found["events"]
+
+
+def _few(found: Found) -> Iterator[str]:
+    """Warn where two tables share few ids, because ids may be written differently in them."""
+    for name, share in _rare(found):
+        if _lacks_items(found):
             told = f"Only {share} of the events are of an item with any {escape(name)}"
             yield f"{told}: are ids written alike in both tables?"
     if found["users_in_table"] and 2 * found["users_with_row"] < found["users"]:

@@ -50,7 +50,7 @@ def show_scores(run: Run, found: dict[str, dict[str, Any]]) -> None:
 
 def show_profiles(run: Run, user: str, by: Order | None, model: str | None) -> None:
     """One user by an interest model, by each that makes profiles if none is named."""
-    for name in [model] if model else run.config.profiled:
+    for name in run.config.profiled if model is None else [model]:
         _show_profile(run, user, name, by or run.config.profiles.order)
 
 

@@ -66,6 +66,10 @@ Only = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="The interest model. If not given: each that makes profiles.", metavar="NAME"),
+    typer.Option(
+        "--model",
+        help="An interest model that makes profiles. If not given: each for a profile, the first for a reason.",
+        metavar="NAME",
+    ),
 ]
 User = Annotated[str, typer.Argument(help="The user's id, as in the log.", metavar="USER")]

@@ -9,7 +9,7 @@ import polars as pl
 
 from penchant.audiences.of_item import ItemAudience
 from penchant.choices import MIN_AUDIENCE
-from penchant.errors import ConfigError, PenchantError
+from penchant.errors import ConfigError, PenchantError, UnknownModelError
 from penchant.kinds.graphs import GraphModel
 from penchant.kinds.interests import InterestModel
 from penchant.kinds.kind import RunModel
@@ -18,7 +18,7 @@ from penchant.kinds.of_item import audience_of
 from penchant.kinds.rankers import RankerModel
 from penchant.kinds.sections import GraphsSection, InterestsSection, LookalikesSection, RankersSection
 from penchant.logs.users import bucket_of
-from penchant.profiles.explain import Explanation
+from penchant.profiles.explain import Explanation, refuse_tag_of_others
 from penchant.profiles.profile import WholeProfile
 from penchant.report.build import Examples
 from penchant.runfolder import RunFolder
@@ -56,18 +56,19 @@ class ModelRun(RunFolder):
         return {**found, reference: own}
 
     def interests(self, name: str | None = None) -> InterestModel:
-        """An interest model by name; the one whose profiles come first if none is given. ConfigError where there is
-        none."""
+        """An interest model that makes profiles, by name; the one whose profiles come first if none is given.
+        ConfigError where there is none, UnknownModelError where none has this name."""
         names = self.config.profiled
-        if name is None and not names:
+        if not names:
             raise ConfigError(
                 f"the run file of {self.folder} has no interest model on the cut by user; add one, if only "
                 f'[models.tags] with name = "blend", and run it again'
             )
-        model = self.models.get(name or names[0])
-        if not isinstance(model, InterestModel):
-            there = [name for name, one in self.models.items() if isinstance(one, InterestModel)]
-            raise ConfigError(f"{self.folder} has no interest model {name!r}; there are {', '.join(there)}")
+        named = names[0] if name is None else name
+        if named not in names:
+            raise UnknownModelError(named, names)
+        model = self.models[named]
+        assert isinstance(model, InterestModel)
         return model
 
     @cached_property
@@ -88,8 +89,12 @@ class ModelRun(RunFolder):
         return self.interests(model).profile(user)
 
     def explain(self, user: str | int, tag: str | None = None, model: str | None = None) -> Explanation:
-        """Why the user has a preference for a tag, the one that stands first if none is given."""
-        return self.interests(model).explain(user, tag)
+        """Why the user has a preference for a tag, the one that stands first if none is given. UnknownTagError, which
+        names the models whose tag it is, if it is one of another vocabulary."""
+        asked = self.interests(model)
+        if tag is not None and not asked.knows(tag):
+            refuse_tag_of_others(tag, asked.name, {name: self.interests(name).knows for name in self.config.profiled})
+        return asked.explain(user, tag)
 
     def clicks(self, user: str | int, model: str | None = None) -> pl.DataFrame:
         """What the user clicked, latest first: TIME, ITEM (its readable name if the run has one), tags."""

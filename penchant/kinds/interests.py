@@ -38,7 +38,7 @@ from penchant.profiles.profile import WholeProfile
 from penchant.progress import Report
 from penchant.report.groups import settings_of, title
 from penchant.runfolder import RunFolder
-from penchant.schema import ITEM
+from penchant.schema import ITEM, UNKNOWN
 from penchant.training.baselines import fit_baselines
 from penchant.training.blend import (
     BLEND,
@@ -188,6 +188,10 @@ class InterestModel(RunModel[InterestsSection]):
     def profile(self, user: str | int) -> WholeProfile:
         """One user's profile, from all of their history. Raises UnknownUserError."""
         return self._of_user(str(user))[1]
+
+    def knows(self, tag: str) -> bool:
+        """Whether a tag is one that the model has preferences for."""
+        return self.shown[self.label].id(tag) != UNKNOWN
 
     def explain(self, user: str | int, tag: str | None = None) -> Explanation:
         """Why the user has a preference for a tag, the one that stands first if none is given."""

@@ -18,8 +18,9 @@ class LogCounts(TypedDict):
     """What a checked log holds, in numbers.
 
     rows: read from the tables of events; left_out: rows that a rule of the run file leaves out; first, last: times of
-    the first and the last event, UTC seconds, or positions; backwards: rows that stand after a later row of the same
-    user; rejected: rows set aside, by reason.
+    the first and the last event, UTC seconds, or positions; events_of_items: those whose item has a row in a table of
+    items, whatever it says; backwards: rows that stand after a later row of the same user; rejected: rows set aside, by
+    reason.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class LogCounts(TypedDict):
     users: int
     users_with_one_event: int
     users_with_row: int
+    events_of_items: int
     backwards: int
     items_in_table: int
     users_in_table: int

@@ -34,7 +34,7 @@ FILE = "file"
 SAID = "said.parquet"
 TEXT_BYTES_PER_ROW = 32
 MOST_BUCKETS = 500
-FORM = 2
+FORM = 3
 """Of the files; a log of another one is read again."""
 REPEATED = "repeats an earlier row: same user, item and time"
 
@@ -316,6 +316,7 @@ def _count(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> di
         "users": len(per_user),
         "users_with_one_event": int((per_user == 1).sum()),
         "users_with_row": len(people.join(users, on=USER, how="semi")),
+        "events_of_items": len(known),
         **{f"events_with.{name}": int(known[name].sum()) for name in known.columns},
         "first": events[TIME].min(),
         "last": events[TIME].max(),
@@ -371,6 +372,7 @@ def _sum_up(
         "users": totals["users"],
         "users_with_one_event": totals["users_with_one_event"],
         "users_with_row": totals["users_with_row"],
+        "events_of_items": totals["events_of_items"],
         "backwards": totals["backwards"],
         "items_in_table": len(items),
         "users_in_table": len(users),

@@ -124,13 +124,28 @@ def _look(path: Path) -> Table:
         for name, dtype in sample.schema.items():
             if name in roles.values() or role in roles:
                 continue
-            plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-            if re.search(rf"(^|_)({words}){_ID}", plain) and _fits(role, dtype):
+            if re.search(rf"(^|_)({words}){_ID}", _plain_name(name)) and _fits(role, dtype):
                 roles[role] = name
-    clocks = [name for name, dtype in sample.schema.items() if dtype.is_temporal()]
-    if "time" not in roles and len(clocks) == 1:
-        roles["time"] = clocks[0]
+    if "time" not in roles:
+        clocks = [name for name, dtype in sample.schema.items() if dtype.is_temporal()]
+        if len(clocks) != 1:
+            clocks = [name for name, dtype in sample.schema.items() if _is_moment(name) and _fits("time", dtype)]
+        if clocks:
+            roles["time"] = clocks[0]
     return Table(path, sample, roles)
+
+
+def _plain_name(name: str) -> str:
+    """
+    >>> _plain_name("shownAt")
+    'shown_at'
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _is_moment(name: str) -> bool:
+    """Whether a column is called as moments are, such as shown_at."""
+    return _plain_name(name).endswith("_at")
 
 
 def _fits(role: str, dtype: pl.DataType) -> bool:
@@ -363,7 +378,8 @@ stride = 0.05    # … each ending 5 % of the history earlier
 
 [models.tags]
 name = "blend"
-"""
+
+{lookalike}"""
 _LARGE_LOG = """\
 # {rows:,} rows, a large log: few windows per user, and a deep model, which gets the share that it earns.
 [labels]
@@ -378,12 +394,19 @@ deep = {{ name = "utpm", embedding = 32, user = 32, dropout = 0.2 }}
 batch = 256
 epochs = 6
 patience = 1
+
+{lookalike}"""
+_LOOKALIKE = """\
+# For audiences of items, take the # away from these two lines. The run then takes several times as long, and may be
+# given again with the same --out: what is trained already stays (docs/look-alike.md).
+# [models.ralm]
+# name = "ralm"
 """
 
 
 def _learning(field: str, rows: int) -> str:
     """What is learned and how, by the size of the log."""
-    return (_SMALL_LOG if rows < LARGE else _LARGE_LOG).format(field=field, rows=rows).rstrip()
+    return (_SMALL_LOG if rows < LARGE else _LARGE_LOG).format(field=field, rows=rows, lookalike=_LOOKALIKE).rstrip()
 
 
 def source_toml(source: str, folder: Path, beside: Path) -> str:

@@ -42,8 +42,8 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
                 write_snapshot(log, crowd, folder / "serving", {"name": name}, made=clock(), report=report)
         snapshot = Snapshot(folder / "serving")
     refuse_broken(snapshot)
-    label = next((model.label for model in profiles.values()), run.config.labels.field)
-    item_tags = _tags_of_items(log, label)
+    labels = [model.label for model in profiles.values()] or [run.config.labels.field]
+    item_tags = {label: _tags_of_items(log, label) for label in labels}
     return Served(name, snapshot, profiles, alike, run.item_names, item_tags, clocked=not log.position)
 
 

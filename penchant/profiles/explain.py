@@ -1,7 +1,7 @@
 """One user's profile, and why: where the attention went, what each value and each pair of values did to a tag."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeVar
@@ -70,6 +70,17 @@ class Explanation:
     together: list[Effect]
 
 
+def refuse_tag_of_others(tag: str, asked: str, knows: Mapping[str, Callable[[str], bool]]) -> None:
+    """Raise UnknownTagError where a tag that the model `asked` does not know is one of other models. knows: whether
+    each model, by its name, knows a tag."""
+    others = [name for name, known in knows.items() if name != asked and known(tag)]
+    if others:
+        raise UnknownTagError(
+            f"{tag!r} is no tag of the model {asked!r}, but one of {' and '.join(map(repr, others))}; ask that model: "
+            f'--model {others[0]}, in Python model="{others[0]}"'
+        )
+
+
 @torch.inference_mode()
 def describe(
     model: Interests, average: Average, batch: Batch, names: Mapping[str, Vocabulary], tags: str, user: str
@@ -134,7 +145,7 @@ def explain(
     number = names[tags].id(tag)
     if number == UNKNOWN:
         raise UnknownTagError(
-            f"{tag!r} is not among the {len(names[tags].values):,} tags of this run; see `penchant profile`"
+            f"{tag!r} is not among the {len(names[tags].values):,} tags of this model; see `penchant profile`"
         )
     model.eval()
 

@@ -118,8 +118,9 @@ def person_of(
     model: str | None = None,
 ) -> Person:
     """Return a user as they are now. tag: to be explained, the one that comes first if not given; by: what tags are
-    ordered by, as in the run file if not given; newer: clicks to skip; model: the interest model that is asked, the
-    first if none is named. UnknownTagError, UnknownModelError."""
+    ordered by, as in the run file if not given; newer: clicks to skip; model: the interest model that is asked, and
+    whose tags are shown, the first if none is named. UnknownTagError, UnknownModelError; MissingStepError where a model
+    is named and the run has none."""
     people = view.users.now([user])
     (clicks,), known = people.clicks, people.row_B[0] >= 0 or people.events[0] > 0
     times = _times(view, clicks)
@@ -129,9 +130,9 @@ def person_of(
         len(clicks),
         times[-1] if times else None,
         newer,
-        _listed(view, is_open, clicks, times, newer),
-        Counter(tag for _, item in clicks for tag in dict.fromkeys(view.tags_of(item))).most_common(OFTEN),
-        _suggested(view, is_open, view.recall(people, RECALLED)),
+        _listed(view, is_open, clicks, times, newer, model),
+        Counter(tag for _, item in clicks for tag in dict.fromkeys(view.tags_of(item, model))).most_common(OFTEN),
+        _suggested(view, is_open, view.recall(people, RECALLED, model)),
         _explained(view, people, tag, by, model) if view.served.has_interests else None,
     )
 
@@ -151,7 +152,7 @@ def _explained(view: View, people: People, tag: str | None, by: Order | None, mo
     by = by or tags.config.order
     insight = profiler.insight(people, tag, by)
     why = insight.why
-    latest = sum(why.preference.tag in view.tags_of(item) for _, item in clicks[-LATEST:])
+    latest = sum(why.preference.tag in view.tags_of(item, model) for _, item in clicks[-LATEST:])
     at, changes = _changes(view, profiler, people.own[0], clicks)
     return Explained(
         next(name for name, one in view.served.profiles.items() if one is tags),
@@ -180,14 +181,16 @@ def _times(view: View, clicks: Clicks) -> list[float | None]:
     return [time if time > last else None for time, _ in clicks]
 
 
-def _listed(view: View, is_open: IsOpen, clicks: Clicks, times: Sequence[float | None], newer: int) -> list[Clicked]:
+def _listed(
+    view: View, is_open: IsOpen, clicks: Clicks, times: Sequence[float | None], newer: int, model: str | None
+) -> list[Clicked]:
     stop = max(0, len(clicks) - newer)
     return [
         Clicked(
             place + 1,
             times[place],
             _named(view, is_open, clicks[place][1]),
-            [(tag, view.knows_tag(tag)) for tag in view.tags_of(clicks[place][1])],
+            [(tag, view.knows_tag(tag, model)) for tag in view.tags_of(clicks[place][1], model)],
         )
         for place in reversed(range(max(0, stop - AT_ONCE), stop))
     ]

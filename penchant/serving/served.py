@@ -71,7 +71,8 @@ class LogState:
 @dataclass(frozen=True)
 class Served:
     """name: changes whenever weights, vocabularies or the snapshot do; item_names: items that have a readable name;
-    item_tags: the tags of each item of the log; clocked: whether times of the log are those of a clock, rather than
+    item_tags: by field, first that of the model that answers where none is named, the tags of each item of the log;
+    clocked: whether times of the log are those of a clock, rather than
     positions in a history. profiles: interest models by name, first the one that answers where none is named; alike:
     None where the run has not trained one; ask `interests` and `lookalike`."""
 
@@ -80,7 +81,7 @@ class Served:
     profiles: Mapping[str, TagModel]
     alike: AlikeModel | None
     item_names: Mapping[str, str]
-    item_tags: Mapping[str, list[str]]
+    item_tags: Mapping[str, Mapping[str, list[str]]]
     clocked: bool
 
     @property
@@ -98,7 +99,7 @@ class Served:
             raise MissingStepError("this run has no trained interest model; train one with `penchant train RUN`")
         named = next(iter(self.profiles)) if name is None else name
         if named not in self.profiles:
-            raise UnknownModelError(f"no interest model is called {name!r}; there are {', '.join(self.profiles)}")
+            raise UnknownModelError(named, self.profiles)
         return self.profiles[named]
 
     @property

@@ -109,6 +109,8 @@ class Service:
         """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError,
         UnknownModelError."""
         view = self.view
+        if tag is not None:
+            view.refuse_tag_of_others(tag, model)
         return view.profiler(model).explain(view.users.now([user]), tag)
 
     def person(
@@ -133,10 +135,11 @@ class Service:
         """Which tags are near each other, by the model that answers."""
         return self.view.directions
 
-    def recall(self, user: str, most: int) -> list[Recalled]:
-        """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has these."""
+    def recall(self, user: str, most: int, *, model: str | None = None) -> list[Recalled]:
+        """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has these. model:
+        the interest model whose tags count, the first if none is named. MissingStepError, UnknownModelError."""
         view = self.view
-        return view.recall(view.users.now([user]), most)
+        return view.recall(view.users.now([user]), most, model)
 
     def forget(self, user: str) -> Forgotten:
         """Remove a user from the run folder, whose list comes first, then from the store; what fails half-way is

@@ -8,6 +8,7 @@ import numpy as np
 
 from penchant.models.parts.ranking import highest
 from penchant.profiles.directions import Directions
+from penchant.profiles.explain import refuse_tag_of_others
 from penchant.schema import RESERVED
 from penchant.serving.candidates.clusters import PublishedClusters, from_bytes
 from penchant.serving.candidates.scorer import Scorer
@@ -40,7 +41,8 @@ class View:
         served = users.served
         self.store, self.users, self.served = store, users, served
         recent = dict(zip(served.snapshot.items, served.snapshot.recent.tolist(), strict=True))
-        self.index = TagIndex(served.item_tags, recent)
+        fields = dict.fromkeys([*served.item_tags, *(model.label for model in served.profiles.values())])
+        self._indices = {field: TagIndex(served.item_tags.get(field, {}), recent) for field in fields}
         self.live: dict[str, PublishedClusters] = {}
         self._profilers = [LiveProfiles(model) for model in served.profiles.values()]
         self._number = 0
@@ -66,8 +68,8 @@ class View:
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Take over what was said of items; users have done so."""
         for item, fields in items.items():
-            if self.served.has_interests:
-                self.index.put(item, fields.get(self.served.interests().label, []))
+            for field, index in self._indices.items():
+                index.put(item, fields.get(field, []))
 
     def follow(self, open_now: Mapping[str, float]) -> None:
         """Take over clusters that were published, and let go of candidates that were closed."""
@@ -85,24 +87,32 @@ class View:
         """Whether users can have a preference for a tag, by an interest model."""
         return self.served.has_interests and self.profiler(model).knows(tag)
 
+    def refuse_tag_of_others(self, tag: str, model: str | None) -> None:
+        """Raise UnknownTagError where a tag that a model does not know is one of another. UnknownModelError."""
+        asked = self.profiler(model)
+        if not asked.knows(tag):
+            by_name = dict(zip(self.served.profiles, self._profilers, strict=True))
+            name = next(name for name, one in by_name.items() if one is asked)
+            refuse_tag_of_others(tag, name, {name: one.knows for name, one in by_name.items()})
+
     def name_of(self, item: str) -> str:
         """Return the readable name of an item, or its id where it has none."""
         return self.served.item_names.get(item, item)
 
-    def tags_of(self, item: str) -> Sequence[str]:
-        """Return the tags of an item as they were said last, whether the model knows them or not."""
-        told = self.users.news.items.get(item)
-        if told is None or not self.served.has_interests:
-            return self.served.item_tags.get(item, [])
-        return told.get(self.served.interests().label, [])
+    def tags_of(self, item: str, model: str | None = None) -> Sequence[str]:
+        """Return the tags of an item as they were said last, whether the interest model whose tags these are knows them
+        or not. UnknownModelError."""
+        told, field = self.users.news.items.get(item), self._field(model)
+        return self.served.item_tags.get(field, {}).get(item, []) if told is None else told.get(field, [])
 
-    def recall(self, people: People, most: int) -> list[Recalled]:
-        """Return items that one user has not clicked yet, by tags and by likeness, as far as the run has these."""
+    def recall(self, people: People, most: int, model: str | None = None) -> list[Recalled]:
+        """Return items that one user has not clicked yet, by tags and by likeness, as far as the run has these. model:
+        whose tags. MissingStepError, UnknownModelError where a model is named that the run does not have."""
         lists = []
         clicked = {item for _, item in people.clicks[0]}
-        if self.served.has_interests:
-            profile = self.profiler().of(people, "preference")[0]
-            lists.append(by_tags([*profile.clicked, *profile.unseen], self.index, clicked, most))
+        if self.served.has_interests or model is not None:
+            profile = self.profiler(model).of(people, "preference")[0]
+            lists.append(by_tags([*profile.clicked, *profile.unseen], self._indices[self._field(model)], clicked, most))
         if self.served.has_lookalike:
             (scored,) = self.score(people, None)
             best = [pair for pair in scored.best(most + len(clicked)) if pair[0] not in clicked]
@@ -118,3 +128,9 @@ class View:
             Scored(user, not is_known, named, score_C)
             for user, is_known, score_C in zip(people.users, known_B.tolist(), score_BC, strict=True)
         ]
+
+    def _field(self, model: str | None) -> str:
+        """Return the field of the items that an interest model predicts; without one, the field of the run's tags."""
+        if self.served.has_interests or model is not None:
+            return self.served.interests(model).label
+        return next(iter(self.served.item_tags), "")

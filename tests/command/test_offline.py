@@ -57,6 +57,70 @@ def test_tables_to_profile_with_a_run_file_that_init_wrote(tmp_path: Path) -> No
     assert "tag t1-0: preference" in call("explain", tmp_path / "run", "u000", "t1-0").output
 
 
+README = Path(__file__).parents[2] / "README.md"
+LOOKALIKE = '# [models.ralm]\n# name = "ralm"\n'
+
+
+def test_the_part_of_the_readme_on_own_data_can_be_followed_word_for_word(tmp_path: Path) -> None:
+    """Its commands, then the change to the run file of which it tells, then the audience; servers do not end."""
+    part = README.read_text(encoding="utf-8").split("## Your own data")[1].split("\n## ")[0]
+    commands = re.findall(r"^penchant (.*?)(?: +#.*)?$", part.split("```sh")[1].split("```")[0], re.MULTILINE)
+    (audience,) = re.findall(r"`penchant (audience .*?)`", part)
+    write_planted_log(tmp_path, users=300)
+    tables = tmp_path / "my-tables"
+    tables.mkdir()
+    for path in tmp_path.glob("*.parquet"):
+        path.rename(tables / path.name)
+
+    def follow(command: str) -> str:
+        given = {"USER": "u000", "ITEM": "i0-0"}
+        words = [given.get(word, word) for word in command.split()]
+        return call(*(tmp_path / word if re.match(r"(my-|runs/)", word) else word for word in words)).output
+
+    done = {command.split()[0]: follow(command) for command in commands if not re.match("dashboard|serve", command)}
+    assert list(done) == ["init", "check", "run", "explain"]
+    run_file = tmp_path / "my-run.toml"
+    text = run_file.read_text(encoding="utf-8")
+    assert text.count(LOOKALIKE) == 1
+    run_file.write_text(text.replace(LOOKALIKE, LOOKALIKE.replace("# ", "")), encoding="utf-8")
+    follow(next(command for command in commands if command.startswith("run ")))
+    assert "100 of" in follow(audience)
+    assert len(Run.open(tmp_path / "runs" / "mine").audience("i0-0", 100).members) == 100
+
+
+MISSPELT = "are ids written alike in both tables?"
+
+
+def test_a_field_that_items_of_one_kind_lack_is_no_alarm_but_ids_that_are_written_differently_are(
+    tmp_path: Path,
+) -> None:
+    """Every third item is news and has tags; the others are videos, which have none."""
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    write_planted_log(tables)
+    items = pl.read_parquet(tables / "items.parquet")
+    is_news = pl.col("item").str.extract(r"-(\d+)").cast(pl.Int64) % 3 == 0
+    news = items.with_columns(pl.when(is_news).then("tags").otherwise([]).alias("tags"), kind=pl.lit("k"))
+    call("init", tables, "--out", tmp_path / "run.toml")
+    changed = tmp_path / "run.toml"
+    changed.write_text(changed.read_text().replace('tags = "tags"', 'tags = "tags", kind = "kind"'), encoding="utf-8")
+
+    def checked(frame: pl.DataFrame) -> str:
+        frame.write_parquet(tables / "items.parquet")
+        return call("check", changed).output
+
+    said = checked(news)
+    assert MISSPELT not in said
+    (share,) = re.findall(r"([\d.]+)% of the events are of an item with any tags; 100.0% are of an item that the", said)
+    assert 20 < float(share) < 50
+    misspelt = (
+        pl.when(pl.col("item").is_in(["i0-0", "i1-0", "i2-0"])).then("item").otherwise(pl.lit("0") + pl.col("item"))
+    )
+    said = checked(news.with_columns(misspelt.alias("item")))
+    assert re.search(rf"Only [\d.]+% of the events are of an item with any tags: {re.escape(MISSPELT)}", said)
+    assert "that the tables of items have" not in said
+
+
 def test_each_step_is_a_command_and_together_they_are_the_run(tmp_path: Path) -> None:
     path = write_planted_run(tmp_path)
     call("run", path, "--out", tmp_path / "whole")

@@ -3,48 +3,22 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from penchant.errors import ConfigError
+from penchant.command.offline import app
+from penchant.errors import ConfigError, UnknownModelError, UnknownTagError
 from penchant.pipeline import Run, report_on
 from penchant.runfolder import LAYOUT
 from penchant.training.checkpoint import load_tensors
 from tests.dashboard.quality_runs import page_of
-from tests.helpers.planted import RUN_FILE, write_planted_log
+from tests.helpers.channels import HEAD, NEWS_AND_VIDEO, write_two_channels
 
-HEAD = (
-    RUN_FILE.split("[models.tags]")[0]
-    .replace('{ tags = "tags" }', '{ news_tags = "news_tags", video_tags = "video_tags" }')
-    .replace('{ name = "tags", limit = 8 }', '{ name = "news_tags", limit = 8 },\n  { name = "video_tags", limit = 8 }')
-    .replace('of = "tags"', 'of = "news_tags"')
-    .replace("[labels]\n", '[labels]\nfield = "news_tags"\n')
-)
-MODELS = """
-[models.news]
-name = "utpm"
-labels = "news_tags"
-embedding = 8
-user = 8
-
-[models.news.training]
-epochs = 8
-rate = 0.01
-batch = 16
-
-[models.video]
-name = "utpm"
-labels = "video_tags"
-embedding = 8
-user = 8
-
-[models.video.training]
-epochs = 8
-rate = 0.01
-batch = 16
-
+MODELS = (
+    NEWS_AND_VIDEO
+    + """
 [models.order]
 name = "pairs"
 
@@ -81,28 +55,7 @@ least_seeds = 5
 [periods]
 validation_share = 0.3
 """
-
-
-def write_two_channels(folder: Path) -> Path:
-    """The planted log, where every second item of a group is news and the others are videos, each with tags of its own;
-    and a run file with a model of every kind. Users click news of their group, and videos of the next group."""
-    folder.mkdir(parents=True)
-    write_planted_log(folder, users=90)
-    rng = np.random.default_rng(3)
-    items = pl.read_parquet(folder / "items.parquet")["item"].to_list()
-    news = [rng.choice([f"n{name[1]}-{tag}" for tag in range(4)], 2, replace=False).tolist() for name in items]
-    video = [[f"v{name[1]}-{rng.integers(2)}"] for name in items]
-    is_news = [int(name.split("-")[1]) % 2 == 0 for name in items]
-    pl.DataFrame(
-        {
-            "item": items,
-            "news_tags": [tags if there else [] for tags, there in zip(news, is_news, strict=True)],
-            "video_tags": [[] if there else tags for tags, there in zip(video, is_news, strict=True)],
-        }
-    ).write_parquet(folder / "items.parquet")
-    path = folder / "run.toml"
-    path.write_text(HEAD + MODELS, encoding="utf-8")
-    return path
+)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     from penchant.pipeline import run as run_all  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("several")
-    done = run_all(write_two_channels(folder / "log"), folder / "run")
+    done = run_all(write_two_channels(folder / "log", MODELS), folder / "run")
     done.audience("i0-1", 50)
     report_on([done.folder], done.folder)
     return done
@@ -138,8 +91,29 @@ def test_each_vocabulary_has_its_profiles_and_both_kinds_of_clicks_feed_each(run
 
 def test_an_explanation_is_of_the_named_profile(run: Run) -> None:
     assert run.explain("u001", model="video").preference.tag.startswith("v1-")
-    with pytest.raises(ConfigError, match="no interest model 'weather'; there are news, video, users"):
-        run.explain("u001", model="weather")
+
+
+@pytest.mark.parametrize("name", ["weather", "users", "order", ""])
+def test_only_a_model_that_makes_profiles_can_be_asked_and_they_are_named(run: Run, name: str) -> None:
+    """Models of look-alike audiences are interest models too, and have no profiles."""
+    for ask in (run.profile, run.explain, run.clicks):
+        with pytest.raises(UnknownModelError, match=f"profiles is called '{name}'; there are news, video$"):
+            ask("u001", model=name)
+    for command in ("profile", "explain"):
+        done = CliRunner().invoke(app, [command, str(run.folder), "u001", "--model", name])
+        assert (done.exit_code, done.output) == (1, ""), "nothing is drawn before the model is known"
+        assert isinstance(done.exception, UnknownModelError)
+
+
+def test_a_tag_of_another_vocabulary_is_refused_with_the_model_whose_it_is(run: Run) -> None:
+    news, video = "n0-0", "v0-0"
+    with pytest.raises(UnknownTagError, match=r"'v0-0' is no tag of the model 'news', .* 'video'; .* --model video"):
+        run.explain("u001", video)
+    with pytest.raises(UnknownTagError, match=r"'n0-0' is no tag of the model 'video', .* 'news'; .* --model news"):
+        run.explain("u001", news, model="video")
+    with pytest.raises(UnknownTagError, match="'polka' is not among the"):
+        run.explain("u001", "polka", model="video")
+    assert run.explain("u001", video, model="video").preference.tag == video
 
 
 def test_the_report_has_every_model_of_the_run(run: Run) -> None:

@@ -99,6 +99,7 @@ def test_what_the_log_holds_is_counted(tmp_path: Path) -> None:
         "users": 2,
         "users_with_one_event": 1,
         "users_with_row": 0,
+        "events_of_items": 2,
         "backwards": 0,
         "items_in_table": 3,
         "users_in_table": 0,

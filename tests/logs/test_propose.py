@@ -103,6 +103,22 @@ def test_a_missing_time_is_noted(tmp_path: Path) -> None:
     assert log_of(config, tmp_path).position
 
 
+@pytest.mark.parametrize("name", ["shown_at", "shownAt", "clicked_at", "event_ts", "show_time", "view_date"])
+def test_a_column_that_is_called_as_moments_are_is_the_time(tmp_path: Path, name: str) -> None:
+    write_events(tmp_path / "events.parquet", **{name: TIMES}, clicked=[1, 0, 1, 1])
+    config, text = proposed(tmp_path)
+    assert config.logs.tables
+    assert (config.logs.tables.events.time, config.logs.tables.events.clicked) == (name, "clicked")
+    assert "no column looks like a time" not in text
+
+
+def test_a_time_comes_before_a_column_that_is_only_called_like_one(tmp_path: Path) -> None:
+    write_events(tmp_path / "events.csv", member_at=["home", "work", "home", "work"], timestamp=TIMES)
+    config, _ = proposed(tmp_path)
+    assert config.logs.tables
+    assert config.logs.tables.events.time == "timestamp"
+
+
 def test_year_month_and_day_are_a_time(tmp_path: Path) -> None:
     write_events(tmp_path / "events.parquet", year=[2001] * 4, month=[1] * 4, day=[1, 2, 3, 4])
     config, _ = proposed(tmp_path)

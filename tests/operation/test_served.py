@@ -142,8 +142,8 @@ def test_what_is_served_has_tags_look_alike_and_names(tmp_path_factory: pytest.T
     served = worlds.served(tmp_path_factory)
     assert served.alike is not None
     assert served.item_names[lookalike_runs.POPULAR] == f"Title of {lookalike_runs.POPULAR}"
-    assert all(tag.startswith("t0-") for tag in served.item_tags["i0-0"])
-    assert lookalike_runs.PLAIN not in served.item_tags
+    assert all(tag.startswith("t0-") for tag in served.item_tags["tags"]["i0-0"])
+    assert lookalike_runs.PLAIN not in served.item_tags["tags"]
     users = set(lookalike_runs.events_of(worlds.trained(tmp_path_factory))["user"])
     assert {served.snapshot.user(row) for row in range(len(served.snapshot))} == users
 

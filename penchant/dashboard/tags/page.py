@@ -76,6 +76,7 @@ class TagsPage:
         unknown = bool(tag) and chosen is None
         values = self._common(atlas, tag) | {
             "trained": True,
+            "models": list(self._service.model().profiles),
             "part": asked.part,
             "sought": sought,
             "chosen": chosen,

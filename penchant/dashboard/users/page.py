@@ -50,7 +50,9 @@ class UsersPage:
 
     def _user(self, asked: Asked, user: str) -> Page:
         service, tag, models = self._sources.service, asked.text("why"), self._sources.service.model().profiles
-        model = asked.text("model") if asked.text("model") in models else None
+        model = asked.text("model") or None
+        if model is not None:
+            service.refuse_unknown(model)
         known, clock = service.knows_tag(tag, model), service.log().clocked
         newer = asked.number("older", 0, least=0, most=MOST_SKIPPED)
         by = next((order for order in ORDERS if order == asked.text("by")), None)
@@ -63,6 +65,7 @@ class UsersPage:
             "here": here + named + (f"&by={by}" if by else ""),
             "orders": _orders(here + named, tag if known else ""),
             "models": {name: f"{here}&model={quote(name, safe='')}#interests" for name in models},
+            "has_pages": model in (None, next(iter(models), None)),
             "unknown_tag": tag if not known else "",
             "clock": clock,
             "example": next(iter(service.examples()), "") if found.standing == "never" else "",
@@ -96,6 +99,7 @@ class UsersPage:
             "profiled": atlas is not None and atlas.profiled,
             "problem": self._sources.atlas.problem,
             "trained": self._sources.service.model().tags,
+            "models": list(self._sources.service.model().profiles),
             "folder": str(self._sources.folder),
         }
 

@@ -48,7 +48,8 @@ class Catalogue:
 def in_log(view: View, item: str) -> bool:
     """Whether the log has an event with an item, or says its name or its tags."""
     served = view.served
-    return item in served.item_names or item in served.item_tags or len(served.snapshot.shown(item)) > 0
+    told = any(item in of_field for of_field in served.item_tags.values())
+    return told or item in served.item_names or len(served.snapshot.shown(item)) > 0
 
 
 def was_seen(view: View, item: str) -> bool:

@@ -52,7 +52,9 @@ class Things:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.by_tags = any(view.served.item_tags.values()) or bool(view.users.news.items)
+        self.by_tags = any(tags for of_field in view.served.item_tags.values() for tags in of_field.values()) or bool(
+            view.users.news.items
+        )
 
     def of(self, clicks: Clicks) -> list[str]:
         """Return the MOST_TAGS things that a user clicked most, each once; of those clicked equally often, the ones

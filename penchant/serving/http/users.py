@@ -41,7 +41,14 @@ class UserRoutes:
             answer=ExplainAnswer,
             errors={404: ErrorAnswer, 409: ErrorAnswer},
         )
-        routes.add("GET", f"{of_user}/recall", self.recall, needs="read", answer=RecallAnswer)
+        routes.add(
+            "GET",
+            f"{of_user}/recall",
+            self.recall,
+            needs="read",
+            answer=RecallAnswer,
+            errors={404: ErrorAnswer, 409: ErrorAnswer},
+        )
         routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
 
     async def profile(
@@ -61,9 +68,10 @@ class UserRoutes:
         """Why a user has a preference for a tag, the one that stands first if none is given. model: as for profiles."""
         return Json(await self.work(partial(self.service.explain, user, tag, model=model)))
 
-    async def recall(self, user: PathId, most: Most = 50) -> Response:
-        """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons."""
-        found: list[Any] = await self.work(self.service.recall, user, most)
+    async def recall(self, user: PathId, most: Most = 50, model: ModelName = None) -> Response:
+        """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons. model: whose
+        tags, as for profiles."""
+        found: list[Any] = await self.work(partial(self.service.recall, user, most, model=model))
         return Json({"user": user, "items": found})
 
     async def forget(self, user: PathId) -> Response:

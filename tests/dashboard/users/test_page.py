@@ -270,7 +270,11 @@ def test_hostile_tags_stay_text_in_profile_reasons_and_clicks(desk: Desk, served
     model = replace(served.interests(), names={**served.interests().names, served.interests().label: called})
     service = Service(
         MemoryStore(),
-        replace(served, profiles={"tags": model}, item_tags={item: list(HOSTILE) for item in served.item_tags}),
+        replace(
+            served,
+            profiles={"tags": model},
+            item_tags={"tags": {item: list(HOSTILE) for item in served.item_tags["tags"]}},
+        ),
         lambda: MADE,
     )
     said = on(desk, Background(None), service).page(user=USER, why=SCRIPT)
