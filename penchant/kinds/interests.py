@@ -27,7 +27,7 @@ from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
 from penchant.kinds.sections import CutName, InterestsSection
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_interests, find, find_baseline
+from penchant.models.catalog import build_interests, find, fitted
 from penchant.models.interests.blend import BlendConfig
 from penchant.models.interests.promise import Interests, TowerConfig
 from penchant.profiles.average import AVERAGE, Average, average_of, load_average, save_average
@@ -275,7 +275,7 @@ class InterestModel(RunModel[InterestsSection]):
             self.tags.counts, self.shards("train"), self._judge, forward=self._forward, report=report
         )
         for name in wanted.beside:
-            models[name] = find_baseline(name)(self.shards("train"), self.tags.counts_by_id, self.sizes)
+            models[name] = fitted(name, self.shards("train"), self.tags.counts_by_id, self.sizes)
         test, size = self.shards("test"), self.sizes.tags
         results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in models.items()}
         save_results(path, results, asked)

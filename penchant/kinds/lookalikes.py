@@ -27,7 +27,7 @@ from penchant.kinds.kind import WEIGHTS, RunModel, as_json
 from penchant.kinds.sections import CutName, LookalikesSection
 from penchant.logs.ingest import Log
 from penchant.models.base import Sizes
-from penchant.models.catalog import find
+from penchant.models.catalog import build_lookalike
 from penchant.models.interests.promise import Interests
 from penchant.models.lookalikes.dot import InnerProduct, InnerProductConfig
 from penchant.models.lookalikes.promise import Contestant, Crowd, LookAlike
@@ -163,8 +163,7 @@ class LookalikeModel(RunModel[LookalikesSection]):
             return SeedClusters(self.load(), seed=seed)
         if isinstance(config, InnerProductConfig):
             return InnerProduct(self.users.model.tags().detach().numpy())
-        made: LookAlike = find(config.name).make(config, seed=seed)
-        return made
+        return build_lookalike(config, seed=seed)
 
     def without(self, part: Part, number: int, taught: Lessons, report: Report) -> LookAlike:
         """RALM trained without the labels of a part of the candidates."""

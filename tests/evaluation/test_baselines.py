@@ -12,6 +12,7 @@ from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocols.interests import Candidates, evaluate, scores_of
 from penchant.features.shards import Batch, Shard
 from penchant.models.base import Sizes
+from penchant.models.catalog import OWN_BASELINES
 from penchant.models.interests.counts import OwnCounts, Popularity
 from penchant.models.interests.promise import Preferences
 from penchant.pipeline import Run
@@ -86,6 +87,7 @@ def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -
     made = fit_baselines(run.interests().tags.counts, run.interests().shards("train"), judge(run), forward=False)
     found = {name: evaluate(scorer, test, [1, 3], width).mean("prec@3") for name, scorer in made.items()}
     assert list(found) == ["popularity", "own counts", "own counts, faded", "ridge"]
+    assert {*found} <= {*OWN_BASELINES}, "no other package may take these names"
     assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
 
 
