@@ -15,7 +15,7 @@ from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocols.interests import (
     Result,
-    evaluate,
+    examine_preferences,
     load_results,
     save_results,
 )
@@ -143,7 +143,8 @@ class InterestModel(RunModel[InterestsSection]):
         if "test" not in self.run.plan(self.section.cut).cut.labelled:
             return None
         asked, tags, test = self.run.config.evaluation, self.sizes.tags, self.shards("test")
-        own = evaluate(self.model, test, asked.at, tags, asked.candidates)
+        who = f"the model {self.name!r}"
+        own = examine_preferences(who, self.model, test, asked.at, tags, asked.candidates)
         results = {"model": own, **self._baselines(report)}
         examined = Examination(results)
         prepared = self.run.prepared(self.section.cut)
@@ -277,7 +278,10 @@ class InterestModel(RunModel[InterestsSection]):
         for name in wanted.beside:
             models[name] = fitted(name, self.shards("train"), self.tags.counts_by_id, self.sizes)
         test, size = self.shards("test"), self.sizes.tags
-        results = {name: evaluate(each, test, wanted.at, size, wanted.candidates) for name, each in models.items()}
+        results = {
+            name: examine_preferences(f"the baseline {name!r}", each, test, wanted.at, size, wanted.candidates)
+            for name, each in models.items()
+        }
         save_results(path, results, asked)
         return results
 
