@@ -284,13 +284,13 @@ class Lookalikes:
     def _choose(self, report: Report) -> Choice:
         """Choose by candidates of the learn period; no look-alike is measured on a candidate that it learned from."""
         if len(self.models) == 1:
-            return Choice.unmeasured(0, self.reference)
+            return Choice.unmeasured(0, self.reference, self.live)
         crowd = cache(partial(self.ground.crowd, "learn", report=report))
         rounds = self.ground.rounds("learn", crowd(self.models[self.reference].section.users).users)
         held = self.ground.held(rounds)
         trial = trial_of(rounds, held, self.run.config.periods.seed)
         if not isinstance(trial, Trial):
-            return Choice.unmeasured(trial, self.reference)
+            return Choice.unmeasured(trial, self.reference, self.live)
         values: dict[str, np.ndarray] = {}
         for number, (name, model) in enumerate(self.models.items()):
             report(Progress("choose", number, len(self.models), name))

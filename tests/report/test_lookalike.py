@@ -45,15 +45,15 @@ def test_seeds_of_a_difference_are_paired_with_themselves(tmp_path: Path) -> Non
     """Where a seed moves both alike, the difference is the same in all."""
     moved = [{name: auc + shift for name, auc in AUCS.items()} for shift in (0.0, 0.1)]
     found = set_of(*(evaluated(tmp_path / str(at), aucs, section_of(at)) for at, aucs in enumerate(moved)))
-    minus = scorer(found.groups[0], "average").ralm_minus["auc"]
+    minus = scorer(found.groups[0], "average").own_minus["auc"]
     assert (minus.mean, minus.half, minus.half_seeds) == pytest.approx((0.04, 0.01, 0.0))
     assert scorer(found.groups[0], "average").scores["auc"].half == pytest.approx(12.706 * 0.05)
-    assert scorer(found.groups[0], "ralm").ralm_minus == {}
+    assert scorer(found.groups[0], "ralm").own_minus == {}
 
 
 def test_one_seed_says_nothing_of_other_seeds(tmp_path: Path) -> None:
     found = set_of(evaluated(tmp_path / "a"))
-    assert scorer(found.groups[0], "lr").ralm_minus["auc"].half_seeds is None
+    assert scorer(found.groups[0], "lr").own_minus["auc"].half_seeds is None
     assert found.groups[0].merge_minus["auc"].half is None
     assert "With a single seed, intervals are over users or candidates only" in found.verdict[-1]
 
@@ -67,8 +67,8 @@ def test_scorers_and_metrics_that_a_seed_lacks_are_left_out(tmp_path: Path) -> N
     assert [one.name for one in found.groups[0].scorers] == [name for name in AUCS if name != "yahoo"]
     assert "auc" not in scorer(found.groups[0], "lr").scores
     assert "lr" not in found.order
-    assert "auc" not in scorer(found.groups[0], "average").ralm_minus
-    assert "prec@10" in scorer(found.groups[0], "average").ralm_minus
+    assert "auc" not in scorer(found.groups[0], "average").own_minus
+    assert "prec@10" in scorer(found.groups[0], "average").own_minus
 
 
 def test_curves_are_averaged_where_their_shares_differ(tmp_path: Path) -> None:
