@@ -11,7 +11,16 @@ from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers
 from penchant.report.published import RALM_ORDER, RALM_ROWS
-from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, section_of, set_of, write_lookalike
+from tests.report.lookalike_folders import (
+    AUCS,
+    config_with,
+    evaluated,
+    metrics_of,
+    named,
+    section_of,
+    set_of,
+    write_lookalike,
+)
 
 
 def scorer(group: LookalikeGroup, name: str) -> ScorerNumbers:
@@ -200,6 +209,28 @@ def test_ways_to_merge_are_compared_over_seeds(tmp_path: Path) -> None:
     assert (minus.mean, minus.half) == pytest.approx(over_seeds([0.01, 0.02, 0.02]))
     words = next(sentence for sentence in found.verdict if "minus their concatenation" in sentence)
     assert words.endswith("is +0.017\u00a0±\u00a00.014 AUC over seeds: clearly better.")
+
+
+def test_a_reference_that_is_not_ralm_keeps_its_name_and_stands_beside_no_paper(tmp_path: Path) -> None:
+    found = set_of(*(named(tmp_path / str(seed), "mine", seed=seed) for seed in (0, 1)))
+    (group,) = found.groups
+    assert (group.name, group.reference, found.reference) == ("mine", "mine", "mine")
+    assert "ralm" not in {one.name for one in group.scorers}
+    assert not any(one.paper for one in group.scorers)
+    assert "auc" in next(one for one in group.scorers if one.name == "lr").own_minus
+    told = " ".join(found.verdict)
+    assert "At AUC, mine has 0.700" in told
+    assert "Paired, mine is clearly better than" in told
+    assert "RALM has" not in told
+    assert "paper" not in told
+
+
+def test_references_of_other_names_are_other_configurations(tmp_path: Path) -> None:
+    """Whatever RALM is called in a run file it is RALM; two names of others may be two models."""
+    found = set_of(named(tmp_path / "a", "mine"), named(tmp_path / "b", "yours"), evaluated(tmp_path / "c"))
+    assert [one.reference for one in found.groups] == ["mine", "yours", "ralm"]
+    assert [one.name.split(", ")[0] for one in found.groups] == ["mine", "yours", "RALM"]
+    assert [bool(one.scorers[0].paper) for one in found.groups] == [False, False, True]
 
 
 def test_clusters_are_a_study_of_ralm(tmp_path: Path) -> None:
