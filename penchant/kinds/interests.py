@@ -313,7 +313,7 @@ class InterestModel(RunModel[InterestsSection]):
 
 def reads_numbers(config: TowerConfig) -> bool:
     """Whether a model can read fields that hold a number."""
-    return bool(find(config.name).make.reads_numbers)  # type: ignore[attr-defined]
+    return bool(getattr(find(config.name).make, "reads_numbers", False))
 
 
 def refuse_missing(device: str) -> None:

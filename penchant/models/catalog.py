@@ -201,7 +201,7 @@ def build_interests(config: TowerConfig, sizes: Sizes) -> Interests:
     Raises ConfigError where it would have to read numbers and cannot.
     """
     make = find(config.name).make
-    if sizes.numbers and not make.reads_numbers:  # type: ignore[attr-defined]
+    if sizes.numbers and not getattr(make, "reads_numbers", False):
         others = [name for name in sizes.fields if name not in sizes.numbers]
         raise ConfigError(
             f"{config.name!r} reads no numbers, as {', '.join(sizes.numbers)} are; give it the other fields, "
