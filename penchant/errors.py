@@ -11,6 +11,10 @@ class ConfigError(PenchantError):
     """A run file says something that cannot be: an unknown key, a wrong type, options at odds."""
 
 
+class PromiseError(PenchantError):
+    """A model, mostly one of another package, does not keep what models of its kind promise."""
+
+
 class DataError(PenchantError):
     """The tables cannot be read as the run file says, or hold nothing to learn from."""
 

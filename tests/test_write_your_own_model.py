@@ -1,15 +1,19 @@
 """docs/write-your-own-model.md, followed word for word: its files, its package, its run file and its tests."""
 
+import html
 import json
 import os
 import re
 import runpy
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from penchant.files import read_json
+from penchant.operation.served import open_served
 from tests.helpers.planted import RUN_FILE, write_planted_log
 from tests.helpers.processes import Forked, penchant
 
@@ -76,6 +80,33 @@ def test_penchant_trains_and_examines_them_beside_its_own(folder: Path) -> None:
     alike = json.loads((folder / "run" / "scores" / "alike.json").read_text(encoding="utf-8"))
     assert set(alike["scores"]) == {"alike", "lr", "popularity"}
     assert alike["scores"]["alike"]["auc within items"]["mean"] > 0.7
+
+
+def show_served(folder: str) -> None:
+    state = open_served(Path(folder)).state
+    print(json.dumps([state.lookalike, state.offline]))
+
+
+def test_a_look_alike_that_cannot_be_live_is_said_to_make_audiences_offline(folder: Path) -> None:
+    """After training, by the server, and in the report; nobody is called RALM where there is none."""
+    shutil.copytree(folder / "run", folder / "seen")
+    status, said = call(folder, penchant, "evaluate", "seen", "--only", "alike")
+    assert status == 0, said
+    assert re.search(r"No scores are live: .* makes audiences offline", " ".join(said.split()))
+    lookalike, offline = json.loads(call(folder, show_served, "seen")[1].splitlines()[-1])
+    assert lookalike is None
+    assert offline.startswith("No scores are live")
+    status, said = call(folder, penchant, "report", "seen", "--out", "report")
+    assert status == 0, said
+    ((group,),) = ([one["groups"] for one in read_json(folder / "report" / "report.json")["lookalike"]],)
+    assert group[0]["name"] == group[0]["reference"] == "alike"
+    assert [(one["name"], one["paper"]) for one in group[0]["scorers"]] == [
+        (name, None) for name in ("lr", "popularity", "alike")
+    ]
+    page = html.unescape(re.sub(r"<[^>]*>", " ", (folder / "report" / "report.html").read_text(encoding="utf-8")))
+    assert set(re.findall(r".{30}RALM.{12}", page)) == set(re.findall(r".{30}only RALM and its", page))
+    assert "paper's order" not in page
+    assert re.search(r"Paired, alike is|At AUC, alike has", page)
 
 
 def test_one_call_registers_a_model_too(folder: Path) -> None:

@@ -77,7 +77,9 @@ class Comparison:
         self.run, self.store = run, open_store(url)
         self.served = open_served(copy)
         (self.users,) = Models(self.store, self.served).all
-        self.live = run.lookalikes.choice.live
+        live = run.lookalikes.choice.live
+        assert live is not None
+        self.live = live
         self.crowd = run.lookalikes.crowd("latest", self.live)
         self.table = Table("compared", "how many", "median", "99 %", "largest", box=MARKDOWN)
 

@@ -255,12 +255,14 @@ def _speed(text: str) -> float:
 
 
 def _say_who_scores(server: "Server") -> None:
-    """Which look-alike is live, and how far it is behind the best one."""
+    """Which look-alike is live, and how far it is behind the best one, or that none of the run can be."""
     served = server.models.all[0].served
     if served.has_lookalike:
         choice = served.lookalike.choice
         behind = " Audiences by that one are made offline: penchant audience RUN ITEM." if choice.behind else ""
         typer.echo(choice.served + behind, err=True)
+    elif served.offline:
+        typer.echo(served.offline, err=True)
 
 
 def _listening(where: str) -> None:

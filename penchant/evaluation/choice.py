@@ -188,22 +188,23 @@ class Choice:
     """The scorer that makes audiences, and why.
 
     reference: the one that the others are measured beside; name: the winner; live: the best of those that can be
-    served; candidates: how many decided; crossed: whether scorers
-    were trained again without them; scores: by scorer what METRIC is; ahead: the winner less each other, paired by
-    candidate. Both are empty where nothing was measured: fewer than FEWEST candidates, or one scorer alone.
+    served, None where none can; candidates: how many decided; crossed: whether scorers were trained again without them;
+    scores: by scorer what METRIC is; ahead: the winner less each other, paired by candidate. Both are empty where
+    nothing was measured: fewer than FEWEST candidates, or one scorer alone.
     """
 
     reference: str
     name: str
-    live: str
+    live: str | None
     candidates: int
     crossed: bool
     scores: dict[str, CandidateMean]
     ahead: dict[str, CandidateMean]
 
     @classmethod
-    def unmeasured(cls, candidates: int, reference: str) -> Self:
-        return cls(reference, reference, reference, candidates, False, {}, {})
+    def unmeasured(cls, candidates: int, reference: str, live: Collection[str]) -> Self:
+        """live: see `choose`."""
+        return cls(reference, reference, _first_live(reference, live), candidates, False, {}, {})
 
     @classmethod
     def read(cls, metrics: Mapping[str, Any], run: object) -> Self:
@@ -223,14 +224,15 @@ class Choice:
 
     @property
     def behind(self) -> CandidateMean | None:
-        """How far the live scorer is behind the winner; None where it wins itself."""
-        return None if self.live == self.name else self.ahead[self.live]
+        """How far the live scorer is behind the winner; None where it wins itself, nothing was measured, or none is
+        live."""
+        return None if self.live is None else self.ahead.get(self.live)
 
     @property
     def made(self) -> str:
         """Who makes audiences, in a sentence.
 
-        >>> print(Choice.unmeasured(7, "ralm").made)
+        >>> print(Choice.unmeasured(7, "ralm", ["ralm"]).made)
         Audiences are made by RALM: only 7 candidates could be measured, and fewer than 20 decide nothing.
         """
         start = f"Audiences are made by {title(self.name)}"
@@ -258,6 +260,12 @@ class Choice:
         >>> print(Choice("ralm", "lr", "ralm", 150, False, {}, ahead).served.split(". ")[1])
         On 150 validation candidates logistic regression is ahead of it by 0.105 ± 0.020 in AUC within items, clearly.
         """
+        if self.live is None:
+            return (
+                f"No scores are live: only RALM and its average follow new clicks, and this run has neither; for live "
+                f'scores add a model with name = "ralm" to its run file and run it again. {title(self.name)} makes '
+                f"audiences offline: penchant audience RUN ITEM."
+            )
         start, behind = f"Live scores and audiences are made by {title(self.live)}", self.behind
         if behind is None:
             return f"{start}, which won on validation candidates." if self.scores else f"{start}."
@@ -287,18 +295,25 @@ def collapse_in_words(shares: Mapping[str, float]) -> str:
 
 
 def choose(values: Mapping[str, np.ndarray], *, reference: str, live: Collection[str], crossed: bool) -> Choice:
-    """values: of each scorer `Trial.values`; live: those that can be served, the reference among them if any.
+    """values: of each scorer `Trial.values`; live: those that can be served.
 
     A scorer takes the place of another only where it is ahead by more than the standard error of the difference, or
-    else the choice would change from seed to seed: first the live ones that of the reference, then all that of the
-    best live one.
+    else the choice would change from seed to seed: first the live ones that of the reference, or of the first of them
+    where the reference is not live, then all that of the best live one, or of the reference.
     """
     found = {name: Estimate.over(value_I) for name, value_I in values.items()}
-    served = _best(found, [name for name in found if name in live], than=reference)
-    name = _best(found, [name for name in found if name not in RANKS_NOBODY], than=served)
+    first = _first_live(reference, live)
+    served = None if first is None else _best(found, [name for name in found if name in live], than=first)
+    usual = served if reference in live and served is not None else reference
+    name = _best(found, [name for name in found if name not in RANKS_NOBODY], than=usual)
     scores = {one: _measured(estimate) for one, estimate in found.items()}
     ahead = {one: _measured(found[name].minus(other)) for one, other in found.items() if one != name}
     return Choice(reference, name, served, len(values[name]), crossed, scores, ahead)
+
+
+def _first_live(reference: str, live: Collection[str]) -> str | None:
+    """The reference if it can be served, or the first that can; None where none can."""
+    return reference if reference in live else next(iter(live), None)
 
 
 def _best(found: Mapping[str, Estimate], names: Sequence[str], *, than: str) -> str:

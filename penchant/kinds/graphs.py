@@ -7,7 +7,7 @@ import polars as pl
 import torch
 
 from penchant.evaluation.examine import Examination
-from penchant.evaluation.protocols.graphs import GraphEvaluation, evaluate_graph, validation
+from penchant.evaluation.protocols.graphs import GraphEvaluation, examine_graph, validation
 from penchant.features.cuts.cut import Split
 from penchant.features.shards import Shard, open_shards
 from penchant.files import aside, write_json
@@ -71,8 +71,9 @@ class GraphModel(RunModel[GraphsSection]):
     def examine(self, made: dict[str, str], report: Report) -> dict[str, Any] | None:  # noqa: ARG002
         """Recall@K and NDCG@K of items that test users had not clicked before, beside the popularity of items."""
         contestants = {"model": self.load(), "popularity": PopularGraph(self.sizes, self.on.predicted.counts_by_id)}
+        who = {"model": f"the model {self.name!r}", "popularity": "the baseline 'popularity'"}
         results = {
-            name: evaluate_graph(one, self.clicks.users, self.shards("test"), GraphEvaluation())
+            name: examine_graph(who[name], one, self.clicks.users, self.shards("test"), GraphEvaluation())
             for name, one in contestants.items()
         }
         examined = Examination(results)

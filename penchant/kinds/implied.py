@@ -5,6 +5,7 @@ from typing import Literal
 
 from penchant.errors import ConfigError
 from penchant.kinds.sections import InterestsSection, LookalikesSection, Section
+from penchant.models.base import ModelConfig
 from penchant.models.interests.ralm_users import RalmUsersConfig
 from penchant.models.lookalikes.dot import InnerProductConfig
 from penchant.models.lookalikes.logistic import LogisticConfig
@@ -14,6 +15,10 @@ from penchant.models.lookalikes.ralm import RalmConfig
 from penchant.models.lookalikes.yahoo import YahooConfig
 
 Merge = Literal["attention", "concat"]
+
+
+_DEFAULT_USERS = LookAlikeConfig.model_fields["users"].default
+"""The one name of a model of users that needs no section."""
 
 
 def reference_of(models: Mapping[str, Section], asked: str | None) -> str | None:
@@ -26,14 +31,20 @@ def reference_of(models: Mapping[str, Section], asked: str | None) -> str | None
 
 
 def implied(models: Mapping[str, Section], asked: str | None, beside: Sequence[str]) -> dict[str, Section]:
-    """The models that a reference needs or is measured beside, but for those that have a section."""
+    """The models that a reference needs or is measured beside, but for those that have a section.
+
+    Raises ConfigError where a section bears the name of a look-alike and is another, or users are named that are not
+    there.
+    """
     name = reference_of(models, asked)
     if name is None:
         return {}
+    _refuse_misnamed(models, beside)
     own = models[name]
     assert isinstance(own, LookalikesSection)
     found: dict[str, Section] = {}
     if own.users not in models:
+        _refuse_unknown(name, own.users, models)
         found[own.users] = InterestsSection(model=RalmUsersConfig(), cut="periods")
     users = {**models, **found}[own.users]
     for word in beside:
@@ -65,3 +76,49 @@ def _merged(name: str, users: InterestsSection, merge: Merge) -> tuple[str, Inte
     if users.model.merge == merge:
         return name, users
     return f"{name}-{merge}", users.model_copy(update={"model": users.model.model_copy(update={"merge": merge})})
+
+
+_NAMED: dict[str, type[LookAlikeConfig]] = {
+    "ralm": RalmConfig,
+    "average": RalmConfig,
+    "youtube": InnerProductConfig,
+    "merge": InnerProductConfig,
+    "yahoo": YahooConfig,
+    "lr": LogisticConfig,
+    "popularity": PopularConfig,
+}
+"""What a look-alike of each of these names is: terminal, report and dashboard have a title for it."""
+
+
+def _refuse_misnamed(models: Mapping[str, Section], beside: Sequence[str]) -> None:
+    """Raise ConfigError where a section takes a name that says of a look-alike what it is, and is something else."""
+    for name, section in models.items():
+        other = f"give the section another name, such as [models.my-{name}]"
+        if not isinstance(section, LookalikesSection):
+            if name in beside:
+                raise ConfigError(
+                    f"models.{name} is no look-alike (its model is {section.model.name!r}), and stands where the "
+                    f"look-alike {name!r} of lookalike.beside would; {other}, or leave {name!r} out of lookalike.beside"
+                )
+        elif name in _NAMED and not _is_named(name, section.model):
+            pool = ' with pool = "average"' if name == "average" else ""
+            raise ConfigError(
+                f"models.{name} is a {section.model.name!r}, but a look-alike called {name!r} is shown as "
+                f"{_NAMED[name].model_fields['name'].default!r}{pool}; {other}"
+            )
+
+
+def _is_named(name: str, model: ModelConfig) -> bool:
+    """Whether a look-alike is what its name says."""
+    return isinstance(model, _NAMED[name]) and (name != "average" or getattr(model, "pool", None) == "average")
+
+
+def _refuse_unknown(name: str, users: str, models: Mapping[str, Section]) -> None:
+    """Raise ConfigError where a look-alike names users that have no section, and cannot go without one."""
+    if users != _DEFAULT_USERS:
+        there = [one for one, its in models.items() if isinstance(its, InterestsSection) and its.cut == "periods"]
+        raise ConfigError(
+            f'models.{name}.users = {users!r} is no model of the run file; interest models with cut = "periods" that '
+            f"are there: {', '.join(there) or 'none'}. Name one of them, or leave the key out for "
+            f"{_DEFAULT_USERS!r}, which needs no section"
+        )

@@ -1,6 +1,5 @@
 """Interest models of a run: trained on one cut, examined beside every baseline, asked for profiles."""
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
 from penchant.evaluation.protocols.interests import (
     Result,
-    evaluate,
+    examine_preferences,
     load_results,
     save_results,
 )
@@ -28,7 +27,7 @@ from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
 from penchant.kinds.sections import CutName, InterestsSection, fields_read
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_interests, find, find_baseline
+from penchant.models.catalog import build_interests, find, fitted
 from penchant.models.interests.blend import BlendConfig
 from penchant.models.interests.promise import Interests, Preferences, TowerConfig
 from penchant.profiles.average import AVERAGE, Average, average_of, load_average, save_average
@@ -144,7 +143,8 @@ class InterestModel(RunModel[InterestsSection]):
         """Metrics of the model and of every baseline on test users; None on a cut that has none."""
         if "test" not in self.run.plan(self.section.cut).cut.labelled:
             return None
-        results = {**self._evaluated({"model": self.model}), **self._baselines(report)}
+        own = self._examined(f"the model {self.name!r}", self.model)
+        results = {"model": own, **self._baselines(report)}
         examined = Examination(results)
         prepared = self.run.prepared(self.section.cut)
         metrics = {
@@ -276,25 +276,19 @@ class InterestModel(RunModel[InterestsSection]):
         path = prepared.folder / f"baselines-{self.label}.parquet"
         told = wanted.model_dump(mode="json", exclude={"beside"})
         asked = {"version": penchant.__version__, "data": prepared.identity(self.label), **told}
+        shards = self.shards("train")
         own = load_results(path, asked)
         if own is None:
-            shards = self.shards("train")
-            own = self._evaluated(
-                fit_baselines(self.tags.counts, shards, self._judge, forward=self._forward, report=report)
-            )
+            models = fit_baselines(self.tags.counts, shards, self._judge, forward=self._forward, report=report)
+            own = {name: self._examined(f"the baseline {name!r}", model) for name, model in models.items()}
             save_results(path, own, asked)
-        others = {
-            name: find_baseline(name)(self.shards("train"), self.tags.counts_by_id, self.sizes)
-            for name in wanted.beside
-        }
-        return {**own, **self._evaluated(others)}
+        others = {name: fitted(name, shards, self.tags.counts_by_id, self.sizes) for name in wanted.beside}
+        return {**own, **{name: self._examined(f"the baseline {name!r}", one) for name, one in others.items()}}
 
-    def _evaluated(self, models: Mapping[str, Preferences]) -> dict[str, Result]:
-        """Metrics of test users, by the name of the model."""
+    def _examined(self, who: str, model: Preferences) -> Result:
+        """Metrics of test users. who: what an error calls the model."""
         asked, test = self.run.config.evaluation, self.shards("test")
-        return {
-            name: evaluate(each, test, asked.at, self.sizes.tags, asked.candidates) for name, each in models.items()
-        }
+        return examine_preferences(who, model, test, asked.at, self.sizes.tags, asked.candidates)
 
     def _keep_users(self, results: dict[str, Result]) -> None:
         """Every user's metrics, so that runs can be compared user by user."""
@@ -325,7 +319,7 @@ class InterestModel(RunModel[InterestsSection]):
 
 def reads_numbers(config: TowerConfig) -> bool:
     """Whether a model can read fields that hold a number."""
-    return bool(find(config.name).make.reads_numbers)  # type: ignore[attr-defined]
+    return bool(getattr(find(config.name).make, "reads_numbers", False))
 
 
 def refuse_missing(device: str) -> None:

@@ -13,8 +13,9 @@ import torch
 from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError
 from penchant.evaluation.choice import Choice, Part, Trial, choose, trial_of, without
+from penchant.evaluation.held import held
 from penchant.evaluation.metrics import auc
-from penchant.evaluation.protocols.lookalikes import LookalikeTest, evaluate_lookalikes, score_pairs
+from penchant.evaluation.protocols.lookalikes import LookalikeTest, evaluate_lookalikes, refuse_silent, score_pairs
 from penchant.features.cuts.by_period import ByPeriod
 from penchant.features.cuts.cut import Split
 from penchant.features.cuts.rounds import Round, make_rounds
@@ -27,9 +28,10 @@ from penchant.kinds.kind import WEIGHTS, RunModel, as_json
 from penchant.kinds.sections import CutName, LookalikesSection
 from penchant.logs.ingest import Log
 from penchant.models.base import Sizes
-from penchant.models.catalog import find
+from penchant.models.catalog import build_lookalike
 from penchant.models.interests.promise import Interests
 from penchant.models.lookalikes.dot import InnerProduct, InnerProductConfig
+from penchant.models.lookalikes.held import Held
 from penchant.models.lookalikes.promise import Contestant, Crowd, LookAlike
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
 from penchant.models.lookalikes.seed_clusters import SeedClusters
@@ -92,8 +94,10 @@ class Ground:
         for number, shard in enumerate(shards):
             parts += [_read(loaded, shard, start) for start in range(0, len(shard), AT_ONCE)]
             report(Progress("user vectors", number + 1, len(shards), f"of {split}, {model.name}"))
-        save_tensors(path, {"vectors": torch.cat(parts)}, identity)
-        return torch.cat(parts).numpy()
+        vectors_NX = torch.cat(parts)
+        held(f"the model {model.name!r}", vectors_NX, vectors_NX.shape, "InterestsContract")
+        save_tensors(path, {"vectors": vectors_NX}, identity)
+        return vectors_NX.numpy()
 
 
 class LookalikeModel(RunModel[LookalikesSection]):
@@ -163,8 +167,7 @@ class LookalikeModel(RunModel[LookalikesSection]):
             return SeedClusters(self.load(), seed=seed)
         if isinstance(config, InnerProductConfig):
             return InnerProduct(self.users.model.tags().detach().numpy())
-        made: LookAlike = find(config.name).make(config, seed=seed)
-        return made
+        return Held(self.name, build_lookalike(config, seed=seed))
 
     def without(self, part: Part, number: int, taught: Lessons, report: Report) -> LookAlike:
         """RALM trained without the labels of a part of the candidates."""
@@ -281,20 +284,20 @@ class Lookalikes:
     def _choose(self, report: Report) -> Choice:
         """Choose by candidates of the learn period; no look-alike is measured on a candidate that it learned from."""
         if len(self.models) == 1:
-            return Choice.unmeasured(0, self.reference)
+            return Choice.unmeasured(0, self.reference, self.live)
         crowd = cache(partial(self.ground.crowd, "learn", report=report))
         rounds = self.ground.rounds("learn", crowd(self.models[self.reference].section.users).users)
         held = self.ground.held(rounds)
         trial = trial_of(rounds, held, self.run.config.periods.seed)
         if not isinstance(trial, Trial):
-            return Choice.unmeasured(trial, self.reference)
+            return Choice.unmeasured(trial, self.reference, self.live)
         values: dict[str, np.ndarray] = {}
         for number, (name, model) in enumerate(self.models.items()):
             report(Progress("choose", number, len(self.models), name))
             users = crowd(model.section.users)
             taught = Lessons(users, rounds, held)
             asked = zip(self._untaught(model, trial, taught, report), trial.parts, strict=True)
-            values[name] = trial.values([score_pairs(lookalike, users, part.rounds) for lookalike, part in asked])
+            values[name] = trial.values([_scored(name, lookalike, users, part) for lookalike, part in asked])
         report(Progress("choose", len(self.models), len(self.models)))
         return choose(values, reference=self.reference, live=self.live, crossed=trial.crossed)
 
@@ -322,6 +325,13 @@ class Lookalikes:
         curves = {name: read_metrics(model.folder) for name, model in users.items()}
         own = self.models[self.reference].curve()
         return {**({self.reference: own} if own else {}), **curves}
+
+
+def _scored(name: str, lookalike: LookAlike, crowd: Crowd, part: Part) -> np.ndarray:
+    """score_L of a part of a trial. PromiseError where it says nothing at all."""
+    score_L = score_pairs(lookalike, crowd, part.rounds)
+    refuse_silent(name, score_L, Contestant(lookalike, crowd), part.rounds)
+    return score_L
 
 
 @torch.inference_mode()

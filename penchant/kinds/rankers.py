@@ -79,7 +79,7 @@ class RankerModel(RunModel[RankersSection]):
         """AUC, GAUC and log loss per task on test users, beside the popularity of items."""
         contestants = {"model": self.load(), "popularity": PopularRanker.count(self.shards("train"), self.all_sizes)}
         tasks, users = evaluate_rankers(
-            contestants, self.shards("test"), RankerEvaluation(), reference="model", report=report
+            contestants, self.shards("test"), RankerEvaluation(), reference="model", called=self.name, report=report
         )
         metrics = {"made": made, "model": self.said, "tasks": tasks, "learning_curve": read_metrics(self.folder)}
         with aside(self.run.scores_of(self.name).with_suffix(".parquet")) as path:

@@ -115,9 +115,10 @@ def _facts(folder: Path) -> Evaluated:
 
 
 def _expected(folder: Path) -> ExpectedPrecision | None:
-    """Of the live scorer."""
+    """Of the live scorer; None where none is, or it was not measured."""
     run = ModelRun.open(folder)
     if run.config.reference is None or not run.scores_of(run.config.reference).exists():
         return None
     metrics = run.lookalikes.metrics
-    return ExpectedPrecision.read(metrics, Choice.read(metrics, folder).live)
+    live = Choice.read(metrics, folder).live
+    return None if live is None else ExpectedPrecision.read(metrics, live)

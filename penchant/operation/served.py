@@ -32,8 +32,12 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
     """
     run = ModelRun.open(folder)
     name, log = version_of(folder), Log.open(folder / "log")
-    profiles, alike = _profiles(run, log), _alike(run, log)
+    profiles, choice = _profiles(run, log), _choice(run)
+    alike = _alike(run, log, choice) if choice else None
+    offline = choice.served if choice and choice.live is None else None
     if not profiles and alike is None:
+        if offline:
+            raise MissingStepError(f"{folder} has nothing to serve. {offline}")
         raise MissingStepError(f"{folder} has no trained model yet; run `penchant run RUN.toml --out {folder}` first")
     with waiting(folder / "serving.lock"):
         if not is_written(folder / "serving", {"name": name}):
@@ -44,7 +48,7 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
     refuse_broken(snapshot)
     labels = [model.label for model in profiles.values()] or [run.config.labels.field]
     item_tags = {label: _tags_of_items(log, label) for label in labels}
-    return Served(name, snapshot, profiles, alike, run.item_names, item_tags, clocked=not log.position)
+    return Served(name, snapshot, profiles, alike, offline, run.item_names, item_tags, clocked=not log.position)
 
 
 def version_of(folder: Path) -> str:
@@ -87,16 +91,20 @@ def _profiles(run: ModelRun, log: Log) -> dict[str, TagModel]:
     }
 
 
-def _alike(run: ModelRun, log: Log) -> AlikeModel | None:
-    """The look-alike that is live: the best that can be, or before it is examined the reference. None where nothing of
-    it was trained; half of it raises what loading raises."""
+def _choice(run: ModelRun) -> Choice | None:
+    """Which look-alike makes audiences, and which is live; before they are examined the reference. None without any."""
     if run.config.reference is None:
         return None
     alike = run.lookalikes
     examined = run.scores_of(alike.reference).exists()
-    choice = alike.choice if examined else Choice.unmeasured(0, alike.reference)
-    live = alike.models[choice.live]
-    if not live.learns or not (live.folder.exists() or live.users.folder.exists()):
+    return alike.choice if examined else Choice.unmeasured(0, alike.reference, alike.live)
+
+
+def _alike(run: ModelRun, log: Log, choice: Choice) -> AlikeModel | None:
+    """The look-alike that is live. None where none can be, or nothing of it was trained; half of it raises what loading
+    raises."""
+    live = None if choice.live is None else run.lookalikes.models[choice.live]
+    if live is None or not live.learns or not (live.folder.exists() or live.users.folder.exists()):
         return None
     return AlikeModel(
         live.users.model,

@@ -188,13 +188,13 @@ class DataSet:
 
 @dataclass(frozen=True)
 class ScorerNumbers:
-    """One way to find an audience. ralm_minus: RALM minus it, over users and over seeds; paper: its numbers in the RALM
-    paper, by metric; reached: by class of candidates, the share of later clickers among a share of all users, a pair
-    each, averaged over seeds."""
+    """One way to find an audience. own_minus: the reference of its group minus it, over users and over seeds; paper:
+    its numbers in the RALM paper, by metric, beside RALM alone; reached: by class of candidates, the share of later
+    clickers among a share of all users, a pair each, averaged over seeds."""
 
     name: str
     scores: dict[str, Measured]
-    ralm_minus: dict[str, Difference]
+    own_minus: dict[str, Difference]
     paper: dict[str, float] | None
     reached: dict[str, list[tuple[float, float]]]
 
@@ -211,16 +211,22 @@ class TrainingCurve:
 
 @dataclass(frozen=True)
 class LookalikeGroup:
-    """A configuration. merge_minus: the attention merge minus concatenation, both ranked by inner product; chosen: by
-    scorer, in how many runs it makes audiences."""
+    """A configuration. reference: the scorer that the others are measured beside; merge_minus: the attention merge
+    minus concatenation, both ranked by inner product; chosen: by scorer, in how many runs it makes audiences."""
 
     name: str
+    reference: str
     runs: list[Ran]
     settings: dict[str, Any]
     scorers: list[ScorerNumbers]
     merge_minus: dict[str, Measured]
     training: list[TrainingCurve]
     chosen: dict[str, int]
+
+    @property
+    def beside_paper(self) -> bool:
+        """Whether it has a row of the RALM paper."""
+        return any(one.paper for one in self.scorers)
 
     @property
     def metrics(self) -> list[str]:

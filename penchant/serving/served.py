@@ -44,12 +44,14 @@ class AlikeModel:
 class ModelState:
     """What answers. model: its version; tags: whether it has profiles; profiles: by the name of each interest model the
     field that it predicts, first the model that answers where none is named; lookalike: which scorer is live, and how
-    it did beside those that cannot be; None without look-alike."""
+    it did beside those that cannot be; None where none is live; offline: what is true of look-alikes where none of the
+    run can be live, in words, else None."""
 
     model: str
     tags: bool
     profiles: dict[str, str]
     lookalike: Choice | None
+    offline: str | None
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,14 @@ class Served:
     item_tags: by field, first that of the model that answers where none is named, the tags of each item of the log;
     clocked: whether times of the log are those of a clock, rather than
     positions in a history. profiles: interest models by name, first the one that answers where none is named; alike:
-    None where the run has not trained one; ask `interests` and `lookalike`."""
+    None where the run has not trained one that can be live; offline: see `ModelState`; ask `interests` and
+    `lookalike`."""
 
     name: str
     snapshot: Snapshot
     profiles: Mapping[str, TagModel]
     alike: AlikeModel | None
+    offline: str | None
     item_names: Mapping[str, str]
     item_tags: Mapping[str, Mapping[str, list[str]]]
     clocked: bool
@@ -104,9 +108,11 @@ class Served:
 
     @property
     def lookalike(self) -> AlikeModel:
-        """The look-alike. MissingStepError where the run has none."""
+        """The look-alike that is live. MissingStepError where none is."""
         if self.alike is None:
-            raise MissingStepError("this run has no look-alike; add [models.ralm] to its run file and run it again")
+            raise MissingStepError(
+                self.offline or "this run has no look-alike; add [models.ralm] to its run file and run it again"
+            )
         return self.alike
 
     @property
@@ -122,6 +128,7 @@ class Served:
             self.has_interests,
             {name: model.label for name, model in self.profiles.items()},
             self.alike.choice if self.alike else None,
+            self.offline,
         )
 
     @property

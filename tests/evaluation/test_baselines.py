@@ -1,5 +1,6 @@
 """Baselines and the protocol on a planted log."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,13 @@ import polars as pl
 import pytest
 import torch
 
+from penchant.errors import PromiseError
 from penchant.evaluation.examine import Examination
 from penchant.evaluation.judge import Ndcg
-from penchant.evaluation.protocols.interests import Candidates, evaluate, scores_of
+from penchant.evaluation.protocols.interests import Candidates, evaluate, examine_preferences, scores_of
 from penchant.features.shards import Batch, Shard
 from penchant.models.base import Sizes
+from penchant.models.catalog import OWN_BASELINES
 from penchant.models.interests.counts import OwnCounts, Popularity
 from penchant.models.interests.promise import Preferences
 from penchant.pipeline import Run
@@ -86,6 +89,7 @@ def test_every_baseline_beats_popularity_where_interests_are_planted(run: Run) -
     made = fit_baselines(run.interests().tags.counts, run.interests().shards("train"), judge(run), forward=False)
     found = {name: evaluate(scorer, test, [1, 3], width).mean("prec@3") for name, scorer in made.items()}
     assert list(found) == ["popularity", "own counts", "own counts, faded", "ridge"]
+    assert {*found} <= {*OWN_BASELINES}, "no other package may take these names"
     assert all(score > found["popularity"] + 0.1 for name, score in found.items() if name != "popularity")
 
 
@@ -160,6 +164,24 @@ def fixed(run: Run) -> Fixed:
     """Without ties."""
     scores_V = torch.randperm(len(run.interests().tags), generator=torch.Generator().manual_seed(3)).float()
     return Fixed(scores_V.index_fill(0, torch.tensor([0, 1]), -torch.inf))
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda scores_V: scores_V.index_fill(0, torch.tensor([3]), torch.nan), "gives NaN or infinity in .* places"),
+        (lambda scores_V: scores_V.index_fill(0, torch.tensor([3]), torch.inf), "gives NaN or infinity in .* places"),
+        (lambda scores_V: scores_V[:-1], r"has to give numbers of shape \(.*\), but gave shape .*PreferencesContract"),
+    ],
+)
+def test_preferences_that_rank_nothing_are_refused_by_name(
+    run: Run, fixed: Fixed, broken: Callable[[torch.Tensor], torch.Tensor], said: str
+) -> None:
+    test, tags = run.interests().shards("test"), len(run.interests().tags)
+    kept = examine_preferences("the baseline 'rare'", fixed, test, [3], tags, "all")
+    assert kept.users.equals(evaluate(fixed, test, [3], tags).users)
+    with pytest.raises(PromiseError, match=f"the baseline 'rare' {said}"):
+        examine_preferences("the baseline 'rare'", Fixed(broken(fixed.scores_V)), test, [3], tags, "all")
 
 
 @pytest.mark.parametrize("candidates", ["all", "new"])

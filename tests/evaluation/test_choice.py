@@ -236,5 +236,30 @@ def test_the_words_name_the_winner_and_say_how_far_the_live_one_is_behind() -> N
     won = choose({"ralm": np.full(50, 0.7), "lr": np.full(50, 0.6)}, crossed=False)
     assert "nothing is ahead of it by more than a standard error; logistic regression comes next" in won.made
     assert won.served == "Live scores and audiences are made by RALM, which won on validation candidates."
-    assert Choice.unmeasured(3, "ralm").served == "Live scores and audiences are made by RALM."
-    assert Choice.unmeasured(0, "ralm").made == "Audiences are made by RALM: no other scorer was measured beside it."
+    assert Choice.unmeasured(3, "ralm", ["ralm"]).served == "Live scores and audiences are made by RALM."
+    assert (
+        Choice.unmeasured(0, "ralm", ["ralm"]).made
+        == "Audiences are made by RALM: no other scorer was measured beside it."
+    )
+
+
+def test_none_is_live_where_none_can_follow_new_clicks() -> None:
+    found = chosen_of({"alike": np.full(50, 0.7), "lr": np.full(50, 0.6)}, reference="alike", live=[], crossed=False)
+    assert (found.name, found.live, found.behind) == ("alike", None, None)
+    assert "alike" in found.made
+    for one in (found, Choice.unmeasured(3, "alike", [])):
+        assert one.served.startswith("No scores are live: only RALM and its average follow new clicks")
+        assert 'add a model with name = "ralm"' in one.served
+        assert "alike makes audiences offline" in one.served
+    assert Choice.read({"chosen": asdict(found)}, "runs/one") == found
+
+
+def test_a_reference_that_is_not_live_stays_unless_another_is_ahead_and_the_best_live_one_is_served() -> None:
+    values: dict[str, np.ndarray] = {"alike": np.full(50, 0.7), "ralm": np.full(50, 0.6), "average": np.full(50, 0.65)}
+    found = chosen_of(values, reference="alike", live=["ralm", "average"], crossed=False)
+    assert (found.name, found.live) == ("alike", "average")
+    assert found.behind is not None
+    assert found.behind.mean == pytest.approx(0.05)
+    level = chosen_of({**values, "ralm": np.full(50, 0.7)}, reference="alike", live=["ralm", "average"], crossed=False)
+    assert (level.name, level.live) == ("alike", "ralm")
+    assert Choice.unmeasured(3, "alike", ["ralm"]).live == "ralm"

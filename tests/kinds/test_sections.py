@@ -66,6 +66,14 @@ def test_a_section_of_that_name_says_more_of_it() -> None:
     assert "users" in config.all_models, "the model of its users is there without a section"
 
 
+def test_a_name_of_a_look_alike_that_is_not_asked_for_is_free() -> None:
+    config = config_of(
+        '[models.ralm]\nname = "ralm"\n[models.average]\nname = "utpm"\n[lookalike]\nbeside = ["lr"]\n'
+        '[models.lr]\nname = "logistic"\n'
+    )
+    assert {*config.all_models} == {"ralm", "average", "users", "lr"}
+
+
 @pytest.mark.parametrize(
     ("models", "said"),
     [
@@ -92,6 +100,26 @@ def test_a_section_of_that_name_says_more_of_it() -> None:
         ('[models]\ntags = "utpm"\n', r"'models\.tags' is 'utpm'; write a section, \[models\.tags\]"),
         ('[models."../tags"]\nname = "utpm"\n', r"models"),
         ('[models.ralm]\nname = "ralm"\nusers = "tags"\n[models.tags]\nname = "utpm"\n', r"models\.tags.*periods"),
+        (
+            '[models.readers]\nname = "ralm-users"\ncut = "periods"\n[models.ralm]\nname = "ralm"\nusers = "reders"\n',
+            r"models\.ralm\.users = 'reders' is no model of the run file; .* are there: readers",
+        ),
+        (
+            '[models.ralm]\nname = "ralm"\nusers = "reders"\n',
+            r"models\.ralm\.users = 'reders' is no model of the run file; .* are there: none.*'users'",
+        ),
+        (
+            '[models.ralm]\nname = "ralm"\n[models.average]\nname = "blend"\n',
+            r"models\.average is no look-alike \(its model is 'blend'\).*\[models\.my-average\]",
+        ),
+        (
+            '[models.ralm]\nname = "ralm"\n[models.average]\nname = "ralm"\n',
+            r"models\.average is a 'ralm', but .* is shown as 'ralm' with pool = \"average\"",
+        ),
+        (
+            '[models.ralm]\nname = "logistic"\n',
+            r"models\.ralm is a 'logistic', but .* is shown as 'ralm'; give the section another name",
+        ),
         ('[models.tags]\nname = "utpm"\n[lookalike]\nmodel = "tags"\n', r"lookalike\.model = 'tags' is no look-alike"),
         (
             '[models.tags]\nname = "utpm"\n[profiles]\nmodel = "news"\n',

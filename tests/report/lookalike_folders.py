@@ -103,3 +103,13 @@ def evaluated(
 def set_of(*runs: Evaluated) -> LookalikeSet:
     (found,) = gather(runs).lookalike
     return found
+
+
+def named(folder: Path, name: str, aucs: Mapping[str, float] = AUCS, *, seed: int = 0) -> Evaluated:
+    """A run whose reference is a logistic regression under a name of its own, with the AUC that RALM has in `aucs`."""
+    section = section_of(seed)
+    section["models"][name] = {"name": "logistic", "training": section["models"].pop("ralm")["training"]}
+    said = json.loads(json.dumps(metrics_of(aucs)).replace('"ralm"', json.dumps(name)))
+    write_lookalike(folder, said)
+    (folder / "scores" / "ralm.json").rename(folder / "scores" / f"{name}.json")
+    return read_facts(folder, config_with(section))

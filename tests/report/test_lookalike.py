@@ -11,7 +11,16 @@ from penchant.report.build import gather
 from penchant.report.facts import Evaluated, read_facts
 from penchant.report.numbers import LookalikeGroup, LookalikeSet, ScorerNumbers
 from penchant.report.published import RALM_ORDER, RALM_ROWS
-from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, section_of, set_of, write_lookalike
+from tests.report.lookalike_folders import (
+    AUCS,
+    config_with,
+    evaluated,
+    metrics_of,
+    named,
+    section_of,
+    set_of,
+    write_lookalike,
+)
 
 
 def scorer(group: LookalikeGroup, name: str) -> ScorerNumbers:
@@ -45,15 +54,15 @@ def test_seeds_of_a_difference_are_paired_with_themselves(tmp_path: Path) -> Non
     """Where a seed moves both alike, the difference is the same in all."""
     moved = [{name: auc + shift for name, auc in AUCS.items()} for shift in (0.0, 0.1)]
     found = set_of(*(evaluated(tmp_path / str(at), aucs, section_of(at)) for at, aucs in enumerate(moved)))
-    minus = scorer(found.groups[0], "average").ralm_minus["auc"]
+    minus = scorer(found.groups[0], "average").own_minus["auc"]
     assert (minus.mean, minus.half, minus.half_seeds) == pytest.approx((0.04, 0.01, 0.0))
     assert scorer(found.groups[0], "average").scores["auc"].half == pytest.approx(12.706 * 0.05)
-    assert scorer(found.groups[0], "ralm").ralm_minus == {}
+    assert scorer(found.groups[0], "ralm").own_minus == {}
 
 
 def test_one_seed_says_nothing_of_other_seeds(tmp_path: Path) -> None:
     found = set_of(evaluated(tmp_path / "a"))
-    assert scorer(found.groups[0], "lr").ralm_minus["auc"].half_seeds is None
+    assert scorer(found.groups[0], "lr").own_minus["auc"].half_seeds is None
     assert found.groups[0].merge_minus["auc"].half is None
     assert "With a single seed, intervals are over users or candidates only" in found.verdict[-1]
 
@@ -67,8 +76,8 @@ def test_scorers_and_metrics_that_a_seed_lacks_are_left_out(tmp_path: Path) -> N
     assert [one.name for one in found.groups[0].scorers] == [name for name in AUCS if name != "yahoo"]
     assert "auc" not in scorer(found.groups[0], "lr").scores
     assert "lr" not in found.order
-    assert "auc" not in scorer(found.groups[0], "average").ralm_minus
-    assert "prec@10" in scorer(found.groups[0], "average").ralm_minus
+    assert "auc" not in scorer(found.groups[0], "average").own_minus
+    assert "prec@10" in scorer(found.groups[0], "average").own_minus
 
 
 def test_curves_are_averaged_where_their_shares_differ(tmp_path: Path) -> None:
@@ -200,6 +209,28 @@ def test_ways_to_merge_are_compared_over_seeds(tmp_path: Path) -> None:
     assert (minus.mean, minus.half) == pytest.approx(over_seeds([0.01, 0.02, 0.02]))
     words = next(sentence for sentence in found.verdict if "minus their concatenation" in sentence)
     assert words.endswith("is +0.017\u00a0±\u00a00.014 AUC over seeds: clearly better.")
+
+
+def test_a_reference_that_is_not_ralm_keeps_its_name_and_stands_beside_no_paper(tmp_path: Path) -> None:
+    found = set_of(*(named(tmp_path / str(seed), "mine", seed=seed) for seed in (0, 1)))
+    (group,) = found.groups
+    assert (group.name, group.reference, found.reference) == ("mine", "mine", "mine")
+    assert "ralm" not in {one.name for one in group.scorers}
+    assert not any(one.paper for one in group.scorers)
+    assert "auc" in next(one for one in group.scorers if one.name == "lr").own_minus
+    told = " ".join(found.verdict)
+    assert "At AUC, mine has 0.700" in told
+    assert "Paired, mine is clearly better than" in told
+    assert "RALM has" not in told
+    assert "paper" not in told
+
+
+def test_references_of_other_names_are_other_configurations(tmp_path: Path) -> None:
+    """Whatever RALM is called in a run file it is RALM; two names of others may be two models."""
+    found = set_of(named(tmp_path / "a", "mine"), named(tmp_path / "b", "yours"), evaluated(tmp_path / "c"))
+    assert [one.reference for one in found.groups] == ["mine", "yours", "ralm"]
+    assert [one.name.split(", ")[0] for one in found.groups] == ["mine", "yours", "RALM"]
+    assert [bool(one.scorers[0].paper) for one in found.groups] == [False, False, True]
 
 
 def test_clusters_are_a_study_of_ralm(tmp_path: Path) -> None:

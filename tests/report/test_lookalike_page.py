@@ -16,7 +16,7 @@ from penchant.report.numbers import Numbers
 from penchant.report.page import render, write_report
 from penchant.runfile import LogsConfig
 from tests.report.folders import config_of, noise, write_run
-from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, section_of, write_lookalike
+from tests.report.lookalike_folders import AUCS, config_with, evaluated, metrics_of, named, section_of, write_lookalike
 from tests.report.tags import Tags
 
 HOSTILE = '<script>alert("x")</script> & $\\frac{$ 標籤'
@@ -120,6 +120,15 @@ def test_the_papers_numbers_stand_beside_their_rows_only(page: str) -> None:
     assert beside["YouTube DNN"] == [".5903", ".1217", ".1087"]
     assert beside["popularity"] == ["", "", ""]
     assert "measured on other data" in page
+
+
+def test_a_page_without_ralm_speaks_of_no_ralm_and_of_no_paper_of_it(tmp_path: Path) -> None:
+    """But for what the others are, which are RALM's competitors by name."""
+    few = {name: auc for name, auc in AUCS.items() if name not in ("average", "merge")}
+    page = re.sub(r"<[^>]*>", " ", render(gather([named(tmp_path / "a", "mine", few)])))
+    assert not re.search("RALM|paper's|WeChat|Shaded: AUC", page)
+    for said in ("mine is measured beside other ways", "Differences to mine", "right of zero mine is better"):
+        assert said in page
 
 
 def test_every_metric_that_is_shown_is_explained(page: str, numbers: Numbers) -> None:

@@ -41,7 +41,9 @@ class Offline:
         lookalike = self.run.lookalikes
         seeds_S, _ = now(self.log, crowd.users, item, most_seeds=lookalike.ground.config.rounds.most_seeds)
         known_S, _ = known_seeds(seeds_S, crowd, item)
-        return lookalike.scorer(lookalike.choice.live).liken(Candidate(lookalike.ground.items.id(item), known_S), crowd)
+        live = lookalike.choice.live
+        assert live is not None
+        return lookalike.scorer(live).liken(Candidate(lookalike.ground.items.id(item), known_S), crowd)
 
     def profiles(self) -> pl.DataFrame:
         """Of all users, as `build_profiles` writes them."""

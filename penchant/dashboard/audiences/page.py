@@ -43,9 +43,10 @@ class LookalikePages:
 
     def page(self, asked: Asked) -> Answer:
         """Show one candidate, or all where none is asked for."""
-        choice = self._service.model().lookalike
+        state = self._service.model()
+        choice = state.lookalike
         if choice is None:
-            return Page("lookalike_untrained")
+            return Page("lookalike_untrained", {"offline": state.offline})
         return self._one(asked) if asked.text("item") else self._list(asked, choice)
 
     def _list(self, asked: Asked, choice: Choice) -> Answer:
@@ -106,8 +107,9 @@ class LookalikePages:
 
     def open(self, asked: Asked) -> Answer:
         """Open an item to audience extension, then show it."""
-        if self._service.model().lookalike is None:
-            return Page("lookalike_untrained", status=409)
+        state = self._service.model()
+        if state.lookalike is None:
+            return Page("lookalike_untrained", {"offline": state.offline}, 409)
         item = asked.form.get("item", "")
         if not 0 < len(item) <= MOST_TEXT:
             return _refused(422, f"an id has 1 to {MOST_TEXT:,} characters, but this one has {len(item):,}", asked)

@@ -24,18 +24,18 @@ def score_charts(data: LookalikeSet, part: str) -> list[Chart]:
 
 
 def difference_charts(data: LookalikeSet, part: str) -> list[Chart]:
-    """Draw RALM minus each other way, over all candidates and over those with few seeds; nothing where no difference
-    was measured."""
+    """Draw the reference minus each other way, over all candidates and over those with few seeds; nothing where no
+    difference was measured."""
     scorers = data.groups[0].scorers
     kinds = {data.metric: "all candidates", f"{data.metric}.tail": "candidates of the tail"}
     pairs = {
-        metric: {title(one.name): one.ralm_minus[metric] for one in scorers if metric in one.ralm_minus}
+        metric: {title(one.name): one.own_minus[metric] for one in scorers if metric in one.own_minus}
         for metric in kinds
     }
     series = [Series(kinds[metric], *differences(its)) for metric, its in pairs.items() if its]
     if not series:
         return []
-    name = f"{nice(data.metric)} of RALM minus that of the others"
+    name = f"{nice(data.metric)} of {title(data.groups[0].reference)} minus that of the others"
     rows, across = Axis("other", "category"), Axis(f"difference in {nice(data.metric)}")
     return [Chart(f"{part}-difference", "dots", name, rows, across, series)]
 

@@ -15,12 +15,14 @@ from pydantic import Field as Limits
 from torch import Tensor
 
 from penchant.config import Config
+from penchant.evaluation.held import held
 from penchant.evaluation.protocols.interests import Result, evaluate_scores
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.graphs.promise import Graph
 
 K = 20
+CONTRACT = "GraphsContract"
 
 
 class GraphEvaluation(Config):
@@ -43,7 +45,25 @@ def evaluate_graph(model: Graph, users: Vocabulary, shards: Sequence[Shard], con
 
     An item outside the vocabulary that was clicked counts, and nobody can hit it.
     """
-    result = evaluate_scores(partial(scores_of, model, users), shards, config.at, model.sizes.items, "new")
+    return _measured(partial(scores_of, model, users), shards, config, model.sizes.items)
+
+
+def examine_graph(
+    who: str, model: Graph, users: Vocabulary, shards: Sequence[Shard], config: GraphEvaluation
+) -> Result:
+    """`evaluate_graph`, where the model is held to its promise. who: the model as people know it. Raises
+    PromiseError."""
+
+    def score(shard: Shard, rows: slice) -> Tensor:
+        return held(who, scores_of(model, users, shard, rows), (len(shard.users[rows]), model.sizes.items), CONTRACT)
+
+    return _measured(score, shards, config, model.sizes.items)
+
+
+def _measured(
+    score: Callable[[Shard, slice], Tensor], shards: Sequence[Shard], config: GraphEvaluation, items: int
+) -> Result:
+    result = evaluate_scores(score, shards, config.at, items, "new")
     return Result(result.users.select(~cs.starts_with("prec@")), result.coverage)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from penchant.config import Config
 from penchant.evaluation.estimates import Estimate
+from penchant.evaluation.held import held
 from penchant.evaluation.metrics import coverage, hits, mark, ndcg, precision, recall
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
@@ -73,6 +74,19 @@ def evaluate(
     return evaluate_scores(partial(scores_of, model), shards, at, vocabulary, candidates, at_once=at_once)
 
 
+def examine_preferences(
+    who: str, model: Preferences, shards: Iterable[Shard], at: list[int], vocabulary: int, candidates: Candidates
+) -> Result:
+    """`evaluate`, where the model is held to its promise. who: the model as people know it. Raises PromiseError."""
+
+    def score(shard: Shard, rows: slice) -> Tensor:
+        return held(
+            who, preferences_of(model, shard, rows), (len(shard.users[rows]), vocabulary), "PreferencesContract"
+        )
+
+    return evaluate_scores(score, shards, at, vocabulary, candidates)
+
+
 def evaluate_scores(
     score: Callable[[Shard, slice], Tensor],
     shards: Iterable[Shard],
@@ -104,8 +118,14 @@ def evaluate_scores(
 @torch.inference_mode()
 def scores_of(model: Preferences, shard: Shard, rows: slice) -> Tensor:
     """Return the model's preferences for all tags, [n, V], on the CPU."""
+    return preferences_of(model, shard, rows).cpu()
+
+
+@torch.inference_mode()
+def preferences_of(model: Preferences, shard: Shard, rows: slice) -> Tensor:
+    """Return the same where the model is."""
     model.eval()
-    return model.preferences(model.batch(shard, rows).to(model.device)).cpu()
+    return model.preferences(model.batch(shard, rows).to(model.device))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import Field as Limits
 
 from penchant.audiences.expected import CLASSES, Bounds
 from penchant.config import Config
-from penchant.errors import DataError
+from penchant.errors import DataError, PromiseError
 from penchant.evaluation.estimates import Estimate, resamples
 from penchant.evaluation.examine import examine
 from penchant.evaluation.metrics import Duels
@@ -115,10 +115,11 @@ class LookalikeProtocol:
         reach = ReachTest.draw(test.whole, bounds, items=config.audience_items, seed=config.seed)
         return cls(test, config, pairs, bounds, reach)
 
-    def ask(self, contestant: Contestant, tell: Callable[[str], None]) -> LookalikeAnswer:
-        """Measure one look-alike. tell: is told what begins."""
+    def ask(self, name: str, contestant: Contestant, tell: Callable[[str], None]) -> LookalikeAnswer:
+        """Measure one look-alike. tell: is told what begins. Raises PromiseError where it says nothing at all."""
         tell("labelled pairs")
         scores_L = score_pairs(contestant.lookalike, contestant.crowd, self.test.rounds)
+        refuse_silent(name, scores_L, contestant, self.test.rounds)
         found = measure_pairs(scores_L, self.pairs, self.bounds, self.config)
         tell("audiences")
         answer = ask_audiences(contestant.lookalike, contestant.crowd, self.reach, self.test.kinds)
@@ -150,7 +151,7 @@ def evaluate_lookalikes(
 
     def ask(name: str, contestant: Contestant) -> LookalikeAnswer:
         return protocol.ask(
-            contestant, lambda what: report(Progress("look-alikes", next(done), total, f"{name}: {what}"))
+            name, contestant, lambda what: report(Progress("look-alikes", next(done), total, f"{name}: {what}"))
         )
 
     examined = examine(contestants, ask)
@@ -168,6 +169,31 @@ def evaluate_lookalikes(
 def score_pairs(lookalike: LookAlike, crowd: Crowd, rounds: Sequence[Round]) -> np.ndarray:
     """score_L, float32, of the labels of all rounds in a row; NaN where nothing can be said, as without seeds."""
     return np.concatenate([_score_round(lookalike, crowd, one) for one in rounds])
+
+
+def refuse_silent(name: str, scores_L: np.ndarray, contestant: Contestant, rounds: Sequence[Round]) -> None:
+    """Raise PromiseError where a look-alike says nothing of any pair, although one seed is enough: not even of the
+    seeds of an item that training knows. scores_L: those of `score_pairs`."""
+    if np.isfinite(scores_L).any():
+        return
+    asked = [Candidate(item, seeds_S) for one in rounds for item, seeds_S in _known(one)]
+    for candidate in asked:
+        if np.isfinite(contestant.lookalike.liken(candidate, contestant.crowd).scores(candidate.seeds_S)).any():
+            return
+    if asked:
+        raise PromiseError(
+            f"the look-alike {name!r} gives NaN, which says nothing, for each of {len(scores_L):,} pairs of user and "
+            f"item, and for all seeds of {len(asked):,} items; so it cannot be compared. If its training, or that of "
+            f"its users, went astray, lower training.rate and train again; the test LookalikesContract of "
+            f"penchant.testing says what a look-alike promises (docs/write-your-own-model.md)"
+        )
+
+
+def _known(one: Round) -> Iterator[tuple[int, np.ndarray]]:
+    """Items of a round that training knows, and their seeds, where there are labels and seeds."""
+    labels_C = np.bincount(one.candidate_L, minlength=len(one.items_C))
+    for number in np.flatnonzero((labels_C > 0) & (one.seeds.lengths > 0) & (one.items_C >= RESERVED)):
+        yield int(one.items_C[number]), one.seeds.part(slice(number, number + 1)).values
 
 
 def measure_pairs(

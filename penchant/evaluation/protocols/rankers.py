@@ -17,6 +17,7 @@ from penchant.config import Config
 from penchant.errors import DataError
 from penchant.evaluation.estimates import Estimate, resamples
 from penchant.evaluation.examine import Examination
+from penchant.evaluation.held import held
 from penchant.evaluation.metrics import Duels, auc
 from penchant.features.shards import Shard
 from penchant.models.rankers.promise import Ranker, shown_of
@@ -148,14 +149,20 @@ def evaluate_rankers(
     config: RankerEvaluation,
     *,
     reference: str,
+    called: str,
     report: Report = quiet,
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    """`evaluate_logits` and `values_by_user` of rankers with the same tasks, for all items of the shards."""
+    """`evaluate_logits` and `values_by_user` of rankers with the same tasks, for all items of the shards.
+
+    called: what people call the reference. Raises PromiseError where a ranker gives what is no number.
+    """
     asked = Impressions.read(shards, contestants[reference].sizes.tasks)
     logits = {}
     for number, (name, ranker) in enumerate(contestants.items()):
         report(Progress("rankers", number, len(contestants), name))
         logits[name] = logits_of(ranker, shards)
+        who = f"the model {(called if name == reference else name)!r}"
+        held(who, torch.from_numpy(logits[name]), logits[name].shape, "RankersContract")
     report(Progress("rankers", len(contestants), len(contestants)))
     return evaluate_logits(logits, asked, config, reference=reference), values_by_user(logits, asked)
 

@@ -49,8 +49,8 @@ def draw_lookalike(data: LookalikeSet, name: str) -> LookalikeDrawn:
 
 
 def differences(group: LookalikeGroup, name: str) -> list[Plot]:
-    """RALM minus each of the others, a drawing for AUC and one for the first precision."""
-    there = main_metrics([metric for metric in group.metrics if any(metric in one.ralm_minus for one in group.scorers)])
+    """The reference minus each of the others, a drawing for AUC and one for the first precision."""
+    there = main_metrics([metric for metric in group.metrics if any(metric in one.own_minus for one in group.scorers)])
     chosen = [metric for metric in there if metric in ("auc", "prec@10")] or there[:1]
     return [_differences(group, metric, f"{name}-{place}") for place, metric in enumerate(chosen)]
 
@@ -58,14 +58,14 @@ def differences(group: LookalikeGroup, name: str) -> list[Plot]:
 def _differences(group: LookalikeGroup, metric: str, name: str) -> Plot:
     names = [one.name for one in group.scorers]
     rows = [
-        (title(one.name), one.ralm_minus[metric], str(style_of(number_of(one.name, names))["color"]))
+        (title(one.name), one.own_minus[metric], str(style_of(number_of(one.name, names))["color"]))
         for one in group.scorers
-        if metric in one.ralm_minus
+        if metric in one.own_minus
     ]
     with look():
-        axes = blank(f"{nice(metric)} of RALM minus that of", "", "", ROW * len(rows) + 0.75)
+        axes = blank(f"{nice(metric)} of {title(group.reference)} minus that of", "", "", ROW * len(rows) + 0.75)
         rows_of_differences(axes, rows)
-    return drawn(axes, name, f"Differences in {nice(metric)} of RALM and the others")
+    return drawn(axes, name, f"Differences in {nice(metric)} of {title(group.reference)} and the others")
 
 
 def by_class(group: LookalikeGroup, name: str) -> list[Plot]:

@@ -1,7 +1,7 @@
 """What a report knows of a run's look-alike audiences: the content of what it measured of them, checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,7 +14,8 @@ from penchant.evaluation.choice import Choice
 from penchant.report.written import Epoch, Made, RunFile, Score, checked, read_object
 
 RALM = "ralm"
-"""What the look-alike is called here that a run measures the others beside, whatever its run file calls it."""
+"""What RALM is called here, whatever its run file calls it, where a run measures the others beside it; another
+look-alike keeps its name."""
 STEP = "evaluate"
 """The command that measures them."""
 PROTOCOL = ("periods", "rounds", "evaluation")
@@ -53,12 +54,13 @@ class LookalikeMetrics(BaseModel):
 @dataclass(frozen=True)
 class LookalikeFacts:
     """The look-alike audiences of one run. config: its run file's section; log: what its data is called; data: what it
-    is known by."""
+    is known by; reference: what the look-alike is called here that the others are measured beside."""
 
     folder: Path
     config: dict[str, Any]
     log: str
     data: str
+    reference: str
     metrics: LookalikeMetrics
 
     @property
@@ -88,7 +90,17 @@ def read_lookalike(folder: Path, config: RunFile) -> LookalikeFacts | None:
     asked = [section[name] for name in PROTOCOL]
     plan = read_object(folder / "prepared" / "periods" / "plan.json", folder, STEP)
     data, log = json.dumps([plan, asked], sort_keys=True), _log(config.model_dump(mode="json"))
-    return LookalikeFacts(folder, section, log, data, _renamed(metrics, own, _curves(config, own)))
+    called = _called(own, config.all_models[own].model.name, metrics.scores)
+    return LookalikeFacts(folder, section, log, data, called, _renamed(metrics, own, called, _curves(config, own)))
+
+
+def _called(own: str, model: str, scorers: Collection[str]) -> str:
+    """What a reference is called here: RALM by that name, unless another look-alike of its run has the name.
+
+    >>> _called("alike", "ralm", ["alike", "lr"]), _called("alike", "logistic", ["alike"])
+    ('ralm', 'alike')
+    """
+    return RALM if model == RALM and RALM not in scorers else own
 
 
 def _section(config: RunFile, own: str) -> dict[str, Any]:
@@ -110,17 +122,17 @@ def _curves(config: RunFile, own: str) -> dict[str, str]:
     return {**users, own: "lookalike"}
 
 
-def _renamed(metrics: LookalikeMetrics, own: str, curves: Mapping[str, str]) -> LookalikeMetrics:
-    """With the reference under the name that it has here, so that runs whose files name it otherwise are compared."""
+def _renamed(metrics: LookalikeMetrics, own: str, called: str, curves: Mapping[str, str]) -> LookalikeMetrics:
+    """With the reference under the name that it has here, so that runs whose files name RALM otherwise are compared."""
 
     def of(names: Mapping[str, Value]) -> dict[str, Value]:
-        return {RALM if name == own else name: value for name, value in names.items()}
+        return {called if name == own else name: value for name, value in names.items()}
 
     chosen = metrics.chosen
     if chosen:
-        name, live = (RALM if one == own else one for one in (chosen.name, chosen.live))
+        name, live = (called if one == own else one for one in (chosen.name, chosen.live))
         scores, ahead = of(chosen.scores), of(chosen.ahead)
-        chosen = replace(chosen, reference=RALM, name=name, live=live, scores=scores, ahead=ahead)
+        chosen = replace(chosen, reference=called, name=str(name), live=live, scores=scores, ahead=ahead)
     minus = {name: of(scores) for name, scores in of(metrics.minus).items()}
     training = {curves[name]: lines for name, lines in metrics.training.items() if name in curves}
     changed = {"scores": of(metrics.scores), "curves": of(metrics.curves), "training": training}

@@ -11,7 +11,7 @@ from penchant.report.groups import Settings, common_settings, short_key
 from penchant.report.lookalikes.facts import PROTOCOL, RALM, STEP, LookalikeFacts
 from penchant.report.lookalikes.groups import Alike, group_lookalike
 from penchant.report.lookalikes.verdict import verdict
-from penchant.report.lookalikes.words import MAIN, SCORERS, diversity_metrics
+from penchant.report.lookalikes.words import MAIN, SCORERS, diversity_metrics, title
 from penchant.report.numbers import (
     LookalikeGroup,
     LookalikeSet,
@@ -62,15 +62,15 @@ def _set(groups: Sequence[Alike]) -> LookalikeSet:
 
 
 def _deciding(group: Alike) -> str:
-    """AUC, or what comes closest to it. Raises ReportError where RALM has none of the main metrics."""
-    there = group.scores(RALM)
+    """AUC, or what comes closest to it. Raises ReportError where the reference has none of the main metrics."""
+    there = group.scores(group.reference)
     for metric in MAIN:
         if metric in there:
             return metric
     folder = group.runs[0].folder
     raise ReportError(
-        f"RALM has none of {', '.join(MAIN)} in every run of {group.name}, such as {folder}; run `penchant {STEP}` "
-        f"again for all of them"
+        f"{title(group.reference)} has none of {', '.join(MAIN)} in every run of {group.name}, such as {folder}; run "
+        f"`penchant {STEP}` again for all of them"
     )
 
 
@@ -79,6 +79,7 @@ def _group(group: Alike) -> LookalikeGroup:
     names = known + [name for name in group.scorers if name not in SCORERS]
     return LookalikeGroup(
         name=group.name,
+        reference=group.reference,
         runs=[_ran(run) for run in group.runs],
         settings=dict(group.settings),
         scorers=[_scorer(group, name) for name in names],
@@ -89,8 +90,8 @@ def _group(group: Alike) -> LookalikeGroup:
 
 
 def _scorer(group: Alike, name: str) -> ScorerNumbers:
-    paper = RALM_ROWS.get(name)
-    return ScorerNumbers(name, group.scores(name), group.ralm_minus(name), paper, group.reached(name))
+    paper = RALM_ROWS.get(name) if group.reference == RALM else None
+    return ScorerNumbers(name, group.scores(name), group.own_minus(name), paper, group.reached(name))
 
 
 def _ran(run: LookalikeFacts) -> Ran:
@@ -111,7 +112,7 @@ def _finite(value: float) -> float | None:
 
 
 def _studies(groups: Sequence[Alike], numbers: Sequence[LookalikeGroup]) -> list[Study]:
-    """RALM's AUC where configurations differ in one key alone, that of Figure 6 first."""
+    """The reference's AUC where configurations differ in one key alone, that of Figure 6 first."""
     kinds: dict[str, Settings] = {group.name: group.settings for group in groups}
     scores = {one.name: _own(one) for one in numbers}
     keys = sorted(common_settings(list(kinds.values())), key=lambda key: key != CLUSTERS)
@@ -129,15 +130,15 @@ def _study(key: str, members: Mapping[Any, str], scores: Mapping[str, ScorerNumb
 
 
 def _own(group: LookalikeGroup) -> ScorerNumbers:
-    return next(one for one in group.scorers if one.name == RALM)
+    return next(one for one in group.scorers if one.name == group.reference)
 
 
 def _missing(group: LookalikeGroup, clusters: Sequence[Study]) -> dict[str, str]:
     there = {one.name for one in group.scorers}
     models = {curve.model for curve in group.training}
     missing = {}
-    if not any(one.ralm_minus for one in group.scorers):
-        missing["differences"] = "the runs hold no paired difference of RALM and another"
+    if not any(one.own_minus for one in group.scorers):
+        missing["differences"] = "the runs hold no paired difference of the reference and another"
     if not any(one.reached for one in group.scorers):
         missing["curves"] = "no audience of the whole crowd was measured"
     if not {"merge", "youtube"} <= there and not {"users", "users, concatenated"} <= models:

@@ -8,13 +8,13 @@ import numpy as np
 
 from penchant.errors import ReportError
 from penchant.report.groups import Settings, common_settings, half_over_seeds, plain, short_key
-from penchant.report.lookalikes.facts import PROTOCOL, RALM, LookalikeFacts
-from penchant.report.lookalikes.words import unit
+from penchant.report.lookalikes.facts import PROTOCOL, LookalikeFacts
+from penchant.report.lookalikes.words import title, unit
 from penchant.report.numbers import Difference, Measured
 from penchant.report.written import Score
 
 _NO_SETTINGS = (*PROTOCOL, "beside", "category")
-"""What decides the data, or what is measured beside RALM, and no number of a scorer."""
+"""What decides the data, or what is measured beside the reference, and no number of a scorer."""
 _NO_KEYS = ("seed", "checkpoint_s")
 
 
@@ -27,6 +27,11 @@ class Alike:
     runs: list[LookalikeFacts]
 
     @property
+    def reference(self) -> str:
+        """The look-alike that the others are measured beside."""
+        return self.runs[0].reference
+
+    @property
     def scorers(self) -> list[str]:
         """Those that every run has, in the order of the first."""
         first, *others = (run.metrics.scores for run in self.runs)
@@ -37,9 +42,10 @@ class Alike:
         said = _common([run.metrics.scores[scorer] for run in self.runs])
         return {metric: over_runs(scores, unit(metric)) for metric, scores in said.items()}
 
-    def ralm_minus(self, scorer: str) -> dict[str, Difference]:
-        """RALM minus this scorer, each metric that every run has with an interval. Seeds are paired with themselves."""
-        said = _common([run.metrics.minus.get(RALM, {}).get(scorer, {}) for run in self.runs])
+    def own_minus(self, scorer: str) -> dict[str, Difference]:
+        """The reference minus this scorer, each metric that every run has with an interval. Seeds are paired with
+        themselves."""
+        said = _common([run.metrics.minus.get(self.reference, {}).get(scorer, {}) for run in self.runs])
         found = {}
         for metric, scores in said.items():
             means = [score.mean for score in scores]
@@ -106,13 +112,16 @@ def group_lookalike(runs: Sequence[LookalikeFacts]) -> list[Alike]:
     """
     found: dict[str, list[LookalikeFacts]] = {}
     for run in runs:
-        found.setdefault(repr(sorted(lookalike_settings(run.config).items())), []).append(run)
+        key = [run.reference, *sorted(lookalike_settings(run.config).items())]
+        found.setdefault(repr(key), []).append(run)
     for group in found.values():
         _refuse_repeats(group)
     kinds = [lookalike_settings(group[0].config) for group in found.values()]
     common = common_settings(kinds)
-    names = [", ".join(["RALM", *_unusual(its, common)]) for its in kinds]
-    return [Alike(name, its, group) for name, its, group in zip(names, kinds, found.values(), strict=True)]
+    return [
+        Alike(", ".join([title(group[0].reference), *_unusual(its, common)]), its, group)
+        for its, group in zip(kinds, found.values(), strict=True)
+    ]
 
 
 def _refuse_repeats(group: Sequence[LookalikeFacts]) -> None:

@@ -17,8 +17,8 @@ _SIGNS = {1: "clearly better than", 0: "not to be told apart from", -1: "clearly
 def verdict(
     runs: Alike, group: LookalikeGroup, metric: str, *, bounds: Mapping[str, int], clusters: Sequence[Study]
 ) -> Iterator[str]:
-    """Who makes audiences, how RALM does against each competitor, over all candidates and in the tail, and whether the
-    paper is borne out.
+    """Who makes audiences, how the reference does against each competitor, over all candidates and in the tail, and for
+    RALM whether the paper is borne out.
 
     runs, group: the reference, as runs and as numbers; clusters: the studies of the number of clusters.
     """
@@ -27,12 +27,13 @@ def verdict(
     if collapsed := collapse_in_words(shares):
         yield collapsed
     yield _place(group, metric)
-    yield from _against(group, metric, "Paired, RALM is")
-    yield from _order(runs, group, metric)
-    if f"{metric}.tail" in _scores(group)[RALM]:
+    yield from _against(group, metric, f"Paired, {title(group.reference)} is")
+    if group.reference == RALM:
+        yield from _order(runs, group, metric)
+    if f"{metric}.tail" in _scores(group)[group.reference]:
         few = f", fewer than {bounds['middle']} seeds," if bounds else ""
-        own = _scores(group)[RALM][f"{metric}.tail"]
-        start = f"For candidates of the tail{few} RALM has {_said(own)} {nice(metric)}: it is"
+        own = _scores(group)[group.reference][f"{metric}.tail"]
+        start = f"For candidates of the tail{few} {title(group.reference)} has {_said(own)} {nice(metric)}: it is"
         yield from _against(group, f"{metric}.tail", start)
     if metric in group.merge_minus:
         yield _merge(group.merge_minus[metric], metric)
@@ -48,8 +49,9 @@ def _chosen(runs: Alike) -> Iterator[str]:
         yield chosen[0].made
         yield chosen[0].served
     elif chosen:
-        made, live = _counted([one.name for one in chosen]), _counted([one.live for one in chosen])
-        yield f"Audiences are made by {made}, as each run's own validation candidates decide; live by {live}."
+        made, live = _counted([one.name for one in chosen]), [one.live for one in chosen if one.live]
+        served = f"live by {_counted(live)}" if live else "none is live, because only RALM and its average can be"
+        yield f"Audiences are made by {made}, as each run's own validation candidates decide; {served}."
 
 
 def _counted(names: Sequence[str]) -> str:
@@ -66,21 +68,24 @@ def _scores(group: LookalikeGroup) -> dict[str, dict[str, Measured]]:
 
 def _place(group: LookalikeGroup, metric: str) -> str:
     means = {name: scores[metric].mean for name, scores in _scores(group).items() if metric in scores}
-    best, above = max(means, key=lambda name: means[name]), sum(mean > means[RALM] for mean in means.values())
-    start = f"At {nice(metric)}, {group.name} has {_said(_scores(group)[RALM][metric])}"
+    best, above = (
+        max(means, key=lambda name: means[name]),
+        sum(mean > means[group.reference] for mean in means.values()),
+    )
+    start = f"At {nice(metric)}, {group.name} has {_said(_scores(group)[group.reference][metric])}"
     if len(means) == 1:
         return f"{start}."
     if not above:
         return f"{start}, the best of {len(means)} ways to find an audience."
-    difference = next(one.ralm_minus.get(metric) for one in group.scorers if one.name == best)
+    difference = next(one.own_minus.get(metric) for one in group.scorers if one.name == best)
     close = difference is not None and difference.sign == 0
     words = "not clearly behind the best," if close else "the best is"
     return f"{start}, place {above + 1} of {len(means)}; {words} {title(best)}, with {means[best]:.3f}."
 
 
 def _against(group: LookalikeGroup, metric: str, start: str) -> Iterator[str]:
-    """One sentence: whom RALM beats, whom it equals, who beats it; none where nothing was paired."""
-    minus = {one.name: one.ralm_minus[metric] for one in group.scorers if metric in one.ralm_minus}
+    """One sentence: whom the reference beats, whom it equals, who beats it; none where nothing was paired."""
+    minus = {one.name: one.own_minus[metric] for one in group.scorers if metric in one.own_minus}
     parts = []
     for sign, words in _SIGNS.items():
         those = {name: difference for name, difference in minus.items() if difference.sign == sign}
@@ -112,7 +117,7 @@ def _order(runs: Alike, group: LookalikeGroup, metric: str) -> Iterator[str]:
 
 def _turned(group: LookalikeGroup, metric: str, found: Sequence[str], paper: Sequence[str]) -> Iterator[str]:
     """What stands below others that the paper has it above; of RALM it is known whether clearly so."""
-    minus = {one.name: one.ralm_minus.get(metric) for one in group.scorers}
+    minus = {one.name: one.own_minus.get(metric) for one in group.scorers}
     for place, one in enumerate(found):
         above = []
         for other in (name for name in found[place + 1 :] if paper.index(one) > paper.index(name)):

@@ -34,7 +34,7 @@ _SENTENCES = (
         r"recall@.+%",
         "the share of a candidate's later clickers within the best so many per cent of all users",
     ),
-    (r"auc\.(head|middle|tail)", "AUC over candidates with many, some, and few seeds; the tail is what RALM is for"),
+    (r"auc\.(head|middle|tail)", "AUC over candidates with many, some, and few seeds"),
     (r"auc\.known", "AUC over the items that phase 1 knows; of others, an inner product with the item can say nothing"),
     (r"auc within items", "AUC among the users of one candidate, averaged; how popular the candidate is cannot help"),
     (r"auc within users", "AUC among the candidates of one user, averaged; how active the user is cannot help"),

@@ -51,7 +51,8 @@ class ProcessRoutes:
         told = None
         if choice is not None:
             told = {**asdict(choice), "behind": choice.behind, "told": choice.served}
-        return Json({"model": state.model, "tags": state.tags, "profiles": state.profiles, "lookalike": told})
+        said = {"model": state.model, "tags": state.tags, "profiles": state.profiles}
+        return Json({**said, "lookalike": told, "offline": state.offline})
 
     def _what_is_missing(self) -> list[str]:
         health = self._health()

@@ -262,12 +262,14 @@ class LookalikeChoice(BaseModel):
 
 class ModelAnswer(BaseModel):
     """model: its version; tags: whether there are profiles; profiles: by the name of each interest model the field that
-    it predicts, first the one that answers where none is named; lookalike: null where the run has none."""
+    it predicts, first the one that answers where none is named; lookalike: null where the run has none that is live;
+    offline: in words, who makes audiences where the run has only look-alikes that cannot be live, else null."""
 
     model: str
     tags: bool
     profiles: dict[str, str]
     lookalike: LookalikeChoice | None
+    offline: str | None
 
 
 class AliveAnswer(BaseModel):

@@ -17,6 +17,7 @@ from penchant.dashboard.audiences.page import LookalikePages, routes
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page
 from penchant.dashboard.shell.rendering import Renderer
 from penchant.errors import AudienceError, MissingStepError, UnknownItemError
+from penchant.evaluation.choice import Choice
 from penchant.operation.served import open_served
 from penchant.serving.roles.consumer import MOST_TEXT
 from penchant.serving.served import Served
@@ -415,6 +416,21 @@ def test_a_log_without_a_clock_and_a_run_without_measures_are_explained(
     assert "This run has measured no audience" in said
     send(site.service, ("u001", POPULAR, 60.0))
     assert "the line begins with the clicks that came in live" in text(pages.page(asked(item=POPULAR)))
+
+
+def test_a_run_whose_look_alikes_cannot_be_live_says_who_makes_audiences(served: Served, folder: Path) -> None:
+    offline = Choice.unmeasured(3, "alike", []).served
+    site = Site(replace(served, alike=None, offline=offline), folder)
+    site.service.open([POPULAR])
+    pages = LookalikePages(site.sources)
+    refused = pages.open(sent(item=POPULAR))
+    assert isinstance(refused, Page)
+    for said in (text(pages.page(asked())), text(refused)):
+        assert "No look-alike of this run is live" in said
+        assert "alike makes audiences offline: penchant audience RUN ITEM" in said
+        assert "This run has no look-alike" not in said
+    with pytest.raises(MissingStepError, match="No scores are live: only RALM"):
+        pages.part(asked(htmx=True, item=POPULAR, part="seeds"))
 
 
 def test_a_run_without_look_alike_says_how_to_get_it(served: Served, folder: Path) -> None:

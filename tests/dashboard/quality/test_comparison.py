@@ -210,7 +210,7 @@ def test_a_run_with_nothing_beside_it_has_no_chart_of_its_only_score(tmp_path: P
     assert profiles_parts(numbers)[0].scores == []
 
 
-def test_audiences_have_their_scorers_and_ralm_minus_the_others(runs: RunsBeside) -> None:
+def test_audiences_have_their_scorers_and_own_minus_the_others(runs: RunsBeside) -> None:
     part = audiences(runs, "own")
     score, difference = part.scores
     titles = ["RALM", "RALM-average", "YouTube DNN", "attention merge", "Yahoo", "logistic regression", "popularity"]

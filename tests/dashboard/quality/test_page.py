@@ -1,6 +1,7 @@
 """The page Quality: what it says of one run and of several, what it says where something is missing, and by hand."""
 
 import html
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -154,6 +155,25 @@ def test_a_run_with_audiences_only_says_what_to_run(tmp_path: Path) -> None:
     text = words(page_of(own))
     assert "penchant evaluate runs/own measures them" in text
     assert "At AUC, RALM has" in text
+
+
+def test_a_reference_that_is_not_ralm_keeps_its_name(tmp_path: Path) -> None:
+    own = write(tmp_path / "runs", "own", looks=0.7)
+    text = (own / "config.json").read_text(encoding="utf-8")
+    models = json.loads(text)["config"]["models"]
+    kept = {"name": "logistic", "training": models.pop("ralm")["training"]}
+    said = json.loads(text)
+    said["config"]["models"] = {**models, "mine": kept}
+    (own / "config.json").write_text(json.dumps(said), encoding="utf-8")
+    scores = (own / "scores" / "ralm.json").read_text(encoding="utf-8")
+    (own / "scores" / "mine.json").write_text(scores.replace('"ralm"', '"mine"'), encoding="utf-8")
+    (own / "scores" / "ralm.json").unlink()
+    text = words(page_of(own))
+    assert "At AUC, mine has 0.700 ± 0.010" in text
+    assert "mine is measured beside other ways to rank them" in text
+    assert "Right of zero mine is better" in text
+    assert not re.search(r"RALM (has|is|minus|below)", text)
+    assert "WeChat 2018" not in text
 
 
 def test_a_part_of_the_page_lists_runs_by_their_names(own: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import tensor
 
+from penchant.errors import PromiseError
 from penchant.evaluation.examine import examine
-from penchant.evaluation.protocols.graphs import GraphEvaluation, evaluate_graph, validation
+from penchant.evaluation.protocols.graphs import GraphEvaluation, evaluate_graph, examine_graph, validation
 from penchant.features.shards import Shard, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.catalog import build_graph
@@ -63,6 +64,12 @@ def test_a_user_without_a_number_gets_what_chance_gives(tmp_path: Path) -> None:
     users = Vocabulary(pl.Series(["anna"]), pl.Series([1]))
     model = Bpr(BprConfig(width=2), GraphSizes(users=3, items=RESERVED + 4))
     assert evaluate_graph(model, users, [shard], GraphEvaluation(at=[1])).mean("recall@1") == 1 / 4
+    examined = examine_graph("the model 'bpr'", model, users, [shard], GraphEvaluation(at=[1]))
+    assert examined.mean("recall@1") == 1 / 4
+    with torch.no_grad():
+        model.item.weight[RESERVED + 1] = torch.nan
+    with pytest.raises(PromiseError, match=r"the model 'bpr' gives NaN or infinity in 1 of 6 places.* training.rate"):
+        examine_graph("the model 'bpr'", model, users, [shard], GraphEvaluation(at=[1]))
 
 
 def test_matrix_factorisation_finds_planted_groups_that_popularity_does_not(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from penchant.audiences.expected import Bounds, ExpectedPrecision
-from penchant.errors import DataError
+from penchant.errors import DataError, PromiseError
 from penchant.evaluation.protocols.lookalikes import (
     LookalikeEvaluation,
     LookalikeTest,
@@ -15,6 +15,7 @@ from penchant.evaluation.protocols.lookalikes import (
     evaluate_lookalikes,
     later_per_seed,
     measure_pairs,
+    refuse_silent,
     score_pairs,
 )
 from penchant.models.lookalikes.popular import Popular
@@ -124,6 +125,23 @@ def evaluated(**lookalikes: LookAlike) -> dict[str, Any]:
     asked = {"ralm": Told(alike_VN), "popular": Popular(), **lookalikes}
     contestants = {name: Contestant(one, crowd) for name, one in asked.items()}
     return evaluate_lookalikes(contestants, test, QUICK, reference="ralm")
+
+
+def test_who_says_nothing_of_anybody_is_refused_by_name() -> None:
+    """It would win nothing, and lose nothing: all pairs are level."""
+    test, alike_VN, _ = tastes()
+    silent = Told(np.full(alike_VN.shape, np.nan))
+    with pytest.raises(PromiseError, match=r"the look-alike 'silent' gives NaN.* of 30 items; .*LookalikesContract"):
+        evaluated(silent=silent)
+    seeds_S = test.rounds[0].seeds.part(slice(3, 4)).values
+    silent.score_VN[test.rounds[0].items_C[3], seeds_S] = 0.5
+    assert evaluated(silent=silent)["scores"]["silent"]["auc"]["mean"] == 0.5, "something can be said, if of few"
+
+
+def test_nothing_need_be_said_of_items_that_training_never_saw() -> None:
+    one = round_of([UNKNOWN, 2], [[0], []], [(0, 1, True), (0, 2, False), (1, 3, True)])
+    asked, crowd = Told(np.full((3, 7), np.nan)), crowd_of(7)
+    refuse_silent("youtube", score_pairs(asked, crowd, [one]), Contestant(asked, crowd), [one])
 
 
 def test_popularity_knows_which_item_and_not_who() -> None:

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
+import torch
 
+from penchant.errors import PromiseError
 from penchant.evaluation.protocols.rankers import RankerEvaluation, evaluate_rankers, validation
 from penchant.features.shards import open_shards
 from penchant.models.catalog import build_ranker
@@ -31,7 +34,7 @@ def test_pairs_find_planted_preferences_that_popularity_does_not(tmp_path: Path)
     train(model, objective, config, tmp_path / "model", identity=Identity("pairs", "v", "t"))
 
     contestants = {"model": model, "popularity": PopularRanker.count(taught, sizes)}
-    told, users = evaluate_rankers(contestants, asked, RankerEvaluation(), reference="model")
+    told, users = evaluate_rankers(contestants, asked, RankerEvaluation(), reference="model", called="pairs")
     scores = {name: told[CLICKED]["scores"][name] for name in contestants}
     assert scores["model"]["auc"]["mean"] > 0.99
     assert scores["model"]["gauc"]["mean"] > 0.99
@@ -42,3 +45,8 @@ def test_pairs_find_planted_preferences_that_popularity_does_not(tmp_path: Path)
         users.group_by("scorer").agg(pl.col("impressions").sum())["impressions"].to_list()
         == [told[CLICKED]["counts"]["impressions"]] * 2
     )
+
+    with torch.no_grad():
+        next(iter(model.parameters())).fill_(torch.nan)
+    with pytest.raises(PromiseError, match=r"the model 'news' gives NaN or infinity in .* places.*RankersContract"):
+        evaluate_rankers(contestants, asked, RankerEvaluation(), reference="model", called="news")
