@@ -14,6 +14,7 @@ from penchant.models.base import Sizes
 from penchant.models.catalog import register_baseline
 from penchant.models.interests.counts import Popularity
 from penchant.pipeline import Run, run
+from penchant.schema import RESERVED
 from tests.helpers.planted import RUN_FILE, write_planted_run
 
 QUICK = RUN_FILE.replace("epochs = 6", "epochs = 1").replace("query = 4\n", 'query = 4\nfields = ["tags", "recent"]\n')
@@ -100,7 +101,7 @@ def test_a_baseline_of_another_package_is_measured_by_its_code_of_now(base: Path
     wanted = [-1.0]
 
     def fit(shards: Any, counts: np.ndarray, sizes: Sizes) -> Popularity:
-        return Popularity(counts * wanted[0])
+        return Popularity(counts[RESERVED:] * wanted[0])
 
     register_baseline("changing", fit)
     done = again(base, QUICK + '[evaluation]\nbeside = ["changing"]\n')
