@@ -1,6 +1,7 @@
 """A run file as typed values: what to read, what to learn from it, how to judge it."""
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -231,10 +232,12 @@ def load_config(path: Path, *over: Path) -> RunConfig:
 
     over: files of a few keys that change it, one after the other: key by key within a section, a list as a whole.
     """
-    values = read_toml(path)
-    for change in over:
-        values = _merge(values, read_toml(change))
-    origin = " + ".join(str(file) for file in (path, *over))
+    files = [(file, read_toml(file)) for file in (path, *over)]
+    values = reduce(_merge, (said for _, said in files))
+    earlier = [f"{file}: {instead}" for file, said in files if (instead := refuse_earlier(said, values))]
+    if earlier:
+        raise ConfigError("\n\n".join(earlier))
+    origin = " + ".join(str(file) for file, _ in files)
     config = RunConfig.parse(values, origin=origin)
     if "lookalike" in values and config.reference is None:
         raise ConfigError(

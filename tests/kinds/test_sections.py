@@ -2,7 +2,6 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -104,75 +103,7 @@ def test_a_section_that_cannot_be_is_refused_in_words(models: str, said: str) ->
         config_of(models)
 
 
-OLD = """
-[model]
-name = "utpm"
-heads = 4
-
-[training]
-loss = "joint"
-epochs = 3
-
-[lookalike]
-fields = ["item", "tags"]
-category = "tags"
-competitors = ["lr"]
-
-[lookalike.periods]
-by = "days"
-learn = 2.0
-
-[lookalike.rounds]
-least_seeds = 3
-
-[lookalike.users]
-embedding = 8
-
-[lookalike.users_training]
-epochs = 2
-
-[lookalike.model]
-clusters = 3
-
-[lookalike.training]
-rate = 0.01
-
-[lookalike.logistic]
-most_seeds = 50
-"""
-
-
-def test_an_old_run_file_is_refused_with_the_lines_to_write_instead(tmp_path: Path) -> None:
-    """And these lines, in the place of the old ones, are a run file that says the same: fields are read in the order of
-    [features], as before."""
-    head = RUN_FILE.split("[models.tags]")[0]
-    (tmp_path / "old.toml").write_text(head + OLD, encoding="utf-8")
-    with pytest.raises(
-        ConfigError, match=r"\[model\] and \[training\] and \[lookalike\].* remove that, and write"
-    ) as error:
-        load_config(tmp_path / "old.toml")
-    (tmp_path / "new.toml").write_text(head + str(error.value).split("and write\n")[1], encoding="utf-8")
-    config = load_config(tmp_path / "new.toml")
-    said: dict[str, Any] = config.model_dump(mode="json")
-    tags, users, ralm = (said["models"][name] for name in ("tags", "users", "ralm"))
-    assert (tags["heads"], tags["training"]["loss"], tags["training"]["epochs"]) == (4, "joint", 3)
-    assert (users["cut"], users["fields"], users["embedding"]) == ("periods", ["tags", "item"], 8)
-    assert (users["training"]["epochs"], ralm["clusters"], ralm["training"]["rate"]) == (2, 3, 0.01)
-    assert said["models"]["lr"]["most_seeds"] == 50
-    assert (said["periods"]["learn"], said["lookalike"]["category"]) == (2.0, "tags")
-    assert (said["lookalike"]["beside"], said["lookalike"]["rounds"]["least_seeds"]) == (["lr"], 3)
-
-
 def test_a_section_that_judges_look_alikes_needs_one(tmp_path: Path) -> None:
     (tmp_path / "bare.toml").write_text(RUN_FILE + "[lookalike]\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r'(?s)there is none; add one, if only\n\n\[models\.ralm\]\nname = "ralm"'):
         load_config(tmp_path / "bare.toml")
-
-
-def test_a_bare_old_section_of_look_alike_is_refused_too(tmp_path: Path) -> None:
-    head = RUN_FILE.split("[models.tags]")[0]
-    (tmp_path / "old.toml").write_text(head + '[lookalike]\nfields = ["tags"]\n', encoding="utf-8")
-    with pytest.raises(
-        ConfigError, match=r'(?s)\[models\.users\]\nname = "ralm-users".*\[models\.ralm\]\nname = "ralm"'
-    ):
-        load_config(tmp_path / "old.toml")
