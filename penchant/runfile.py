@@ -1,12 +1,13 @@
 """A run file as typed values: what to read, what to learn from it, how to judge it."""
 
+import re
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from pydantic import AfterValidator, model_validator
 from pydantic import Field as Limits
-from pydantic import model_validator
 
 from penchant.config import Config, read_toml
 from penchant.errors import ConfigError
@@ -67,8 +68,16 @@ class LogsConfig(Config):
         return known_tables(self.source, expand(self.folder, base))
 
 
-ModelName = Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-"""It becomes the name of a folder."""
+def _refuse_no_folder(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(
+            f"models: {name!r} cannot be the name of a model, because a folder gets it; give 1 to 64 letters, digits, "
+            f"_ and -, of which the first is a letter or a digit"
+        )
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(_refuse_no_folder)]
 
 Beside = Literal["average", "youtube", "merge", "yahoo", "lr", "popularity"]
 ALL: tuple[Beside, ...] = ("average", "youtube", "merge", "yahoo", "lr", "popularity")
