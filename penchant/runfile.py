@@ -188,19 +188,18 @@ class RunConfig(Config):
         return self
 
     def _refuse_unpredictable(self, name: str, section: InterestsSection) -> None:
-        """Raise ValueError where a model on the cut by users cannot predict what it would; what the tables of a known
-        data set hold is known when they are read."""
-        field = self.labels_of(name)
-        if field == ITEM:
+        """Raise ValueError where a model on the cut by users cannot predict what it would. What the tables of a known data
+        set hold, and whether they hold `labels.field`, is found out when they are read."""
+        if self.labels_of(name) == ITEM:
             raise ValueError(
                 f'models.{name} would predict the items themselves, which only a model with cut = "periods" does; '
                 f'let it predict a field of the items, such as labels = "tags"'
             )
-        if self.logs.tables is not None and field not in self.logs.tables.item_fields:
-            key = "labels.field" if section.labels is None else f"models.{name}.labels"
+        there = self.logs.tables.item_fields if self.logs.tables else None
+        if section.labels is not None and there is not None and section.labels not in there:
             raise ValueError(
-                f"{key} = {field!r} is not a field of the items, so it cannot be predicted; those are "
-                f"{_list(self.logs.tables.item_fields)}"
+                f"models.{name}.labels = {section.labels!r} is not a field of the items, so it cannot be predicted; "
+                f"those are {_list(there)}"
             )
 
     def _refuse_numbers(self, name: str, section: InterestsSection) -> None:

@@ -92,7 +92,6 @@ def test_a_section_of_that_name_says_more_of_it() -> None:
             '[models.tags]\nname = "utpm"\nlabels = "group"\n',
             r"models\.tags\.labels = 'group' is not a field of the items, so it cannot be predicted; those are tags",
         ),
-        ('field = "nope"\n[models.tags]\nname = "utpm"\n', r"labels\.field = 'nope' is not a field of the items"),
         (
             '[models.tags]\nname = "blend"\ndeep = { name = "utpm", fields = ["nope"] }\n',
             r"models\.tags\.deep\.fields: 'nope' is not a field; there are tags, recent, item, group",
