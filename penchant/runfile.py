@@ -188,8 +188,8 @@ class RunConfig(Config):
         return self
 
     def _refuse_unpredictable(self, name: str, section: InterestsSection) -> None:
-        """Raise ValueError where a model on the cut by users cannot predict what it would. What the tables of a known data
-        set hold, and whether they hold `labels.field`, is found out when they are read."""
+        """Raise ValueError where a model on the cut by users cannot predict what it would. What the tables of a known
+        data set hold, and whether they hold `labels.field`, is found out when they are read."""
         if self.labels_of(name) == ITEM:
             raise ValueError(
                 f'models.{name} would predict the items themselves, which only a model with cut = "periods" does; '
