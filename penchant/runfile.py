@@ -1,11 +1,13 @@
 """A run file as typed values: what to read, what to learn from it, how to judge it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from pydantic import AfterValidator, model_validator
 from pydantic import Field as Limits
-from pydantic import model_validator
 
 from penchant.config import Config, read_toml
 from penchant.errors import ConfigError
@@ -26,7 +28,9 @@ from penchant.kinds.sections import (
     Section,
     in_order,
     named_fields,
+    reads_numbers,
 )
+from penchant.kinds.toml import as_toml, inline
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables, expand
 from penchant.models.interests.blend import BlendConfig
@@ -66,8 +70,16 @@ class LogsConfig(Config):
         return known_tables(self.source, expand(self.folder, base))
 
 
-ModelName = Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-"""It becomes the name of a folder."""
+def _refuse_no_folder(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(
+            f"models: {name!r} cannot be the name of a model, because a folder gets it; give 1 to 64 letters, digits, "
+            f"_ and -, of which the first is a letter or a digit"
+        )
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(_refuse_no_folder)]
 
 Beside = Literal["average", "youtube", "merge", "yahoo", "lr", "popularity"]
 ALL: tuple[Beside, ...] = ("average", "youtube", "merge", "yahoo", "lr", "popularity")
@@ -144,18 +156,23 @@ class RunConfig(Config):
             named = self.all_models
         except ConfigError as error:
             raise ValueError(str(error)) from None
+        users = {section.users for section in named.values() if isinstance(section, LookalikesSection)}
         for name, section in named.items():
             for field in named_fields(section):
                 if field not in fields:
-                    raise ValueError(f"models.{name}.fields: {field!r} is not a field; there are {', '.join(fields)}")
+                    raise ValueError(
+                        f"{_key_of_fields(name, section)}: {field!r} is not a field; there are {_list(fields)}"
+                    )
             if isinstance(section, LookalikesSection):
                 _refuse_users(name, section.users, named[section.users])
-        for name in self.interests("users"):
-            if self.labels_of(name) == ITEM:
-                raise ValueError(
-                    f'models.{name} would predict the items themselves, which only a model with cut = "periods" does; '
-                    f'let it predict a field of the items, such as labels = "tags"'
-                )
+            if isinstance(section, InterestsSection):
+                self._refuse_numbers(name, section)
+                if section.cut == "periods":
+                    _refuse_no_users(name, section)
+                    if name not in users:
+                        raise ValueError(self._unused(name))
+                else:
+                    self._refuse_unpredictable(name, section)
         rankers = [name for name, section in named.items() if isinstance(section, RankersSection)]
         if rankers and self.labels.negatives == "tags":
             raise ValueError(
@@ -164,11 +181,54 @@ class RunConfig(Config):
             )
         profiled = self.profiles.model
         if profiled is not None and profiled not in self.interests("users"):
-            there = ", ".join(self.interests("users")) or "none"
+            there = _list(self.interests("users"))
             raise ValueError(
                 f"profiles.model = {profiled!r} is no interest model on the cut by users; there are: {there}"
             )
         return self
+
+    def _refuse_unpredictable(self, name: str, section: InterestsSection) -> None:
+        """Raise ValueError where a model on the cut by users cannot predict what it would. What the tables of a known
+        data set hold, and whether they hold `labels.field`, is found out when they are read."""
+        if self.labels_of(name) == ITEM:
+            raise ValueError(
+                f'models.{name} would predict the items themselves, which only a model with cut = "periods" does; '
+                f'let it predict a field of the items, such as labels = "tags"'
+            )
+        there = self.logs.tables.item_fields if self.logs.tables else None
+        if section.labels is not None and there is not None and section.labels not in there:
+            raise ValueError(
+                f"models.{name}.labels = {section.labels!r} is not a field of the items, so it cannot be predicted; "
+                f"those are {_list(there)}"
+            )
+
+    def _refuse_numbers(self, name: str, section: InterestsSection) -> None:
+        """Raise ValueError where a model would have to read numbers and cannot."""
+        numbers = [rule.name for rule in self.features.fields if rule.number]
+        model = section.trained
+        if model is None or not numbers or reads_numbers(model):
+            return
+        lists = [rule.name for rule in self.features.fields if not rule.number]
+        if not lists:
+            raise ValueError(
+                f'features.fields holds only numbers, which name = "{model.name}" cannot read (models.{name}); add a '
+                f"field with values, such as the tags"
+            )
+        named = model.fields or []
+        unread = next((field for field in named if field in numbers), None)
+        if unread is not None:
+            kept = [field for field in named if field not in numbers] or lists
+            raise ValueError(
+                f'{_key_of_fields(name, section)}: name = "{model.name}" cannot read numbers, such as {unread!r}; give '
+                f"it fields with values, fields = {inline(kept)}"
+            )
+
+    def _unused(self, name: str) -> str:
+        alike = as_toml({"name": "ralm", "users": name}, "models", f"{name}-alike" if "ralm" in self.models else "ralm")
+        return (
+            f'models.{name} has cut = "periods", which tells a look-alike who its users are, but no look-alike has '
+            f'users = "{name}"; leave `cut` out, or add a look-alike, such as\n\n{alike}'
+        )
 
     @property
     def all_models(self) -> dict[str, Section]:
@@ -217,6 +277,29 @@ def _without_models(values: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _refuse_no_users(name: str, section: InterestsSection) -> None:
+    """Raise ValueError where a model on the cut by period is not one that tells a look-alike who its users are."""
+    if section.labels not in (None, ITEM):
+        raise ValueError(
+            f'models.{name}.labels = {section.labels!r}, but with cut = "periods" a model predicts the items '
+            f"themselves; leave `labels` out"
+        )
+    if isinstance(section.model, BlendConfig):
+        raise ValueError(
+            f'models.{name} is a blend, which predicts tags, and with cut = "periods" a model predicts the items '
+            f'themselves, for look-alikes; leave `cut` out, or take name = "ralm-users"'
+        )
+
+
+def _key_of_fields(name: str, section: Section) -> str:
+    """The key under which a section names its fields."""
+    return f"models.{name}.deep.fields" if isinstance(section.model, BlendConfig) else f"models.{name}.fields"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
 def _refuse_users(name: str, users: str, section: Section) -> None:
     """Raise ValueError where a model cannot tell who the users of a look-alike are."""
     if not isinstance(section, InterestsSection) or section.cut != "periods" or section.trained is None:
@@ -231,10 +314,12 @@ def load_config(path: Path, *over: Path) -> RunConfig:
 
     over: files of a few keys that change it, one after the other: key by key within a section, a list as a whole.
     """
-    values = read_toml(path)
-    for change in over:
-        values = _merge(values, read_toml(change))
-    origin = " + ".join(str(file) for file in (path, *over))
+    files = [(file, read_toml(file)) for file in (path, *over)]
+    values = reduce(_merge, (said for _, said in files))
+    earlier = [f"{file}: {instead}" for file, said in files if (instead := refuse_earlier(said, values))]
+    if earlier:
+        raise ConfigError("\n\n".join(earlier))
+    origin = " + ".join(str(file) for file, _ in files)
     config = RunConfig.parse(values, origin=origin)
     if "lookalike" in values and config.reference is None:
         raise ConfigError(

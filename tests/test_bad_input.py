@@ -122,10 +122,10 @@ def test_a_misspelt_key(old: str, new: str, said: str, file: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("batch = 8", 'batch = "8"', r"'models\.tags\.training\.batch' is '8': Input should be a valid integer"),
-        ("batch = 8", "batch = 0", r"'models\.tags\.training\.batch' is 0: Input should be greater than"),
-        ("limit = 8", "limit = 8.5", r"'features\.fields\.0\.limit' is 8\.5: Input should be a valid integer"),
-        ('user = "user"', "user = 7", r"'logs\.tables\.events\.user' is 7: Input should be a valid string"),
+        ("batch = 8", 'batch = "8"', r"'models\.tags\.training\.batch' is '8'; write a whole number"),
+        ("batch = 8", "batch = 0", r"'models\.tags\.training\.batch' is 0; write a number of at least 1"),
+        ("limit = 8", "limit = 8.5", r"'features\.fields\.0\.limit' is 8\.5; write a whole number"),
+        ('user = "user"', "user = 7", r"'logs\.tables\.events\.user' is 7; write a text in quotes"),
         ('user = "user"\n', "", r"run\.toml: 'logs\.tables\.events\.user' is missing; add it"),
     ],
 )

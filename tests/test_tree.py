@@ -140,3 +140,10 @@ def test_every_run_file_of_the_project_is_valid(path: Path) -> None:
     whole = [] if "[logs" in path.read_text(encoding="utf-8") else [CONFIGS / "paper" / "ml-1m.toml"]
     assert penchant.load_config(*whole, path)
     assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_a_part_of_the_reference_says_once_what_it_is_for() -> None:
+    """The classes of a part say it each of itself, and of their keys together."""
+    page = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
+    parts = [part for part in page.split("\n## ") if ".training]" in part.splitlines()[0]]
+    assert [len(re.findall(r"^How .* trained\.", part, re.MULTILINE)) for part in parts] == [1, 1, 1, 1]

@@ -3,6 +3,7 @@
 python docs/code/reference.py
 """
 
+import datetime
 import inspect
 import re
 import types
@@ -92,8 +93,8 @@ def describe(kind: Any) -> str:
         return f"list of {describe(get_args(kind)[0])}"
     if get_origin(kind) is dict:
         return f"table of {describe(get_args(kind)[1])}"
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-    return "section" if isinstance(kind, type) and issubclass(kind, BaseModel) else names.get(kind, "date")
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false", datetime.date: "date"}
+    return "section" if isinstance(kind, type) and issubclass(kind, BaseModel) else names[kind]
 
 
 def default(field: Any) -> str:
@@ -119,12 +120,13 @@ def section(title: str, *kinds: type[BaseModel]) -> str:
 
 
 def words(kind: type[BaseModel]) -> Iterator[str]:
-    """What a class says of its keys, and what its bases say of those that it has of them and does not name."""
+    """What a class says of its keys, and what its bases say of those that it has of them and does not name: of a base
+    without its first sentence, which says what the base is for."""
     yield inspect.cleandoc(kind.__doc__ or "")
     unsaid = {key for key, _ in keys(kind) if key not in kind.__annotations__ and key not in (kind.__doc__ or "")}
     for base in kind.__mro__[1:]:
         if unsaid & set(vars(base).get("__annotations__", {})):
-            yield inspect.cleandoc(base.__doc__ or "")
+            yield inspect.cleandoc(base.__doc__ or "").partition("\n\n")[2]
 
 
 def keys(kind: type[BaseModel]) -> Iterator[tuple[str, Any]]:

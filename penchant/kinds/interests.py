@@ -24,10 +24,10 @@ from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside, read_json, remove, write_json
 from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
-from penchant.kinds.sections import CutName, InterestsSection, fields_read
+from penchant.kinds.sections import CutName, InterestsSection, fields_read, reads_numbers
 from penchant.logs.users import bucket_of
 from penchant.models.base import Sizes
-from penchant.models.catalog import build_interests, find, fitted
+from penchant.models.catalog import build_interests, fitted
 from penchant.models.interests.blend import BlendConfig
 from penchant.models.interests.promise import Interests, Preferences, TowerConfig
 from penchant.profiles.average import AVERAGE, Average, average_of, load_average, save_average
@@ -315,11 +315,6 @@ class InterestModel(RunModel[InterestsSection]):
         rows = slice(found, found + 1)
         batch = batch_of(shard, list(self.model.sizes.fields), rows, own=True)
         return batch, describe(self.model, self.average, batch, self.shown, self.label, user)
-
-
-def reads_numbers(config: TowerConfig) -> bool:
-    """Whether a model can read fields that hold a number."""
-    return bool(getattr(find(config.name).make, "reads_numbers", False))
 
 
 def refuse_missing(device: str) -> None:

@@ -67,9 +67,13 @@ class Section(Config):
 
 
 class InterestsSection(Section):
-    """labels: the item field whose values are predicted, `labels.field` if not given, the items themselves where the
-    log is cut by period; cut: how it is cut, by "users" or "periods"; training: how the model is trained, or the deep
-    model of a blend."""
+    """What an interest model has beside the keys of its own.
+
+    labels: the item field whose values are predicted, `labels.field` if not given.
+    cut: how the log is cut, by "users", or by "periods" for a model that tells a look-alike who its users are. Such a
+    model predicts the items themselves, so `labels` is left out; a blend cannot be one.
+    training: how the model is trained, or the deep model of a blend.
+    """
 
     labels: str | None = None
     cut: CutName = "users"
@@ -142,6 +146,11 @@ def in_order(models: Mapping[str, Section]) -> list[str]:
     for name in models:
         add(name, ())
     return list(found)
+
+
+def reads_numbers(model: ModelConfig) -> bool:
+    """Whether a model of interests can read fields that hold a number."""
+    return bool(find(model.name).make.reads_numbers)  # type: ignore[attr-defined]
 
 
 def named_fields(section: Section) -> list[str]:

@@ -69,6 +69,14 @@ class ItemsTable(Config):
     without: list[str] = []
 
 
+class NamesTable(Config):
+    """Readable names of coded values: column `value` → column `name`."""
+
+    files: Files
+    value: str
+    name: str
+
+
 class ItemValuesTable(Config):
     """A row per item and value, such as (article, tag); fills the item field `field`.
 
@@ -89,7 +97,7 @@ class ItemValuesTable(Config):
     min_items: Annotated[int, Field(ge=1)] = 1
     lowercase: bool = False
     without_items: list[str] = []
-    names: "NamesTable | None" = None
+    names: NamesTable | None = None
     time: str | Annotated[list[str], Field(min_length=3, max_length=3)] | None = None
     time_unit: TimeUnit = "auto"
 
@@ -103,14 +111,6 @@ class ItemValuesTable(Config):
     def columns(self) -> list[str]:
         """Every column that is read."""
         return [self.item, self.value, *([self.weight] if self.weight else []), *_columns_of(self.time)]
-
-
-class NamesTable(Config):
-    """Readable names of coded values: column `value` → column `name`."""
-
-    files: Files
-    value: str
-    name: str
 
 
 class UsersTable(Config):

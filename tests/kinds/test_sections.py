@@ -2,7 +2,6 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,9 +29,9 @@ def test_the_kind_of_a_section_follows_from_the_name_of_its_model() -> None:
 
 
 def test_a_section_is_written_as_it_is_read() -> None:
-    config = config_of('[models.tags]\nname = "utpm"\nheads = 4\nlabels = "group"\ntraining = { epochs = 3 }\n')
+    config = config_of('[models.tags]\nname = "utpm"\nheads = 4\nlabels = "tags"\ntraining = { epochs = 3 }\n')
     said = config.model_dump(mode="json")["models"]["tags"]
-    assert (said["name"], said["heads"], said["labels"], said["training"]["epochs"]) == ("utpm", 4, "group", 3)
+    assert (said["name"], said["heads"], said["labels"], said["training"]["epochs"]) == ("utpm", 4, "tags", 3)
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
 
 
@@ -85,6 +84,26 @@ def test_a_name_of_a_look_alike_that_is_not_asked_for_is_free() -> None:
             'negatives = "tags"\n[models.order]\nname = "pairs"\n',
             r"models\.order orders items that exist, but labels\.negatives = .tags. makes some up",
         ),
+        (
+            '[models.ralm]\nname = "ralm"\n[models.users]\nname = "ralm-users"\ncut = "periods"\nlabels = "tags"\n',
+            r"models\.users\.labels = 'tags', but with cut = \"periods\" .* the items themselves; leave `labels` out",
+        ),
+        (
+            '[models.tags]\nname = "blend"\ncut = "periods"\n',
+            r"models\.tags is a blend, which predicts tags, and with cut = \"periods\" .*; leave `cut` out",
+        ),
+        (
+            '[models.ralm]\nname = "ralm"\n[models.users]\nname = "blend"\ncut = "periods"\ndeep = { name = "utpm" }\n',
+            r"models\.users is a blend",
+        ),
+        (
+            '[models.tags]\nname = "utpm"\nlabels = "group"\n',
+            r"models\.tags\.labels = 'group' is not a field of the items, so it cannot be predicted; those are tags",
+        ),
+        (
+            '[models.tags]\nname = "blend"\ndeep = { name = "utpm", fields = ["nope"] }\n',
+            r"models\.tags\.deep\.fields: 'nope' is not a field; there are tags, recent, item, group",
+        ),
         ("[models.tags]\nheads = 2\n", r"'models\.tags\.name' is missing; add it, such as name = \"blend\""),
         ('[models.tags]\nname = "utmp"\n', r"'models\.tags\.name': no model is called 'utmp'; there are .*utpm"),
         ('[models.tags]\nname = "utpm"\nhead = 2\n', r"unknown key 'models\.tags\.head'; did you mean 'heads'\?"),
@@ -132,75 +151,45 @@ def test_a_section_that_cannot_be_is_refused_in_words(models: str, said: str) ->
         config_of(models)
 
 
-OLD = """
-[model]
-name = "utpm"
-heads = 4
-
-[training]
-loss = "joint"
-epochs = 3
-
-[lookalike]
-fields = ["item", "tags"]
-category = "tags"
-competitors = ["lr"]
-
-[lookalike.periods]
-by = "days"
-learn = 2.0
-
-[lookalike.rounds]
-least_seeds = 3
-
-[lookalike.users]
-embedding = 8
-
-[lookalike.users_training]
-epochs = 2
-
-[lookalike.model]
-clusters = 3
-
-[lookalike.training]
-rate = 0.01
-
-[lookalike.logistic]
-most_seeds = 50
-"""
-
-
-def test_an_old_run_file_is_refused_with_the_lines_to_write_instead(tmp_path: Path) -> None:
-    """And these lines, in the place of the old ones, are a run file that says the same: fields are read in the order of
-    [features], as before."""
-    head = RUN_FILE.split("[models.tags]")[0]
-    (tmp_path / "old.toml").write_text(head + OLD, encoding="utf-8")
-    with pytest.raises(
-        ConfigError, match=r"\[model\] and \[training\] and \[lookalike\].* remove that, and write"
-    ) as error:
-        load_config(tmp_path / "old.toml")
-    (tmp_path / "new.toml").write_text(head + str(error.value).split("and write\n")[1], encoding="utf-8")
-    config = load_config(tmp_path / "new.toml")
-    said: dict[str, Any] = config.model_dump(mode="json")
-    tags, users, ralm = (said["models"][name] for name in ("tags", "users", "ralm"))
-    assert (tags["heads"], tags["training"]["loss"], tags["training"]["epochs"]) == (4, "joint", 3)
-    assert (users["cut"], users["fields"], users["embedding"]) == ("periods", ["tags", "item"], 8)
-    assert (users["training"]["epochs"], ralm["clusters"], ralm["training"]["rate"]) == (2, 3, 0.01)
-    assert said["models"]["lr"]["most_seeds"] == 50
-    assert (said["periods"]["learn"], said["lookalike"]["category"]) == (2.0, "tags")
-    assert (said["lookalike"]["beside"], said["lookalike"]["rounds"]["least_seeds"]) == (["lr"], 3)
-
-
 def test_a_section_that_judges_look_alikes_needs_one(tmp_path: Path) -> None:
     (tmp_path / "bare.toml").write_text(RUN_FILE + "[lookalike]\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r'(?s)there is none; add one, if only\n\n\[models\.ralm\]\nname = "ralm"'):
         load_config(tmp_path / "bare.toml")
 
 
-def test_a_bare_old_section_of_look_alike_is_refused_too(tmp_path: Path) -> None:
-    head = RUN_FILE.split("[models.tags]")[0]
-    (tmp_path / "old.toml").write_text(head + '[lookalike]\nfields = ["tags"]\n', encoding="utf-8")
+@pytest.mark.parametrize("taken", ["", '[models.ralm]\nname = "ralm"\n'])
+def test_a_model_of_users_that_no_look_alike_asks_is_refused_with_the_look_alike_to_add(taken: str) -> None:
+    models = f'{taken}[models.readers]\nname = "ralm-users"\ncut = "periods"\n'
     with pytest.raises(
-        ConfigError, match=r'(?s)\[models\.users\]\nname = "ralm-users".*\[models\.ralm\]\nname = "ralm"'
-    ):
-        load_config(tmp_path / "old.toml")
+        ConfigError, match=r'models\.readers has cut = "periods", .* no look-alike has users = "readers"'
+    ) as told:
+        config_of(models)
+    config = config_of(models + str(told.value).split("such as\n")[1])
+    assert "readers" in [section.users for section in config.models.values() if isinstance(section, LookalikesSection)]
+
+
+@pytest.mark.parametrize(
+    ("models", "key"),
+    [
+        ('[models.tags]\nname = "utpm"\nfields = ["age"]\n', "models.tags.fields"),
+        ('[models.tags]\nname = "youtube"\nfields = ["tags", "age", "income"]\n', "models.tags.fields"),
+        ('[models.tags]\nname = "blend"\ndeep = { name = "utpm", fields = ["age"] }\n', "models.tags.deep.fields"),
+    ],
+)
+def test_numbers_that_a_model_cannot_read_are_refused_with_fields_that_it_can(models: str, key: str) -> None:
+    numbers = '{ name = "age", number = true },\n  { name = "income", number = true },\n]\n\n[labels]'
+    head = RUN_FILE.split("[models.tags]")[0].replace("]\n\n[labels]", f"  {numbers}")
+    with pytest.raises(ConfigError, match=rf"run\.toml: {key}: name = .* cannot read numbers, such as 'age'") as told:
+        RunConfig.parse(tomllib.loads(head + models), origin="run.toml")
+    fields = str(told.value).split("fields with values, ")[1]
+    old = models[models.index("fields") : models.rindex("]") + 1]
+    RunConfig.parse(tomllib.loads(head + models.replace(old, fields)), origin="run.toml")
+
+
+def test_numbers_alone_are_refused_for_a_model_that_reads_none() -> None:
+    head = RUN_FILE.split("[models.tags]")[0]
+    fields = head[head.index("fields = [\n") : head.index("[labels]")]
+    numbers = head.replace(fields, 'fields = [{ name = "age", number = true }]\n')
+    with pytest.raises(ConfigError, match=r'features\.fields holds only numbers, which name = "youtube" cannot read'):
+        RunConfig.parse(tomllib.loads(numbers + '[models.x]\nname = "youtube"\n'), origin="run.toml")
+    RunConfig.parse(tomllib.loads(numbers + '[models.x]\nname = "ralm-users"\n'), origin="run.toml")

@@ -32,7 +32,8 @@ Auc = Callable[[np.ndarray, np.ndarray], float]
 
 
 class LookalikeTraining(LoopConfig):
-    """How look-alike is trained. A sample is a label, a user and a candidate; validation is the AUC of held candidates.
+    """How a look-alike is trained. A sample is a label, a user and a candidate; validation is the AUC of candidates
+    that are held out.
 
     most_seeds_clustered: while training, the latest seeds of a candidate stand for all, because before every epoch
     those of every candidate are clustered again.
