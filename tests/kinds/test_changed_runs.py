@@ -1,6 +1,7 @@
 """A run folder is gone on with after its run file or its log has changed: what still holds stays, the rest is anew."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from penchant.errors import ConfigError, StaleVocabularyError
 from penchant.files import remove
 from penchant.models.base import Sizes
 from penchant.models.catalog import register_baseline
-from penchant.models.interests.counts import Popularity
+from penchant.models.interests.counts import OwnCounts, Popularity
+from penchant.models.interests.promise import Preferences
 from penchant.pipeline import Run, run
 from penchant.schema import RESERVED
 from tests.helpers.planted import RUN_FILE, write_planted_run
@@ -98,18 +100,19 @@ def test_what_is_shown_and_how_models_are_examined_may_change_after_training(bas
 
 
 def test_a_baseline_of_another_package_is_measured_by_its_code_of_now(base: Path) -> None:
-    wanted = [-1.0]
+    fits: list[Callable[[np.ndarray], Preferences]] = [Popularity]
 
-    def fit(shards: Any, counts: np.ndarray, sizes: Sizes) -> Popularity:
-        return Popularity(counts[RESERVED:] * wanted[0])
+    def fit(shards: Any, counts: np.ndarray, sizes: Sizes) -> Preferences:
+        return fits[-1](counts[RESERVED:])
 
     register_baseline("changing", fit)
     done = again(base, QUICK + '[evaluation]\nbeside = ["changing"]\n')
     first = scores(done)
-    wanted[0] = 1.0
+    fits.append(OwnCounts)
     done.evaluate()
     now = scores(done)
-    assert first.pop("changing") < now.pop("changing")
+    assert first.pop("changing") == first["popularity"]
+    assert now.pop("changing") == now["own counts"]
     assert first == now
 
 
