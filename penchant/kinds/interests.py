@@ -143,10 +143,10 @@ class InterestModel(RunModel[InterestsSection]):
         """Metrics of the model and of every baseline on test users; None on a cut that has none."""
         if "test" not in self.run.plan(self.section.cut).cut.labelled:
             return None
+        prepared = self.run.prepared(self.section.cut)
         own = self._examined(f"the model {self.name!r}", self.model)
         results = {"model": own, **self._baselines(report)}
         examined = Examination(results)
-        prepared = self.run.prepared(self.section.cut)
         metrics = {
             "model": {
                 "name": self.section.model.name,

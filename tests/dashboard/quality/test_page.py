@@ -87,7 +87,7 @@ def test_ids_are_unique_and_links_within_the_page_lead_somewhere(own: Path) -> N
 def test_other_data_is_kept_apart(own: Path) -> None:
     text = words(page_of(own, "?run=own&run=other+data"))
     assert "Numbers of different parts must not be compared" in text
-    assert "Tag profiles on data set 2 of 2" in text
+    assert "Tag profiles: data set 2 of 2" in text
     assert "must not be compared" not in words(page_of(own))
 
 

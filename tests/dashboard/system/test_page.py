@@ -101,7 +101,7 @@ def test_a_store_that_is_away_is_told(tmp_path_factory: pytest.TempPathFactory, 
         page = visit.go("/system")
         store.close()
         expect(page.get_by_role("status")).to_contain_text("the store does not answer")
-        assert tile(page, "Events waiting").startswith("not known")
+        expect(page.locator(".tile", has_text="Events waiting").locator("dd")).to_contain_text("not known")
         expect(page.locator("#system-details")).to_contain_text("before it went away")
         assert "Candidates open\n1" in page.inner_text("#system-details")
         assert page.reload() is not None
