@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
 .PHONY: demo test lint format browser docs clean
@@ -11,10 +12,11 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
 demo: $(READY)
 	$(BIN)/penchant demo --out runs/demo
 
-# Each worker takes the next file in their order: the last ones are the shortest, so that all workers end together.
-# Compiled modules are kept, even where the environment says otherwise: tests start many processes that import them.
+# One worker more than there are cores, because tests wait for servers and browsers. Each takes the next file in their
+# order: the last ones are the shortest, so that all workers end together. Compiled modules are kept, even where the
+# environment says otherwise: tests start many processes that import them.
 test: lint browser
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Tests of the dashboard drive a real browser; on Debian and its kin it is installed where there is none.
 browser:
