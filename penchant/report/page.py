@@ -4,8 +4,9 @@ import base64
 import datetime
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -73,25 +74,30 @@ def render(numbers: Numbers) -> str:
     folder = files("penchant.report") / "templates"
     style = folder.joinpath("report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = _environment(lambda name: folder.joinpath(name).read_text(encoding="utf-8"))
-    return environment.get_template("report.html.jinja").render(
-        numbers=numbers,
-        parts=[(one, draw(one, f"d{number}")) for number, one in enumerate(numbers.data_sets)],
-        names=named(numbers.data_sets),
-        looks=[(one, draw_lookalike(one, f"l{number}")) for number, one in enumerate(numbers.lookalike)],
-        style=Markup(style),  # noqa: S704 - a file of the package
-        digest=digest,
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            numbers=numbers,
+            parts=[(one, draw(one, f"d{number}")) for number, one in enumerate(numbers.data_sets)],
+            names=named(numbers.data_sets),
+            looks=[(one, draw_lookalike(one, f"l{number}")) for number, one in enumerate(numbers.lookalike)],
+            style=Markup(style),  # noqa: S704 - a file of the package
+            digest=digest,
+        )
     )
 
 
-def _environment(load: Callable[[str], str]) -> Environment:
+@cache
+def _environment() -> Environment:
     """Templates by name, and all that they may call."""
+    folder = files("penchant.report") / "templates"
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        loader=FunctionLoader(load),
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
     )
     environment.filters |= {
         "nice": nice,
