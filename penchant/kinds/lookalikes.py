@@ -13,7 +13,7 @@ import torch
 from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError
 from penchant.evaluation.choice import Choice, Part, Trial, choose, trial_of, without
-from penchant.evaluation.held import held
+from penchant.evaluation.guard import guarded
 from penchant.evaluation.metrics import auc
 from penchant.evaluation.protocols.lookalikes import LookalikeTest, evaluate_lookalikes, refuse_silent, score_pairs
 from penchant.features.cuts.by_period import ByPeriod
@@ -31,7 +31,7 @@ from penchant.models.base import Sizes
 from penchant.models.catalog import build_lookalike
 from penchant.models.interests.promise import Interests
 from penchant.models.lookalikes.dot import InnerProduct, InnerProductConfig
-from penchant.models.lookalikes.held import Held
+from penchant.models.lookalikes.guard import Guarded
 from penchant.models.lookalikes.promise import Contestant, Crowd, LookAlike
 from penchant.models.lookalikes.ralm import Ralm, RalmConfig
 from penchant.models.lookalikes.seed_clusters import SeedClusters
@@ -95,7 +95,7 @@ class Ground:
             parts += [_read(loaded, shard, start) for start in range(0, len(shard), AT_ONCE)]
             report(Progress("user vectors", number + 1, len(shards), f"of {split}, {model.name}"))
         vectors_NX = torch.cat(parts)
-        held(f"the model {model.name!r}", vectors_NX, vectors_NX.shape, "InterestsContract")
+        guarded(f"the model {model.name!r}", vectors_NX, vectors_NX.shape, "InterestsContract")
         save_tensors(path, {"vectors": vectors_NX}, identity)
         return vectors_NX.numpy()
 
@@ -167,7 +167,7 @@ class LookalikeModel(RunModel[LookalikesSection]):
             return SeedClusters(self.load(), seed=seed)
         if isinstance(config, InnerProductConfig):
             return InnerProduct(self.users.model.tags().detach().numpy())
-        return Held(self.name, build_lookalike(config, seed=seed))
+        return Guarded(self.name, build_lookalike(config, seed=seed))
 
     def without(self, part: Part, number: int, taught: Lessons, report: Report) -> LookAlike:
         """RALM trained without the labels of a part of the candidates."""

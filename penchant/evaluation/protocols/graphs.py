@@ -15,7 +15,7 @@ from pydantic import Field as Limits
 from torch import Tensor
 
 from penchant.config import Config
-from penchant.evaluation.held import held
+from penchant.evaluation.guard import guarded
 from penchant.evaluation.protocols.interests import Result, evaluate_scores
 from penchant.features.shards import Shard
 from penchant.features.vocabulary import Vocabulary
@@ -55,7 +55,7 @@ def examine_graph(
     PromiseError."""
 
     def score(shard: Shard, rows: slice) -> Tensor:
-        return held(who, scores_of(model, users, shard, rows), (len(shard.users[rows]), model.sizes.items), CONTRACT)
+        return guarded(who, scores_of(model, users, shard, rows), (len(shard.users[rows]), model.sizes.items), CONTRACT)
 
     return _measured(score, shards, config, model.sizes.items)
 

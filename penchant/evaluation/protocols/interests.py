@@ -14,7 +14,7 @@ from torch import Tensor
 
 from penchant.config import Config
 from penchant.evaluation.estimates import Estimate
-from penchant.evaluation.held import held
+from penchant.evaluation.guard import guarded
 from penchant.evaluation.metrics import coverage, hits, mark, ndcg, precision, recall
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
@@ -80,7 +80,7 @@ def examine_preferences(
     """`evaluate`, where the model is held to its promise. who: the model as people know it. Raises PromiseError."""
 
     def score(shard: Shard, rows: slice) -> Tensor:
-        return held(
+        return guarded(
             who, preferences_of(model, shard, rows), (len(shard.users[rows]), vocabulary), "PreferencesContract"
         )
 

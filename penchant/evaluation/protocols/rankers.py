@@ -17,7 +17,7 @@ from penchant.config import Config
 from penchant.errors import DataError
 from penchant.evaluation.estimates import Estimate, resamples
 from penchant.evaluation.examine import Examination
-from penchant.evaluation.held import held
+from penchant.evaluation.guard import guarded
 from penchant.evaluation.metrics import Duels, auc
 from penchant.features.shards import Shard
 from penchant.models.rankers.promise import Ranker, shown_of
@@ -162,7 +162,7 @@ def evaluate_rankers(
         report(Progress("rankers", number, len(contestants), name))
         logits[name] = logits_of(ranker, shards)
         who = f"the model {(called if name == reference else name)!r}"
-        held(who, torch.from_numpy(logits[name]), logits[name].shape, "RankersContract")
+        guarded(who, torch.from_numpy(logits[name]), logits[name].shape, "RankersContract")
     report(Progress("rankers", len(contestants), len(contestants)))
     return evaluate_logits(logits, asked, config, reference=reference), values_by_user(logits, asked)
 

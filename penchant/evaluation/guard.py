@@ -1,18 +1,18 @@
-"""Models are held to their promises where they are examined: scores of the right shape, and numbers."""
+"""Guards the promises of models where they are examined: scores of the right shape, and numbers."""
 
 from torch import Tensor
 
 from penchant.errors import PromiseError
 
 
-def held(who: str, scores: object, shape: tuple[int, ...], contract: str) -> Tensor:
+def guarded(who: str, scores: object, shape: tuple[int, ...], contract: str) -> Tensor:
     """What a model gave, scores or vectors, on the CPU. Raises PromiseError where it is NaN or infinite, of another
     shape, or nothing of the kind; -inf says that something is no candidate.
 
     who: the model as people know it; contract: the test of `penchant.testing` that it has to pass.
 
     >>> import torch
-    >>> held("the model 'tags'", torch.tensor([[0.5, torch.nan]]), (1, 2), "InterestsContract")
+    >>> guarded("the model 'tags'", torch.tensor([[0.5, torch.nan]]), (1, 2), "InterestsContract")
     Traceback (most recent call last):
     penchant.errors.PromiseError: the model 'tags' gives NaN or infinity in 1 of 2 places, ...
     """

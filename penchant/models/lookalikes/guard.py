@@ -1,4 +1,4 @@
-"""A look-alike that is held to its promise: what it answers is of the right shape, and no infinity."""
+"""Guards the promise of a look-alike: what it answers is of the right shape, and no infinity."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookA
 TEST = "the test LookalikesContract of penchant.testing says what is promised (docs/write-your-own-model.md)"
 
 
-class Held(LookAlike):
+class Guarded(LookAlike):
     """A look-alike as it is asked by a run."""
 
     def __init__(self, name: str, lookalike: LookAlike) -> None:
@@ -25,11 +25,11 @@ class Held(LookAlike):
             raise PromiseError(
                 f"`liken` of the look-alike {self.name!r} has to give a Likeness, but gave {given}; {TEST}"
             )
-        return _HeldLikeness(self.name, likeness)
+        return _GuardedLikeness(self.name, likeness)
 
 
 @dataclass(frozen=True)
-class _HeldLikeness(Likeness):
+class _GuardedLikeness(Likeness):
     name: str
     likeness: Likeness
 

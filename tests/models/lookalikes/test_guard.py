@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from penchant.errors import PromiseError
-from penchant.models.lookalikes.held import Held
+from penchant.models.lookalikes.guard import Guarded
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
 from penchant.models.lookalikes.yahoo import Yahoo, YahooConfig
 from penchant.testing import LookalikesContract
@@ -43,14 +43,14 @@ class Broken(LookAlike, Likeness):
 )
 def test_what_breaks_the_promise_is_named_with_what_is_expected(broken: LookAlike, said: str) -> None:
     with pytest.raises(PromiseError, match=said):
-        Held("alike", broken).liken(ASKED, crowd_of(4)).scores(np.arange(3))
+        Guarded("alike", broken).liken(ASKED, crowd_of(4)).scores(np.arange(3))
 
 
 def test_nothing_said_of_some_users_is_no_fault() -> None:
-    told = Held("alike", Told([[np.nan, 1, 2, np.nan]])).liken(ASKED, crowd_of(4)).scores(np.array([3, 2, 0]))
+    told = Guarded("alike", Told([[np.nan, 1, 2, np.nan]])).liken(ASKED, crowd_of(4)).scores(np.array([3, 2, 0]))
     np.testing.assert_array_equal(told, [np.nan, 2, np.nan])
 
 
 class TestHeld(LookalikesContract):
     def make(self) -> LookAlike:
-        return Held("yahoo", Yahoo(YahooConfig(), seed=0))
+        return Guarded("yahoo", Yahoo(YahooConfig(), seed=0))
