@@ -67,7 +67,7 @@ WANTED = {
 }
 """What to write in the place of a value, by what pydantic calls its fault."""
 
-SECTIONS = {"dict_type", "model_type", "model_attributes_type"}
+NO_KEYS = {"dict_type", "model_type", "model_attributes_type"}
 """What pydantic calls a value that stands where keys have to stand."""
 
 
@@ -117,7 +117,7 @@ def _explain(
 def _wanted(problem: Any, place: str) -> str:
     """What to write in the place of a value."""
     kind, said = problem["type"], problem.get("ctx", {})
-    if kind in SECTIONS:
+    if kind in NO_KEYS:
         return "keys in braces, { … }" if any(map(str.isdigit, place.split("."))) else f"a section, [{place}]"
     if kind == "too_short" and isinstance(problem["input"], dict):
         return f"at least {said['min_length']} within it, such as [{place}.NAME]"

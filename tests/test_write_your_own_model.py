@@ -70,14 +70,20 @@ def test_the_models_keep_their_promises(folder: Path) -> None:
     assert status == 0, said
 
 
-def test_penchant_trains_and_examines_them_beside_its_own(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Path:
+    """What the page's command makes."""
     status, said = call(folder, penchant, "run", "run.toml", "--out", "run")
     assert status == 0, said
-    tags = json.loads((folder / "run" / "scores" / "tags.json").read_text(encoding="utf-8"))
+    return folder / "run"
+
+
+def test_penchant_trains_and_examines_them_beside_its_own(run: Path) -> None:
+    tags = json.loads((run / "scores" / "tags.json").read_text(encoding="utf-8"))
     assert tags["model"]["name"] == "mean"
     scores = {name: its["prec@1"]["mean"] for name, its in tags["scores"].items()}
     assert max(scores["rare"], scores["popularity"]) < scores["model"], "tags are equally popular: neither order helps"
-    alike = json.loads((folder / "run" / "scores" / "alike.json").read_text(encoding="utf-8"))
+    alike = json.loads((run / "scores" / "alike.json").read_text(encoding="utf-8"))
     assert set(alike["scores"]) == {"alike", "lr", "popularity"}
     assert alike["scores"]["alike"]["auc within items"]["mean"] > 0.7
 
@@ -87,9 +93,9 @@ def show_served(folder: str) -> None:
     print(json.dumps([state.lookalike, state.offline]))
 
 
-def test_a_look_alike_that_cannot_be_live_is_said_to_make_audiences_offline(folder: Path) -> None:
+def test_a_look_alike_that_cannot_be_live_is_said_to_make_audiences_offline(folder: Path, run: Path) -> None:
     """After training, by the server, and in the report; nobody is called RALM where there is none."""
-    shutil.copytree(folder / "run", folder / "seen")
+    shutil.copytree(run, folder / "seen")
     status, said = call(folder, penchant, "evaluate", "seen", "--only", "alike")
     assert status == 0, said
     assert re.search(r"No scores are live: .* makes audiences offline", " ".join(said.split()))

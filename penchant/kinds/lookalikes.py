@@ -95,7 +95,7 @@ class Ground:
             parts += [_read(loaded, shard, start) for start in range(0, len(shard), AT_ONCE)]
             report(Progress("user vectors", number + 1, len(shards), f"of {split}, {model.name}"))
         vectors_NX = torch.cat(parts)
-        guarded(f"the model {model.name!r}", vectors_NX, vectors_NX.shape, "InterestsContract")
+        guarded(f"the model {model.name!r}", vectors_NX, vectors_NX.shape, "interests")
         save_tensors(path, {"vectors": vectors_NX}, identity)
         return vectors_NX.numpy()
 

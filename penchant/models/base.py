@@ -25,6 +25,17 @@ Promise = Literal["interests", "rankers", "lookalikes", "graphs"]
 """What a model promises: models/PROMISE/promise.py says it, training/objectives, evaluation/protocols and kinds have a
 file of the same name for it."""
 
+PAGE = "docs/write-your-own-model.md"
+
+
+def contract_of(promise: Promise | Literal["preferences"]) -> str:
+    """Where an error says that one reads what is promised.
+
+    >>> contract_of("graphs")
+    'the test GraphsContract of penchant.testing says what is promised (docs/write-your-own-model.md)'
+    """
+    return f"the test {promise.capitalize()}Contract of penchant.testing says what is promised ({PAGE})"
+
 
 @dataclass(frozen=True)
 class CatalogEntry:

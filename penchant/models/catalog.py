@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from torch import nn
 
 from penchant.errors import ConfigError, PromiseError
 from penchant.features.shards import Shard
-from penchant.models.base import CatalogEntry, ModelConfig, Promise, Sizes
+from penchant.models.base import PAGE, CatalogEntry, ModelConfig, Promise, Sizes, contract_of
 from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.models.interests.promise import Interests, Preferences, TowerConfig
 from penchant.models.lookalikes.promise import LookAlike, LookAlikeConfig
@@ -43,8 +43,6 @@ BASELINE_GROUP = "penchant.baselines"
 
 OWN_BASELINES = ("popularity", "own counts", "own counts, faded", "ridge", "ridge, all windows")
 """Baselines of this package, which are always there, and so is "model", what they are compared with."""
-
-PAGE = "docs/write-your-own-model.md"
 
 _CLASSES: dict[Promise, tuple[type, type[ModelConfig]]] = {
     "interests": (Interests, TowerConfig),
@@ -170,22 +168,18 @@ def _refuse_unfit(promise: str, config: type[ModelConfig], make: Callable[..., A
         raise ConfigError(f"{made} is no subclass of {model.__name__}, as all {promise} are ({PAGE})")
     missing = sorted(getattr(make, "__abstractmethods__", ()))
     if missing:
-        raise ConfigError(f"{made} lacks {', '.join(missing)}, which all {promise} promise; {_contract(promise)}")
+        raise ConfigError(f"{made} lacks {', '.join(missing)}, which all {promise} promise; {contract_of(promise)}")
 
 
 def _default_name(config: type[ModelConfig]) -> Any:
     return config.model_fields["name"].default
 
 
-def _contract(promise: str) -> str:
-    return f"the test {promise.capitalize()}Contract of penchant.testing says what else is promised ({PAGE})"
-
-
-def _promised(made: Any, wanted: type[Any], who: str, promise: str) -> Any:
+def _promised(made: Any, wanted: type[Any], who: str, promise: Promise | Literal["preferences"]) -> Any:
     """What was made, if it is what it has to be. Raises PromiseError."""
     if not isinstance(made, wanted):
         raise PromiseError(
-            f"{who} was made as {type(made).__name__}, but has to be a {wanted.__name__}; {_contract(promise)}"
+            f"{who} was made as {type(made).__name__}, but has to be a {wanted.__name__}; {contract_of(promise)}"
         )
     return made
 
@@ -210,7 +204,7 @@ def build_interests(config: TowerConfig, sizes: Sizes) -> Interests:
     model: Interests = _promised(make(config, sizes), Interests, f"the model {config.name!r}", "interests")
     if not isinstance(getattr(model, "tag", None), nn.Embedding):
         raise PromiseError(
-            f"the model {config.name!r} has no `tag`, the nn.Embedding of the tags' vectors; {_contract('interests')}"
+            f"the model {config.name!r} has no `tag`, the nn.Embedding of the tags' vectors; {contract_of('interests')}"
         )
     return model
 

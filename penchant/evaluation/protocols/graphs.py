@@ -22,7 +22,6 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.models.graphs.promise import Graph
 
 K = 20
-CONTRACT = "GraphsContract"
 
 
 class GraphEvaluation(Config):
@@ -55,7 +54,7 @@ def examine_graph(
     PromiseError."""
 
     def score(shard: Shard, rows: slice) -> Tensor:
-        return guarded(who, scores_of(model, users, shard, rows), (len(shard.users[rows]), model.sizes.items), CONTRACT)
+        return guarded(who, scores_of(model, users, shard, rows), (len(shard.users[rows]), model.sizes.items), "graphs")
 
     return _measured(score, shards, config, model.sizes.items)
 

@@ -80,9 +80,7 @@ def examine_preferences(
     """`evaluate`, where the model is held to its promise. who: the model as people know it. Raises PromiseError."""
 
     def score(shard: Shard, rows: slice) -> Tensor:
-        return guarded(
-            who, preferences_of(model, shard, rows), (len(shard.users[rows]), vocabulary), "PreferencesContract"
-        )
+        return guarded(who, preferences_of(model, shard, rows), (len(shard.users[rows]), vocabulary), "preferences")
 
     return evaluate_scores(score, shards, at, vocabulary, candidates)
 

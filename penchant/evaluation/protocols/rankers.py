@@ -162,7 +162,7 @@ def evaluate_rankers(
         report(Progress("rankers", number, len(contestants), name))
         logits[name] = logits_of(ranker, shards)
         who = f"the model {(called if name == reference else name)!r}"
-        guarded(who, torch.from_numpy(logits[name]), logits[name].shape, "RankersContract")
+        guarded(who, torch.from_numpy(logits[name]), logits[name].shape, "rankers")
     report(Progress("rankers", len(contestants), len(contestants)))
     return evaluate_logits(logits, asked, config, reference=reference), values_by_user(logits, asked)
 

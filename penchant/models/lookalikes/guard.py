@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.errors import PromiseError
+from penchant.models.base import contract_of
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike
 
-TEST = "the test LookalikesContract of penchant.testing says what is promised (docs/write-your-own-model.md)"
+_TEST = contract_of("lookalikes")
 
 
 class Guarded(LookAlike):
@@ -23,7 +24,7 @@ class Guarded(LookAlike):
         if not isinstance(likeness, Likeness):
             given = type(likeness).__name__
             raise PromiseError(
-                f"`liken` of the look-alike {self.name!r} has to give a Likeness, but gave {given}; {TEST}"
+                f"`liken` of the look-alike {self.name!r} has to give a Likeness, but gave {given}; {_TEST}"
             )
         return _GuardedLikeness(self.name, likeness)
 
@@ -39,11 +40,11 @@ class _GuardedLikeness(Likeness):
         if not isinstance(score_B, np.ndarray) or score_B.shape != rows_B.shape:
             given = f"shape {score_B.shape}" if isinstance(score_B, np.ndarray) else type(score_B).__name__
             raise PromiseError(
-                f"the look-alike {self.name!r} has to give scores of shape {rows_B.shape}, but gave {given}; {TEST}"
+                f"the look-alike {self.name!r} has to give scores of shape {rows_B.shape}, but gave {given}; {_TEST}"
             )
         if np.isinf(score_B).any():
             raise PromiseError(
                 f"the look-alike {self.name!r} gives scores that are infinite, for {int(np.isinf(score_B).sum()):,} of "
-                f"{len(score_B):,} users; NaN says that nothing can be said; {TEST}"
+                f"{len(score_B):,} users; NaN says that nothing can be said; {_TEST}"
             )
         return score_B
