@@ -1,0 +1,160 @@
+"""Whether a column is a clock, of which kind, and what it says in seconds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+OLDEST, NEWEST = 631_152_000.0, 2_208_988_800.0
+"""1990 and 2040, in seconds."""
+DAY_S = 86_400.0
+ENOUGH = 0.95
+"""The share of the values that has to be read."""
+
+_EPOCHS = {"s": 1e0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_READ_BY_ITSELF = {"%Y%m%d", "%Y%m%d%H%M%S"}
+"""Numbers of digits that need no format in a run file."""
+_ISO = [
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f%#z",
+    "%Y-%m-%d %H:%M:%S%.f%#z",
+    "%Y-%m-%d %H:%M:%S%.f %Z",
+]
+_WRITTEN = [
+    f"{date}{time}"
+    for date in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y")
+    for time in ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M:%S %p", " %I:%M %p", ", %H:%M", ", %H:%M:%S")
+] + [
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M",
+    "%a %b %d %H:%M:%S %z %Y",
+    "%d/%b/%Y:%H:%M:%S %z",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%m %d, %Y",
+    "%b %d, %Y, %I:%M %p",
+    "%d %b %Y %H:%M:%S",
+]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """seconds: of each row of the sample, null where the value is no time; fine: whether it tells moments of a day
+    apart; format: how the run file has to say it is written, where it must; two_ways: whether days and months cannot
+    be told apart by what was seen; sure: whether the type itself says that it is a time."""
+
+    seconds: pl.Series
+    fine: bool
+    format: str | None = None
+    two_ways: bool = False
+    sure: bool = False
+
+
+def clock_of(values: pl.Series) -> Clock | None:
+    """The clock that a column is; None where it is none.
+
+    >>> clock_of(pl.Series(["03/01/2026", "03/28/2026"])).format
+    '%m/%d/%Y'
+    >>> clock_of(pl.Series([20260301, 20260302])).fine, clock_of(pl.Series([1.5, 2.5]))
+    (False, None)
+    """
+    dtype = values.dtype
+    if dtype in (pl.Date, pl.Datetime):
+        return _clock(_seconds(values.cast(pl.Datetime("us"))), sure=True)
+    if dtype.is_numeric():
+        return _of_numbers(values)
+    if dtype == pl.String:
+        return _of_texts(values)
+    return None
+
+
+def _clock(seconds: pl.Series, format: str | None = None, two_ways: bool = False, sure: bool = False) -> Clock | None:
+    known = seconds.drop_nulls().to_numpy()
+    if not len(known) or np.mean((known >= OLDEST) & (known <= NEWEST)) < ENOUGH:
+        return None
+    # Times of day are one and the same where only the day is known.
+    fine = len(np.unique(known % DAY_S)) > max(1, min(5, len(np.unique(known)) // 3))
+    return Clock(seconds, fine, format, two_ways, sure)
+
+
+def _seconds(moments: pl.Series) -> pl.Series:
+    return moments.dt.epoch("us").cast(pl.Float64) / 1e6
+
+
+def _of_numbers(values: pl.Series) -> Clock | None:
+    numbers = values.cast(pl.Float64, strict=False).fill_nan(None)
+    known = numbers.drop_nulls()
+    if known.is_empty():
+        return None
+    size = float(known.abs().median() or 0.0)  # type: ignore[arg-type]
+    whole = bool((known == known.floor()).all())
+    digits = len(str(int(size)))
+    if whole and digits in _DIGITS and size < 1e15:
+        texts = numbers.cast(pl.Int64).cast(pl.String)
+        written = _read(texts, _DIGITS[digits])
+        if written is not None:
+            named = None if _DIGITS[digits] in _READ_BY_ITSELF else _DIGITS[digits]
+            found = _clock(written, named)
+            if found:
+                return found
+    for per_second in _EPOCHS.values():
+        if OLDEST * per_second <= size <= NEWEST * per_second:
+            return _clock(numbers / per_second)
+    return None
+
+
+def _of_texts(values: pl.Series) -> Clock | None:
+    known = values.drop_nulls()
+    known = known.filter(known.str.len_bytes() > 0)
+    if known.is_empty() or known.str.contains(r"\d").mean() < ENOUGH:  # type: ignore[operator]
+        return None
+    first = known.head(50)
+    if float(first.str.len_chars().max() or 0) > 40:  # type: ignore[arg-type]
+        return None
+    if first.str.contains(r"^\d+(\.0+)?$").all():
+        return _of_numbers(values.cast(pl.Float64, strict=False))
+    for written in _ISO:
+        if _read(first, written) is not None:
+            return _clock(_iso(values))
+    fitting = [written for written in _WRITTEN if _read(first, written) is not None]
+    fitting = [written for written in fitting if _read(known, written) is not None]
+    if not fitting:
+        return None
+    seconds = _parsed(values, fitting[0])
+    swapped = {
+        written for written in fitting if written.replace("%m", "?").replace("%d", "%m").replace("?", "%d") in fitting
+    }
+    return _clock(seconds, fitting[0], two_ways=len(swapped) > 1)
+
+
+def _iso(values: pl.Series) -> pl.Series:
+    read = [_parsed(values, written) for written in _ISO]
+    return pl.select(pl.coalesce(*(pl.lit(one) for one in read))).to_series()
+
+
+def _parsed(values: pl.Series, written: str) -> pl.Series:
+    moments = (
+        values.str.to_date(written, strict=False).cast(pl.Datetime("us"))
+        if "H" not in written and "I" not in written
+        else values.str.to_datetime(written.replace(" %Z", " UTC"), strict=False, time_unit="us")
+    )
+    return _seconds(moments.dt.replace_time_zone(None))
+
+
+def _read(values: pl.Series, written: str) -> pl.Series | None:
+    """The texts in seconds, if nearly all can be read so."""
+    if written == "%Y%m%d%H":
+        values, written = values + "00", "%Y%m%d%H%M"
+    try:
+        seconds = _parsed(values, written)
+    except pl.exceptions.PolarsError:
+        return None
+    there = len(values) - values.null_count()
+    return seconds if there and len(seconds.drop_nulls()) >= ENOUGH * there else None

@@ -1,0 +1,285 @@
+"""Which files are one table: all with the same columns, at any depth of a folder; a Delta or Iceberg folder is one."""
+
+import csv
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from glob import escape
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow.fs
+
+from penchant.errors import DataError, PenchantError
+from penchant.logs.formats.opened import open_parts
+from penchant.logs.formats.part import Part
+from penchant.logs.formats.places import COMPRESSED, FORMATS, Place, lake_of
+from penchant.logs.tables import TableConfig
+
+LISTED = 12
+"""Files that a run file names one by one, at most."""
+_FOREIGN = {
+    (".avro", ".orc"): "turn it into Parquet",
+    (".xlsx", ".xls", ".ods"): "save the sheet as CSV",
+    (".zip", ".tar", ".tgz", ".7z", ".rar"): "unpack it",
+    (".h5", ".hdf5", ".pkl", ".pickle", ".feather", ".arrow", ".npz", ".npy", ".mat", ".rds"): "save it as Parquet",
+    (".duckdb", ".db", ".sqlite", ".sqlite3"): "write in the run file: "
+    'query = "select … from …" and database = "{name}", instead of `files`',
+}
+_SYSTEM = pyarrow.fs.LocalFileSystem()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table: its files, or the folder of a lake. root: the folder that was given; format: where the names of the
+    files do not say it."""
+
+    root: Path
+    files: tuple[Path, ...]
+    format: str | None = None
+    all_files: frozenset[Path] = field(default=frozenset(), repr=False)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        first = self.files[0]
+        return first.name if len(self.files) == 1 else os.path.relpath(self._common / self._pattern, self.root)
+
+    @property
+    def stem(self) -> str:
+        return re.split(r"[.*]", self.name.replace("**/", ""))[0].strip("-_/") or self._common.name
+
+    def patterns(self, beside: Path) -> str | list[str]:
+        """What `files` says in a run file of the folder `beside`."""
+        if len(self.files) == 1:
+            return _relative(self.files[0], beside)
+        if self._is_a_folder:
+            return _relative(self._common, beside)
+        if "*" in self._pattern:
+            return f"{escape(_relative(self._common, beside))}/{self._pattern}".removeprefix("./")
+        return [_relative(file, beside) for file in self.files]
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        return open_parts(TableConfig(files=[str(one) for one in self.files], format=self.format), Path())
+
+    @cached_property
+    def _common(self) -> Path:
+        """The deepest folder above all files, and above their partitions."""
+        common = Path(os.path.commonpath([file.parent for file in self.files]))
+        while any("=" in step for step in common.relative_to(self.root).parts):
+            common = common.parent
+        return common
+
+    @cached_property
+    def _is_a_folder(self) -> bool:
+        """Whether the files are all that a folder below the given one has."""
+        inside = {file for file in self.all_files if self._common in file.parents}
+        return self._common != self.root and inside == set(self.files)
+
+    @cached_property
+    def _pattern(self) -> str:
+        """A glob below the common folder that fits these files and no others; their number where there is none."""
+        if self._is_a_folder:
+            return ""
+        names = [file.name for file in self.files]
+        start, end = os.path.commonprefix(names), os.path.commonprefix([name[::-1] for name in names])[::-1]
+        deep = "" if all(file.parent == self._common for file in self.files) else "**/"
+        for name in (f"{escape(start)}*{escape(end)}", f"*{escape(end)}"):
+            if len(start) + len(end) <= min(map(len, names)) and self._fits(deep + name):
+                return deep + name
+        if deep and len(set(names)) == 1 and self._fits(deep + escape(names[0])):
+            return deep + escape(names[0])
+        return f"{len(self.files)} files"
+
+    def _fits(self, pattern: str) -> bool:
+        return {path for path in self._common.glob(pattern) if path.is_file()} == set(self.files)
+
+
+@dataclass
+class Discovered:
+    """Tables of some paths, and the files that are none, each with the reason."""
+
+    tables: list[Found] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def discover(paths: Sequence[Path]) -> Discovered:
+    """The tables among files and folders. Raises DataError where a path does not exist."""
+    found = Discovered()
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{path} does not exist")
+        path = path.absolute()  # noqa: PLW2901
+        root = path if path.is_dir() else path.parent
+        lakes, files = [], []
+        for one in _walk(path):
+            (lakes if one.is_dir() else files).append(one)
+        found.tables += [Found(root, (lake,)) for lake in lakes]
+        found.tables += _group(root, files, found.left_out)
+    return found
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    """Files and lakes below a path. Names that begin with _ or . are passed over, and folders that Penchant wrote."""
+    if path.is_file():
+        yield path
+    elif lake_of(_SYSTEM, str(path)):
+        yield path
+    elif not _is_a_run(path):
+        for inside in sorted(path.iterdir()):
+            if not inside.name.startswith((".", "_")) or "=" in inside.name:
+                yield from _walk(inside)
+
+
+def _is_a_run(folder: Path) -> bool:
+    return (folder / "config.json").exists() and (folder / "log").is_dir()
+
+
+def _group(root: Path, files: list[Path], left_out: list[str]) -> Iterator[Found]:
+    """Tables of a folder: files of one name but for figures first, then all of these that have the same columns."""
+    kinds = {file: _kind(file, left_out) for file in files}
+    readable = frozenset(file for file, kind in kinds.items() if kind)
+    alike: dict[tuple[str, str | None], list[Path]] = defaultdict(list)
+    for file in sorted(readable):
+        alike[_figureless(file, root), kinds[file]].append(file)
+    series: list[tuple[tuple[object, ...], Found]] = []
+    for (_, kind), same_name in alike.items():
+        told = None if _by_name(same_name[0]) else kind
+        for columns, some in _by_columns(same_name, told, left_out):
+            series.append((columns, Found(root, tuple(some), told, readable)))
+    merged: dict[tuple[object, ...], list[Found]] = defaultdict(list)
+    for columns, table in series:
+        merged[columns].append(table)
+    for of_columns in merged.values():
+        yield from _united(of_columns)
+
+
+def _by_columns(
+    files: list[Path], format: str | None, left_out: list[str]
+) -> Iterator[tuple[tuple[object, ...], list[Path]]]:
+    """Files of one name, parted where their columns differ; of very many, those between two alike are taken on trust."""
+    looked = files if len(files) <= 40 else [files[len(files) * n // 40] for n in range(40)] + [files[-1]]
+    columns = {}
+    for file in looked:
+        try:
+            part = open_parts(TableConfig(files=str(file), format=format), Path())[0]
+            header = getattr(getattr(part, "dialect", None), "header", True)
+            names = tuple(sorted(part.schema()))
+            columns[file] = (part.kind, names if header else (_figureless(file, None), names))
+        except PenchantError as error:
+            left_out.append(f"{file.name} is left out: {str(error).removeprefix(str(file)).strip(' :')}")
+    parted: dict[tuple[object, ...], list[Path]] = defaultdict(list)
+    last = None
+    for file in files:
+        last = columns.get(file, None if file in looked else last)
+        if last:
+            parted[last].append(file)
+    yield from parted.items()
+
+
+def _united(tables: list[Found]) -> Iterator[Found]:
+    """Tables with the same columns as one, unless they have the same keys: two lists of names and not one in parts."""
+    if len(tables) == 1 or _keys_clash(tables):
+        yield from tables
+        return
+    first = tables[0]
+    files = tuple(sorted(file for table in tables for file in table.files))
+    yield Found(first.root, files, first.format, first.all_files)
+
+
+def _keys_clash(tables: list[Found]) -> bool:
+    """Whether a column has each value once in every table, and two tables share values of it."""
+    samples = [table.parts[0].sample(1000) for table in tables[:5]]
+    if min(len(sample) for sample in samples) < 2:
+        return False
+    for name in samples[0].columns:
+        values = [sample[name].drop_nulls() for sample in samples if name in sample.columns]
+        if any(
+            one.dtype.is_nested() or one.n_unique() < len(sample) for one, sample in zip(values, samples, strict=True)
+        ):
+            continue
+        texts = [set(one.cast(str, strict=False).to_list()) for one in values]
+        if any(left & right for left, right in pairwise(texts)):
+            return True
+    return False
+
+
+def _figureless(file: Path, root: Path | None) -> str:
+    """A path without figures and ids, and without the values of partitions; without `root`, the name alone."""
+    text = str(file.relative_to(root)) if root else file.name
+    text = re.sub(r"=[^/]*", "=", text)
+    text = re.sub(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "#", text)
+    return re.sub(r"\d+", "#", text)
+
+
+def _by_name(file: Path) -> str | None:
+    ending, _ = Place("", str(file), None).endings
+    return FORMATS.get(ending)
+
+
+def _kind(file: Path, left_out: list[str]) -> str | None:
+    """The format of a file, by its name or its content; None where it is no table, which is told unless it is of those
+    that lie beside tables everywhere."""
+    foreign = next((what for endings, what in _FOREIGN.items() if file.suffix.lower() in endings), None)
+    if foreign:
+        left_out.append(f"{file.name} is left out: {foreign.format(name=file.name)}")
+        return None
+    if file.stat().st_size == 0:
+        return None
+    return _by_name(file) or _by_content(file)
+
+
+def _by_content(file: Path) -> str | None:
+    """The format that the first lines of a file without a known ending show."""
+    place = Place(str(file), str(file), _SYSTEM)
+    if place.format:
+        return place.format
+    if file.suffix.lower() in (
+        ".toml",
+        ".py",
+        ".md",
+        ".json5",
+        ".yaml",
+        ".yml",
+        ".html",
+        ".sh",
+        ".sql",
+        ".ipynb",
+        ".log",
+    ):
+        return None
+    try:
+        with _SYSTEM.open_input_stream(str(file), compression=COMPRESSED.get(place.endings[1])) as stream:
+            head = bytes(stream.read(1 << 16))
+    except OSError:
+        return None
+    if b"\0" in head:
+        return None
+    lines = [line for line in head.decode("latin-1").splitlines()[:-1] or [head.decode("latin-1")] if line.strip()][
+        :100
+    ]
+    if lines and all(line.lstrip().startswith("{") and line.rstrip().endswith("}") for line in lines):
+        return "jsonl"
+    return "csv" if _is_even(lines) else None
+
+
+def _is_even(lines: list[str]) -> bool:
+    """Whether all lines have the same number of columns, two at least, by one of the separators of tables."""
+    if len(lines) < 3:
+        return False
+    for mark in ("\t", "::", ";", "|", ","):
+        if len(mark) > 1:
+            widths = {line.count(mark) for line in lines}
+        else:
+            widths = {len(row) - 1 for row in csv.reader(lines, delimiter=mark)}
+        if widths != {0} and len(widths) == 1:
+            return True
+    return False
+
+
+def _relative(path: Path, beside: Path) -> str:
+    return os.path.relpath(path.resolve(), beside.resolve())

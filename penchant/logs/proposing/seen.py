@@ -1,0 +1,145 @@
+"""A table as `penchant init` sees it: a sample, its columns, and what their values have in common with other tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import polars as pl
+
+from penchant.errors import PenchantError
+from penchant.logs.proposing.columns import Column, columns_of
+from penchant.logs.proposing.discover import Found
+
+SAMPLED = 6_000
+"""Rows of a table that are looked at, about."""
+_PARTS = 3
+
+
+@dataclass(frozen=True)
+class Seen:
+    """rows: of the whole table, about; sampled: rows of the sample; strange: columns whose type is not understood."""
+
+    found: Found
+    rows: int
+    sampled: int
+    columns: tuple[Column, ...]
+    strange: tuple[str, ...] = ()
+    partition: frozenset[str] = frozenset()
+    determined: dict[tuple[str, str], bool] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.found.name
+
+    @property
+    def coverage(self) -> float:
+        """The share of the table that the sample is."""
+        return min(1.0, self.sampled / max(1, self.rows))
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def keys(self) -> list[Column]:
+        """Columns with another value in each row, which name what the table is about."""
+        return [
+            one for one in self.columns if one.is_unique and one.nulls < 0.05 and one.looks_like_ids and one.rows > 1
+        ]
+
+    def determines(self, left: Column, right: Column) -> bool:
+        """Whether a value of the left column nearly always goes with one value of the right one. False where too few
+        values of the left one stand in several rows."""
+        if left.is_list or right.is_list:
+            return False
+        if (left.name, right.name) not in self.determined:
+            self.determined[left.name, right.name] = _determines(left.texts, right.texts)
+        return self.determined[left.name, right.name]
+
+
+def _determines(left: pl.Series, right: pl.Series) -> bool:
+    pairs = pl.DataFrame({"left": left, "right": right}).drop_nulls()
+    groups = pairs.group_by("left").agg(pl.len().alias("rows"), pl.col("right").n_unique().alias("values"))
+    groups = groups.filter(pl.col("rows") > 1)
+    if groups.height < 5 or pairs["right"].n_unique() < 2:
+        return False
+    return float((groups["values"] == 1).mean() or 0.0) > 0.97  # type: ignore[arg-type]
+
+
+def see(found: Found) -> Seen:
+    """A look at a table: its first, middle and last part. Raises PenchantError where it cannot be read."""
+    parts = found.parts
+    places = sorted({0, len(parts) // 2, len(parts) - 1})
+    samples = [parts[place].sample(SAMPLED // len(places)) for place in places]
+    frame = samples[0] if len(samples) == 1 else _together(samples)
+    rows = sum(part.count() for part in parts) if len(parts) <= _PARTS * 10 else _about(found)
+    columns, strange = columns_of(frame)
+    partition = frozenset(getattr(parts[0], "partition", {}))
+    return Seen(found, rows, frame.height, tuple(columns), tuple(strange), partition)
+
+
+def _about(found: Found) -> int:
+    looked = found.parts[:: max(1, len(found.parts) // 20)]
+    return sum(part.count() for part in looked) * len(found.parts) // len(looked)
+
+
+def _together(samples: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Samples of several parts one below the other; a column whose types differ becomes text."""
+    try:
+        return pl.concat(samples, how="diagonal_relaxed")
+    except pl.exceptions.PolarsError:
+        plain = [frame.select(pl.exclude([n for n, t in frame.schema.items() if t.is_nested()])) for frame in samples]
+        return pl.concat([frame.cast(pl.String, strict=False) for frame in plain], how="diagonal_relaxed")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Values of a column stand in the key of another table. share: how many of the distinct ones, where the other
+    table's sample is all of it."""
+
+    table: Seen
+    key: Column
+    share: float
+
+
+def links_of(column: Column, table: Seen, others: Sequence[Seen]) -> list[Link]:
+    """The tables whose key holds the values of a column, best first."""
+    found = []
+    for other in others:
+        if other is table:
+            continue
+        for key in other.keys:
+            share = overlap(column, key) / max(0.02, other.coverage)
+            if share > 0.3 and not _is_by_chance(column, key):
+                found.append(Link(other, key, min(1.0, share)))
+    return sorted(found, key=lambda link: -link.share)
+
+
+def overlap(left: Column, right: Column) -> float:
+    """The share of the left column's distinct values that the right one has.
+
+    >>> left, right = Column("a", pl.Series([1, 2, 2])), Column("b", pl.Series(["2", "3"]))
+    >>> overlap(left, right)
+    0.5
+    """
+    if not len(left.distinct):
+        return 0.0
+    return float(left.distinct.is_in(right.distinct.implode()).sum()) / len(left.distinct)
+
+
+def _is_by_chance(column: Column, key: Column) -> bool:
+    """Whether both are small numbers, of which the column has only a few: a page, an hour, a score."""
+    if not (column.is_whole and key.is_whole):
+        return False
+    return len(column.distinct) < 0.02 * len(key.distinct) or len(column.distinct) < 5
+
+
+def try_to_see(tables: Sequence[Found]) -> tuple[list[Seen], list[str]]:
+    """All that can be read, and a sentence about each table that cannot."""
+    seen, said = [], []
+    for found in tables:
+        try:
+            seen.append(see(found))
+        except PenchantError as error:
+            said.append(f"{found.name} is left out: {error}")
+    return seen, said

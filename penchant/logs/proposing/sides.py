@@ -1,0 +1,314 @@
+"""What the tables beside the log are: items, users, tags of items, names of codes, or another log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from penchant.logs.proposing import words
+from penchant.logs.proposing.columns import Column
+from penchant.logs.proposing.fields import Fields, as_label, find_fields, why_no_field
+from penchant.logs.proposing.proposal import Proposal
+from penchant.logs.proposing.roles import Log, about
+from penchant.logs.proposing.seen import Seen, overlap
+
+_ENOUGH = 0.3
+_WEIGHT = "weight|relevance|count|n_users|users|score|confidence|votes"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A table beside the log, and its columns with the log's items and users, if it has them."""
+
+    table: Seen
+    item: Column | None
+    user: Column | None
+
+
+def sides_of(log: Log, tables: Sequence[Seen]) -> list[Side]:
+    return [_side(log, table) for table in tables if table is not log.table]
+
+
+def _side(log: Log, table: Seen) -> Side:
+    """Find the log's items and users in a table: by values in common first, then by names."""
+    item = _match(table, log.table, log.item.column if log.item else None, words.ITEM)
+    user = _match(table, log.table, log.user.column if log.user else None, words.USER)
+    if item and user and item[0] is user[0]:
+        item, user = _one_of(table, item, user)
+    return Side(table, item[0] if item else None, user[0] if user else None)
+
+
+def _match(table: Seen, log: Seen, column: Column | None, stems: str) -> tuple[Column, float] | None:
+    """The column of a table that holds the same ids as a column of the log, and how surely."""
+    if column is None:
+        return None
+    best: tuple[Column, float] | None = None
+    last = column.name.rpartition(".")[2]
+    for one in table.columns:
+        if one.is_list or one.clock or not (one.looks_like_ids or one.name == last) or len(one.distinct) < 1:
+            continue
+        shared = max(
+            overlap(column, one) / max(0.05, table.coverage),
+            overlap(one, column) / max(0.05, log.coverage) if not _small(one, column) else 0.0,
+        )
+        same_name = one.name == last
+        named = 1.0 if same_name else 0.7 * words.said(one.name, stems)
+        if shared < _ENOUGH and not same_name:
+            continue
+        points = min(1.0, shared) + named + 0.3 * one.is_unique
+        points -= 0.8 * (len(one.distinct) < 0.05 * len(column.distinct))
+        if points > 0.5 and (best is None or points > best[1]):
+            best = one, points
+    return best
+
+
+def _small(one: Column, column: Column) -> bool:
+    """Whether a column has so few values, all small numbers, that they are among the ids by chance."""
+    return one.is_whole and column.is_whole and len(one.distinct) < 0.3 * len(column.distinct)
+
+
+Match = tuple[Column, float] | None
+
+
+def _one_of(table: Seen, item: tuple[Column, float], user: tuple[Column, float]) -> tuple[Match, Match]:
+    """Numbers of items and users are often the same; then names and what the table is about decide."""
+    column = item[0]
+    kind = about(table, column)
+    points = item[1] - user[1]
+    points += {"things": 0.5, "people": -0.5, "": 0.0}[kind]
+    points += 0.5 * words.holds(table.found.stem, words.ITEM) - 0.5 * words.holds(table.found.stem, words.USER)
+    return (item, None) if points >= 0 else (None, user)
+
+
+def propose_sides(log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
+    """Sections for the tables beside the log, and notes about those that are left out."""
+    coded = _propose_values(log, sides, proposal)
+    named = {id(table) for table in coded}
+    _propose_keyed("items", log, [s for s in sides if s.item and not s.user and s.item.is_unique], proposal)
+    users = [s for s in sides if s.user and not s.item and s.user.is_unique]
+    _propose_keyed("users", log, users, proposal)
+    for side in sides:
+        if id(side.table) not in named:
+            _tell_other(log, side, proposal)
+
+
+def _tell_other(log: Log, side: Side, proposal: Proposal) -> None:
+    table = side.table
+    if side.item and side.user and not _value_of(log, side):
+        proposal.notes.append(
+            f"{log.table.name} is taken for the log; {table.name} has users and items too: if it is the better log, "
+            "change `files` and the columns"
+        )
+    elif not side.item and not side.user:
+        listed = ", ".join(one.name for one in table.columns)
+        proposal.left_out.append(f"{table.name} is left out: it looks like neither items, users nor tags ({listed})")
+    elif side.user and not side.item and not side.user.is_unique:
+        proposal.left_out.append(f"{table.name} is left out: it has several rows for a user; make it one row for each")
+    elif side.item and not side.user and not side.item.is_unique and not _value_of(log, side):
+        proposal.left_out.append(f"{table.name} is left out: it has several rows for an item, and no column of tags")
+
+
+def _propose_keyed(kind: str, log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
+    """The table of items or users: of several, the one with the best field."""
+    looked = [(side, _fields_of(kind, side)) for side in sides]
+    looked.sort(key=lambda pair: -_worth(kind, pair[1]))
+    for place, (side, fields) in enumerate(looked):
+        name = side.table.name
+        if place and _worth(kind, fields) > 0:
+            proposal.left_out.append(f"{name} is left out: there is a table of {kind} already; join the two")
+        elif _worth(kind, fields) <= 0:
+            proposal.left_out.append(f"{name} is left out: it has no field of few values")
+        else:
+            _write_keyed(kind, log, side, fields, proposal)
+
+
+def _fields_of(kind: str, side: Side) -> Fields:
+    column = side.item if kind == "items" else side.user
+    assert column
+    return find_fields(side.table, column, kind == "items")
+
+
+def _worth(kind: str, fields: Fields) -> float:
+    best = max((as_label(one) + 3.0 for one in fields.chosen), default=0.0)
+    return max(best, 0.1 if fields.chosen else 0.0) + (0.5 if fields.title else 0.0) + 0.01 * len(fields.chosen)
+
+
+def _write_keyed(kind: str, log: Log, side: Side, fields: Fields, proposal: Proposal) -> None:
+    table = side.table
+    column = side.item if kind == "items" else side.user
+    of_log = log.item if kind == "items" else log.user
+    assert column and of_log
+    chosen: dict[str, str] = {}
+    for one in fields.chosen:
+        chosen[proposal.add_field(kind, one.name, as_label(one))] = one.name
+    if fields.title:
+        proposal.title = proposal.free_name("title")
+        chosen[proposal.title] = fields.title.name
+    for why, names in fields.left_out.items():
+        shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+        proposal.left_out.append(f"{table.name}: {shown} left out, {why}")
+    key = "item" if kind == "items" else "user"
+    lines: list[tuple[str, object]] = [(key, column.name), ("fields", chosen)]
+    if kind == "items":
+        _add_separator(table, fields, lines, proposal)
+    proposal.add_section(f"logs.tables.{kind}", table.found, lines)
+    shared = overlap(of_log.column, column)
+    proposal.reasons.append(
+        f"{table.name} has a row per {key}: {column.name!r} is unique, and has {shared:.0%} of the log's"
+    )
+    if shared < 0.05 and table.coverage == 1.0:
+        proposal.notes.append(
+            f"{table.name}: hardly any {key} of the log stands in {column.name!r}; are the ids written alike in both?"
+        )
+
+
+def _add_separator(table: Seen, fields: Fields, lines: list[tuple[str, object]], proposal: Proposal) -> None:
+    """One mark parts the lists of a table; of several, that of the best tags."""
+    listed = sorted((one for one in fields.chosen if one.listing and one.listing.mark), key=lambda one: -as_label(one))
+    if not listed:
+        return
+    first = listed[0].listing
+    assert first
+    lines.append(("separator", first.mark))
+    proposal.notes.append(f"{table.name}: lists are taken to be separated by {first.mark!r}")
+    others = [one.name for one in listed if one.listing and one.listing.mark != first.mark]
+    if others:
+        proposal.notes.append(f"{table.name}: {', '.join(others)} has another separator, and is not parted")
+
+
+def _propose_values(log: Log, sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
+    """Tables with a row per item and tag, and their tables of names; returns the latter."""
+    named: list[Seen] = []
+    for side in sides:
+        value = _value_of(log, side)
+        if value is None or side.item is None or (side.item.is_unique and not side.user):
+            continue
+        lines: list[tuple[str, object]] = [("item", side.item.name), ("value", value.name)]
+        weight = next((one for one in side.table.columns if _is_weight(one, side, value)), None)
+        lines += [("weight", weight.name)] if weight else []
+        property_ = _property_of(side, value)
+        field = value.name
+        if property_:
+            lines.append(("keep", {property_[0].name: [property_[1]]}))
+            field = property_[1]
+            proposal.notes.append(
+                f"{side.table.name} has a row per item and property; {property_[1]!r} is taken of them: "
+                f"change keep to take another of {property_[0].name!r}"
+            )
+        clock = max((one for one in side.table.columns if one.clock), key=lambda one: one.name, default=None)
+        if side.user and clock and clock.clock:
+            lines.append(("time", clock.name))
+            lines += [("time_format", clock.clock.format)] if clock.clock.format else []
+        lines.append(("top", 5))
+        names = _names_of(value, side, sides)
+        if names:
+            table, code, name = names
+            named.append(table)
+            where = table.found.patterns(proposal.beside)
+            lines.append(("names", {"files": where, "value": code.name, "name": name.name}))
+        proposal.add_values(field, side.table.found, lines, as_label(value) + 1.0)
+        proposal.reasons.append(
+            f"{side.table.name} has a row per item and value: {side.item.name!r} and {value.name!r}"
+        )
+    return named
+
+
+def _value_of(log: Log, side: Side) -> Column | None:
+    """The column of tags in a table that has several rows per item."""
+    if side.item is None:
+        return None
+    able = []
+    for one in side.table.columns:
+        if one in (side.item, side.user) or one.is_list or one.clock or one.is_flag or one.nulls > 0.5:
+            continue
+        said = max(words.said(one.name, words.TAG), words.said(one.name, words.LABEL))
+        if side.user and said < 1.0:
+            continue
+        value = 2.0 * said + 1.0 * (words.tokens_of(one.name)[-1:] == ["value"])
+        if one.flat_values.dtype.is_float() or (words.holds(one.name, words.MEASURE + "|" + _WEIGHT) and said < 1.0):
+            continue
+        if why_no_field(one) and said < 1.0 and not _property_of(side, one):
+            continue
+        able.append((value + (0.0 if one.is_number else 0.5), one))
+    return max(able, key=lambda pair: pair[0])[1] if able else None
+
+
+def _is_weight(column: Column, side: Side, value: Column) -> bool:
+    if column in (side.item, side.user, value) or not column.is_number or column.clock:
+        return False
+    return words.holds(column.name, _WEIGHT)
+
+
+def _property_of(side: Side, value: Column) -> tuple[Column, str] | None:
+    """In a table with a row per item and property: the column of properties, and the one that says most about tags."""
+    for one in side.table.columns:
+        if one in (side.item, side.user, value) or one.is_list or one.clock or one.is_flag:
+            continue
+        if not words.holds(one.name, "property|attribute|key|feature|field|name|attr") or one.repeats < 0.5:
+            continue
+        frame = pl.DataFrame({"property": one.texts, "value": value.texts}).drop_nulls()
+        kinds = frame.group_by("property").agg(pl.len(), pl.col("value").n_unique().alias("values")).sort("property")
+        named = [row for row in kinds.iter_rows() if words.said(str(row[0]), f"{words.TAG}|{words.LABEL}") > 0]
+        spread = [row for row in kinds.iter_rows() if 3 <= row[2] <= 0.5 * row[1]]
+        best = max(named or spread, key=lambda row: row[1], default=None)
+        if best:
+            return one, str(best[0])
+    return None
+
+
+def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> tuple[Seen, Column, Column] | None:
+    """The table that names coded values: its key has them, and it has a column of texts beside it."""
+    for other in sides:
+        if other is side or other.table.rows < 2 or len(other.table.columns) > 4:
+            continue
+        for code in other.table.keys:
+            texts = [one for one in other.table.columns if one is not code and one.values.dtype == pl.String]
+            said = code.name == value.name
+            if texts and (said or other.item is None) and overlap(value, code) > 0.8:
+                return other.table, code, texts[0]
+    return None
+
+
+def propose_own_values(log: Log, proposal: Proposal) -> None:
+    """Tags that stand in the log itself: what people tagged items with, or what follows from the item."""
+    assert log.item
+    table, item = log.table, log.item.column
+    used = {
+        item.name,
+        *([log.user.column.name] if log.user else []),
+        *([log.time] if isinstance(log.time, str) else log.time or []),
+    }
+    able = []
+    for one in table.columns:
+        if one.name in used or one.clock or one.is_flag or one.nulls > 0.7 or one.name in table.partition:
+            continue
+        tagged = words.said(one.name, words.TAG) == 1.0 and not words.holds(one.name, words.CLICKED)
+        labelled = words.said(one.name, words.LABEL) == 1.0
+        beside = one.is_list and item.is_list and _parent(one) == _parent(item) != ""
+        follows = not one.is_list and (table.determines(item, one) or (beside and not why_no_field(one)))
+        if why_no_field(one) and not tagged:
+            continue
+        if (one.is_list and not beside and not tagged) or words.said(one.name, words.USER) == 1.0:
+            continue
+        if tagged or labelled or ((follows or beside) and not words.holds(one.name, words.MEASURE)):
+            if (
+                not labelled and not tagged and item.is_list is False and table.determines(log.user.column, one)
+                if log.user
+                else False
+            ):
+                continue
+            able.append(one)
+    able.sort(key=lambda one: -as_label(one))
+    titles = [one for one in able if _is_like_a_title(one)]
+    for one in [one for one in able if one not in titles][:2]:
+        lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 5)]
+        proposal.add_values(one.name, table.found, lines, as_label(one) - 0.5)
+        proposal.reasons.append(f"{one.name!r} of the log follows from the item, and is taken for a field of the items")
+
+
+def _is_like_a_title(column: Column) -> bool:
+    return words.said(column.name, words.TITLE) > 0 and len(column.distinct) > 30
+
+
+def _parent(column: Column) -> str:
+    return column.name.rpartition(".")[0]

@@ -1,0 +1,96 @@
+"""What names of columns and values say, in the words people use most. Structure comes first; words break ties."""
+
+import re
+
+USER = (
+    "user|usr|uid|visitor|customer|cust|client|member|reader|viewer|subscriber|account|acct|anonymous|cookie|device|"
+    "person|player|listener|buyer|shopper|guest|student|reviewer|author_steamid|consumer|household|patient|fullvisitor|"
+    "kund|anvandare|användare|nutzer|kunde|utilisateur|usuario|cliente|besökare|besokare|用户|会员|顾客|用户id"
+)
+SESSION = "session|sess|visit|sitting|basket"
+ITEM = (
+    "item|article|product|prod|sku|movie|film|video|artist|track|song|album|music|book|news|doc|document|content|asin|"
+    "post|page|listing|anime|manga|game|app|course|recipe|restaurant|business|hotel|job|offer|advert|ad|playlist|show|"
+    "episode|event_item|story|photo|image|pin|question|poi|venue|beer|isbn|title_id|vara|artikel|produkt|produit|"
+    "producto|商品|物品|视频|文章|商品id"
+)
+TIME = (
+    "time|timestamp|tstamp|ts|date|datetime|datum|created|occurred|occurred|clock|tid|tidpunkt|zeit|zeitstempel|fecha|"
+    "时间|日期"
+)
+LATE = "received|sent|etl|load|loaded|ingest|ingested|ingestion|inserted|updated|modified|processed|sync|synced|upload"
+CLICKED = (
+    "click|clicked|clk|klick|klickad|label|target|y|recommended|purchased|bought|converted|conversion|interacted|"
+    "interaction|played|watched|completed|positive|consumed|geklickt|点击"
+)
+NO_CLICK = (
+    "mobile|bot|new|test|premium|member|active|deleted|rand|random|weekend|logged|admin|free|paid|early|verified|"
+    "hidden|spam|valid|invalid|first|last|internal|consent|sampled|hate|comment|verified_purchase|profile|enter"
+)
+RATING = "rating|rate|score|stars|star|overall|grade|betyg|bewertung|note|评分|user_rating"
+MEASURE = (
+    "count|cnt|num|number|price|amount|cost|duration|dur|length|len|size|width|height|age|lat|lon|lng|latitude|"
+    "longitude|ms|sec|secs|seconds|minutes|hours|quantity|qty|weight|views|likes|votes|rank|pct|percent|ratio|revenue|"
+    "pris|preis|summe|total|sum|version|year|month|day|hour|hourmin|minute|timezone|offset|dwell|spent|scroll"
+)
+TAG = "tag|tags|keyword|keywords|attr|attribute|attributes|topic|topics"
+LABEL = (
+    "genre|genres|category|categories|categoryid|kategori|kategorie|kategorien|subject|subjects|shelf|shelves|"
+    "style|styles|mood|theme|themes|section|department|subcategory|类目|类别|标签|genrer|taggar|amne|ämne"
+)
+TITLE = "title|name|headline|titel|namn|bezeichnung|titulo|titre|rubrik|标题|名称|itemname"
+ACTION = "event|action|behavior|behaviour|type|interaction|activity|feedback|event_name|handelse|händelse|aktion|行为"
+IDS = "id|ids|key|uuid|guid|pseudo|no|nr|number|code|hash|token|sk|pk|idx|index|anonymous"
+
+SHOWN = "impression|impressions|impress|imp|show|shown|exposure|expose|exposed|display|displayed|served|list|promotion"
+VIEWED = "view|viewed|pageview|pv|visning|visad|seen|see|screen|page|visit|detail|browse|浏览|曝光"
+DONE = (
+    "click|clicked|clk|klick|tap|select|selected|open|opened|read|purchase|purchased|buy|bought|order|ordered|"
+    "transaction|checkout|cart|addtocart|added|add|basket|fav|favorite|favourite|wishlist|like|liked|share|shared|save|"
+    "saved|bookmark|follow|play|played|listen|watch|watched|stream|complete|completed|download|rent|book|booked|apply|"
+    "subscribe|comment|rate|rated|install|köp|kop|kauf|gekauft|kund|点击|购买|收藏|加购|conversion"
+)
+NOT_DONE = (
+    "remove|removed|unlike|dislike|disliked|skip|skipped|hide|hidden|refund|return|returned|delete|unfollow|cancel"
+)
+
+
+def tokens_of(name: str) -> list[str]:
+    """The words of a name, in small letters.
+
+    >>> tokens_of("fullVisitorId"), tokens_of("context.page_URL"), tokens_of("idaction_url"), tokens_of("user_id:token")
+    (['full', 'visitor', 'id'], ['context', 'page', 'url'], ['id', 'action', 'url'], ['user', 'id'])
+    """
+    plain = re.sub(r":(token|float|token_seq|float_seq)$", "", name)
+    plain = re.sub(r"(?<=[a-zåäö0-9])(?=[A-ZÅÄÖ])", " ", plain).lower()
+    parts = re.findall(r"[^\W_]+", plain)
+    split: list[str] = []
+    for part in parts:
+        found = re.fullmatch(rf"(id)({USER}|{SESSION}|{ITEM}|action)|({USER}|{SESSION}|{ITEM})(ids?)", part)
+        split += [piece for piece in found.groups() if piece] if found else [part]
+    return split
+
+
+def said(name: str, stems: str) -> float:
+    """How clearly a name says one of some words: 1 where it is the word, perhaps with "id"; less where it is the word
+    and something else.
+
+    >>> said("user_id", USER), said("visitorid", USER), said("user_agent", USER), said("colour", USER)
+    (1.0, 1.0, 0.25, 0.0)
+    """
+    tokens = tokens_of(name.rpartition(".")[2] or name)
+    best = 0.0
+    for place, token in enumerate(tokens):
+        if re.fullmatch(rf"({stems})s?", token):
+            rest = tokens[place + 1 :]
+            best = max(best, 1.0 if all(re.fullmatch(IDS, one) for one in rest) else 0.25)
+    return best
+
+
+def holds(name: str, stems: str) -> bool:
+    """Whether one of the words stands anywhere in a name."""
+    return any(re.fullmatch(rf"({stems})s?", token) for token in tokens_of(name))
+
+
+CLICK = "click|clicked|clk|klick|tap|select|selected|open|opened|点击"
+"""Of what is done, what says that something shown was opened: beside it, a view is a showing."""
