@@ -106,11 +106,15 @@ def _propose_events(log: Log, proposal: Proposal) -> None:
         clicks = find_clicks(log)
         lines += clicks.lines
         _explain_clicks(clicks, proposal)
+    if table.paired:
+        proposal.notes.append(
+            f"{table.name}: {table.paired.column} holds items with a flag each; the query takes them apart, a row for each"
+        )
     if table.strange:
         proposal.left_out.append(
             f"{table.name}: {', '.join(table.strange[:6])}: a type that Penchant does not read; cast it, or leave it out"
         )
-    proposal.add_section("logs.tables.events", table.found, lines)
+    proposal.add_section("logs.tables.events", table, lines)
 
 
 def _explain(role: str, candidate: Candidate | None, log: Log, proposal: Proposal) -> None:

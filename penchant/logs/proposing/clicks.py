@@ -182,7 +182,7 @@ def _may_be_action(column: Column) -> bool:
 
 def _known_values(column: Column) -> float:
     """The share of rows that say something that people do to things."""
-    counts = column.flat.value_counts()
+    counts = column.flat.alias("value").value_counts()
     known = [value for value in counts.to_series() if _verdict(str(value)) is not None]
     return float(column.flat.is_in(known).mean() or 0.0)  # type: ignore[arg-type]
 
@@ -246,7 +246,7 @@ def _unknown_action(log: Log, able: list[Column]) -> Clicks | None:
     named = [one for one in able if words.said(one.name, words.ACTION) >= 0.25]
     if not named:
         return None
-    values = [str(value) for value in named[0].flat.value_counts(sort=True).to_series()[:6]]
+    values = [str(value) for value in named[0].flat.alias("value").value_counts(sort=True).to_series()[:6]]
     pairs = ", ".join(f"{key(value)} = true" for value in values)
     clicks = _nothing(log)
     clicks.notes.append(

@@ -80,7 +80,8 @@ def _clock(seconds: pl.Series, format: str | None = None, two_ways: bool = False
     if not len(known) or np.mean((known >= OLDEST) & (known <= NEWEST)) < ENOUGH:
         return None
     # Times of day are one and the same where only the day is known.
-    fine = len(np.unique(known % DAY_S)) > max(1, min(5, len(np.unique(known)) // 3))
+    of_day, distinct = np.unique(known % DAY_S), np.unique(known)
+    fine = bool(of_day[0] > 0) if len(distinct) == 1 else len(of_day) > max(1, min(5, len(distinct) // 3))
     return Clock(seconds, fine, format, two_ways, sure)
 
 
@@ -106,8 +107,15 @@ def _of_numbers(values: pl.Series) -> Clock | None:
                 return found
     for per_second in _EPOCHS.values():
         if OLDEST * per_second <= size <= NEWEST * per_second:
-            return _clock(numbers / per_second)
+            found = _clock(numbers / per_second)
+            return None if found and found.fine and _comes_back(known) else found
     return None
+
+
+def _comes_back(known: pl.Series) -> bool:
+    """Whether most values stood there before, with others between: ids do so, moments do not."""
+    turns = known.filter((known != known.shift(1)).fill_null(True))
+    return len(turns) > 20 and turns.n_unique() < 0.5 * len(turns)
 
 
 def _of_texts(values: pl.Series) -> Clock | None:

@@ -1,9 +1,11 @@
 """What a column looks like in a sample of its table: the facts that all roles are judged by."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cached_property
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 
@@ -102,7 +104,12 @@ class Column:
 
     @cached_property
     def clock(self) -> Clock | None:
-        return None if self.is_list or self.is_flag else clock_of(_plain(self.values))
+        if self.is_flag:
+            return None
+        found = clock_of(_plain(self.flat_values if self.is_list else self.values))
+        if found is None or (self.is_number and _is_called_an_id(self.name)):
+            return None
+        return replace(found, seconds=_first_of_each(found.seconds, self.values)) if self.is_list else found
 
     @cached_property
     def listing(self) -> Listing | None:
@@ -129,13 +136,19 @@ class Column:
     @cached_property
     def looks_like_ids(self) -> bool:
         """Whether its values could name something: not a clock, a flag, a measure, a list in a text, or prose."""
-        if self.is_flag or self.clock or self.is_prose or len(self.distinct) < 1 or self.listing:
+        if self.is_flag or self.is_address or self.clock or self.is_prose or len(self.distinct) < 1 or self.listing:
             return False
         if self.flat_values.dtype == pl.Boolean or self.flat_values.dtype.is_temporal():
             return False
         if self.is_number and not self.is_whole:
             return self._is_id_read_as_float
         return not (self.is_whole and len(self.numbers) > 0 and float(self.numbers.min() or 0) < 0)  # type: ignore[arg-type]
+
+    @cached_property
+    def is_address(self) -> bool:
+        """Whether its values are addresses on the internet, which people share and change."""
+        head = self.flat.head(100)
+        return len(head) > 0 and bool(head.str.contains(r"^\d{1,3}(\.\w{1,3}){3}$|^[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,7}$").mean() > 0.9)  # type: ignore[operator]
 
     @property
     def _is_id_read_as_float(self) -> bool:
@@ -196,6 +209,20 @@ def _unfold_pairs(name: str, values: pl.Series, found: list[Column]) -> None:
 
 def _is_strange(dtype: pl.DataType) -> bool:
     return isinstance(dtype, pl.BaseExtension) or dtype in (pl.Object, pl.Time, pl.Duration)
+
+
+def _is_called_an_id(name: str) -> bool:
+    return re.search(r"(?i)(^|[_\W]|(?<=[a-z])(?=I))ids?(:token)?$", name) is not None
+
+
+def _first_of_each(flat: pl.Series, lists: pl.Series) -> pl.Series:
+    """Of values that stood in lists, the first of each list; null for an empty one."""
+    lengths = lists.list.len().fill_null(0)
+    starts = (lengths.cum_sum() - lengths).to_numpy()
+    there = (lengths > 0).to_numpy()
+    firsts = np.full(len(lists), np.nan)
+    firsts[there] = flat.cast(pl.Float64).fill_null(np.nan).to_numpy()[starts[there]]
+    return pl.Series(firsts).fill_nan(None)
 
 
 def _plain(values: pl.Series) -> pl.Series:

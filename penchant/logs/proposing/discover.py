@@ -62,6 +62,10 @@ class Found:
             return f"{escape(_relative(self._common, beside))}/{self._pattern}".removeprefix("./")
         return [_relative(file, beside) for file in self.files]
 
+    def relative(self, beside: Path) -> list[str]:
+        """The files, each by its path from the folder `beside`."""
+        return [_relative(file, beside) for file in self.files]
+
     @cached_property
     def parts(self) -> list[Part]:
         return open_parts(TableConfig(files=[str(one) for one in self.files], format=self.format), Path())

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from penchant.logs.proposing import words
 from penchant.logs.proposing.columns import Column
 from penchant.logs.proposing.roles import is_title
@@ -45,7 +47,7 @@ def why_no_field(column: Column) -> str | None:
         parts = column.listing.parts if column.listing else column.flat
         alone = parts.n_unique() / max(1, len(parts))
         long = float(parts.str.len_chars().mean() or 0.0) > 60  # type: ignore[arg-type]
-        return "lists of values that do not repeat" if long or (alone > 0.8 and len(parts) > 50) else None
+        return "lists of values that do not repeat" if long or (alone > 0.8 and len(parts) > 20) else None
     if column.flat_values.dtype.is_float() and not _are_codes(column):
         return "numbers"
     if len(column.distinct) < 2 and column.rows > 4:
@@ -78,6 +80,12 @@ def _is_called_title(name: str) -> bool:
     ] in words.TITLE.split("|")
 
 
+def _is_code(parts: pl.Series) -> bool:
+    """Whether values are long ids, which say nothing to people."""
+    head = parts.head(50)
+    return len(head) > 0 and bool(head.str.contains(r"^[0-9a-fA-F-]{16,}$").all())
+
+
 def as_label(column: Column) -> float:
     """How well a field would do as what is predicted: tags and genres, lists of them first, many values but not one for
     each item, and none that nearly all items have."""
@@ -90,6 +98,6 @@ def as_label(column: Column) -> float:
     points += 0.7 if 4 <= values <= 0.5 * rows else 0.0
     points -= 2.0 if column.is_flag or values < 2 else 0.0
     points -= 2.0 * column.nulls
-    points -= 0.5 if column.is_number else 0.0
-    often = float(parts.value_counts()["count"].max() or 0) / rows  # type: ignore[arg-type]
+    points -= 0.5 if column.is_number or _is_code(parts) else 0.0
+    often = float(parts.alias("value").value_counts()["count"].max() or 0) / rows  # type: ignore[arg-type]
     return points - (3.0 if often > 0.9 and rows > 10 else 0.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
 from penchant.logs.proposing import words
-from penchant.logs.proposing.discover import Found
+from penchant.logs.proposing.seen import Seen
 
 UNSURE = "?"
 LIST, RECENT = "item", "recent"
@@ -47,16 +47,15 @@ class Proposal:
             self.label_points[name] = as_label
         return name
 
-    def add_section(self, name: str, found: Found, lines: Sequence[tuple[str, object]]) -> None:
+    def add_section(self, name: str, table: Seen, lines: Sequence[tuple[str, object]]) -> None:
         """A section for a table: where it lies, and these keys and values."""
-        format_ = [("format", found.format)] if found.format else []
-        pairs = [("files", found.patterns(self.beside)), *format_, *lines]
-        self.sections[name] = [f"{name_} = {said_in_toml(value)}" for name_, value in pairs]
+        pairs = [*table.where(self.beside), *lines]
+        self.sections[name] = [f"{name_} = {_query(value) if name_ == 'query' else said_in_toml(value)}" for name_, value in pairs]
 
-    def add_values(self, column: str, found: Found, lines: Sequence[tuple[str, object]], as_label: float = 0.0) -> None:
+    def add_values(self, column: str, table: Seen, lines: Sequence[tuple[str, object]], as_label: float = 0.0) -> None:
         """A section for a table with a row per item and value."""
         field_name = self.add_field("items", column, as_label)
-        self.add_section(f"[logs.tables.item_values:{field_name}", found, [("field", field_name), *lines])
+        self.add_section(f"[logs.tables.item_values:{field_name}", table, [("field", field_name), *lines])
 
     def free_name(self, text: str) -> str:
         """A name for a field of a table, and for one of the model."""
@@ -79,6 +78,12 @@ def said_in_toml(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(said_in_toml, value))}]"
     return quoted(str(value))
+
+
+def _query(value: object) -> str:
+    """SQL has quotes of both kinds: between three single ones all of them may stand as they are."""
+    text = str(value)
+    return f"'''{text}'''" if "'''" not in text and text.isprintable() and text[-1:] != "'" else quoted(text)
 
 
 def quoted(text: str) -> str:

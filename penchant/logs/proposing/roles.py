@@ -5,7 +5,7 @@ determine, for how they lie in time, and for its name. Together they decide; the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import log10
 
@@ -17,8 +17,10 @@ from penchant.logs.proposing.columns import Column
 from penchant.logs.proposing.seen import Link, Seen, links_of, overlap
 
 MOST_CANDIDATES = 14
-SURE, LIKELY = 3.0, 1.2
-"""Points from which on a guess is sure, and from which on it is made at all."""
+SURE, LIKELY, LEAST = 3.0, 1.2, -1.0
+"""Points from which on a guess is sure, from which on it is likely, and from which on it is made at all."""
+SOON_S = 10.0
+"""Seconds within which two clocks tell of the same."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,10 @@ def _as_log(table: Seen, tables: Sequence[Seen]) -> Log:
     best = max(pairs, key=lambda pair: pair[0], default=None)
     if best:
         log.points, log.user, log.item = best
-        if log.user.for_user < LIKELY / 3:
+        least = LEAST if table.sampled >= 50 else LIKELY / 3
+        if log.user.for_user < least and not log.item.column.is_list:
             log.user = None
-        if log.item and log.item.for_item < LIKELY / 3:
+        if log.item.for_item < least:
             log.item = None
     else:
         log.points = -5.0
@@ -103,6 +106,7 @@ def _candidates(table: Seen, tables: Sequence[Seen], clock: Column | None) -> li
     able = able[: MOST_CANDIDATES * 2]
     burst = {one.name: _burst(one, clock) for one in able[:MOST_CANDIDATES]}
     found = [_judge(one, table, tables, burst.get(one.name)) for one in able]
+    found = [_finer(_coarser(one, table, burst, able), table, burst, able) for one in found]
     return sorted(found, key=lambda one: -max(one.for_user, one.for_item))[:MOST_CANDIDATES]
 
 
@@ -113,6 +117,7 @@ def _may_be_id(column: Column, table: Seen) -> bool:
         return (
             len(column.distinct) > 1
             and not column.is_prose
+            and not column.clock
             and (column.flat_values.dtype == pl.String or column.is_whole)
             and not column.is_flag
         )
@@ -131,7 +136,7 @@ def _judge(column: Column, table: Seen, tables: Sequence[Seen], burst: float | N
     for link in links[:2]:
         kind = about(link.table, link.key)
         where = f"its values are the key {link.key.name!r} of {link.table.name}"
-        weight = 0.5 + 1.5 * link.share
+        weight = 0.5 + 1.5 * link.share + 0.7 * (link.key.name == column.name and not words.made_up(column.name))
         user += weight * (0.4 if kind == "things" else 1.0 if kind == "people" else 0.7)
         item += weight * (0.4 if kind == "people" else 1.0 if kind == "things" else 0.7)
         why["user"].append(where)
@@ -149,11 +154,36 @@ def _judge(column: Column, table: Seen, tables: Sequence[Seen], burst: float | N
         if burst > 0.6:
             why["user"].append("its rows lie together in time")
     if column.is_list:
-        item += 1.5
+        item += 0.5
         user -= 5.0
         why["item"].append("lists of values")
     doubt = _doubt(column, table)
     return Candidate(column, user - doubt, item - doubt, why, tuple(links))
+
+
+def _coarser(candidate: Candidate, table: Seen, burst: dict[str, float | None], able: list[Column]) -> Candidate:
+    """More points for a user of whom a sitting is a part: a finer column, whose rows lie together too, has one of it."""
+    mine = burst.get(candidate.column.name) or 0.0
+    finer = (
+        one
+        for one in able
+        if (burst.get(one.name) or 0.0) > 0.7
+        and table.determines(one, candidate.column)
+        and not table.determines(candidate.column, one)
+    )
+    if mine <= 0.6 or next(finer, None) is None:
+        return candidate
+    return replace(candidate, for_user=candidate.for_user + 0.8)
+
+
+def _finer(candidate: Candidate, table: Seen, burst: dict[str, float | None], able: list[Column]) -> Candidate:
+    """More points for an item whose name, kind and maker follow from it."""
+    follow = [
+        one
+        for one in able
+        if one is not candidate.column and (burst.get(one.name) or 0.0) <= 0.6 and table.determines(candidate.column, one)
+    ]
+    return replace(candidate, for_item=candidate.for_item + 0.25 * min(3, len(follow)))
 
 
 def _named(column: Column) -> tuple[float, float]:
@@ -167,7 +197,7 @@ def _named(column: Column) -> tuple[float, float]:
 
 def _doubt(column: Column, table: Seen) -> float:
     """Points against both roles."""
-    doubt = 2.0 * column.nulls
+    doubt = column.nulls if column.is_list else 6.0 * column.nulls + 0.5 * (column.nulls > 0.02)
     values, rows = len(column.distinct), len(column.flat)
     if rows > 30:
         doubt += 2.0 if values < 3 else 1.2 if values < 10 else 0.4 if values < 20 else 0.0
@@ -182,7 +212,9 @@ def _doubt(column: Column, table: Seen) -> float:
     if column.is_whole and rows > 30 and (column.numbers == 0).mean() > 0.05:  # type: ignore[operator]
         doubt += 1.0
     if column.spaces > 0.5:
-        doubt += 0.5
+        doubt += 0.5 if column.spaces < 2.5 else 1.5
+    if "://" in "".join(column.flat.head(3)):
+        doubt += 0.3
     if column.length > 40:
         doubt += 0.5
     place = next(n for n, one in enumerate(table.columns) if one is column)
@@ -193,6 +225,9 @@ def _of_pair(table: Seen, user: Candidate, item: Candidate) -> float:
     """Points of two columns together: neither may follow from the other, because then both name one and the same."""
     points = user.for_user + item.for_item
     left, right = user.column, item.column
+    if right.is_list and left.is_unique:
+        # A row per user with lists: the user is in no other row.
+        points += 4.0
     if table.determines(right, left):
         points -= 2.5
     if table.determines(left, right):
@@ -264,8 +299,21 @@ def _burst(column: Column, clock: Column | None) -> float | None:
 
 def best_clock(table: Seen, attributes_of: Sequence[Column]) -> Column | None:
     """The column that tells when an event was: the finest clock that does not follow from the user or the item."""
-    clocks = [one for one in table.columns if one.clock and one.nulls < 0.5]
-    return max(clocks, key=lambda one: _as_clock(one, table, attributes_of), default=None)
+    lists = any(one.is_list for one in attributes_of)
+    clocks = [one for one in table.columns if one.clock and one.nulls < 0.5 and (lists or not one.is_list)]
+    points = {one.name: _as_clock(one, table, attributes_of) for one in clocks}
+    best = max(clocks, key=lambda one: points[one.name], default=None)
+    if best is None:
+        return None
+    # What happened is noted before it is sent, received and stored.
+    alike = [one for one in clocks if points[one.name] > points[best.name] - 0.4]
+    earliest = min(map(_middle, alike))
+    return max((one for one in alike if _middle(one) < earliest + SOON_S), key=lambda one: points[one.name])
+
+
+def _middle(column: Column) -> float:
+    assert column.clock
+    return float(column.clock.seconds.median() or 0.0)  # type: ignore[arg-type]
 
 
 def _as_clock(column: Column, table: Seen, attributes_of: Sequence[Column]) -> float:

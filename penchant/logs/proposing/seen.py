@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import polars as pl
 
 from penchant.errors import PenchantError
 from penchant.logs.proposing.columns import Column, columns_of
 from penchant.logs.proposing.discover import Found
+from penchant.logs.proposing.pairs import Paired, find_pairs, source_of, taken_apart
 
 SAMPLED = 6_000
 """Rows of a table that are looked at, about."""
@@ -17,7 +19,8 @@ _PARTS = 3
 
 @dataclass(frozen=True)
 class Seen:
-    """rows: of the whole table, about; sampled: rows of the sample; strange: columns whose type is not understood."""
+    """rows: of the whole table, about; sampled: rows of the sample; strange: columns whose type is not understood;
+    partition: columns of the names of folders; paired: what was taken apart, so that a row is an item."""
 
     found: Found
     rows: int
@@ -25,6 +28,7 @@ class Seen:
     columns: tuple[Column, ...]
     strange: tuple[str, ...] = ()
     partition: frozenset[str] = frozenset()
+    paired: Paired | None = None
     determined: dict[tuple[str, str], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -35,6 +39,23 @@ class Seen:
     def coverage(self) -> float:
         """The share of the table that the sample is."""
         return min(1.0, self.sampled / max(1, self.rows))
+
+    def where(self, beside: Path) -> list[tuple[str, object]]:
+        """The keys of a run file in `beside` that say where the table lies."""
+        query = self._query(beside) if self.paired else None
+        if query:
+            return [("query", query)]
+        told: list[tuple[str, object]] = [("format", self.found.format)] if self.found.format else []
+        return [("files", self.found.patterns(beside)), *told]
+
+    def _query(self, beside: Path) -> str | None:
+        assert self.paired
+        part = self.found.parts[0]
+        dialect = getattr(part, "dialect", None)
+        header, mark = (dialect.header, dialect.separator) if dialect else (True, ",")
+        names = tuple(part.own_schema())
+        source = source_of(part.kind, self.found.relative(beside), names, header, mark)
+        return self.paired.query(source) if source else None
 
     @cached_property
     def by_name(self) -> dict[str, Column]:
@@ -73,9 +94,14 @@ def see(found: Found) -> Seen:
     samples = [parts[place].sample(SAMPLED // len(places)) for place in places]
     frame = samples[0] if len(samples) == 1 else _together(samples)
     rows = sum(part.count() for part in parts) if len(parts) <= _PARTS * 10 else _about(found)
+    paired = find_pairs(frame)
+    if paired and frame.height:
+        whole = frame.height
+        frame = taken_apart(frame, paired)
+        rows = rows * frame.height // whole
     columns, strange = columns_of(frame)
     partition = frozenset(getattr(parts[0], "partition", {}))
-    return Seen(found, rows, frame.height, tuple(columns), tuple(strange), partition)
+    return Seen(found, rows, frame.height, tuple(columns), tuple(strange), partition, paired)
 
 
 def _about(found: Found) -> int:

@@ -45,13 +45,13 @@ def _match(table: Seen, log: Seen, column: Column | None, stems: str) -> tuple[C
     best: tuple[Column, float] | None = None
     last = column.name.rpartition(".")[2]
     for one in table.columns:
-        if one.is_list or one.clock or not (one.looks_like_ids or one.name == last) or len(one.distinct) < 1:
+        if one.is_list or one.clock or not (one.looks_like_ids or (one.name == last and not words.made_up(last))) or len(one.distinct) < 1:
             continue
         shared = max(
             overlap(column, one) / max(0.05, table.coverage),
             overlap(one, column) / max(0.05, log.coverage) if not _small(one, column) else 0.0,
         )
-        same_name = one.name == last
+        same_name = one.name == last and not words.made_up(last)
         named = 1.0 if same_name else 0.7 * words.said(one.name, stems)
         if shared < _ENOUGH and not same_name:
             continue
@@ -151,7 +151,7 @@ def _write_keyed(kind: str, log: Log, side: Side, fields: Fields, proposal: Prop
     lines: list[tuple[str, object]] = [(key, column.name), ("fields", chosen)]
     if kind == "items":
         _add_separator(table, fields, lines, proposal)
-    proposal.add_section(f"logs.tables.{kind}", table.found, lines)
+    proposal.add_section(f"logs.tables.{kind}", table, lines)
     shared = overlap(of_log.column, column)
     proposal.reasons.append(
         f"{table.name} has a row per {key}: {column.name!r} is unique, and has {shared:.0%} of the log's"
@@ -206,7 +206,7 @@ def _propose_values(log: Log, sides: Sequence[Side], proposal: Proposal) -> list
             named.append(table)
             where = table.found.patterns(proposal.beside)
             lines.append(("names", {"files": where, "value": code.name, "name": name.name}))
-        proposal.add_values(field, side.table.found, lines, as_label(value) + 1.0)
+        proposal.add_values(field, side.table, lines, as_label(value) + 1.0)
         proposal.reasons.append(
             f"{side.table.name} has a row per item and value: {side.item.name!r} and {value.name!r}"
         )
@@ -302,7 +302,7 @@ def propose_own_values(log: Log, proposal: Proposal) -> None:
     titles = [one for one in able if _is_like_a_title(one)]
     for one in [one for one in able if one not in titles][:2]:
         lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 5)]
-        proposal.add_values(one.name, table.found, lines, as_label(one) - 0.5)
+        proposal.add_values(one.name, table, lines, as_label(one) - 0.5)
         proposal.reasons.append(f"{one.name!r} of the log follows from the item, and is taken for a field of the items")
 
 

@@ -87,6 +87,15 @@ def said(name: str, stems: str) -> float:
     return best
 
 
+def made_up(name: str) -> bool:
+    """Whether a column has no name of its own, so that columns of two tables may be called alike by chance.
+
+    >>> made_up("column_3"), made_up("column")
+    (True, False)
+    """
+    return re.fullmatch(r"(column|col|field|f|c|_c|v|unnamed|unnamed: )_?\d+|", name.lower()) is not None
+
+
 def holds(name: str, stems: str) -> bool:
     """Whether one of the words stands anywhere in a name."""
     return any(re.fullmatch(rf"({stems})s?", token) for token in tokens_of(name))

@@ -119,7 +119,7 @@ def snowplow(folder: Path) -> int:
     for n, one in enumerate(w.events.iter_rows(named=True)):
         cells = [""] * 131
         moment = _iso(one["s"], f".{n % 1000:03}").replace("T", " ")
-        cells[0:6] = ["shop", "web", _iso(one["s"] + 7200, ".000").replace("T", " "), moment, moment, "page_view"]
+        cells[0:6] = ["shop", "web", _iso(one["s"] + 90, ".000").replace("T", " "), moment, moment, "page_view"]
         cells[6] = uuid_of(n, 3)
         cells[8:12] = ["sp", "js-3.5.0", "ssc-2.9.0", "snowplow-enrich-3.8.0"]
         cells[13] = f"193.10.{one['user']}.x"

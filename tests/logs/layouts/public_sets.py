@@ -426,8 +426,7 @@ LAYOUTS = [
         "mind",
         "MIND, behaviours and news (TSV without names)",
         mind,
-        Expected("column_2", "column_5", "column_3", items_key="column_1"),
-        needs=("column_5", "query ="),
+        Expected("column_2", "item", "column_3", clicked="clicked", items_key="column_1", label="column_2"),
     ),
     Layout(
         "kuairand",

@@ -1,0 +1,78 @@
+"""Texts that hold items with a flag each, "N55689-1 N35729-0": no key of a run file takes them apart, a query does."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from penchant.logs.proposing.columns import by_name
+
+_PAIR = r"[^\s,;|]+[-:_=][01]"
+_PAIRED = rf"^{_PAIR}([ ,;|]{_PAIR})*$"
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A column of such texts. mark: what parts them; item, clicked: what the query calls the two halves."""
+
+    column: str
+    mark: str
+    others: tuple[str, ...]
+    item: str
+    clicked: str
+
+    def query(self, source: str) -> str:
+        """DuckDB's SQL for a row per item. source: what it reads from, such as read_csv('…')."""
+        kept = ", ".join(_name(one) for one in self.others)
+        one = f"unnest(string_split({_name(self.column)}, {_text(self.mark)})) as one"
+        taken = f"left(one, length(one) - 2) as {_name(self.item)}, right(one, 1) as {_name(self.clicked)}"
+        return f"select {kept}, {taken} from (select {kept}, {one} from {source})"
+
+
+def find_pairs(frame: pl.DataFrame) -> Paired | None:
+    """The column of a table that holds items with flags; None where there is none."""
+    for series in frame.get_columns():
+        if series.dtype != pl.String:
+            continue
+        known = series.drop_nulls().head(500)
+        if len(known) < 5 or known.str.contains(_PAIRED).mean() < 0.98:  # type: ignore[operator]
+            continue
+        marks = [mark for mark in " ,;|" if known.str.contains(mark, literal=True).mean() > 0.3]  # type: ignore[operator]
+        ends = set(known.str.slice(-1).to_list())
+        if len(marks) == 1 and ends == {"0", "1"} or (len(marks) == 1 and known.str.contains("[-:_=]0").any()):
+            there = set(frame.columns)
+            item, clicked = (next(n for n in (name, f"{name}_of_{series.name}") if n not in there) for name in ("item", "clicked"))
+            others = tuple(name for name in frame.columns if name != series.name)
+            return Paired(series.name, marks[0], others, item, clicked)
+    return None
+
+
+def taken_apart(frame: pl.DataFrame, paired: Paired) -> pl.DataFrame:
+    """A row per item, as the query gives it."""
+    halves = frame.with_columns(by_name(paired.column).str.split(paired.mark)).explode(paired.column)
+    text = by_name(paired.column)
+    return halves.select(
+        *(by_name(name) for name in paired.others),
+        text.str.slice(0, text.str.len_chars() - 2).alias(paired.item),
+        text.str.slice(-1).alias(paired.clicked),
+    )
+
+
+def source_of(kind: str, files: list[str], columns: tuple[str, ...], header: bool, separator: str) -> str | None:
+    """What DuckDB reads files by, all columns of texts as text; None for formats that it does not read so."""
+    listed = "[" + ", ".join(map(_text, files)) + "]" if len(files) > 1 else _text(files[0])
+    if kind == "parquet":
+        return f"read_parquet({listed})"
+    if kind == "csv" and len(separator) == 1:
+        names = "[" + ", ".join(map(_text, columns)) + "]"
+        mark = "'\\t'" if separator == "\t" else _text(separator)
+        quote = ", quote = ''" if separator == "\t" else ""
+        return f"read_csv({listed}, delim = {mark}, header = {str(header).lower()}, names = {names}, all_varchar = true{quote})"
+    return None
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
