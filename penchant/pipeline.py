@@ -17,8 +17,8 @@ from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.files import read_json, write_json
 from penchant.kinds.answers import ModelRun
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
+from penchant.logs.formats.places import expand
 from penchant.logs.ingest import Log, ingest
-from penchant.logs.tables import expand
 from penchant.models.catalog import find_baseline
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
@@ -172,7 +172,7 @@ class Run(ModelRun):
     def _forgotten(self) -> dict[str, float]:
         """By the list that the run file names, and by the run's own."""
         named = self.config.logs.forgotten
-        lists = [expand(named, self.base)] if named else []
+        lists = [Path(expand(named, self.base))] if named else []
         own = self.folder / FORGOTTEN
         return {
             digest: at
