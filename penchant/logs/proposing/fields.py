@@ -45,6 +45,8 @@ def why_no_field(column: Column) -> str | None:
         return "a time"
     if column.is_list or column.listing:
         parts = column.listing.parts if column.listing else column.flat
+        if parts.is_empty():
+            return "empty"
         alone = parts.n_unique() / max(1, len(parts))
         long = float(parts.str.len_chars().mean() or 0.0) > 60  # type: ignore[arg-type]
         return "lists of values that do not repeat" if long or (alone > 0.8 and len(parts) > 20) else None

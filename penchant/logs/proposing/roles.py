@@ -212,7 +212,7 @@ def _doubt(column: Column, table: Seen) -> float:
     if column.is_whole and rows > 30 and (column.numbers == 0).mean() > 0.05:  # type: ignore[operator]
         doubt += 1.0
     if column.spaces > 0.5:
-        doubt += 0.5 if column.spaces < 2.5 else 1.5
+        doubt += 0.5 if column.spaces < 8 else 1.5
     if "://" in "".join(column.flat.head(3)):
         doubt += 0.3
     if column.length > 40:

@@ -88,7 +88,7 @@ def mind(folder: Path) -> int:
         others = [(one["item"] + k) % w.items.height for k in range(1, 4)]
         showing = [f"N{one['item'] + 100}-1", *(f"N{k + 100}-0" for k in others)]
         shown += len(showing)
-        history = " ".join(f"N{(one['user'] * 3 + k) % w.items.height + 100}" for k in range(5))
+        history = " ".join(f"N{(one['user'] * 3 + k) % w.items.height + 100}" for k in range(20))
         rows.append((n + 1, f"U{one['user'] + 500}", when.strftime("%m/%d/%Y %-I:%M:%S %p"), history, " ".join(showing)))
     (folder / "MINDsmall_train").mkdir()
     _write(folder / "MINDsmall_train" / "behaviors.tsv", rows, "\t")
@@ -175,7 +175,7 @@ def lastfm(folder: Path) -> int:
     _write(folder / "userid-timestamp-artid-artname-traid-traname.tsv", rows, "\t")
     people = [(f"user_{n + 1:06}", "m" if n % 2 else "f", 20 + n % 9, "Sweden" if n % 3 else "Japan", "Aug 13, 2006") for n in world(600, seed=11).users["user"]]
     _write(folder / "userid-profile.tsv", people, "\t", "#id\tgender\tage\tcountry\tregistered")
-    return 0
+    return w.events.height
 
 
 def steam(folder: Path) -> int:
