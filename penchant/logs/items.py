@@ -81,7 +81,7 @@ def _items_table(table: ItemsTable, base: Path, left_out: LeftOut) -> pl.DataFra
 def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     """ITEM, VALUE, WEIGHT, and TIME where values have one."""
     timed = _timed(table, events, base)
-    frame = _read_all(table, base, timed.columns, table.field, left_out)
+    frame = _a_row_each(_read_all(table, base, timed.columns, table.field, left_out))
     weight = column(table.weight).cast(pl.Float64, strict=False) if table.weight else pl.lit(1.0)
     rows = frame.select(
         as_id(frame, table.item, table.none).alias(ITEM),
@@ -96,6 +96,12 @@ def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_o
         named = rows.join(_names(table.names, base, left_out), on=VALUE, how="left").drop(VALUE).rename({"name": VALUE})
         rows = _whole_rows(named, [VALUE], f"{table.field}: a value without a name", left_out)
     return rows
+
+
+def _a_row_each(frame: pl.DataFrame) -> pl.DataFrame:
+    """A row per value of the columns that hold lists, such as all items of one event, each with its category."""
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List | pl.Array)]
+    return frame.explode([column(name) for name in lists]) if lists else frame
 
 
 def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValuesTable:
