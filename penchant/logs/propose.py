@@ -1,5 +1,6 @@
 """Look at somebody's tables and propose how they map to Penchant's; say why, and what could not be guessed."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from penchant.errors import DataError, PenchantError
@@ -7,10 +8,11 @@ from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.places import FORMATS
 from penchant.logs.proposing.clicks import Clicks, find_clicks
 from penchant.logs.proposing.discover import Discovered, Found, discover
+from penchant.logs.proposing.own import propose_own_values
 from penchant.logs.proposing.proposal import UNSURE, Proposal
 from penchant.logs.proposing.roles import LIKELY, SURE, Candidate, Log, find_log
 from penchant.logs.proposing.seen import try_to_see
-from penchant.logs.proposing.sides import propose_own_values, propose_sides, sides_of
+from penchant.logs.proposing.sides import propose_sides, sides_of
 from penchant.logs.proposing.writing import as_toml, source_toml
 from penchant.logs.sources import known_tables
 
@@ -60,13 +62,12 @@ def known_source(paths: list[Path]) -> str | None:
 
 
 def _has_columns(source: str, folder: Path) -> bool:
-    """Whether the events of a known data set can be read as such."""
+    """Whether the events have the columns of a known data set; files that cannot be read are believed by their names."""
     events = known_tables(source, folder).events
-    try:
-        for part in open_parts(events, folder):
-            part.require(events.columns)
-    except PenchantError:
-        return False
+    for part in open_parts(events, folder):
+        with suppress(PenchantError):
+            if not set(events.columns) <= set(part.schema()):
+                return False
     return True
 
 

@@ -148,7 +148,9 @@ class Column:
     def is_address(self) -> bool:
         """Whether its values are addresses on the internet, which people share and change."""
         head = self.flat.head(100)
-        return len(head) > 0 and bool(head.str.contains(r"^\d{1,3}(\.\w{1,3}){3}$|^[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,7}$").mean() > 0.9)  # type: ignore[operator]
+        return len(head) > 0 and bool(
+            head.str.contains(r"^\d{1,3}(\.\w{1,3}){3}$|^[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,7}$").mean() > 0.9
+        )  # type: ignore[operator]
 
     @property
     def _is_id_read_as_float(self) -> bool:

@@ -43,6 +43,8 @@ def why_no_field(column: Column) -> str | None:
         return "empty"
     if column.clock or column.flat_values.dtype.is_temporal():
         return "a time"
+    if column.is_number and (not column.is_whole or words.holds(column.name, words.MEASURE)) and column.is_list:
+        return "numbers"
     if column.is_list or column.listing:
         parts = column.listing.parts if column.listing else column.flat
         if parts.is_empty():
@@ -50,7 +52,11 @@ def why_no_field(column: Column) -> str | None:
         alone = parts.n_unique() / max(1, len(parts))
         long = float(parts.str.len_chars().mean() or 0.0) > 60  # type: ignore[arg-type]
         return "lists of values that do not repeat" if long or (alone > 0.8 and len(parts) > 20) else None
-    if column.flat_values.dtype.is_float() and not _are_codes(column):
+    if (
+        column.is_number
+        and not (column.is_whole and not column.flat_values.dtype.is_float())
+        and not _are_codes(column)
+    ):
         return "numbers"
     if len(column.distinct) < 2 and column.rows > 4:
         return "one value only"
@@ -68,15 +74,19 @@ def _are_codes(column: Column) -> bool:
 
 def _titles(table: Seen, besides: Column) -> list[Column]:
     """Columns that could name an item, best first: those that are called so, then short texts that hardly repeat."""
-    able = [one for one in table.columns if one is not besides and not one.is_list and one.values.dtype == "String"]
+    able = [
+        one
+        for one in table.columns
+        if one is not besides and not one.is_list and one.values.dtype in (pl.String, pl.Binary)
+    ]
     able = [one for one in able if not one.clock and one.length <= 200]
-    named = [one for one in able if _is_called_title(one.name) and not (one.listing and one.repeats > 0.3)]
+    named = [one for one in able if is_called_title(one.name) and not (one.listing and one.repeats > 0.3)]
     texts = [one for one in able if is_title(one) and not one.listing]
     named.sort(key=lambda one: (one.repeats > 0.5, len(words.tokens_of(one.name)), one.repeats))
     return named + sorted(texts, key=lambda one: one.length)
 
 
-def _is_called_title(name: str) -> bool:
+def is_called_title(name: str) -> bool:
     return words.tokens_of(name.rpartition(".")[2])[-1:] != [] and words.tokens_of(name.rpartition(".")[2])[
         -1
     ] in words.TITLE.split("|")

@@ -40,7 +40,9 @@ def find_pairs(frame: pl.DataFrame) -> Paired | None:
         ends = set(known.str.slice(-1).to_list())
         if len(marks) == 1 and ends == {"0", "1"} or (len(marks) == 1 and known.str.contains("[-:_=]0").any()):
             there = set(frame.columns)
-            item, clicked = (next(n for n in (name, f"{name}_of_{series.name}") if n not in there) for name in ("item", "clicked"))
+            item, clicked = (
+                next(n for n in (name, f"{name}_of_{series.name}") if n not in there) for name in ("item", "clicked")
+            )
             others = tuple(name for name in frame.columns if name != series.name)
             return Paired(series.name, marks[0], others, item, clicked)
     return None

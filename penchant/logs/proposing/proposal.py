@@ -11,6 +11,8 @@ from penchant.logs.proposing import words
 from penchant.logs.proposing.seen import Seen
 
 UNSURE = "?"
+_GENERAL = {"name", "value", "id", "text", "label", "title", "key"}
+"""What a part of a nested column is called, where only the column above says of what."""
 LIST, RECENT = "item", "recent"
 """Fields of every proposal: the latest items, and the latest tags."""
 
@@ -36,7 +38,8 @@ class Proposal:
     def add_field(self, kind: str, column: str, as_label: float = 0.0) -> str:
         """The name of a field for a column: "tags" for the first that has tags, else after the column, changed where a
         field may not have that name."""
-        name = re.sub(r":(token|float)(_seq)?$", "", column.rpartition(".")[2] or column)
+        above, _, last = column.rpartition(".")
+        name = re.sub(r":(token|float)(_seq)?$", "", above if above and last in _GENERAL else last or column)
         tagged = rf"({words.TAG})(_?ids?)?"
         if kind == "items" and "tags" not in self.fields and re.fullmatch(tagged, name.lower()):
             name = "tags"
@@ -50,12 +53,19 @@ class Proposal:
     def add_section(self, name: str, table: Seen, lines: Sequence[tuple[str, object]]) -> None:
         """A section for a table: where it lies, and these keys and values."""
         pairs = [*table.where(self.beside), *lines]
-        self.sections[name] = [f"{name_} = {_query(value) if name_ == 'query' else said_in_toml(value)}" for name_, value in pairs]
+        self.sections[name] = [
+            f"{name_} = {_query(value) if name_ == 'query' else said_in_toml(value)}" for name_, value in pairs
+        ]
 
     def add_values(self, column: str, table: Seen, lines: Sequence[tuple[str, object]], as_label: float = 0.0) -> None:
         """A section for a table with a row per item and value."""
         field_name = self.add_field("items", column, as_label)
         self.add_section(f"[logs.tables.item_values:{field_name}", table, [("field", field_name), *lines])
+
+    def add_title(self, table: Seen, lines: Sequence[tuple[str, object]]) -> None:
+        """A section for a table with a row per item and name."""
+        self.title = self.free_name("title")
+        self.add_section(f"[logs.tables.item_values:{self.title}", table, [("field", self.title), *lines])
 
     def free_name(self, text: str) -> str:
         """A name for a field of a table, and for one of the model."""

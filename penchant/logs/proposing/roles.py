@@ -181,7 +181,9 @@ def _finer(candidate: Candidate, table: Seen, burst: dict[str, float | None], ab
     follow = [
         one
         for one in able
-        if one is not candidate.column and (burst.get(one.name) or 0.0) <= 0.6 and table.determines(candidate.column, one)
+        if one is not candidate.column
+        and (burst.get(one.name) or 0.0) <= 0.6
+        and table.determines(candidate.column, one)
     ]
     return replace(candidate, for_item=candidate.for_item + 0.25 * min(3, len(follow)))
 

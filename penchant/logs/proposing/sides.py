@@ -45,7 +45,12 @@ def _match(table: Seen, log: Seen, column: Column | None, stems: str) -> tuple[C
     best: tuple[Column, float] | None = None
     last = column.name.rpartition(".")[2]
     for one in table.columns:
-        if one.is_list or one.clock or not (one.looks_like_ids or (one.name == last and not words.made_up(last))) or len(one.distinct) < 1:
+        if (
+            one.is_list
+            or one.clock
+            or not (one.looks_like_ids or (one.name == last and not words.made_up(last)))
+            or len(one.distinct) < 1
+        ):
             continue
         shared = max(
             overlap(column, one) / max(0.05, table.coverage),
@@ -267,48 +272,3 @@ def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> tuple[Seen, C
             if texts and (said or other.item is None) and overlap(value, code) > 0.8:
                 return other.table, code, texts[0]
     return None
-
-
-def propose_own_values(log: Log, proposal: Proposal) -> None:
-    """Tags that stand in the log itself: what people tagged items with, or what follows from the item."""
-    assert log.item
-    table, item = log.table, log.item.column
-    used = {
-        item.name,
-        *([log.user.column.name] if log.user else []),
-        *([log.time] if isinstance(log.time, str) else log.time or []),
-    }
-    able = []
-    for one in table.columns:
-        if one.name in used or one.clock or one.is_flag or one.nulls > 0.7 or one.name in table.partition:
-            continue
-        tagged = words.said(one.name, words.TAG) == 1.0 and not words.holds(one.name, words.CLICKED)
-        labelled = words.said(one.name, words.LABEL) == 1.0
-        beside = one.is_list and item.is_list and _parent(one) == _parent(item) != ""
-        follows = not one.is_list and (table.determines(item, one) or (beside and not why_no_field(one)))
-        if why_no_field(one) and not tagged:
-            continue
-        if (one.is_list and not beside and not tagged) or words.said(one.name, words.USER) == 1.0:
-            continue
-        if tagged or labelled or ((follows or beside) and not words.holds(one.name, words.MEASURE)):
-            if (
-                not labelled and not tagged and item.is_list is False and table.determines(log.user.column, one)
-                if log.user
-                else False
-            ):
-                continue
-            able.append(one)
-    able.sort(key=lambda one: -as_label(one))
-    titles = [one for one in able if _is_like_a_title(one)]
-    for one in [one for one in able if one not in titles][:2]:
-        lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 5)]
-        proposal.add_values(one.name, table, lines, as_label(one) - 0.5)
-        proposal.reasons.append(f"{one.name!r} of the log follows from the item, and is taken for a field of the items")
-
-
-def _is_like_a_title(column: Column) -> bool:
-    return words.said(column.name, words.TITLE) > 0 and len(column.distinct) > 30
-
-
-def _parent(column: Column) -> str:
-    return column.name.rpartition(".")[0]
