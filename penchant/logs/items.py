@@ -52,7 +52,7 @@ def read_items(tables: Tables, base: Path, left_out: LeftOut) -> ItemTables:
     said = [pl.DataFrame(schema=_SAID_TYPES)]
     for table in tables.item_values:
         rows = _item_values(table, tables.events, base, left_out)
-        parts.append(_ranked(rows, table))
+        parts.append(_ranked(rows, table, left_out))
         if TIME in rows.columns:
             found = spans(rows, top=table.top, min_items=table.min_items)
             said.append(found.select(pl.lit(table.field).alias(FIELD), *list(_SAID_TYPES)[1:]))
@@ -130,13 +130,19 @@ def _times(frame: pl.DataFrame, table: ItemValuesTable, *, told: bool) -> list[p
     return [pl.when(at.is_between(OLDEST_S, NEWEST_S)).then(at).alias(TIME)]
 
 
-def _ranked(rows: pl.DataFrame, table: ItemValuesTable) -> pl.DataFrame:
+def _ranked(rows: pl.DataFrame, table: ItemValuesTable, left_out: LeftOut) -> pl.DataFrame:
     """One row per item: ITEM and the list of its values."""
-    ranked = rows.group_by(ITEM, "value").agg(pl.col("weight").sum())
-    ranked = ranked.filter(pl.len().over("value") >= table.min_items)
+    pairs = rows.group_by(ITEM, "value").agg(pl.col("weight").sum())
+    ranked = pairs.filter(pl.len().over("value") >= table.min_items)
+    if len(ranked) < len(pairs):
+        left_out[f"{table.field}: a value of fewer than {table.min_items} items"] += len(pairs) - len(ranked)
     ranked = ranked.sort(ITEM, "weight", "value", descending=[False, True, False])
     kept = pl.col("value").head(table.top) if table.top else pl.col("value")
-    return ranked.group_by(ITEM, maintain_order=True).agg(kept.alias(table.field))
+    lists = ranked.group_by(ITEM, maintain_order=True).agg(kept.alias(table.field))
+    cut = len(ranked) - int(lists[table.field].list.len().sum() or 0)
+    if cut:
+        left_out[f"{table.field}: a value behind the first {table.top} of its item"] += cut
+    return lists
 
 
 def _whole_rows(rows: pl.DataFrame, needed: list[str], reason: str, left_out: LeftOut) -> pl.DataFrame:
