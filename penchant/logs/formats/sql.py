@@ -41,7 +41,7 @@ class QueryPart(ArrowPart):
 
     def own_schema(self) -> pl.Schema:
         with self._connected() as connection:
-            return frame_of(connection.execute(f"select * from {self._rows} limit 0").to_arrow_table()).schema
+            return frame_of(connection.sql(f"select * from {self._rows} limit 0").to_arrow_table()).schema
 
     def count(self) -> int:
         with self._connected() as connection:
@@ -50,7 +50,7 @@ class QueryPart(ArrowPart):
     def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
         wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
         with self._connected() as connection:
-            yield from connection.execute(f"select {wanted} from {self._rows}").to_arrow_reader(rows)
+            yield from connection.sql(f"select {wanted} from {self._rows}").to_arrow_reader(rows)
 
     @property
     def _rows(self) -> str:
