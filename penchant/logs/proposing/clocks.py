@@ -23,6 +23,9 @@ _ISO = [
     "%Y-%m-%d %H:%M:%S%.f%#z",
     "%Y-%m-%d %H:%M:%S%.f %Z",
 ]
+_LIKE_A_DATE = (
+    r"^([A-Za-z]{3},? )?(\d{1,4}|[^\W\d_]{3,9}\.?)[-/. ]+(\d{1,2}|[^\W\d_]{3,9}\.?)[-/., ]+\d|^\d{8}[T ]\d|^\d{4}年"
+)
 _WRITTEN = [
     f"{date}{time}"
     for date in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y")
@@ -41,6 +44,10 @@ _WRITTEN = [
     "%m %d, %Y",
     "%b %d, %Y, %I:%M %p",
     "%d %b %Y %H:%M:%S",
+    "%Y%m%dT%H%M%SZ",
+    "%Y%m%d %H:%M:%S",
+    "%Y年%m月%d日",
+    "%Y年%m月%d日 %H:%M:%S",
 ]
 
 
@@ -128,6 +135,8 @@ def _of_texts(values: pl.Series) -> Clock | None:
         return None
     if first.str.contains(r"^\d+(\.0+)?$").all():
         return _of_numbers(values.cast(pl.Float64, strict=False))
+    if not first.str.contains(_LIKE_A_DATE).mean() > ENOUGH:  # type: ignore[operator]
+        return None
     for written in _ISO:
         if _read(first, written) is not None:
             return _clock(_iso(values))

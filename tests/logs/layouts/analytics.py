@@ -56,7 +56,9 @@ def ga4_bigquery(folder: Path) -> int:
             "items": [item],
         }
         if n % 10 == 0:
-            rows.append({**common, "event_name": "session_start", "items": [], "event_timestamp": common["event_timestamp"] - 1})
+            rows.append(
+                {**common, "event_name": "session_start", "items": [], "event_timestamp": common["event_timestamp"] - 1}
+            )
         rows.append(common)
     schema = {
         "event_date": pl.String,
@@ -136,7 +138,9 @@ def snowplow(folder: Path) -> int:
     target.mkdir()
     half = len(lines) // 2
     for part, some in enumerate((lines[:half], lines[half:])):
-        (target / f"part-{part:05}-{uuid_of(5)}.txt.gz").write_bytes(gzip.compress(("\n".join(some) + "\n").encode(), 1))
+        (target / f"part-{part:05}-{uuid_of(5)}.txt.gz").write_bytes(
+            gzip.compress(("\n".join(some) + "\n").encode(), 1)
+        )
     (target / "_SUCCESS").touch()
     return w.events.height
 
@@ -154,7 +158,11 @@ def segment(folder: Path) -> int:
             "context": {
                 "ip": f"10.0.0.{one['user']}",
                 "library": {"name": "analytics.js", "version": "4.1.0"},
-                "page": {"path": f"/p/{one['item']}", "title": thing["title"], "url": f"https://shop.example/p/{one['item']}"},
+                "page": {
+                    "path": f"/p/{one['item']}",
+                    "title": thing["title"],
+                    "url": f"https://shop.example/p/{one['item']}",
+                },
                 "userAgent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Safari/605.1.15",
             },
             "event": names[one["act"]],

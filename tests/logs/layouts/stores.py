@@ -44,7 +44,9 @@ def clickhouse(folder: Path) -> int:
             "EventTime": _moments(w.events["s"], "ms").to_arrow(),
             "UserID": pa.array([2**63 + n * 10**12 + 17 for n in w.events["user"]], pa.uint64()),
             "ArticleID": pa.array([f"a-{n}".encode() for n in w.events["item"]], pa.binary()),
-            "EventType": pa.array([one.encode() for one in w.events["act"].replace({"cart": "click", "buy": "click"})], pa.binary()),
+            "EventType": pa.array(
+                [one.encode() for one in w.events["act"].replace({"cart": "click", "buy": "click"})], pa.binary()
+            ),
             "Referer": pa.array([b"https://search.example/"] * w.events.height, pa.binary()),
         }
     )
@@ -77,7 +79,9 @@ def spark(folder: Path) -> int:
 
 def bigquery_shards(folder: Path) -> int:
     """An export in shards, with times of a zone."""
-    frame = _clicks().with_columns(pl.col("timestamp").mul(1_000_000).cast(pl.Datetime("us", "UTC")).alias("event_time"))
+    frame = _clicks().with_columns(
+        pl.col("timestamp").mul(1_000_000).cast(pl.Datetime("us", "UTC")).alias("event_time")
+    )
     frame = frame.drop("timestamp")
     for shard in range(4):
         frame.gather_every(4, shard).write_parquet(folder / f"impressions-{shard:012}.parquet")
@@ -108,7 +112,9 @@ def iceberg(folder: Path) -> int:
     from tests.logs.layouts.iceberg import InFolder
 
     frame = _clicks().to_arrow()
-    frame = frame.cast(pa.schema([(one.name, pa.string() if one.type == pa.large_string() else one.type) for one in frame.schema]))
+    frame = frame.cast(
+        pa.schema([(one.name, pa.string() if one.type == pa.large_string() else one.type) for one in frame.schema])
+    )
     frame = frame.set_column(3, "clicked", frame["clicked"].cast(pa.int32()))
     table = InFolder("local").create_table("shop.clicks", schema=frame.schema, location=(folder / "clicks").as_uri())
     half = frame.num_rows // 2
@@ -212,7 +218,14 @@ def hive_by_day(folder: Path) -> int:
     return frame.n_unique(["user_id", "item_id", "day"])
 
 
-_OURS: dict[str, Any] = {"user": "user_id", "item": "item_id", "time": "timestamp", "clicked": "clicked", "items_key": "item_id", "label": "tags"}
+_OURS: dict[str, Any] = {
+    "user": "user_id",
+    "item": "item_id",
+    "time": "timestamp",
+    "clicked": "clicked",
+    "items_key": "item_id",
+    "label": "tags",
+}
 LAYOUTS = [
     Layout(
         "clickhouse",
@@ -256,5 +269,10 @@ LAYOUTS = [
         Expected(user="customer_id", item="product_id", time="created_at", items_key="id", label="category_id"),
     ),
     Layout("hive-clock", "Folders by day, with a clock inside", hive_with_clock, Expected(**_OURS, files="clicks")),
-    Layout("hive-day", "Folders by day, no other time", hive_by_day, Expected(**{**_OURS, "time": "event_date"}, files="clicks")),
+    Layout(
+        "hive-day",
+        "Folders by day, no other time",
+        hive_by_day,
+        Expected(**{**_OURS, "time": "event_date"}, files="clicks"),
+    ),
 ]

@@ -13,15 +13,25 @@ from tests.logs.layouts.layout import Expected, Layout, uuid_of, world
 
 def _things(folder: Path, name: str, ids: pa.Array, file: str = "items.parquet") -> None:
     w = world()
-    table = pa.table({name: ids, "title": pa.array(w.items["title"].to_list()), "tags": pa.array(w.items["genres"].to_list())})
+    table = pa.table(
+        {name: ids, "title": pa.array(w.items["title"].to_list()), "tags": pa.array(w.items["genres"].to_list())}
+    )
     pq.write_table(table, folder / file)
 
 
 def polars_lists(folder: Path) -> int:
     """A row per user with the list of their clicks, as group_by writes it."""
     w = world()
-    frame = pl.DataFrame({"user_id": w.of_users(lambda n: f"u{n}"), "movie_ids": w.of_items(lambda n: n + 11), "timestamps": w.events["s"]})
-    frame.group_by("user_id", maintain_order=True).agg("movie_ids", "timestamps").write_parquet(folder / "histories.parquet")
+    frame = pl.DataFrame(
+        {
+            "user_id": w.of_users(lambda n: f"u{n}"),
+            "movie_ids": w.of_items(lambda n: n + 11),
+            "timestamps": w.events["s"],
+        }
+    )
+    frame.group_by("user_id", maintain_order=True).agg("movie_ids", "timestamps").write_parquet(
+        folder / "histories.parquet"
+    )
     _things(folder, "movie_id", pa.array([n + 11 for n in w.items["item"]]), "movies.parquet")
     return w.events.height
 
@@ -44,7 +54,9 @@ def ray(folder: Path) -> int:
     """Parts of Ray Data, with a column of tensors."""
     w = world()
     n = w.events.height
-    vectors = pa.ExtensionArray.from_storage(_Tensors(), pa.array([[0.5, k / n] for k in range(n)], pa.list_(pa.float32())))
+    vectors = pa.ExtensionArray.from_storage(
+        _Tensors(), pa.array([[0.5, k / n] for k in range(n)], pa.list_(pa.float32()))
+    )
     table = pa.table(
         {
             "user_id": pa.array([f"u{one}" for one in w.events["user"]]),
@@ -56,7 +68,9 @@ def ray(folder: Path) -> int:
     )
     (folder / "events").mkdir()
     for part in range(2):
-        pq.write_table(table.slice(part * (n // 2), n // 2 + n % 2), folder / "events" / f"2_00000{part}_000000.parquet")
+        pq.write_table(
+            table.slice(part * (n // 2), n // 2 + n % 2), folder / "events" / f"2_00000{part}_000000.parquet"
+        )
     _things(folder, "item_id", pa.array(w.items["item"].to_list()))
     return n
 
@@ -143,12 +157,16 @@ def swedish(folder: Path) -> int:
             "tidpunkt": [f"{s}" for s in w.events["s"]],
         }
     ).write_csv(folder / "klick.csv")
-    pl.DataFrame({"vara": w.all_items(lambda n: f"v{n}"), "namn": w.items["title"], "ämne": w.items["genres"].list.join(", ")}).write_csv(
-        folder / "varor.csv"
-    )
+    pl.DataFrame(
+        {"vara": w.all_items(lambda n: f"v{n}"), "namn": w.items["title"], "ämne": w.items["genres"].list.join(", ")}
+    ).write_csv(folder / "varor.csv")
     pairs = w.events.unique(["user", "item"], maintain_order=True)[:120]
     pl.DataFrame(
-        {"besökare": [f"b{n}" for n in pairs["user"]], "vara": [f"v{n}" for n in pairs["item"]], "betyg": pairs["rating"]}
+        {
+            "besökare": [f"b{n}" for n in pairs["user"]],
+            "vara": [f"v{n}" for n in pairs["item"]],
+            "betyg": pairs["rating"],
+        }
     ).write_csv(folder / "omdömen.csv")
     return w.events.height
 
@@ -164,7 +182,15 @@ LAYOUTS = [
         "ray",
         "Ray Data, Parquet with tensors",
         ray,
-        Expected(user="user_id", item="item_id", time="ts", clicked="label", items_key="item_id", label="tags", files="events"),
+        Expected(
+            user="user_id",
+            item="item_id",
+            time="ts",
+            clicked="label",
+            items_key="item_id",
+            label="tags",
+            files="events",
+        ),
     ),
     Layout(
         "categories",
@@ -176,7 +202,14 @@ LAYOUTS = [
         "decimals",
         "Snowflake, NUMBER(38, 0) as decimals",
         decimals,
-        Expected(user="ACCOUNT_ID", item="CONTENT_ID", time="EVENT_TS", clicked="IS_CLICK", items_key="CONTENT_ID", label="tags"),
+        Expected(
+            user="ACCOUNT_ID",
+            item="CONTENT_ID",
+            time="EVENT_TS",
+            clicked="IS_CLICK",
+            items_key="CONTENT_ID",
+            label="tags",
+        ),
     ),
     Layout(
         "uuids",
@@ -188,7 +221,14 @@ LAYOUTS = [
         "listings",
         "Clients and listings, a row per listing and tag",
         listings,
-        Expected(user="client_id", item="listing_id", time="shown_at", clicked="was_clicked", items_key="listing_id", label="label"),
+        Expected(
+            user="client_id",
+            item="listing_id",
+            time="shown_at",
+            clicked="was_clicked",
+            items_key="listing_id",
+            label="label",
+        ),
     ),
     Layout(
         "swedish",
