@@ -62,7 +62,7 @@ def known_source(paths: list[Path]) -> str | None:
 
 
 def _has_columns(source: str, folder: Path) -> bool:
-    """Whether the events have the columns of a known data set; files that cannot be read are believed by their names."""
+    """Whether the events have the columns of a known data set; what cannot be read is believed by its name."""
     events = known_tables(source, folder).events
     for part in open_parts(events, folder):
         with suppress(PenchantError):
@@ -109,11 +109,11 @@ def _propose_events(log: Log, proposal: Proposal) -> None:
         _explain_clicks(clicks, proposal)
     if table.paired:
         proposal.notes.append(
-            f"{table.name}: {table.paired.column} holds items with a flag each; the query takes them apart, a row for each"
+            f"{table.name}: {table.paired.column} holds items with a flag each; the query makes a row of each"
         )
     if table.strange:
         proposal.left_out.append(
-            f"{table.name}: {', '.join(table.strange[:6])}: a type that Penchant does not read; cast it, or leave it out"
+            f"{table.name}: {', '.join(table.strange[:6])}: a type that is not read; cast it, or leave it out"
         )
     proposal.add_section("logs.tables.events", table, lines)
 

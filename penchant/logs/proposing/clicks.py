@@ -1,11 +1,13 @@
 """What counts as a click: a flag, a rating with thresholds, a list of the clicked items, or what was done."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import polars as pl
 
 from penchant.logs.proposing import words
-from penchant.logs.proposing.columns import Column
+from penchant.logs.proposing.columns.profile import Column
+from penchant.logs.proposing.columns.shares import bounds, share
 from penchant.logs.proposing.proposal import key
 from penchant.logs.proposing.roles import Log
 from penchant.logs.proposing.seen import overlap
@@ -26,7 +28,8 @@ class Clicks:
 
 def find_clicks(log: Log) -> Clicks:
     """What says which rows of a log are clicks."""
-    assert log.user and log.item
+    assert log.user
+    assert log.item
     used = {log.user.column.name, log.item.column.name, *([log.time] if isinstance(log.time, str) else log.time or [])}
     others = [one for one in log.table.columns if one.name not in used and one.nulls < 0.9]
     return (
@@ -42,7 +45,8 @@ def find_clicks(log: Log) -> Clicks:
 
 
 def _nothing(log: Log) -> Clicks:
-    told = f'{log.table.name}: no column says what was clicked, so every row counts as a click; if one does, add: clicked = "…"'
+    told = f"{log.table.name}: no column says what was clicked, so every row counts as a click; if one does, add: "
+    told += 'clicked = "…"'
     return Clicks(notes=[told])
 
 
@@ -89,7 +93,7 @@ def _says_clicked(column: Column) -> bool:
 
 
 def _share(column: Column) -> float:
-    return float(column.flat.str.to_lowercase().is_in(["1", "true", "yes", "t", "y", "1.0"]).mean() or 0.0)  # type: ignore[arg-type]
+    return share(column.flat.str.to_lowercase().is_in(["1", "true", "yes", "t", "y", "1.0"]))
 
 
 def _is_attribute(log: Log, column: Column) -> bool:
@@ -121,7 +125,7 @@ def _is_scale(column: Column) -> bool:
     values = sorted(set(column.numbers.to_list()))
     if not values or values[-1] not in (5.0, 10.0) or values[0] not in (0.5, 1.0):
         return False
-    steps = [after - before for before, after in zip(values, values[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(values)]
     return len(values) >= 5 and set(steps) <= {0.5, 1.0}
 
 
@@ -130,7 +134,7 @@ def _thresholds(column: Column) -> Clicks | None:
     values = column.numbers
     if values.is_empty():
         return None
-    highest = float(values.max() or 0.0)  # type: ignore[arg-type]
+    highest = bounds(values)[1]
     scale = next((one for one in _SCALES if highest <= one), None)
     if scale is None or column.distinct.len() > 101:
         return None
@@ -138,8 +142,8 @@ def _thresholds(column: Column) -> Clicks | None:
     high, low = 0.7 * scale, 0.4 * scale
     if whole:
         high = float(int(high) + (high > int(high)))
-    none = [value for value in (-1.0, 0.0) if float((values == value).mean() or 0.0) > (0.0 if value < 0 else 0.05)]  # type: ignore[arg-type]
-    none = none if whole and float(values.filter(values > 0).min() or 0) == 1.0 else [one for one in none if one < 0]  # type: ignore[arg-type]
+    none = [value for value in (-1.0, 0.0) if share(values == value) > (0.0 if value < 0 else 0.05)]
+    none = none if whole and bounds(values.filter(values > 0))[0] == 1.0 else [one for one in none if one < 0]
     clicks = Clicks(why=f"{column.name} is a rating up to {scale}")
     clicks.lines = [("clicked", column.name), ("clicked_at_least", high), ("not_clicked_at_most", low)]
     clicks.notes.append(
@@ -184,7 +188,7 @@ def _known_values(column: Column) -> float:
     """The share of rows that say something that people do to things."""
     counts = column.flat.alias("value").value_counts()
     known = [value for value in counts.to_series() if _verdict(str(value)) is not None]
-    return float(column.flat.is_in(known).mean() or 0.0)  # type: ignore[arg-type]
+    return share(column.flat.is_in(known))
 
 
 def _verdict(value: str) -> str | None:

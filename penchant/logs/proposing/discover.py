@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from glob import escape
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
+from typing import Literal, cast
 
 import pyarrow.fs
 
@@ -19,8 +20,7 @@ from penchant.logs.formats.part import Part
 from penchant.logs.formats.places import COMPRESSED, FORMATS, Place, lake_of
 from penchant.logs.tables import TableConfig
 
-LISTED = 12
-"""Files that a run file names one by one, at most."""
+Format = Literal["parquet", "csv", "jsonl"]
 _FOREIGN = {
     (".avro", ".orc"): "turn it into Parquet",
     (".xlsx", ".xls", ".ods"): "save the sheet as CSV",
@@ -39,7 +39,7 @@ class Found:
 
     root: Path
     files: tuple[Path, ...]
-    format: str | None = None
+    format: Format | None = None
     all_files: frozenset[Path] = field(default=frozenset(), repr=False)
 
     @property
@@ -90,7 +90,7 @@ class Found:
         if self._is_a_folder:
             return ""
         names = [file.name for file in self.files]
-        start, end = os.path.commonprefix(names), os.path.commonprefix([name[::-1] for name in names])[::-1]
+        start, end = _shared(names), _shared([name[::-1] for name in names])[::-1]
         deep = "" if all(file.parent == self._common for file in self.files) else "**/"
         for name in (f"{escape(start)}*{escape(end)}", f"*{escape(end)}"):
             if len(start) + len(end) <= min(map(len, names)) and self._fits(deep + name):
@@ -119,9 +119,8 @@ def discover(paths: Sequence[Path]) -> Discovered:
             raise DataError(f"{path} does not exist")
         path = path.absolute()  # noqa: PLW2901
         root = path if path.is_dir() else path.parent
-        lakes, files = [], []
-        for one in _walk(path):
-            (lakes if one.is_dir() else files).append(one)
+        inside = list(_walk(path))
+        lakes, files = [one for one in inside if one.is_dir()], [one for one in inside if one.is_file()]
         found.tables += [Found(root, (lake,)) for lake in lakes]
         found.tables += _group(root, files, found.left_out)
     return found
@@ -129,9 +128,7 @@ def discover(paths: Sequence[Path]) -> Discovered:
 
 def _walk(path: Path) -> Iterator[Path]:
     """Files and lakes below a path. Names that begin with _ or . are passed over, and folders that Penchant wrote."""
-    if path.is_file():
-        yield path
-    elif lake_of(_SYSTEM, str(path)):
+    if path.is_file() or lake_of(_SYSTEM, str(path)):
         yield path
     elif not _is_a_run(path):
         for inside in sorted(path.iterdir()):
@@ -147,7 +144,7 @@ def _group(root: Path, files: list[Path], left_out: list[str]) -> Iterator[Found
     """Tables of a folder: files of one name but for figures first, then all of these that have the same columns."""
     kinds = {file: _kind(file, left_out) for file in files}
     readable = frozenset(file for file, kind in kinds.items() if kind)
-    alike: dict[tuple[str, str | None], list[Path]] = defaultdict(list)
+    alike: dict[tuple[str, Format | None], list[Path]] = defaultdict(list)
     for file in sorted(readable):
         alike[_figureless(file, root), kinds[file]].append(file)
     series: list[tuple[tuple[object, ...], Found]] = []
@@ -163,14 +160,14 @@ def _group(root: Path, files: list[Path], left_out: list[str]) -> Iterator[Found
 
 
 def _by_columns(
-    files: list[Path], format: str | None, left_out: list[str]
+    files: list[Path], told: Format | None, left_out: list[str]
 ) -> Iterator[tuple[tuple[object, ...], list[Path]]]:
-    """Files of one name, parted where their columns differ; of very many, those between two alike are taken on trust."""
+    """Files of one name, parted where their columns differ; of very many, those between two alike are trusted."""
     looked = files if len(files) <= 40 else [files[len(files) * n // 40] for n in range(40)] + [files[-1]]
     columns = {}
     for file in looked:
         try:
-            part = open_parts(TableConfig(files=str(file), format=format), Path())[0]
+            part = open_parts(TableConfig(files=str(file), format=told), Path())[0]
             header = getattr(getattr(part, "dialect", None), "header", True)
             names = tuple(sorted(part.schema()))
             columns[file] = (part.kind, names if header else (_figureless(file, None), names))
@@ -220,12 +217,12 @@ def _figureless(file: Path, root: Path | None) -> str:
     return re.sub(r"\d+", "#", text)
 
 
-def _by_name(file: Path) -> str | None:
+def _by_name(file: Path) -> Format | None:
     ending, _ = Place("", str(file), None).endings
-    return FORMATS.get(ending)
+    return cast(Format | None, FORMATS.get(ending))
 
 
-def _kind(file: Path, left_out: list[str]) -> str | None:
+def _kind(file: Path, left_out: list[str]) -> Format | None:
     """The format of a file, by its name or its content; None where it is no table, which is told unless it is of those
     that lie beside tables everywhere."""
     foreign = next((what for endings, what in _FOREIGN.items() if file.suffix.lower() in endings), None)
@@ -237,11 +234,11 @@ def _kind(file: Path, left_out: list[str]) -> str | None:
     return _by_name(file) or _by_content(file)
 
 
-def _by_content(file: Path) -> str | None:
+def _by_content(file: Path) -> Format | None:
     """The format that the first lines of a file without a known ending show."""
     place = Place(str(file), str(file), _SYSTEM)
     if place.format:
-        return place.format
+        return cast(Format, place.format)
     if file.suffix.lower() in (
         ".toml",
         ".py",
@@ -283,6 +280,12 @@ def _is_even(lines: list[str]) -> bool:
         if widths != {0} and len(widths) == 1:
             return True
     return False
+
+
+def _shared(texts: list[str]) -> str:
+    """What all texts begin with."""
+    alike = takewhile(lambda marks: len(set(marks)) == 1, zip(*texts, strict=False))
+    return "".join(marks[0] for marks in alike)
 
 
 def _relative(path: Path, beside: Path) -> str:

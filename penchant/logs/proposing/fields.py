@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from penchant.logs.proposing import words
-from penchant.logs.proposing.columns import Column
-from penchant.logs.proposing.roles import is_title
+from penchant.logs.proposing.candidates import is_title
+from penchant.logs.proposing.columns.profile import Column
+from penchant.logs.proposing.columns.shares import bounds, mean
 from penchant.logs.proposing.seen import Seen
 
 
@@ -43,28 +44,34 @@ def why_no_field(column: Column) -> str | None:
         return "empty"
     if column.clock or column.flat_values.dtype.is_temporal():
         return "a time"
-    if column.is_number and (not column.is_whole or words.holds(column.name, words.MEASURE)) and column.is_list:
+    if _is_measure(column):
         return "numbers"
     if column.is_list or column.listing:
-        parts = column.listing.parts if column.listing else column.flat
-        if parts.is_empty():
-            return "empty"
-        alone = parts.n_unique() / max(1, len(parts))
-        long = float(parts.str.len_chars().mean() or 0.0) > 60  # type: ignore[arg-type]
-        return "lists of values that do not repeat" if long or (alone > 0.8 and len(parts) > 20) else None
-    if (
-        column.is_number
-        and not (column.is_whole and not column.flat_values.dtype.is_float())
-        and not _are_codes(column)
-    ):
-        return "numbers"
+        return _why_no_lists(column.listing.parts if column.listing else column.flat)
+    return _why_no_values(column)
+
+
+def _why_no_values(column: Column) -> str | None:
     if len(column.distinct) < 2 and column.rows > 4:
         return "one value only"
-    if column.is_number and words.holds(column.name, words.MEASURE) and len(column.distinct) > 20:
-        return "numbers"
-    if column.is_prose or len(column.distinct) > max(2, len(column.flat) // 2):
-        return "no field of few values"
-    return None
+    few = len(column.distinct) <= max(2, len(column.flat) // 2)
+    return None if few and not column.is_prose else "no field of few values"
+
+
+def _why_no_lists(parts: pl.Series) -> str | None:
+    if parts.is_empty():
+        return "empty"
+    alone = parts.n_unique() > 0.8 * len(parts) and len(parts) > 20
+    return "lists of values that do not repeat" if alone or mean(parts.str.len_chars()) > 60 else None
+
+
+def _is_measure(column: Column) -> bool:
+    """Whether it holds numbers that measure something, and are no codes."""
+    if not column.is_number or _are_codes(column):
+        return False
+    if not column.is_whole or column.flat_values.dtype.is_float():
+        return True
+    return words.holds(column.name, words.MEASURE) and (column.is_list or len(column.distinct) > 20)
 
 
 def _are_codes(column: Column) -> bool:
@@ -111,5 +118,5 @@ def as_label(column: Column) -> float:
     points -= 2.0 if column.is_flag or values < 2 else 0.0
     points -= 2.0 * column.nulls
     points -= 0.5 if column.is_number or _is_code(parts) else 0.0
-    often = float(parts.alias("value").value_counts()["count"].max() or 0) / rows  # type: ignore[arg-type]
+    often = bounds(parts.alias("value").value_counts()["count"])[1] / rows
     return points - (3.0 if often > 0.9 and rows > 10 else 0.0)

@@ -1,7 +1,7 @@
 """Fields of the items that stand in the log itself: what follows from the item, and what people tagged items with."""
 
 from penchant.logs.proposing import words
-from penchant.logs.proposing.columns import Column
+from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.fields import as_label, is_called_title, why_no_field
 from penchant.logs.proposing.proposal import Proposal
 from penchant.logs.proposing.roles import Log

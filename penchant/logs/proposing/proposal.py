@@ -20,8 +20,9 @@ LIST, RECENT = "item", "recent"
 @dataclass
 class Proposal:
     """Sections of a run file (a list of "key = value" lines each), the limit of every field, the fields of the items
-    among them and how well each would do as the label, the rows of the log, and the field that names an item. notes: what a person has to look at; reasons:
-    what each column was taken for, and why; left_out: what is not read, and why. `beside`: the run file's folder."""
+    among them and how well each would do as the label, the rows of the log, and the field that names an item. notes:
+    what a person has to look at; reasons: what each column was taken for, and why; left_out: what is not read, and why.
+    `beside`: the run file's folder."""
 
     beside: Path
     sections: dict[str, list[str]] = field(default_factory=dict)
@@ -53,9 +54,8 @@ class Proposal:
     def add_section(self, name: str, table: Seen, lines: Sequence[tuple[str, object]]) -> None:
         """A section for a table: where it lies, and these keys and values."""
         pairs = [*table.where(self.beside), *lines]
-        self.sections[name] = [
-            f"{name_} = {_query(value) if name_ == 'query' else said_in_toml(value)}" for name_, value in pairs
-        ]
+        written = ((key_, _query(value) if key_ == "query" else said_in_toml(value)) for key_, value in pairs)
+        self.sections[name] = [f"{key_} = {value}" for key_, value in written]
 
     def add_values(self, column: str, table: Seen, lines: Sequence[tuple[str, object]], as_label: float = 0.0) -> None:
         """A section for a table with a row per item and value."""

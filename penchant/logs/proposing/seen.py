@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from penchant.errors import PenchantError
-from penchant.logs.proposing.columns import Column, columns_of
+from penchant.logs.proposing.columns.pairs import Paired, find_pairs, source_of, taken_apart
+from penchant.logs.proposing.columns.profile import Column, columns_of
+from penchant.logs.proposing.columns.shares import share
 from penchant.logs.proposing.discover import Found
-from penchant.logs.proposing.pairs import Paired, find_pairs, source_of, taken_apart
 
 SAMPLED = 6_000
 """Rows of a table that are looked at, about."""
@@ -84,7 +85,7 @@ def _determines(left: pl.Series, right: pl.Series) -> bool:
     groups = groups.filter(pl.col("rows") > 1)
     if groups.height < 5 or pairs["right"].n_unique() < 2:
         return False
-    return float((groups["values"] == 1).mean() or 0.0) > 0.97  # type: ignore[arg-type]
+    return share(groups["values"] == 1) > 0.97
 
 
 def see(found: Found) -> Seen:
@@ -135,9 +136,9 @@ def links_of(column: Column, table: Seen, others: Sequence[Seen]) -> list[Link]:
         if other is table:
             continue
         for key in other.keys:
-            share = overlap(column, key) / max(0.02, other.coverage)
-            if share > 0.3 and not _is_by_chance(column, key):
-                found.append(Link(other, key, min(1.0, share)))
+            shared = overlap(column, key) / max(0.02, other.coverage)
+            if shared > 0.3 and not _is_by_chance(column, key):
+                found.append(Link(other, key, min(1.0, shared)))
     return sorted(found, key=lambda link: -link.share)
 
 

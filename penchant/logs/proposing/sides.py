@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from penchant.logs.proposing import words
-from penchant.logs.proposing.columns import Column
+from penchant.logs.proposing.candidates import about
+from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.fields import Fields, as_label, find_fields, why_no_field
+from penchant.logs.proposing.moments import best_clock
 from penchant.logs.proposing.proposal import Proposal
-from penchant.logs.proposing.roles import Log, about
+from penchant.logs.proposing.roles import Log
 from penchant.logs.proposing.seen import Seen, overlap
 
 _ENOUGH = 0.3
@@ -87,7 +89,7 @@ def _one_of(table: Seen, item: tuple[Column, float], user: tuple[Column, float])
 
 def propose_sides(log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
     """Sections for the tables beside the log, and notes about those that are left out."""
-    coded = _propose_values(log, sides, proposal)
+    coded = _propose_values(sides, proposal)
     named = {id(table) for table in coded}
     _propose_keyed("items", log, [s for s in sides if s.item and not s.user and s.item.is_unique], proposal)
     users = [s for s in sides if s.user and not s.item and s.user.is_unique]
@@ -99,7 +101,7 @@ def propose_sides(log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
 
 def _tell_other(log: Log, side: Side, proposal: Proposal) -> None:
     table = side.table
-    if side.item and side.user and not _value_of(log, side):
+    if side.item and side.user and not _value_of(side):
         proposal.notes.append(
             f"{log.table.name} is taken for the log; {table.name} has users and items too: if it is the better log, "
             "change `files` and the columns"
@@ -109,19 +111,19 @@ def _tell_other(log: Log, side: Side, proposal: Proposal) -> None:
         proposal.left_out.append(f"{table.name} is left out: it looks like neither items, users nor tags ({listed})")
     elif side.user and not side.item and not side.user.is_unique:
         proposal.left_out.append(f"{table.name} is left out: it has several rows for a user; make it one row for each")
-    elif side.item and not side.user and not side.item.is_unique and not _value_of(log, side):
+    elif side.item and not side.user and not side.item.is_unique and not _value_of(side):
         proposal.left_out.append(f"{table.name} is left out: it has several rows for an item, and no column of tags")
 
 
 def _propose_keyed(kind: str, log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
     """The table of items or users: of several, the one with the best field."""
     looked = [(side, _fields_of(kind, side)) for side in sides]
-    looked.sort(key=lambda pair: -_worth(kind, pair[1]))
+    looked.sort(key=lambda pair: -_worth(pair[1]))
     for place, (side, fields) in enumerate(looked):
         name = side.table.name
-        if place and _worth(kind, fields) > 0:
+        if place and _worth(fields) > 0:
             proposal.left_out.append(f"{name} is left out: there is a table of {kind} already; join the two")
-        elif _worth(kind, fields) <= 0:
+        elif _worth(fields) <= 0:
             proposal.left_out.append(f"{name} is left out: it has no field of few values")
         else:
             _write_keyed(kind, log, side, fields, proposal)
@@ -133,7 +135,7 @@ def _fields_of(kind: str, side: Side) -> Fields:
     return find_fields(side.table, column, kind == "items")
 
 
-def _worth(kind: str, fields: Fields) -> float:
+def _worth(fields: Fields) -> float:
     best = max((as_label(one) + 3.0 for one in fields.chosen), default=0.0)
     return max(best, 0.1 if fields.chosen else 0.0) + (0.5 if fields.title else 0.0) + 0.01 * len(fields.chosen)
 
@@ -142,7 +144,8 @@ def _write_keyed(kind: str, log: Log, side: Side, fields: Fields, proposal: Prop
     table = side.table
     column = side.item if kind == "items" else side.user
     of_log = log.item if kind == "items" else log.user
-    assert column and of_log
+    assert column
+    assert of_log
     chosen: dict[str, str] = {}
     for one in fields.chosen:
         chosen[proposal.add_field(kind, one.name, as_label(one))] = one.name
@@ -181,44 +184,50 @@ def _add_separator(table: Seen, fields: Fields, lines: list[tuple[str, object]],
         proposal.notes.append(f"{table.name}: {', '.join(others)} has another separator, and is not parted")
 
 
-def _propose_values(log: Log, sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
+def _propose_values(sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
     """Tables with a row per item and tag, and their tables of names; returns the latter."""
     named: list[Seen] = []
     for side in sides:
-        value = _value_of(log, side)
-        if value is None or side.item is None or (side.item.is_unique and not side.user):
-            continue
-        lines: list[tuple[str, object]] = [("item", side.item.name), ("value", value.name)]
-        weight = next((one for one in side.table.columns if _is_weight(one, side, value)), None)
-        lines += [("weight", weight.name)] if weight else []
-        property_ = _property_of(side, value)
-        field = value.name
-        if property_:
-            lines.append(("keep", {property_[0].name: [property_[1]]}))
-            field = property_[1]
-            proposal.notes.append(
-                f"{side.table.name} has a row per item and property; {property_[1]!r} is taken of them: "
-                f"change keep to take another of {property_[0].name!r}"
-            )
-        clock = max((one for one in side.table.columns if one.clock), key=lambda one: one.name, default=None)
-        if side.user and clock and clock.clock:
-            lines.append(("time", clock.name))
-            lines += [("time_format", clock.clock.format)] if clock.clock.format else []
-        lines.append(("top", 5))
-        names = _names_of(value, side, sides)
-        if names:
-            table, code, name = names
-            named.append(table)
-            where = table.found.patterns(proposal.beside)
-            lines.append(("names", {"files": where, "value": code.name, "name": name.name}))
-        proposal.add_values(field, side.table, lines, as_label(value) + 1.0)
-        proposal.reasons.append(
-            f"{side.table.name} has a row per item and value: {side.item.name!r} and {value.name!r}"
-        )
+        value = _value_of(side)
+        if value and side.item and (side.user or not side.item.is_unique):
+            named += _write_values(side, side.item, value, sides, proposal)
     return named
 
 
-def _value_of(log: Log, side: Side) -> Column | None:
+def _write_values(side: Side, item: Column, value: Column, sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
+    """A section for a table with a row per item and value; returns the table that names its values."""
+    table = side.table
+    lines: list[tuple[str, object]] = [("item", item.name), ("value", value.name)]
+    weight = next((one for one in table.columns if _is_weight(one, side, value)), None)
+    lines += [("weight", weight.name)] if weight else []
+    kind = _property_of(side, value)
+    if kind:
+        lines.append(("keep", {kind[0].name: [kind[1]]}))
+        proposal.notes.append(
+            f"{table.name} has a row per item and property; {kind[1]!r} is taken of them: "
+            f"change keep to take another of {kind[0].name!r}"
+        )
+    if side.user:
+        lines += _when_said(table)
+    lines.append(("top", 5))
+    names = _names_of(value, side, sides)
+    if names:
+        where = names.table.found.patterns(proposal.beside)
+        lines.append(("names", {"files": where, "value": names.code.name, "name": names.name.name}))
+    proposal.add_values(kind[1] if kind else value.name, table, lines, as_label(value) + 1.0)
+    proposal.reasons.append(f"{table.name} has a row per item and value: {item.name!r} and {value.name!r}")
+    return [names.table] if names else []
+
+
+def _when_said(table: Seen) -> list[tuple[str, object]]:
+    """Keys that say when a person gave an item a tag."""
+    column = best_clock(table, ())
+    if column is None or column.clock is None:
+        return []
+    return [("time", column.name), *([("time_format", column.clock.format)] if column.clock.format else [])]
+
+
+def _value_of(side: Side) -> Column | None:
     """The column of tags in a table that has several rows per item."""
     if side.item is None:
         return None
@@ -261,7 +270,16 @@ def _property_of(side: Side, value: Column) -> tuple[Column, str] | None:
     return None
 
 
-def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> tuple[Seen, Column, Column] | None:
+@dataclass(frozen=True)
+class _Named:
+    """A table of names: the column of codes, and that of names."""
+
+    table: Seen
+    code: Column
+    name: Column
+
+
+def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> _Named | None:
     """The table that names coded values: its key has them, and it has a column of texts beside it."""
     for other in sides:
         if other is side or other.table.rows < 2 or len(other.table.columns) > 4:
@@ -270,5 +288,5 @@ def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> tuple[Seen, C
             texts = [one for one in other.table.columns if one is not code and one.values.dtype == pl.String]
             said = code.name == value.name
             if texts and (said or other.item is None) and overlap(value, code) > 0.8:
-                return other.table, code, texts[0]
+                return _Named(other.table, code, texts[0])
     return None

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from penchant.logs.proposing.clocks import Clock, clock_of
-from penchant.logs.proposing.lists import Listing, listing_of
+from penchant.logs.proposing.columns.clocks import Clock, clock_of
+from penchant.logs.proposing.columns.lists import Listing, listing_of
+from penchant.logs.proposing.columns.shares import bounds, mean, share
 
 NOTHING = ["", "\\N", "NULL", "null", "nan", "NaN", "None", "undefined", "<NA>", "N/A", "n/a", "#N/A", "NaT", "(null)"]
 NOTHING += ["(not set)", "(none)", "(no genres listed)"]
@@ -35,8 +36,7 @@ class Column:
         """A text per row, or a list of them; null where there is none."""
         if not self.is_list:
             return _as_texts(self.values)
-        inner = _as_texts(self.flat_values)
-        return inner
+        return _as_texts(self.flat_values)
 
     @cached_property
     def flat_values(self) -> pl.Series:
@@ -62,10 +62,7 @@ class Column:
     def nulls(self) -> float:
         """The share of rows without a value."""
         if self.is_list:
-            empty = (
-                self.values.is_null().sum() + (self.values.list.len() == 0).sum() if self.values.dtype == pl.List else 0
-            )
-            return empty / max(1, self.rows)
+            return share(self.values.list.len().fill_null(0) == 0)
         return self.texts.null_count() / max(1, self.rows)
 
     @cached_property
@@ -121,12 +118,12 @@ class Column:
     @cached_property
     def length(self) -> float:
         """Characters of a value, on average."""
-        return float(self.flat.str.len_chars().mean() or 0.0) if len(self.flat) else 0.0  # type: ignore[arg-type]
+        return mean(self.flat.str.len_chars())
 
     @cached_property
     def spaces(self) -> float:
         """Spaces within a value, on average."""
-        return float(self.flat.str.count_matches(" ").mean() or 0.0) if len(self.flat) else 0.0  # type: ignore[arg-type]
+        return mean(self.flat.str.count_matches(" "))
 
     @cached_property
     def is_prose(self) -> bool:
@@ -142,21 +139,19 @@ class Column:
             return False
         if self.is_number and not self.is_whole:
             return self._is_id_read_as_float
-        return not (self.is_whole and len(self.numbers) > 0 and float(self.numbers.min() or 0) < 0)  # type: ignore[arg-type]
+        return not (self.is_whole and bounds(self.numbers)[0] < 0)
 
     @cached_property
     def is_address(self) -> bool:
         """Whether its values are addresses on the internet, which people share and change."""
         head = self.flat.head(100)
-        return len(head) > 0 and bool(
-            head.str.contains(r"^\d{1,3}(\.\w{1,3}){3}$|^[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,7}$").mean() > 0.9
-        )  # type: ignore[operator]
+        return share(head.str.contains(r"^\d{1,3}(\.\w{1,3}){3}$|^[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,7}$")) > 0.9
 
     @property
     def _is_id_read_as_float(self) -> bool:
         """Ids of browsers, 1234567890.1700000000, look like floats in a CSV file."""
         head = self.flat.head(200)
-        return bool(head.str.contains(r"^\d{5,10}\.\d{5,}$").mean() > 0.8)  # type: ignore[operator]
+        return share(head.str.contains(r"^\d{5,10}\.\d{5,}$")) > 0.8
 
 
 def columns_of(frame: pl.DataFrame) -> tuple[list[Column], list[str]]:

@@ -4,15 +4,21 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from penchant.logs.lists import as_lists
+from penchant.logs.proposing.columns.shares import mean, share
+
 MARKS = ("|", ";", ",", "/", ">", " ")
 """In the order in which they are tried."""
-SELF_TOLD = r"""^\s*(\[.*\]|\{[^:]*\}|\(.*\))\s*$"""
+SELF_TOLD = r"^\s*(\[[\s\S]*\]|\{[^:]*\}|\([\s\S]*\))\s*$"
 """Lists of JSON, Python and Postgres, which are read as lists without being told."""
+
+_PARSED = 1_000
+"""Texts that are parsed as lists."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """mark: what separates the parts, None where the text says it by itself; parts: of all rows, one after the other."""
+    """mark: what separates the parts, None where the text says it by itself; parts: of all rows in one column."""
 
     mark: str | None
     parts: pl.Series
@@ -31,10 +37,9 @@ def listing_of(texts: pl.Series, is_sequence: bool = False) -> Listing | None:
     known = known.filter(known.str.len_bytes() > 0)
     if known.is_empty():
         return None
-    if known.str.contains(SELF_TOLD).mean() > 0.9 and not known.str.contains(r"^\s*[\[{]\s*[{\[]").any():  # type: ignore[operator]
-        inner = known.str.strip_chars("[]{}() ").str.split(",").list.explode(keep_nulls=False, empty_as_null=False)
-        inner = inner.str.strip_chars(" \"'")
-        return Listing(None, inner.filter(inner.str.len_bytes() > 0))
+    if share(known.str.contains(SELF_TOLD)) > 0.9:
+        parts = as_lists(known.head(_PARSED)).list.explode(keep_nulls=False, empty_as_null=False)
+        return Listing(None, parts.filter(parts.str.len_bytes() > 0))
     if is_sequence:
         return Listing(" ", known.str.split(" ").list.explode())
     for mark in MARKS:
@@ -47,13 +52,13 @@ def listing_of(texts: pl.Series, is_sequence: bool = False) -> Listing | None:
 def _parts(known: pl.Series, mark: str) -> pl.Series | None:
     """The parts between the marks, if they look like the values of a list: short, and many of them again and again."""
     with_mark = known.str.contains(mark, literal=True)
-    share = float(with_mark.mean() or 0.0)  # type: ignore[arg-type]
-    if share <= (0.2 if mark != " " else 0.3):
+    marked = share(with_mark)
+    if marked <= (0.2 if mark != " " else 0.3):
         return None
     parts = known.str.split(mark).list.explode().str.strip_chars(" ")
     parts = parts.filter(parts.str.len_bytes() > 0)
     if parts.is_empty() or mark in "|;":
-        return None if parts.is_empty() or parts.str.len_chars().mean() > 60 else parts  # type: ignore[operator]
+        return None if parts.is_empty() or mean(parts.str.len_chars()) > 60 else parts
     longest = float(parts.str.len_chars().quantile(0.95) or 0.0)
     again = 1.0 - parts.n_unique() / len(parts)
     of_whole = 1.0 - known.n_unique() / len(known)
@@ -61,7 +66,7 @@ def _parts(known: pl.Series, mark: str) -> pl.Series | None:
         return None
     if mark in " />" and (again < 0.8 or of_whole > 0.7 or _is_prose(parts)):
         return None
-    if mark == "," and parts.str.contains(r"^-?\d+$").all() and of_whole == 0.0 and share == 1.0:
+    if mark == "," and parts.str.contains(r"^-?\d+$").all() and of_whole == 0.0 and marked == 1.0:
         return None
     return parts
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from penchant.logs.proposing.columns import by_name
+from penchant.logs.proposing.columns.profile import by_name
+from penchant.logs.proposing.columns.shares import share
 
 _PAIR = r"[^\s,;|]+[-:_=][01]"
 _PAIRED = rf"^{_PAIR}([ ,;|]{_PAIR})*$"
@@ -25,7 +26,7 @@ class Paired:
         kept = ", ".join(_name(one) for one in self.others)
         one = f"unnest(string_split({_name(self.column)}, {_text(self.mark)})) as one"
         taken = f"left(one, length(one) - 2) as {_name(self.item)}, right(one, 1) as {_name(self.clicked)}"
-        return f"select {kept}, {taken} from (select {kept}, {one} from {source})"
+        return f"select {kept}, {taken} from (select {kept}, {one} from {source})"  # noqa: S608
 
 
 def find_pairs(frame: pl.DataFrame) -> Paired | None:
@@ -34,11 +35,11 @@ def find_pairs(frame: pl.DataFrame) -> Paired | None:
         if series.dtype != pl.String:
             continue
         known = series.drop_nulls().head(500)
-        if len(known) < 5 or known.str.contains(_PAIRED).mean() < 0.98:  # type: ignore[operator]
+        if len(known) < 5 or share(known.str.contains(_PAIRED)) < 0.98:
             continue
-        marks = [mark for mark in " ,;|" if known.str.contains(mark, literal=True).mean() > 0.3]  # type: ignore[operator]
+        marks = [mark for mark in " ,;|" if share(known.str.contains(mark, literal=True)) > 0.3]
         ends = set(known.str.slice(-1).to_list())
-        if len(marks) == 1 and ends == {"0", "1"} or (len(marks) == 1 and known.str.contains("[-:_=]0").any()):
+        if len(marks) == 1 and (ends == {"0", "1"} or known.str.contains("[-:_=]0").any()):
             there = set(frame.columns)
             item, clicked = (
                 next(n for n in (name, f"{name}_of_{series.name}") if n not in there) for name in ("item", "clicked")
@@ -68,7 +69,8 @@ def source_of(kind: str, files: list[str], columns: tuple[str, ...], header: boo
         names = "[" + ", ".join(map(_text, columns)) + "]"
         mark = "'\\t'" if separator == "\t" else _text(separator)
         quote = ", quote = ''" if separator == "\t" else ""
-        return f"read_csv({listed}, delim = {mark}, header = {str(header).lower()}, names = {names}, all_varchar = true{quote})"
+        dialect = f"delim = {mark}, header = {str(header).lower()}{quote}"
+        return f"read_csv({listed}, {dialect}, names = {names}, all_varchar = true)"
     return None
 
 

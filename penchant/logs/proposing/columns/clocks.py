@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from penchant.logs.proposing.columns.shares import bounds, share
+
 OLDEST, NEWEST = 631_152_000.0, 2_208_988_800.0
 """1990 and 2040, in seconds."""
 DAY_S = 86_400.0
@@ -82,14 +84,16 @@ def clock_of(values: pl.Series) -> Clock | None:
     return None
 
 
-def _clock(seconds: pl.Series, format: str | None = None, two_ways: bool = False, sure: bool = False) -> Clock | None:
+def _clock(
+    seconds: pl.Series, written: str | None = None, *, two_ways: bool = False, sure: bool = False
+) -> Clock | None:
     known = seconds.drop_nulls().to_numpy()
     if not len(known) or np.mean((known >= OLDEST) & (known <= NEWEST)) < ENOUGH:
         return None
     # Times of day are one and the same where only the day is known.
     of_day, distinct = np.unique(known % DAY_S), np.unique(known)
     fine = bool(of_day[0] > 0) if len(distinct) == 1 else len(of_day) > max(1, min(5, len(distinct) // 3))
-    return Clock(seconds, fine, format, two_ways, sure)
+    return Clock(seconds, fine, written, two_ways, sure)
 
 
 def _seconds(moments: pl.Series) -> pl.Series:
@@ -101,7 +105,7 @@ def _of_numbers(values: pl.Series) -> Clock | None:
     known = numbers.drop_nulls()
     if known.is_empty():
         return None
-    size = float(known.abs().median() or 0.0)  # type: ignore[arg-type]
+    size = float(np.median(known.abs().to_numpy()))
     whole = bool((known == known.floor()).all())
     digits = len(str(int(size)))
     if whole and digits in _DIGITS and size < 1e15:
@@ -128,27 +132,24 @@ def _comes_back(known: pl.Series) -> bool:
 def _of_texts(values: pl.Series) -> Clock | None:
     known = values.drop_nulls()
     known = known.filter(known.str.len_bytes() > 0)
-    if known.is_empty() or known.str.contains(r"\d").mean() < ENOUGH:  # type: ignore[operator]
-        return None
     first = known.head(50)
-    if float(first.str.len_chars().max() or 0) > 40:  # type: ignore[arg-type]
-        return None
-    if first.str.contains(r"^\d+(\.0+)?$").all():
+    if len(first) and first.str.contains(r"^\d+(\.0+)?$").all():
         return _of_numbers(values.cast(pl.Float64, strict=False))
-    if not first.str.contains(_LIKE_A_DATE).mean() > ENOUGH:  # type: ignore[operator]
+    if bounds(first.str.len_chars())[1] > 40 or share(first.str.contains(_LIKE_A_DATE)) < ENOUGH:
         return None
-    for written in _ISO:
-        if _read(first, written) is not None:
-            return _clock(_iso(values))
+    if any(_read(first, written) is not None for written in _ISO):
+        return _clock(_iso(values))
     fitting = [written for written in _WRITTEN if _read(first, written) is not None]
     fitting = [written for written in fitting if _read(known, written) is not None]
     if not fitting:
         return None
-    seconds = _parsed(values, fitting[0])
-    swapped = {
-        written for written in fitting if written.replace("%m", "?").replace("%d", "%m").replace("?", "%d") in fitting
-    }
-    return _clock(seconds, fitting[0], two_ways=len(swapped) > 1)
+    two_ways = any(_swapped(written) in fitting for written in fitting if _swapped(written) != written)
+    return _clock(_parsed(values, fitting[0]), fitting[0], two_ways=two_ways)
+
+
+def _swapped(written: str) -> str:
+    """The format with days and months in each other's places."""
+    return written.replace("%m", "?").replace("%d", "%m").replace("?", "%d")
 
 
 def _iso(values: pl.Series) -> pl.Series:

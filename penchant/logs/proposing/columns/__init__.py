@@ -1,0 +1,1 @@
+"""What a column holds, by a sample of it: clocks, lists, ids, flags, free text."""
