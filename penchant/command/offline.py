@@ -53,13 +53,18 @@ def demo(out: Out = Path("runs/demo")) -> None:
 def init(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Table files, or a folder of them: Parquet, CSV, JSON lines.", metavar="PATH", exists=True),
+        typer.Argument(
+            help="Table files, or a folder of them, at any depth: Parquet, CSV and its kin, JSON lines, Delta, Iceberg.",
+            metavar="PATH",
+            exists=True,
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The run file to write.")] = Path("run.toml"),
 ) -> None:
     """Look at your tables and write a run file for them.
 
-    Where Penchant cannot guess, the file tells you what to fill in.
+    It goes by what the columns hold: what repeats, what is unique, what two tables share, what lies in order of time.
+    The top of the file says what each column was taken for and why, what is left out, and what you should look at.
     """
     if out.exists():
         raise ConfigError(f"{out} exists; remove it, or give another --out")

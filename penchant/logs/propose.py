@@ -6,11 +6,12 @@ from pathlib import Path
 from penchant.errors import DataError, PenchantError
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.places import FORMATS
+from penchant.logs.proposing.candidates import Candidate
 from penchant.logs.proposing.clicks import Clicks, find_clicks
 from penchant.logs.proposing.discover import Discovered, Found, discover
 from penchant.logs.proposing.own import propose_own_values
 from penchant.logs.proposing.proposal import UNSURE, Proposal
-from penchant.logs.proposing.roles import LIKELY, SURE, Candidate, Log, find_log
+from penchant.logs.proposing.roles import LIKELY, SURE, Log, find_log
 from penchant.logs.proposing.seen import try_to_see
 from penchant.logs.proposing.sides import propose_sides, sides_of
 from penchant.logs.proposing.writing import as_toml, source_toml

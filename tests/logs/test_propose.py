@@ -1,7 +1,13 @@
 """What `penchant init` writes: a run file that is accepted and runs, and a note for every guess it could not make."""
 
+import json
 import tomllib
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import polars as pl
 import pytest
@@ -10,6 +16,7 @@ from penchant.errors import DataError
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.propose import UNSURE, as_toml, find_tables, propose
 from penchant.runfile import RunConfig
+from tests.logs.layouts.layout import World, uuid_of, world
 from tests.logs.logs_on_disk import NOON, all_events
 
 
@@ -193,3 +200,197 @@ def test_a_folder_without_tables_is_named(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").touch()
     with pytest.raises(DataError, match=rf"no table in {tmp_path}; give files or a folder .*\.parquet"):
         find_tables([tmp_path])
+
+
+def write_log(path: Path, **columns: Any) -> World:
+    """A log of users in sittings, with more columns; by the ending of its name."""
+    w = world()
+    frame = pl.DataFrame(
+        {
+            "user_id": w.of_users(lambda n: f"u{n}"),
+            "item_id": w.of_items(lambda n: f"i{n}"),
+            "ts": w.events["s"],
+            **columns,
+        }
+    )
+    frame.write_csv(path) if path.suffix == ".csv" else frame.write_parquet(path)
+    return w
+
+
+def tables_of(folder: Path) -> tuple[dict[str, Any], str]:
+    """The proposed tables, as the run file has them, and its text."""
+    text = as_toml(propose(find_tables([folder]), folder))
+    return tomllib.loads(text)["logs"]["tables"], text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "|".join,
+        ",".join,
+        ", ".join,
+        "; ".join,
+        " / ".join,
+        " ".join,
+        " > ".join,
+        json.dumps,
+        repr,
+        lambda parts: "{" + ",".join(parts) + "}",
+        lambda parts: "[" + " ".join(f"'{one}'" for one in parts) + "]",
+        lambda parts: repr([{"id": len(one), "name": one} for one in parts]),
+    ],
+    ids=[
+        "pipe",
+        "comma",
+        "comma-space",
+        "semicolon",
+        "slash",
+        "space",
+        "more",
+        "json",
+        "repr",
+        "pg",
+        "numpy",
+        "records",
+    ],
+)
+def test_lists_are_found_in_whatever_way_they_are_written(written: Callable[[list[str]], str], tmp_path: Path) -> None:
+    w = write_log(tmp_path / "log.csv")
+    stuff = [written(list(one)) for one in w.items["genres"]]
+    pl.DataFrame({"item_id": w.all_items(lambda n: f"i{n}"), "heading": w.items["title"], "stuff": stuff}).write_csv(
+        tmp_path / "things.csv"
+    )
+    config, _ = proposed(tmp_path)
+    items = log_of(config, tmp_path).items().sort("item")
+    wanted = dict(zip(w.all_items(lambda n: f"i{n}"), w.items["genres"].to_list(), strict=True))
+    assert {row["item"]: row["stuff"] for row in items.iter_rows(named=True)} == wanted
+    assert items["title"].list.first().to_list() == [
+        dict(zip(wanted, w.items["title"], strict=True))[i] for i in items["item"]
+    ]
+
+
+IDS: dict[str, Callable[[list[int]], pl.Series]] = {
+    "category": lambda n: pl.Series([f"c{one}" for one in n], dtype=pl.Categorical),
+    "decimal": lambda n: pl.Series([Decimal(one + 10**20) for one in n], dtype=pl.Decimal(38, 0)),
+    "bytes": lambda n: pl.Series([f"b{one}".encode() for one in n]),
+    "uuid": lambda n: pl.Series([UUID(uuid_of(one)).bytes for one in n]),
+    "like a clock": lambda n: pl.Series([1_700_000_000 + one for one in n]),
+    "large": lambda n: pl.Series([2**63 + one for one in n], dtype=pl.UInt64),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_of_every_type_are_users_and_items(kind: str, tmp_path: Path) -> None:
+    w = world()
+    made = {"who": IDS[kind](w.events["user"].to_list()), "what": IDS[kind]([one + 500 for one in w.events["item"]])}
+    pl.DataFrame({**made, "at": w.events["s"]}).write_parquet(tmp_path / "log.parquet")
+    tables, _ = tables_of(tmp_path)
+    assert [tables["events"].get(key) for key in ("user", "item", "time")] == ["who", "what", "at"]
+
+
+def test_ratings_beside_a_log_are_no_users(tmp_path: Path) -> None:
+    w = write_log(tmp_path / "log.csv")
+    pairs = w.events.unique(["user", "item"], maintain_order=True)[:100]
+    rated = {"user_id": [f"u{n}" for n in pairs["user"]], "item_id": [f"i{n}" for n in pairs["item"]]}
+    pl.DataFrame({**rated, "stars": pairs["rating"]}).write_csv(tmp_path / "ratings.csv")
+    tables, text = tables_of(tmp_path)
+    assert "users" not in tables
+    assert "log.csv is taken for the log; ratings.csv has users and items too" in text
+
+
+def test_ids_that_are_written_otherwise_in_two_tables_are_told(tmp_path: Path) -> None:
+    write_log(tmp_path / "log.csv")
+    pl.DataFrame({"user_id": [f"USER-{n}" for n in range(50)], "town": ["a", "b"] * 25}).write_csv(
+        tmp_path / "users.csv"
+    )
+    assert (
+        "hardly any user of the log stands in 'user_id'; are the ids written alike in both?" in tables_of(tmp_path)[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "cart", "buy", "actions"),
+    [
+        ("view", "add_to_cart", "purchase", {"view": True, "add_to_cart": True, "purchase": True}),
+        ("impression", "click", "order", {"impression": False, "click": True, "order": True}),
+        ("view", "click", "buy", {"view": False, "click": True, "buy": True}),
+        ("pv", "fav", "remove_from_cart", {"pv": True, "fav": True}),
+        ("浏览", "加购", "购买", {"浏览": True, "加购": True, "购买": True}),
+    ],
+)
+def test_what_was_done_says_what_a_click_is(
+    view: str, cart: str, buy: str, actions: dict[str, bool], tmp_path: Path
+) -> None:
+    done = world().events["act"].replace_strict({"view": view, "cart": cart, "buy": buy})
+    write_log(tmp_path / "log.csv", kind=done)
+    events = tables_of(tmp_path)[0]["events"]
+    assert (events["action"], events["actions"]) == ("kind", actions)
+
+
+def test_what_was_done_in_unknown_words_is_asked_for(tmp_path: Path) -> None:
+    done = world().events["act"].replace_strict({"view": "katso", "cart": "lisää", "buy": "osta"})
+    write_log(tmp_path / "log.csv", event_type=done)
+    tables, text = tables_of(tmp_path)
+    assert "action" not in tables["events"]
+    assert 'action = "event_type" and actions = { katso = true, "lisää" = true, osta = true }' in text
+
+
+def test_a_time_that_follows_from_the_item_or_the_user_is_not_the_clock(tmp_path: Path) -> None:
+    w = world()
+    published = [datetime(2026, 2, 1, 10, n % 60) for n in w.events["item"]]
+    joined = [datetime(2026, 1, 1, n % 24, 7) for n in w.events["user"]]
+    write_log(tmp_path / "log.parquet", published=published, joined=joined)
+    assert tables_of(tmp_path)[0]["events"]["time"] == "ts"
+
+
+def test_places_in_a_history_are_positions(tmp_path: Path) -> None:
+    w = world()
+    frame = pl.DataFrame({"a": w.events["user"], "b": w.events["item"] + 900}).sort("a", maintain_order=True)
+    frame.with_columns(pl.int_range(pl.len()).over("a").alias("c")).write_parquet(tmp_path / "log.parquet")
+    events = tables_of(tmp_path)[0]["events"]
+    assert (events["user"], events["time"], events["time_unit"]) == ("a", "c", "position")
+
+
+def test_files_with_the_same_columns_are_one_table_at_any_depth(tmp_path: Path) -> None:
+    w = write_log(tmp_path / "whole.parquet")
+    frame = pl.read_parquet(tmp_path / "whole.parquet")
+    (tmp_path / "whole.parquet").unlink()
+    for day in range(6):
+        folder = tmp_path / "my [logs]" / "2026" / f"{day + 1:02}"
+        folder.mkdir(parents=True)
+        frame.gather_every(6, day).write_ndjson(folder / "events.json")
+    (folder / "._SUCCESS.crc").write_bytes(b"crc")
+    config, _ = proposed(tmp_path)
+    assert len(all_events(log_of(config, tmp_path))) == w.events.height
+
+
+def test_tables_with_the_same_columns_but_keys_of_their_own_stay_apart(tmp_path: Path) -> None:
+    for name in ("brands", "shops"):
+        pl.DataFrame({"id": range(1, 9), "name": [f"{name} {n}" for n in range(8)]}).write_csv(tmp_path / f"{name}.csv")
+    assert [table.name for table in find_tables([tmp_path])] == ["brands.csv", "shops.csv"]
+
+
+def test_a_few_files_with_names_of_their_own_are_listed(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        write_log(tmp_path / f"{name}.csv")
+    assert tables_of(tmp_path)[0]["events"]["files"] == ["test.csv", "train.csv"]
+
+
+def test_a_file_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
+    write_log(tmp_path / "log.csv")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    (tmp_path / "empty.csv").touch()
+    tables, text = tables_of(tmp_path)
+    assert tables["events"]["files"] == "log.csv"
+    assert "broken.parquet is left out: cannot be read as parquet" in text
+
+
+def test_properties_of_the_item_in_the_log_are_its_fields(tmp_path: Path) -> None:
+    w = world()
+    kinds = w.of_items(dict(zip(w.items["item"], w.items["category"], strict=True)).__getitem__)
+    heads = w.of_items(dict(zip(w.items["item"], w.items["title"], strict=True)).__getitem__)
+    write_log(tmp_path / "log.csv", sort=kinds, title=heads)
+    config, text = proposed(tmp_path)
+    assert (config.labels.field, config.profiles.item_name) == ("sort", "title")
+    assert "'sort' of the log is taken for a field of the items" in text
+    assert set(log_of(config, tmp_path).items().columns) == {"item", "sort", "title"}

@@ -18,9 +18,13 @@ from penchant.errors import DataError, PenchantError
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import Part
 from penchant.logs.formats.places import COMPRESSED, FORMATS, Place, lake_of
+from penchant.logs.proposing.columns.profile import Column
+from penchant.logs.proposing.words import made_up
 from penchant.logs.tables import TableConfig
 
 Format = Literal["parquet", "csv", "jsonl"]
+_LISTED = 12
+"""Files with names of their own that a run file lists, at most; of more, it has a glob."""
 _FOREIGN = {
     (".avro", ".orc"): "turn it into Parquet",
     (".xlsx", ".xls", ".ods"): "save the sheet as CSV",
@@ -45,8 +49,12 @@ class Found:
     @property
     def name(self) -> str:
         """What messages call it."""
-        first = self.files[0]
-        return first.name if len(self.files) == 1 else os.path.relpath(self._common / self._pattern, self.root)
+        first, others = self.files[0], len(self.files) - 1
+        if not others:
+            return first.name
+        if self._is_a_folder or "*" in self._pattern:
+            return os.path.relpath(self._common / self._pattern, self.root)
+        return f"{first.name} and {others} more"
 
     @property
     def stem(self) -> str:
@@ -86,10 +94,12 @@ class Found:
 
     @cached_property
     def _pattern(self) -> str:
-        """A glob below the common folder that fits these files and no others; their number where there is none."""
+        """A glob below the common folder that fits these files and no others; "" where there is none."""
         if self._is_a_folder:
             return ""
         names = [file.name for file in self.files]
+        if len(names) <= _LISTED and len({_figureless(file, None) for file in self.files}) > 1:
+            return ""
         start, end = _shared(names), _shared([name[::-1] for name in names])[::-1]
         deep = "" if all(file.parent == self._common for file in self.files) else "**/"
         for name in (f"{escape(start)}*{escape(end)}", f"*{escape(end)}"):
@@ -97,7 +107,7 @@ class Found:
                 return deep + name
         if deep and len(set(names)) == 1 and self._fits(deep + escape(names[0])):
             return deep + escape(names[0])
-        return f"{len(self.files)} files"
+        return ""
 
     def _fits(self, pattern: str) -> bool:
         return {path for path in self._common.glob(pattern) if path.is_file()} == set(self.files)
@@ -197,16 +207,18 @@ def _keys_clash(tables: list[Found]) -> bool:
     samples = [table.parts[0].sample(1000) for table in tables[:5]]
     if min(len(sample) for sample in samples) < 2:
         return False
-    for name in samples[0].columns:
-        values = [sample[name].drop_nulls() for sample in samples if name in sample.columns]
-        if any(
-            one.dtype.is_nested() or one.n_unique() < len(sample) for one, sample in zip(values, samples, strict=True)
-        ):
-            continue
-        texts = [set(one.cast(str, strict=False).to_list()) for one in values]
-        if any(left & right for left, right in pairwise(texts)):
-            return True
-    return False
+    shared = [name for name in samples[0].columns if all(name in sample.columns for sample in samples)]
+    return any(_is_a_key_of_each([Column(name, sample[name]) for sample in samples]) for name in shared)
+
+
+def _is_a_key_of_each(columns: list[Column]) -> bool:
+    """Whether a column, as it is in each of some tables, is a key of them all, of the same things in two of them."""
+    if made_up(columns[0].name) or any(one.is_list or one.values.dtype.is_nested() for one in columns):
+        return False
+    if not all(one.is_unique and one.looks_like_ids for one in columns):
+        return False
+    values = [set(one.distinct) for one in columns]
+    return any(left & right for left, right in pairwise(values))
 
 
 def _figureless(file: Path, root: Path | None) -> str:

@@ -141,47 +141,65 @@ def _worth(fields: Fields) -> float:
 
 
 def _write_keyed(kind: str, log: Log, side: Side, fields: Fields, proposal: Proposal) -> None:
-    table = side.table
-    column = side.item if kind == "items" else side.user
-    of_log = log.item if kind == "items" else log.user
+    table, of_items = side.table, kind == "items"
+    column, of_log = (side.item, log.item) if of_items else (side.user, log.user)
     assert column
     assert of_log
-    chosen: dict[str, str] = {}
-    for one in fields.chosen:
-        chosen[proposal.add_field(kind, one.name, as_label(one))] = one.name
-    if fields.title:
+    mark = _separator_of(table, fields, proposal) if of_items else None
+    whole = [one for one in (*fields.chosen, fields.title) if one and mark and _is_cut_by(mark, one, fields)]
+    chosen = {proposal.add_field(kind, one.name, as_label(one)): one.name for one in fields.chosen if one not in whole}
+    if fields.title and fields.title not in whole:
         proposal.title = proposal.free_name("title")
         chosen[proposal.title] = fields.title.name
     for why, names in fields.left_out.items():
         shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
         proposal.left_out.append(f"{table.name}: {shown} left out, {why}")
-    key = "item" if kind == "items" else "user"
+    key = "item" if of_items else "user"
     lines: list[tuple[str, object]] = [(key, column.name), ("fields", chosen)]
-    if kind == "items":
-        _add_separator(table, fields, lines, proposal)
-    proposal.add_section(f"logs.tables.{kind}", table, lines)
-    shared = overlap(of_log.column, column)
+    proposal.add_section(f"logs.tables.{kind}", table, [*lines, *([("separator", mark)] if mark else [])])
+    for one in whole:
+        _write_whole(table, column, one, fields, proposal)
+    _tell_keyed(key, table, column, overlap(of_log.column, column), proposal)
+
+
+def _tell_keyed(key: str, table: Seen, column: Column, shared: float, proposal: Proposal) -> None:
     proposal.reasons.append(
         f"{table.name} has a row per {key}: {column.name!r} is unique, and has {shared:.0%} of the log's"
     )
-    if shared < 0.05 and table.coverage == 1.0:
+    if shared < 0.05 and table.coverage > 0.9:
         proposal.notes.append(
             f"{table.name}: hardly any {key} of the log stands in {column.name!r}; are the ids written alike in both?"
         )
 
 
-def _add_separator(table: Seen, fields: Fields, lines: list[tuple[str, object]], proposal: Proposal) -> None:
+def _separator_of(table: Seen, fields: Fields, proposal: Proposal) -> str | None:
     """One mark parts the lists of a table; of several, that of the best tags."""
-    listed = sorted((one for one in fields.chosen if one.listing and one.listing.mark), key=lambda one: -as_label(one))
+    marks = {one.name: one.listing.mark for one in fields.chosen if one.listing and one.listing.mark}
+    listed = sorted((one for one in fields.chosen if one.name in marks), key=lambda one: -as_label(one))
     if not listed:
-        return
-    first = listed[0].listing
-    assert first
-    lines.append(("separator", first.mark))
-    proposal.notes.append(f"{table.name}: lists are taken to be separated by {first.mark!r}")
-    others = [one.name for one in listed if one.listing and one.listing.mark != first.mark]
+        return None
+    mark = marks[listed[0].name]
+    proposal.notes.append(f"{table.name}: lists are taken to be separated by {mark!r}")
+    others = [one.name for one in listed if marks[one.name] != mark]
     if others:
         proposal.notes.append(f"{table.name}: {', '.join(others)} has another separator, and is not parted")
+    return mark
+
+
+def _is_cut_by(mark: str, column: Column, fields: Fields) -> bool:
+    """Whether a separator would part texts that are no lists, such as "Misérables, Les"."""
+    if column.is_list or column.is_number or (column.listing and column.listing.mark == mark):
+        return False
+    return (column is fields.title and mark not in "|;") or bool(column.flat.str.contains(mark, literal=True).any())
+
+
+def _write_whole(table: Seen, item: Column, one: Column, fields: Fields, proposal: Proposal) -> None:
+    """A section of its own for a column that the separator of the table would cut."""
+    lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 1)]
+    if one is fields.title:
+        proposal.add_title(table, lines)
+    else:
+        proposal.add_values(one.name, table, lines, as_label(one))
 
 
 def _propose_values(sides: Sequence[Side], proposal: Proposal) -> list[Seen]:

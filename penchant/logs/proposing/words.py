@@ -80,6 +80,9 @@ def said(name: str, stems: str) -> float:
     """
     tokens = tokens_of(name.rpartition(".")[2] or name)
     best = 0.0
+    if any(mark > "\u2e80" for mark in name):
+        # Words of Chinese and Japanese stand side by side without a mark between.
+        return 1.0 if any(stem in name for stem in stems.split("|") if stem[0] > "\u2e80") else 0.0
     for place, token in enumerate(tokens):
         if re.fullmatch(rf"({stems})s?", token):
             rest = tokens[place + 1 :]

@@ -43,9 +43,9 @@ def listing_of(texts: pl.Series, is_sequence: bool = False) -> Listing | None:
     if is_sequence:
         return Listing(" ", known.str.split(" ").list.explode())
     for mark in MARKS:
-        parts = _parts(known, mark)
-        if parts is not None:
-            return Listing(mark, parts)
+        parted = _parts(known, mark)
+        if parted is not None:
+            return Listing(mark, parted)
     return None
 
 
