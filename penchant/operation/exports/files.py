@@ -67,12 +67,12 @@ def write_csv(table: ExportTable, path: Path, *, replace: bool, report: Report) 
     """RFC 4180 in UTF-8: a line of names, texts in quotes, lines that end in CRLF; compressed where the name ends in
     .gz. A text that a spreadsheet would run as a formula has a ' before it; lists are JSON. Beside it lies SIDECAR."""
     refuse_existing(path, replace=replace)
-    write_json(path.with_name(path.name + SIDECAR), description(table, path))
-    with aside(path) as temporary, _stream(temporary, packed=path.suffix == ".gz") as file:
-        header = pl.DataFrame(schema=dict.fromkeys(table.schema.names, pl.String))
-        _append(header, file, header=True)
-        for frame in table.frames(report):
-            _append(harmless(as_json(frame)), file)
+    with aside(path) as temporary:
+        with _stream(temporary, packed=path.suffix == ".gz") as file:
+            _append(pl.DataFrame(schema=dict.fromkeys(table.schema.names, pl.String)), file, header=True)
+            for frame in table.frames(report):
+                _append(harmless(as_json(frame)), file)
+        write_json(path.with_name(path.name + SIDECAR), description(table, path))
 
 
 def description(table: ExportTable, path: Path) -> dict[str, object]:
@@ -88,10 +88,10 @@ def description(table: ExportTable, path: Path) -> dict[str, object]:
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:
     """Put ' before every text that a spreadsheet would run as a formula; numbers stay as they are. It is the rule of
     the dashboard's CSV (`dashboard/audiences/export.py`)."""
-    texts = [pl.col(name) for name, kind in frame.schema.items() if kind == pl.String]
+    texts = {name: pl.col(name) for name, kind in frame.schema.items() if kind == pl.String}
+    risky = {name: text.str.contains(_RISKY) & ~text.str.contains(_NUMBER) for name, text in texts.items()}
     return frame.with_columns(
-        pl.when(text.str.contains(_RISKY) & ~text.str.contains(_NUMBER)).then(pl.lit("'") + text).otherwise(text)
-        for text in texts
+        pl.when(risky[name]).then(pl.lit("'") + text).otherwise(text).alias(name) for name, text in texts.items()
     )
 
 
