@@ -26,6 +26,7 @@ from penchant.command.offline import app
 from penchant.dashboard.audiences import export as dashboard_export
 from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of
+from penchant.operation.erasure import erase_from_run
 from penchant.operation.exports import table as exports_table
 from penchant.operation.exports.files import harmless
 from penchant.operation.exports.schema import COLUMNS, MARK, SCHEMA_VERSION
@@ -33,8 +34,10 @@ from penchant.operation.exports.table import as_json, long_profiles, nested_prof
 from penchant.operation.exports.target import read_target, refuse_password, with_password
 from penchant.pipeline import Run
 from penchant.progress import Progress
+from tests.helpers import lookalike_runs
 from tests.helpers.exported import MEMBERS, PEOPLE, Person, audience_frame, long_rows, profiles_frame, written_run
 from tests.helpers.processes import Forked
+from tests.serving.worlds import MADE, trained
 
 PAGE = Path(__file__).parents[2] / "docs" / "exports.md"
 FOR_ALL = pytest.mark.parametrize("name", ["x.parquet", "x/", "x.csv", "x.csv.gz", "x.duckdb", "delta:x"])
@@ -343,6 +346,24 @@ def test_who_was_forgotten_stays_out_until_they_come_back(run: Run, tmp_path: Pa
     assert run.export("profiles", tmp_path / "z.parquet").forgotten == 0
 
 
+def test_what_a_trained_run_says_of_a_user_is_what_goes_out(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run = lookalike_runs.copied(trained(tmp_path_factory), tmp_path / "run")
+    run.export("profiles", tmp_path / "x.parquet")
+    rows = [row for row in read(str(tmp_path / "x.parquet")) if row["user"] == "u004"]
+    profile = run.profile("u004")
+    known = {one.tag: one for one in (*profile.clicked, *profile.unseen)}
+    assert {row["tag"] for row in rows if row["part"] == "clicked"} == {one.tag for one in profile.clicked}
+    for row in rows:
+        said = known[row["tag"]]
+        assert row["clicks"] == said.clicks
+        assert (row["preference"], row["lift"]) == pytest.approx((said.preference, said.lift), abs=1e-5)
+    erase_from_run(run.folder, "u004", MADE)
+    run.export("profiles", tmp_path / "x.parquet", replace=True)
+    assert "u004" not in {row["user"] for row in read(str(tmp_path / "x.parquet"))}
+
+
 def test_an_audience_of_nobody_but_the_forgotten_has_no_row(run: Run, tmp_path: Path) -> None:
     for user in MEMBERS["i0-0"]:
         add_forgotten(run.folder / FORGOTTEN, digest_of(user), 4e9)
@@ -380,15 +401,16 @@ def test_what_is_not_made_yet_is_told(run: Run, tmp_path: Path) -> None:
         run.export("audiences", tmp_path / "x.parquet")
 
 
-def test_files_of_a_run_that_are_damaged_or_old_are_told(run: Run, tmp_path: Path) -> None:
-    file = run.folder / "profiles" / "tags" / "00000.parquet"
+@FOR_ALL
+def test_files_of_a_run_that_are_damaged_or_old_are_told(run: Run, tmp_path: Path, name: str) -> None:
+    target, file = target_of(name, tmp_path), run.folder / "profiles" / "tags" / "00001.parquet"
     pl.read_parquet(file).drop("clicked.lifts").write_parquet(file)
-    with pytest.raises(DataError, match=r"00000.parquet has no column 'clicked.lifts': another version wrote it"):
-        run.export("profiles", tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"00001.parquet has no column 'clicked.lifts': another version wrote it"):
+        run.export("profiles", target)
     file.write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=r"00000.parquet cannot be read as Parquet: .*; make it again"):
-        run.export("profiles", tmp_path / "x.parquet")
-    assert not (tmp_path / "x.parquet").exists()
+    with pytest.raises(DataError, match=r"00001.parquet cannot be read as Parquet: .*; make it again"):
+        run.export("profiles", target)
+    assert not (tmp_path / name.removeprefix("delta:")).exists()
 
 
 REFUSED = [

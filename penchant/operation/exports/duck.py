@@ -13,6 +13,9 @@ from penchant.operation.exports.schema import COLUMNS
 from penchant.operation.exports.table import ExportTable
 from penchant.progress import Report
 
+MEMORY = "512MB"
+"""What DuckDB may keep in memory. By itself it takes most of the machine's before it writes anything."""
+
 
 def write(table: ExportTable, path: Path, *, replace: bool, report: Report) -> None:
     """Write a table called "profiles" or "audiences" in one transaction. Its comment holds the facts of the export as
@@ -25,12 +28,10 @@ def write(table: ExportTable, path: Path, *, replace: bool, report: Report) -> N
                 f"(replace=True in Python)"
             )
         database.begin()
-        database.register("block", table.schema.empty_table())
-        database.execute(f"CREATE OR REPLACE TABLE {table.what} AS SELECT * FROM block")  # noqa: S608
-        for block in table.batches(report):
-            database.register("block", block)
-            database.execute(f"INSERT INTO {table.what} SELECT * FROM block")  # noqa: S608
-        database.unregister("block")
+        with table.stream(report) as blocks:
+            database.register("blocks", blocks)
+            database.execute(f"CREATE OR REPLACE TABLE {table.what} AS SELECT * FROM blocks")  # noqa: S608
+        database.unregister("blocks")
         database.execute(f"COMMENT ON TABLE {table.what} IS {_quoted(json.dumps(dict(table.about)))}")
         for column in COLUMNS[table.what, table.form]:
             database.execute(f'COMMENT ON COLUMN {table.what}."{column.name}" IS {_quoted(column.meaning)}')
@@ -55,7 +56,7 @@ def _place(path: Path) -> Iterator[Path]:
 def _database(file: Path, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """path: what an error calls it."""
     try:
-        with duckdb.connect(file) as database:
+        with duckdb.connect(file, config={"memory_limit": MEMORY}) as database:
             yield database
     except duckdb.Error as error:
         if "No space left on device" in str(error):

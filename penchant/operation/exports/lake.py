@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
@@ -33,9 +32,8 @@ def write(table: ExportTable, folder: Path, *, replace: bool, report: Report) ->
 
 def _write(table: ExportTable, folder: Path, report: Report) -> None:
     """Rows in one version of the table, and properties after it where they are not there yet."""
-    blocks = (batch for block in table.batches(report) for batch in block.to_batches())
-    reader = pa.RecordBatchReader.from_batches(table.schema, blocks)
-    write_deltalake(folder, reader, mode="overwrite", schema_mode="overwrite", name=f"penchant {table.what}")
+    with table.stream(report) as blocks:
+        write_deltalake(folder, blocks, mode="overwrite", schema_mode="overwrite", name=f"penchant {table.what}")
     written = DeltaTable(folder)
     wanted = {f"{MARK}{name}": said for name, said in table.about.items()}
     if not wanted.items() <= written.metadata().configuration.items():

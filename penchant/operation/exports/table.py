@@ -1,6 +1,7 @@
 """What is exported, block by block: profiles or audiences of a run in one of two forms, without who was forgotten."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -109,6 +110,27 @@ class ExportTable:
         """The same blocks, with exactly the types of `schema`."""
         for frame in self.frames(report):
             yield frame.to_arrow().cast(self.schema)
+
+    @contextmanager
+    def stream(self, report: Report) -> Iterator[pa.RecordBatchReader]:
+        """The same blocks, for a library that asks for them one by one. What goes wrong with a block is raised as it
+        is, not as the library tells it."""
+        wrong: list[Exception] = []
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                for block in self.batches(report):
+                    yield from block.to_batches()
+            except Exception as error:
+                wrong.append(error)
+                raise
+
+        try:
+            yield pa.RecordBatchReader.from_batches(self.schema, batches())
+        except Exception:
+            if wrong:
+                raise wrong[0] from None
+            raise
 
     def _read(self, file: ExportFile) -> Iterator[pl.DataFrame]:
         """An audience in nested form is one row, so it is read whole."""
