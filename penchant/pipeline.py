@@ -18,8 +18,9 @@ from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.files import read_json, write_json
 from penchant.kinds.answers import ModelRun
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
+from penchant.logs.formats.places import expand
+from penchant.logs.frames import run_file_of
 from penchant.logs.ingest import Log, ingest
-from penchant.logs.tables import expand
 from penchant.models.catalog import find_baseline
 from penchant.operation.exports.export import ExportOptions, export
 from penchant.operation.exports.table import ExportTally
@@ -33,9 +34,12 @@ from penchant.runfile import RunConfig, load_config
 
 
 def run(
-    config: RunConfig | Path | str,
-    out: Path | str,
+    config: RunConfig | Path | str | None = None,
+    out: Path | str = "runs/mine",
     *,
+    events: Any = None,
+    items: Any = None,
+    users: Any = None,
     base: Path | None = None,
     only: str | None = None,
     report: Report = quiet,
@@ -44,8 +48,14 @@ def run(
 
     config: a run file or its content; base: what its paths are relative to, the run file's folder by default; only: the
     name of one model, which is trained and examined with those that it needs.
+    events, items, users: in the place of a run file, tables of pandas, Polars, PyArrow or DuckDB; what their columns
+    are is found as `penchant init` finds it, and written to OUT/run.toml, which may be changed and given instead.
     """
-    started = Run.start(config, Path(out), base=base)
+    tables = {"events": events, "items": items, "users": users}
+    given = {name: table for name, table in tables.items() if table is not None}
+    if (config is None) != ("events" in given) or (config is not None and given):
+        raise ConfigError("give either a run file, or `events` and, if there are any, `items` and `users`")
+    started = Run.start(config or run_file_of(given, Path(out)), Path(out), base=base)
     with at_work(started.folder, "runs everything"):
         started.prepare(report, only=only)
         for name in started.chosen(only):
@@ -196,7 +206,7 @@ class Run(ModelRun):
     def _forgotten(self) -> dict[str, float]:
         """By the list that the run file names, and by the run's own."""
         named = self.config.logs.forgotten
-        lists = [expand(named, self.base)] if named else []
+        lists = [Path(expand(named, self.base))] if named else []
         own = self.folder / FORGOTTEN
         return {
             digest: at

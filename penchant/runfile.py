@@ -31,8 +31,9 @@ from penchant.kinds.sections import (
     reads_numbers,
 )
 from penchant.kinds.toml import as_toml, inline
+from penchant.logs.formats.places import expand
 from penchant.logs.sources import known_tables
-from penchant.logs.tables import Tables, expand
+from penchant.logs.tables import Tables
 from penchant.models.interests.blend import BlendConfig
 from penchant.profiles.build import ProfilesConfig
 from penchant.schema import ITEM
@@ -67,7 +68,7 @@ class LogsConfig(Config):
         assert self.folder
         if self.folder.startswith("example:"):
             return known_tables(self.source, EXAMPLES / self.folder.removeprefix("example:"))
-        return known_tables(self.source, expand(self.folder, base))
+        return known_tables(self.source, Path(expand(self.folder, base)))
 
 
 def _refuse_no_folder(name: str) -> str:

@@ -11,8 +11,8 @@ from safetensors import safe_open
 
 from penchant.errors import DiskFullError
 from penchant.files import aside, disk_errors, read_json
+from penchant.logs.formats.part import Portions
 from penchant.logs.ingest import ingest
-from penchant.logs.read import Portions
 from penchant.pipeline import Run
 from tests.helpers.planted import write_planted_run
 

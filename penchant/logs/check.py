@@ -1,106 +1,126 @@
 """Judge event rows: each becomes an event, is left out by a rule of the run file, or is set aside with its reason."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from penchant.errors import DataError
-from penchant.logs.read import ROW, column
-from penchant.logs.tables import EventsTable, ItemValuesTable
-from penchant.logs.times import TimeUnit, seconds
+from penchant.logs.clocks import Clock, read_clock
+from penchant.logs.formats.part import ROW, column
+from penchant.logs.ids import as_id
+from penchant.logs.parting import part_lists
+from penchant.logs.tables import EventsTable, TableConfig, Value
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 REASON = "reason"
 OLDEST_S, NEWEST_S = 631_152_000, 4_102_444_800
 """1990 and 2100: a clock outside them is a mistake of units."""
 
-_TRUE = ["true", "1", "1.0", "yes", "t", "y"]
-_FALSE = ["false", "0", "0.0", "no", "f", "n"]
+TRUE = ("true", "1", "1.0", "yes", "t", "y")
+FALSE = ("false", "0", "0.0", "no", "f", "n")
+
+NEUTRAL = "a rating between the two thresholds"
+
+_REASONS = {ROW: pl.Int64, REASON: pl.String}
 
 
 @dataclass(frozen=True)
 class Checked:
-    """events: USER, ITEM text, TIME (UTC seconds, or positions), CLICKED, ROW; rejected: ROW, REASON; left_out: rows
-    that a rule of the run file leaves out (a rating between the two thresholds)."""
+    """events: USER, ITEM text, TIME (UTC seconds, or positions), CLICKED, ROW; rejected: ROW, REASON; left_out: ROW,
+    REASON of rows that a rule of the run file leaves out; rows: how many these are together. A row of lists is parted
+    first, so that it may be many."""
 
     events: pl.DataFrame
     rejected: pl.DataFrame
-    left_out: int
+    left_out: pl.DataFrame
+
+    @property
+    def rows(self) -> int:
+        return len(self.events) + len(self.rejected) + len(self.left_out)
 
 
-def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: TimeUnit) -> Checked:
-    """Split the rows of one batch into events and rejected rows. numbers: of the rows, called ROW; unit: of a numeric
-    time, never "auto"."""
+def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, clock: Clock) -> Checked:
+    """Split the rows of one batch into events, rejected rows and those that are left out. numbers: of the rows, called
+    ROW."""
+    wanted = keep_rows(frame, numbers, table)
+    parted = part_lists(wanted.frame, wanted.numbers, table)
+    frame = parted.frame
+    time = parted.numbers.cast(pl.Float64) if table.time is None else read_clock(frame, table, clock)
     rows = frame.select(
-        numbers,
-        as_id(frame, table.user).alias(USER),
-        as_id(frame, table.item).alias(ITEM),
-        _time(frame, numbers, table, unit).alias(TIME),
+        pl.lit(parted.numbers).alias(ROW),
+        as_id(frame, table.user, table.none).alias(USER),
+        as_id(frame, table.item, table.none).alias(ITEM),
+        pl.lit(time).alias(TIME),
         _clicked(frame, table).alias(CLICKED),
         _neutral(table).alias("neutral"),
     )
-    rows = rows.with_columns(_reason(table, unit).alias(REASON))
+    rows = rows.with_columns(_reason(table, clock).alias(REASON))
+    good, neutral = pl.col(REASON).is_null(), pl.col("neutral")
+    left_out = rows.filter(good & neutral).select(ROW, pl.lit(NEUTRAL).alias(REASON))
     return Checked(
-        events=rows.filter(pl.col(REASON).is_null() & ~pl.col("neutral")).select(USER, ITEM, TIME, CLICKED, ROW),
-        rejected=rows.filter(pl.col(REASON).is_not_null()).select(ROW, REASON),
-        left_out=rows.filter(pl.col(REASON).is_null() & pl.col("neutral")).height,
+        events=rows.filter(good & ~neutral).select(USER, ITEM, TIME, CLICKED, ROW),
+        rejected=pl.concat([parted.rejected, _rejected(rows, frame, table)]),
+        left_out=pl.concat([wanted.left_out, parted.left_out, left_out]),
     )
 
 
-def settle_unit(frame: pl.DataFrame, table: EventsTable | ItemValuesTable) -> TimeUnit:
-    """The unit of a numeric time, by its size where the run file says "auto"; "s" where it is a date or a text."""
-    if table.time is None:
-        return "position"
-    if isinstance(table.time, list) or table.time_unit != "auto":
-        return "s" if isinstance(table.time, list) else table.time_unit
-    times = frame[table.time]
-    if not times.dtype.is_numeric() and times.dtype != pl.String:
-        return "s"
-    numbers = times.cast(pl.Float64, strict=False).fill_nan(None).drop_nulls()
-    if numbers.is_empty():
-        return "s"
-    size = float(numbers.abs().median() or 0.0)  # type: ignore[arg-type]
-    if size < 1e8:
-        return "position"
-    return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
+@dataclass(frozen=True)
+class Wanted:
+    """Rows of a table that its filters keep, their numbers, and ROW, REASON of the others."""
+
+    frame: pl.DataFrame
+    numbers: pl.Series
+    left_out: pl.DataFrame
 
 
-def as_id(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """The column as text ids, null where empty. Raises DataError for a float column: such ids are not exact."""
-    if frame.schema[name].is_float():
-        raise DataError(f"column {name!r} holds floats, which cannot hold every id; store integers or text")
-    text = column(name).cast(pl.String)
-    return pl.when(text.str.len_bytes() > 0).then(text)
+def keep_rows(frame: pl.DataFrame, numbers: pl.Series, table: TableConfig) -> Wanted:
+    """The rows that `keep` and `drop` leave and, of events, whose action is one that `actions` names."""
+    reason = _unwanted(frame, table)
+    if reason is None:
+        return Wanted(frame, numbers, pl.DataFrame(schema=_REASONS))
+    told = frame.select(pl.lit(numbers).alias(ROW), reason.alias(REASON))
+    stays = told[REASON].is_null()
+    return Wanted(frame.filter(stays), numbers.filter(stays), told.filter(~stays))
 
 
-def _time(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, unit: TimeUnit) -> pl.Expr:
-    return pl.lit(numbers).cast(pl.Float64) if table.time is None else clock(frame, table, unit)
+def _unwanted(frame: pl.DataFrame, table: TableConfig) -> pl.Expr | None:
+    """Why a row is left out, None where nothing says so."""
+    reasons = [
+        pl.when(~_is_one_of(frame, name, values)).then(pl.lit(f"{name!r} is none of the values that `keep` names"))
+        for name, values in table.keep.items()
+    ]
+    reasons += [
+        pl.when(_is_one_of(frame, name, values)).then(pl.lit(f"{name!r} is a value that `drop` names"))
+        for name, values in table.drop.items()
+    ]
+    if isinstance(table, EventsTable) and table.action is not None:
+        named = _is_one_of(frame, table.action, list(table.actions))
+        reasons.append(pl.when(~named).then(pl.lit(f"{table.action!r} is an action that `actions` does not name")))
+    return pl.coalesce(reasons) if reasons else None
 
 
-def clock(frame: pl.DataFrame, table: EventsTable | ItemValuesTable, unit: TimeUnit) -> pl.Expr:
-    """Return the times of a table that has a column of them: UTC seconds, or positions; null where a time is not
-    understood."""
-    assert table.time is not None
-    if isinstance(table.time, list):
-        year, month, day = (column(name).cast(pl.Int64, strict=False) for name in table.time)
-        text = pl.format("{}-{}-{}", year, month, day)
-        return seconds(text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).to_physical(), "us")
-    said, dtype = column(table.time), frame.schema[table.time]
-    if isinstance(dtype, pl.Datetime):
-        return seconds(said.to_physical(), dtype.time_unit)
-    if dtype == pl.Date:
-        return seconds(said.cast(pl.Datetime("us")).to_physical(), "us")
-    number = seconds(said.cast(pl.Float64, strict=False), unit)
-    if unit == "ns" and not dtype.is_float():
-        number = pl.coalesce(seconds(said.cast(pl.Int64, strict=False), unit), number)
-    if dtype != pl.String:
-        return number
-    plain = said.str.to_datetime(time_unit="us", strict=False)
-    with_offset = said.str.to_datetime("%+", time_unit="us", strict=False)
-    return pl.coalesce(number, *(seconds(times.to_physical(), "us") for times in (plain, with_offset)))
+def _is_one_of(frame: pl.DataFrame, name: str, values: Sequence[Value]) -> pl.Expr:
+    """Whether a column has one of the values; compared as texts, numbers by what they are worth."""
+    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+    found = column(name).cast(pl.String).is_in(texts)
+    if frame.schema[name].is_numeric():
+        numbers = [float(one) for one in texts if _is_number(one)]
+        found = found | column(name).cast(pl.Float64).is_in(numbers)
+    return found.fill_null(False)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
+    if table.action is not None:
+        worth: Mapping[str, bool] = table.actions
+        return column(table.action).cast(pl.String).replace_strict(worth, default=None, return_dtype=pl.Boolean)
     if table.clicked is None:
         return pl.lit(True)
     if table.clicked_at_least is not None:
@@ -108,7 +128,7 @@ def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
     if frame.schema[table.clicked] == pl.Boolean:
         return column(table.clicked)
     text = column(table.clicked).cast(pl.String).str.to_lowercase()
-    return pl.when(text.is_in(_TRUE)).then(True).when(text.is_in(_FALSE)).then(False)
+    return pl.when(text.is_in(TRUE)).then(True).when(text.is_in(FALSE)).then(False)
 
 
 def _neutral(table: EventsTable) -> pl.Expr:
@@ -125,8 +145,8 @@ def _rating(name: str) -> pl.Expr:
     return column(name).cast(pl.Float64, strict=False).fill_nan(None)
 
 
-def _reason(table: EventsTable, unit: TimeUnit) -> pl.Expr:
-    oldest, newest = (0, float("inf")) if unit == "position" else (OLDEST_S, NEWEST_S)
+def _reason(table: EventsTable, clock: Clock) -> pl.Expr:
+    oldest, newest = (0, float("inf")) if clock.unit == "position" else (OLDEST_S, NEWEST_S)
     time = pl.col(TIME)
     return (
         pl.when(pl.col(USER).is_null())
@@ -136,7 +156,27 @@ def _reason(table: EventsTable, unit: TimeUnit) -> pl.Expr:
         .when(time.is_null() | time.is_nan())
         .then(pl.lit(f"time not understood in {table.time!r}"))
         .when((time < oldest) | (time > newest))
-        .then(pl.lit("time outside 1990 to 2100" if unit != "position" else "negative position"))
+        .then(pl.lit("time outside 1990 to 2100" if clock.unit != "position" else "negative position"))
         .when(pl.col(CLICKED).is_null())
         .then(pl.lit(f"neither clicked nor not in {table.clicked!r}"))
     )
+
+
+def _rejected(rows: pl.DataFrame, frame: pl.DataFrame, table: EventsTable) -> pl.DataFrame:
+    """ROW and REASON of rows that make no sense; of one whose id is a text that stands for none, with the text."""
+    bad = rows[REASON].is_not_null()
+    rejected = rows.filter(bad).select(ROW, REASON)
+    if rejected.is_empty():
+        return rejected
+    of_bad = frame.filter(bad)
+    for name, kind in ((table.user, "user"), (table.item, "item")):
+        if of_bad.schema[name] == pl.String:
+            plain = pl.lit(f"no {kind} in {name!r}")
+            says = pl.lit(of_bad[name])
+            rejected = rejected.with_columns(
+                pl.when((pl.col(REASON) == plain) & says.is_in(table.none))
+                .then(pl.concat_str(plain, pl.lit(", where '"), says, pl.lit("' stands for none")))
+                .otherwise(REASON)
+                .alias(REASON)
+            )
+    return rejected

@@ -57,5 +57,7 @@ class Tally(TypedDict):
     buckets: int
     time_unit: TimeUnit
     rows: int
-    left_out: int
+    left_out: dict[str, int]
+    left_out_examples: dict[str, str]
+    guessed: dict[str, str]
     reasons: dict[str, int]

@@ -19,21 +19,24 @@ import pyarrow.parquet
 
 from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
-from penchant.logs.check import REASON, check_rows, settle_unit
+from penchant.logs.check import REASON, check_rows
+from penchant.logs.clocks import Clock, settle_clock
 from penchant.logs.forgotten import Forgotten, without_forgotten
+from penchant.logs.formats.opened import open_parts
+from penchant.logs.formats.part import PORTIONS, ROW, Part, Portions
 from penchant.logs.found import FieldFound, Found, LogCounts, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
-from penchant.logs.read import PORTIONS, ROW, Portions, read_batches, readable
-from penchant.logs.tables import EventsTable, Tables, file_format, find_files
-from penchant.logs.times import TimeUnit
+from penchant.logs.parting import part_lists
+from penchant.logs.tables import EventsTable, TableConfig, Tables
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 FILE = "file"
 SAID = "said.parquet"
-TEXT_BYTES_PER_ROW = 32
 MOST_BUCKETS = 500
+SETTLING = Portions(rows=20_000, csv_bytes=1 << 20)
+"""What is read at once to find out what the times are: the first of it mostly says so."""
 FORM = 3
 """Of the files; a log of another one is read again."""
 REPEATED = "repeats an earlier row: same user, item and time"
@@ -156,50 +159,80 @@ def _read_found(folder: Path) -> Found:
 
 def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, object]:
     """Return a fingerprint that changes whenever the mapping, a file, or the list of forgotten users changes."""
-    patterns = [tables.events.files]
-    patterns += [table.files for table in (tables.items, tables.users) if table]
+    all_tables: list[TableConfig] = [tables.events, *(table for table in (tables.items, tables.users) if table)]
     for values in tables.item_values:
-        patterns += [values.files, *([values.names.files] if values.names else [])]
-    files = [path for pattern in patterns for path in find_files(pattern, base)]
-    states = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+        all_tables += [values, *([values.names] if values.names else [])]
+    states = [part.state for table in all_tables for part in open_parts(table, base)]
     told = {"forgotten": sha256(json.dumps(sorted(forgotten.items())).encode()).hexdigest()} if forgotten else {}
     return {"form": FORM, "tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states, **told}
 
 
 def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, report: Report) -> None:
     """Write each bucket's rows to an Arrow stream, rejected rows to a table, and what was counted to tally.json."""
-    files = find_files(table.files, base)
-    sizes = [_rows_about(path) for path in files]
+    parts = open_parts(table, base)
+    names = [part.name for part in parts]
+    sizes = [part.count() for part in parts]
+    clock = settle_clock(_moments(parts, table), table, names[0])
     buckets = min(MOST_BUCKETS, 1 + sum(sizes) // portions.bucket)
     folder.mkdir()
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    unit: TimeUnit | None = None
+    left_out: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    guessed = _guessed(parts, table, clock)
     with ExitStack() as stack:
         writers = [stack.enter_context(_stream(folder / f"{bucket:05}.arrows")) for bucket in range(buckets)]
         rejected = stack.enter_context(
             pyarrow.parquet.ParquetWriter(folder / "rejected.parquet", _arrow_schema(_REJECTED_TYPES))
         )
-        for number, path in enumerate(files):
+        for number, part in enumerate(parts):
             rows_before = counts["rows"]
-            for batch in read_batches(path, table.columns, portions):
-                unit = unit or settle_unit(batch.frame, table)
-                checked = check_rows(batch.frame, batch.rows, table, unit)
+            for batch in part.batches(table.columns, portions):
+                checked = check_rows(batch.frame, batch.rows, table, clock)
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
                     events = events.with_columns(pl.col(TIME) + float(rows_before))
                 _append(writers, events)
-                aside_rows = _rejected_rows(path, checked.rejected, batch.malformed)
+                aside_rows = _rejected_rows(part.name, checked.rejected, batch.malformed)
                 rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))
                 reasons.update(aside_rows.select(_kind_of_reason())[REASON].to_list())
-                counts["rows"] += len(batch.frame) + len(batch.malformed)
-                counts["left_out"] += checked.left_out
-                report(Progress("read", min(counts["rows"], sum(sizes)), sum(sizes), f"{counts['rows']:,} rows"))
+                left_out.update(checked.left_out[REASON].to_list())
+                for reason, row in checked.left_out.group_by(REASON, maintain_order=True).first().iter_rows():
+                    examples.setdefault(reason, f"{Path(part.name).name}, row {row:,}")
+                counts["rows"] += checked.rows + len(batch.malformed)
+                counts["rows_read"] += len(batch.frame) + len(batch.malformed)
+                report(Progress("read", min(counts["rows_read"], sum(sizes)), sum(sizes), f"{counts['rows']:,} rows"))
     if counts["rows"] == 0:
-        raise DataError(f"no events in {', '.join(str(path) for path in files)}; check `files` in the run file")
+        raise DataError(f"no events in {', '.join(names)}; check `files` in the run file")
+    if counts["rows"] > counts["rows_read"]:
+        guessed["lists"] = f"{counts['rows_read']:,} rows hold lists, which were parted into {counts['rows']:,}"
     report(Progress("read", sum(sizes), sum(sizes), f"{counts['rows']:,} rows"))
-    tally = {"files": [str(path) for path in files], "buckets": buckets, "time_unit": unit}
-    write_json(folder / "tally.json", {**tally, **counts, "reasons": dict(reasons)})
+    write_json(
+        folder / "tally.json",
+        {
+            "files": names,
+            "buckets": buckets,
+            "time_unit": clock.unit,
+            "rows": counts["rows"],
+            "left_out": dict(left_out),
+            "left_out_examples": examples,
+            "guessed": guessed,
+            "reasons": dict(reasons),
+        },
+    )
+
+
+def _moments(parts: list[Part], table: EventsTable) -> Iterator[pl.DataFrame]:
+    """The rows in small batches, as many as are asked for."""
+    for part in parts:
+        for batch in part.batches(table.columns, SETTLING):
+            yield part_lists(batch.frame, batch.rows, table).frame
+
+
+def _guessed(parts: list[Part], table: EventsTable, clock: Clock) -> dict[str, str]:
+    """What had to be guessed to read the events: what it is about → a sentence."""
+    found = {what: said for part in parts for what, said in part.guesses().items()}
+    return {**found, **({f"{table.time}": clock.told} if clock.told and table.time else {})}
 
 
 def _is_whole(folder: Path) -> bool:
@@ -209,14 +242,6 @@ def _is_whole(folder: Path) -> bool:
     buckets = range(read_json(folder / "tally.json")["buckets"])
     files = [*(f"{bucket:05}.arrows" for bucket in buckets), "rejected.parquet"]
     return all((folder / name).exists() for name in files)
-
-
-def _rows_about(path: Path) -> int:
-    """Rows of a Parquet file; a guess by size for text."""
-    if file_format(path) == "parquet":
-        with readable(path):
-            return int(pyarrow.parquet.read_metadata(path).num_rows)
-    return max(1, path.stat().st_size // TEXT_BYTES_PER_ROW)
 
 
 def _arrow_schema(types: dict[str, type[pl.DataType]]) -> pa.Schema:
@@ -235,10 +260,10 @@ def _append(writers: list[pa.RecordBatchStreamWriter], events: pl.DataFrame) -> 
         writers[int(bucket)].write_table(part.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
-def _rejected_rows(path: Path, rejected: pl.DataFrame, malformed: list[tuple[int, str]]) -> pl.DataFrame:
+def _rejected_rows(name: str, rejected: pl.DataFrame, malformed: list[tuple[int, str]]) -> pl.DataFrame:
     lines = [(row, f"cannot be parsed: {text[:60]!r}") for row, text in malformed]
     broken = pl.DataFrame(lines, schema={ROW: pl.Int64, REASON: pl.String}, orient="row")
-    return pl.concat([rejected, broken]).select(pl.lit(str(path)).alias(FILE), ROW, REASON)
+    return pl.concat([rejected, broken]).select(pl.lit(name).alias(FILE), ROW, REASON)
 
 
 def _refuse_too_many_rejected(tally: Tally, limit: float) -> None:
@@ -362,7 +387,7 @@ def _sum_up(
     rejected = {**tally["reasons"], REPEATED: totals["repeated"]}
     return {
         "rows": tally["rows"],
-        "left_out": tally["left_out"] + totals["unwanted"],
+        "left_out": sum(tally["left_out"].values()) + totals["unwanted"],
         "buckets": tally["buckets"],
         "time_unit": tally["time_unit"],
         "first": frame.select(pl.col("first").min()).item(),

@@ -9,10 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from penchant.errors import DataError
+from penchant.logs.formats.opened import open_parts
+from penchant.logs.formats.part import Part
+from penchant.logs.formats.places import FORMATS
 from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
-from penchant.logs.read import count_rows, read_sample
 from penchant.logs.sources import known_tables
-from penchant.logs.tables import FORMATS, find_files
+from penchant.logs.tables import EventsTable
 
 UNSURE = "?"
 LIST, RECENT = "item", "recent"
@@ -98,7 +100,7 @@ def propose(files: list[Path], beside: Path) -> Proposal:
     tables = [_look(path) for path in files]
     proposal = Proposal(beside)
     events = _events_table(tables)
-    proposal.rows = count_rows(events.path)
+    proposal.rows = _part(events.path).count()
     item_column = events.roles.get("item", UNSURE)
     _propose_events(events, proposal)
     others = [table for table in tables if table is not events]
@@ -117,8 +119,12 @@ def propose(files: list[Path], beside: Path) -> Proposal:
     return proposal
 
 
+def _part(path: Path) -> Part:
+    return open_parts(EventsTable(files=str(path.resolve()), user="", item=""), path.parent)[0]
+
+
 def _look(path: Path) -> Table:
-    sample = read_sample(path)
+    sample = _part(path).sample()
     roles: dict[str, str] = {}
     for role, words in _ROLES.items():
         for name, dtype in sample.schema.items():
@@ -414,8 +420,7 @@ def source_toml(source: str, folder: Path, beside: Path) -> str:
     title = source in ("movielens", "hetrec-lastfm")
     name = '\n\n[profiles]\nitem_name = "title"' if title else ""
     where = os.path.relpath(folder.resolve(), beside.resolve())
-    events = known_tables(source, folder).events.files
-    rows = sum(count_rows(path) for path in find_files(events, folder))
+    rows = sum(part.count() for part in open_parts(known_tables(source, folder).events, folder))
     return (
         "# Recognised by its file names; the mapping is in penchant/logs/sources.py.\n"
         f'[logs]\nsource = "{source}"\nfolder = {_quoted(where)}\n\n'

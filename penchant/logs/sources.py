@@ -84,7 +84,6 @@ SOURCES: dict[str, Callable[[Path], Tables]] = {
 }
 
 _POSITION = {"time_unit": "position"}
-_NO_GENRE = "(no genres listed)"
 _DEMOGRAPHICS = {
     "files": "users.parquet",
     "user": "user_id",
@@ -117,7 +116,7 @@ def _movielens_1m(folder: Path) -> Tables:
             "fields": {"genres": "genres", "title": "title", "year": "year"},
         },
         # Film 3589 is another film in ML-10M, where the tags come from.
-        item_values=[{**tags, "min_items": 8, "top": 3, "without_items": ["3589"]}],
+        item_values=[{**tags, "min_items": 8, "top": 3, "drop": {"movie_id": ["3589"]}}],
         users=_DEMOGRAPHICS,
     )
 
@@ -149,7 +148,7 @@ def _movielens_latest(folder: Path) -> Tables:
 def _movielens_csv(folder: Path) -> Tables:
     events = _grouplens_events("ratings.csv")
     fields = {"genres": "genres", "title": "title"}
-    items = {"files": "movies.csv", "item": "movieId", "fields": fields, "separator": "|", "without": [_NO_GENRE]}
+    items = {"files": "movies.csv", "item": "movieId", "fields": fields, "separator": "|"}
     if (folder / "genome-scores.csv").exists():
         tags: dict[str, Any] = {
             "field": "tags",

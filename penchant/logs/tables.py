@@ -1,41 +1,111 @@
 """How a user's own tables map to Penchant's: which files, which columns, what counts as a click."""
 
-import glob
-import os
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from penchant.config import Config
-from penchant.errors import ConfigError, DataError
+from penchant.logs.formats.dialect import CsvOptions
 from penchant.logs.names import RESERVED_NAMES, problem_of
 from penchant.logs.times import TimeUnit
 
-FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+NONE = [
+    *("\\N", "NULL", "null", "nan", "NaN", "None", "undefined", "<NA>", "N/A", "n/a", "#N/A", "NaT", "(null)"),
+    *("(not set)", "(none)", "(no genres listed)"),
+]
+"""Texts that programs write where there is no value."""
 
-Files = str | list[str]
+Value = str | bool | int | float
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class EventsTable(Config):
-    """A row per item shown to a user. Paths may be globs and are relative to the run file.
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError('no time zone is called so; write one such as "Europe/Stockholm" or "UTC"') from None
+    return name
 
-    time: one column; or three, [year, month, day]; or none, and then the order of the rows counts.
-    time_unit: unit of a numeric time; "position" for a place in the user's history without a clock.
-    clicked: the column that says so (true/false, 1/0), or a rating with the two thresholds below;
-        without it, every row is a click.
-    items_with: a field of the items; events of items without a value of it are left out, and counted.
+
+class TableConfig(Config):
+    """Where a table lies, how it is written, and which of its rows count. These keys may stand in each table.
+
+    files: a file, a folder, a glob, or a list of them, relative to the run file; in a folder, names that begin with _
+        or . are passed over. Also s3://, gs:// and abfs:// URLs, and the folder of a Delta or Iceberg table.
+    query: DuckDB's SQL in the place of `files`; database: the DuckDB file that it asks, if it asks one.
+    format: "parquet", "csv" (TSV and the like too), "jsonl", "delta" or "iceberg", where the name does not say it.
+    csv: how text files are written, as far as that is not found by itself (below).
+    keep: column → the values of which a row has to have one; drop: column → values that no row may have.
+    none: texts that stand for none, wherever they stand. What is given replaces the list below.
     """
 
-    files: Files
+    files: str | list[str] | None = None
+    query: str | None = None
+    database: str | None = None
+    format: Literal["parquet", "csv", "jsonl", "delta", "iceberg"] | None = None
+    csv: CsvOptions = CsvOptions()
+    keep: dict[str, list[Value]] = {}
+    drop: dict[str, list[Value]] = {}
+    none: list[str] = NONE
+
+    @model_validator(mode="after")
+    def _files_or_a_query(self) -> Self:
+        if (self.files is None) == (self.query is None):
+            raise ValueError("give `files` or, in their place, a `query`")
+        if self.database is not None and self.query is None:
+            raise ValueError("`database` needs `query`, which says what to read from it")
+        return self
+
+    @property
+    def filters(self) -> list[str]:
+        """The columns that say whether a row counts."""
+        return [*self.keep, *self.drop]
+
+
+class EventsTable(TableConfig):
+    """A row per item shown to a user; or a row per user or showing with lists, which becomes a row per value.
+
+    user, item, time, clicked: columns, or paths into nested ones, such as "event_params.item_id".
+    time: one column; or three, [year, month, day]; or none, and then the order of the rows counts.
+    time_unit: unit of a numeric time; "position" for a place in the user's history without a clock.
+    time_format: of times that are texts, as strptime has it, such as "%d/%m/%Y %H:%M"; time_zone: of times that do not
+        say theirs, such as "Europe/Stockholm"; UTC if not given.
+    clicked: the column that says so (true/false, 1/0), or a rating with the two thresholds below, or a list of the
+        items that were clicked; without it, every row is a click.
+    separator: where lists of a row are written as one text each, such as "12 15 9".
+    action: the column that says what was done; actions: of each of its values whether that is a click (true) or no more
+        than that the item was shown (false). Rows with other values are left out, and counted.
+    items_with: a field of the items; events of items without a value of it are left out, and counted.
+    events_at_least: users with fewer events are left out; events_at_most: of users with more, the latest stay.
+    """
+
     user: str
     item: str
     time: str | Annotated[list[str], Field(min_length=3, max_length=3)] | None = None
     time_unit: TimeUnit = "auto"
+    time_format: str | None = None
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     clicked: str | None = None
     clicked_at_least: float | None = None
     not_clicked_at_most: float | None = None
+    separator: str | None = None
+    action: str | None = None
+    actions: dict[str, bool] = {}
     items_with: str | None = None
+    events_at_least: Annotated[int, Field(ge=1)] = 1
+    events_at_most: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _an_action_says_what_a_click_is(self) -> Self:
+        if (self.action is None) == bool(self.actions):
+            raise ValueError(
+                "`action` and `actions` need each other: action = the column that says what was done, "
+                "actions = { purchase = true, view = false }"
+            )
+        if self.action is not None and self.clicked is not None:
+            raise ValueError("`clicked` and `action` both say what a click is; leave one of them out")
+        return self
 
     @model_validator(mode="after")
     def _thresholds_come_with_a_column(self) -> Self:
@@ -51,55 +121,66 @@ class EventsTable(Config):
     @property
     def columns(self) -> list[str]:
         """Every column that is read."""
-        return [self.user, self.item, *_columns_of(self.time), *([self.clicked] if self.clicked else [])]
+        said = [self.clicked] if self.clicked else [self.action] if self.action else []
+        return list(dict.fromkeys([self.user, self.item, *_columns_of(self.time), *said, *self.filters]))
 
 
-class ItemsTable(Config):
+class ItemsTable(TableConfig):
     """A row per item. `fields`: name of the field → its column, a value or a list of values. A column may be called
     anything; a field has a name of letters, digits, _ and -.
 
-    separator: where a list is written as one text, such as "Action|Comedy".
-    without: values that stand for none, such as "(no genres listed)".
+    separator: where a list is written as one text, such as "Action|Comedy". Lists as JSON, Python, NumPy and PostgreSQL
+        write them are read without.
+    most_items: field → the largest share of the items that may have a value; values of more items say nothing about any
+        and are left out, and counted.
     """
 
-    files: Files
     item: str
     fields: dict[str, str]
     separator: str | None = None
-    without: list[str] = []
+    most_items: dict[str, Share] = {}
+
+    @model_validator(mode="after")
+    def _shares_are_of_fields(self) -> Self:
+        unknown = [name for name in self.most_items if name not in self.fields]
+        if unknown:
+            raise ValueError(f"most_items names {unknown[0]!r}, which is not one of `fields`: {', '.join(self.fields)}")
+        return self
 
 
-class NamesTable(Config):
+class NamesTable(TableConfig):
     """Readable names of coded values: column `value` → column `name`."""
 
-    files: Files
     value: str
     name: str
 
 
-class ItemValuesTable(Config):
+class ItemValuesTable(TableConfig):
     """A row per item and value, such as (article, tag); fills the item field `field`.
 
     Values of an item are ordered by the sum of `weight` (by the number of rows where it is not given), then by
-    name; values of fewer than `min_items` items are left out, then only the first `top` of each item kept.
+    name; values of fewer than `min_items` items, and of more than the share `most_items` of the items, are left out,
+    then only the first `top` of each item kept.
     names: a table from value to its readable name.
-    time, time_unit: when it was said, as for the events. A history then knows what had been said before its labels
-        begin, ordered and counted by that; labels know all that was ever said. A table of the events' own files has the
-        events' time if it names none. Positions are no time, because they are of one user each.
+    time, time_unit, time_format, time_zone: when it was said, as for the events. A history then knows what had been
+        said before its labels begin, ordered and counted by that; labels know all that was ever said. A table of the
+        events' own files has the events' time if it names none. Positions are no time, because they are of one user
+        each.
     """
 
     field: str
-    files: Files
     item: str
     value: str
     weight: str | None = None
     top: Annotated[int, Field(ge=1)] | None = None
     min_items: Annotated[int, Field(ge=1)] = 1
+    most_items: Share | None = None
     lowercase: bool = False
-    without_items: list[str] = []
     names: NamesTable | None = None
     time: str | Annotated[list[str], Field(min_length=3, max_length=3)] | None = None
     time_unit: TimeUnit = "auto"
+    time_format: str | None = None
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
 
     @model_validator(mode="after")
     def _a_unit_comes_with_a_time(self) -> Self:
@@ -110,13 +191,13 @@ class ItemValuesTable(Config):
     @property
     def columns(self) -> list[str]:
         """Every column that is read."""
-        return [self.item, self.value, *([self.weight] if self.weight else []), *_columns_of(self.time)]
+        weight = [self.weight] if self.weight else []
+        return list(dict.fromkeys([self.item, self.value, *weight, *_columns_of(self.time), *self.filters]))
 
 
-class UsersTable(Config):
+class UsersTable(TableConfig):
     """A row per user. `fields`: name of the field → its column."""
 
-    files: Files
     user: str
     fields: dict[str, str]
 
@@ -155,36 +236,3 @@ class Tables(Config):
 
 def _columns_of(time: str | list[str] | None) -> list[str]:
     return [time] if isinstance(time, str) else (time or [])
-
-
-def find_files(patterns: Files, base: Path) -> list[Path]:
-    """Files behind one or several paths or globs, sorted; `$NAME` stands for an environment variable.
-
-    Raises ConfigError for a variable that is not set, DataError where nothing matches or the format is unknown.
-    """
-    found = []
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        expanded = expand(pattern, base)
-        matches = sorted(Path(match) for match in glob.glob(str(expanded), recursive=True))
-        if not matches:
-            raise DataError(f"no file matches {pattern!r} (looked for {expanded}); mend the path in the run file")
-        found += matches
-    for path in found:
-        file_format(path)
-    return found
-
-
-def expand(pattern: str, base: Path) -> Path:
-    """A path of a run file: variables filled in, relative to `base`."""
-    expanded = os.path.expanduser(os.path.expandvars(pattern))
-    if "$" in expanded:
-        raise ConfigError(f"{pattern!r} names an environment variable that is not set; set it or write the path")
-    return base / expanded
-
-
-def file_format(path: Path) -> str:
-    """ "parquet", "csv" or "jsonl", by the ending of the name."""
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        raise DataError(f"{path}: unknown format {path.suffix!r}; known: {', '.join(FORMATS)}") from None

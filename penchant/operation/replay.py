@@ -10,8 +10,9 @@ import polars as pl
 
 from penchant.client import Client
 from penchant.errors import ConfigError
+from penchant.logs.formats.opened import open_parts
 from penchant.logs.ingest import Log, ingest
-from penchant.logs.tables import FORMATS, EventsTable, Tables
+from penchant.logs.tables import EventsTable, Tables
 from penchant.progress import Progress, Report, quiet
 from penchant.runfile import load_config
 from penchant.schema import CLICKED, ITEM, TIME, USER
@@ -66,17 +67,10 @@ def _read(path: Path, folder: Path) -> Log:
     if path.suffix == ".toml":
         logs = load_config(path).logs
         return ingest(logs.resolve(path.parent), path.parent, folder, max_rejected_share=logs.max_rejected_share)
-    if path.suffix not in FORMATS:
-        raise ConfigError(f"{path} is no run folder, run file or table; tables end in {', '.join(FORMATS)}")
-    columns = pl.read_parquet_schema(path) if FORMATS[path.suffix] == "parquet" else _first_rows(path).schema
-    table = EventsTable(
-        files=path.name, user=USER, item=ITEM, time=TIME, clicked=CLICKED if CLICKED in columns else None
-    )
+    table = EventsTable(files=path.name, user=USER, item=ITEM, time=TIME)
+    there = [name for part in open_parts(table, path.resolve().parent) for name in part.schema()]
+    table = table.model_copy(update={"clicked": CLICKED if CLICKED in there else None})
     return ingest(Tables(events=table), path.resolve().parent, folder, max_rejected_share=0.05)
-
-
-def _first_rows(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, n_rows=10) if FORMATS[path.suffix] == "csv" else pl.read_ndjson(path, n_rows=10)
 
 
 def _beats(events: pl.DataFrame, speed: float, at_once: int) -> Iterator[pl.DataFrame]:

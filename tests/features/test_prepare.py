@@ -22,8 +22,8 @@ from penchant.features.plan import FeaturesConfig, Plan, lookalike_plan
 from penchant.features.prepare import Prepared, prepare
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Shard, batch_of, open_shards, shard_paths
+from penchant.logs.formats.part import Portions
 from penchant.logs.ingest import Log
-from penchant.logs.read import Portions
 from penchant.progress import Progress
 from tests.logs.logs_on_disk import NOON, read_log
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from penchant.logs.formats.part import PORTIONS, Portions
 from penchant.logs.ingest import Log, ingest
-from penchant.logs.read import PORTIONS, Portions
 from penchant.logs.tables import Tables
 from penchant.schema import USER
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 import pytest
@@ -61,10 +62,46 @@ def test_a_malformed_line_is_set_aside_with_its_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["u", "i"])
-def test_float_ids_are_refused_by_column(column: str, tmp_path: Path) -> None:
-    frame = clicks([NOON]).with_columns(pl.lit(7.0).alias(column))
-    with pytest.raises(DataError, match=f"column '{column}' holds floats, which cannot hold every id"):
+@pytest.mark.parametrize(("value", "why"), [(7.5, "numbers such as 7.5"), (2.0**53, "9007199254740992 as floats")])
+def test_float_ids_that_lost_something_are_refused_by_column(
+    column: str, value: float, why: str, tmp_path: Path
+) -> None:
+    frame = clicks([NOON]).with_columns(pl.lit(value).alias(column))
+    with pytest.raises(DataError, match=f"column '{column}' holds .*{why}"):
         read_log(tmp_path, frame)
+
+
+IDS: dict[str, tuple[pl.Series, list[str]]] = {
+    "whole floats, as pandas writes ids after a gap": (pl.Series([7.0, 12.0]), ["12", "7"]),
+    "decimals": (pl.Series(["7", str(10**30)]).cast(pl.Decimal(38, 0)), [str(10**30), "7"]),
+    "categories": (pl.Series(["a", "b"], dtype=pl.Categorical), ["a", "b"]),
+    "bytes of text": (pl.Series([b"a", "å".encode()]), ["a", "å"]),
+    "UUIDs of 16 bytes": (
+        pl.Series([bytes(15) + b"\xff", bytes(14) + b"\xff\xff"]),
+        [str(UUID(int=255)), str(UUID(int=65535))],
+    ),
+    "booleans": (pl.Series([True, False]), ["false", "true"]),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_are_texts_whatever_holds_them(kind: str, tmp_path: Path) -> None:
+    values, ids = IDS[kind]
+    frame = pl.DataFrame({"u": values, "i": ["x", "x"], "t": [NOON, NOON]})
+    assert sorted(all_events(read_log(tmp_path, frame))["user"]) == ids
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([[{"id": "a", "n": 1}]], "holds lists of records, .* by its path: i.id, i.n"),
+        ([{"id": "a"}], "holds records, .* by its path: i.id"),
+        ([b"\xff"], "holds bytes that are neither UTF-8 nor UUIDs"),
+    ],
+)
+def test_what_is_no_id_is_refused_with_its_column_and_type(values: list[Any], why: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"column 'i' {why}"):
+        read_log(tmp_path, pl.DataFrame({"u": ["u"], "i": values, "t": [NOON]}))
 
 
 @pytest.mark.parametrize("ids", [[2**40, 2**31], [2**63 + 1, 7]])

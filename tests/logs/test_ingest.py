@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.errors import DataError
+from penchant.logs.formats.part import Portions
 from penchant.logs.ingest import REPEATED, Log, ingest
-from penchant.logs.read import Portions
 from penchant.logs.tables import Tables
 from penchant.logs.users import bucket_of, uniform, user_hash
 from penchant.progress import Progress, Report, quiet

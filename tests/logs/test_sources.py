@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from penchant.errors import DataError
+from penchant.logs.formats.opened import open_parts
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.items import read_items
 from penchant.logs.propose import known_source, source_toml
-from penchant.logs.read import require_columns
 from penchant.logs.sources import known_tables
-from penchant.logs.tables import Tables, find_files
+from penchant.logs.tables import TableConfig, Tables
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.pipeline import Run
 from penchant.runfile import EXAMPLES, load_config
@@ -29,15 +29,12 @@ def log_of(source: str, data: Path, folder: Path) -> Log:
 
 def require_all_columns(tables: Tables) -> None:
     """Every file of a mapping is there and has the columns that the mapping names."""
-    here = Path()
-    for path in find_files(tables.events.files, here):
-        require_columns(path, tables.events.columns)
-    for table in [tables.items, tables.users]:
-        for path in find_files(table.files, here) if table else []:
-            require_columns(path, list(table.fields.values()) if table else [])
-    for values in tables.item_values:
-        for path in find_files(values.files, here):
-            require_columns(path, [values.item, values.value, *([values.weight] if values.weight else [])])
+    beside = [table for table in (tables.items, tables.users) if table]
+    wanted: list[tuple[TableConfig, list[str]]] = [(table, list(table.fields.values())) for table in beside]
+    wanted += [(tables.events, tables.events.columns), *((table, table.columns) for table in tables.item_values)]
+    for table, columns in wanted:
+        for part in open_parts(table, Path()):
+            part.require(columns)
 
 
 def write_movielens_csv(folder: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from penchant.errors import DataError, UnknownTagError
 from penchant.files import read_json, remove, write_json
 from penchant.logs.forgotten import digest_of
+from penchant.logs.formats.part import Portions
 from penchant.logs.ingest import Log
-from penchant.logs.read import Portions
 from penchant.profiles import atlas_writing
 from penchant.profiles.atlas import MANIFEST, VERSION, Atlas, Interested, erase, is_written
 from penchant.profiles.atlas_writing import BOUNDS, FOREMOST, MOST_BINS, AtlasBounds, Grounds, survey, write_atlas

@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 from penchant.errors import DataError
 from penchant.features.ragged import Ragged
 from penchant.files import read_json, write_json
+from penchant.logs.formats.part import Portions
 from penchant.logs.ingest import Log
-from penchant.logs.read import Portions
 from penchant.logs.users import hash_of
 from penchant.models.lookalikes.promise import Crowd
 from penchant.progress import Progress

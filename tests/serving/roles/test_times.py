@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.logs.check import check_rows, settle_unit
-from penchant.logs.read import read_batches
+from penchant.logs.check import check_rows
+from penchant.logs.clocks import settle_clock
+from penchant.logs.formats.opened import open_parts
 from penchant.logs.tables import EventsTable
 from penchant.logs.times import PER_SECOND
 from penchant.serving.incoming import read_lines
@@ -30,9 +31,10 @@ def in_batch(table: pa.Table, form: str = "parquet") -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"events.{form}"
         pq.write_table(table, path) if form == "parquet" else pl.DataFrame(pl.from_arrow(table)).write_csv(path)
-        (batch,) = read_batches(path, table.column_names)
-    mapping = EventsTable(files="-", user="user", item="item", time="time")
-    checked = check_rows(batch.frame, batch.rows, mapping, settle_unit(batch.frame, mapping))
+        mapping = EventsTable(files=str(path), user="user", item="item", time="time")
+        (part,) = open_parts(mapping, path.parent)
+        (batch,) = part.batches(table.column_names)
+    checked = check_rows(batch.frame, batch.rows, mapping, settle_clock([batch.frame], mapping, part.name))
     assert checked.rejected.is_empty()
     return checked.events["time"].to_list()
 

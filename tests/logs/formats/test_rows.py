@@ -1,13 +1,15 @@
-import gzip
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from penchant.errors import ConfigError, DataError
-from penchant.logs.read import PORTIONS, Portions, read_batches, read_columns, read_sample, read_whole
-from penchant.logs.tables import expand, file_format, find_files
+from penchant.logs.formats.opened import open_parts
+from penchant.logs.formats.part import PORTIONS, Part, Portions
+from penchant.logs.formats.places import expand, find
+from penchant.logs.tables import TableConfig
 
 IDS = ["007", str(2**40), str(2**63 + 1), "ユーザー", "пользователь", " spaced ", "NA", "null", "1e5", '"quoted", then']
 FORMATS = ["parquet", "csv", "jsonl"]
@@ -24,6 +26,18 @@ def write(path: Path, frame: pl.DataFrame) -> Path:
     return path
 
 
+def part_of(path: Path, **said: Any) -> Part:
+    """The one part of a table."""
+    (part,) = open_parts(TableConfig.parse({"files": str(path), **said}, origin="test"), path.parent)
+    return part
+
+
+def read_whole(path: Path, columns: list[str], portions: Portions = PORTIONS) -> pl.DataFrame:
+    """All rows."""
+    nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    return pl.concat([nothing, *(batch.frame for batch in part_of(path).batches(columns, portions))])
+
+
 def first_row(kind: str) -> int:
     """A CSV file's first row is its header."""
     return 2 if kind == "csv" else 1
@@ -31,11 +45,16 @@ def first_row(kind: str) -> int:
 
 def rows_of(path: Path, column: str = "user", portions: Portions = PORTIONS) -> tuple[Pairs, list[tuple[int, str]]]:
     """Every value with its row number, and every malformed line with its own, over all batches."""
-    batches = list(read_batches(path, [column], portions))
+    batches = list(part_of(path).batches([column], portions))
     good = [pair for batch in batches for pair in batch.frame.select(column, batch.rows).rows()]
     return good, [line for batch in batches for line in batch.malformed]
 
 
+READERS: list[Callable[[Part], object]] = [
+    lambda part: part.schema(),
+    lambda part: part.sample(),
+    lambda part: list(part.batches(["user"])),
+]
 SMALL = Portions(rows=3, csv_bytes=40)
 BATCHES = pytest.mark.parametrize("portions", [PORTIONS, SMALL], ids=["one batch", "many batches"])
 
@@ -50,7 +69,7 @@ def test_every_row_keeps_its_text_and_its_number(kind: str, portions: Portions, 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_small_batches_are_small(kind: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"log.{kind}", pl.DataFrame({"user": [f"user {n:03}" for n in range(20)]}))
-    heights = [len(batch.frame) for batch in read_batches(path, ["user"], SMALL)]
+    heights = [len(batch.frame) for batch in part_of(path).batches(["user"], SMALL)]
     assert len(heights) > 3
     assert max(heights) < 6
     assert sum(heights) == 20
@@ -127,30 +146,30 @@ def test_an_empty_csv_cell_is_null_and_nothing_else_is(tmp_path: Path) -> None:
 def test_a_missing_column_is_named_beside_those_that_are_there(kind: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"log.{kind}", pl.DataFrame({"user": ["a"], "item": ["b"]}))
     with pytest.raises(DataError, match=rf"log\.{kind} has no column 'usr'; it has: user, item"):
-        list(read_batches(path, ["usr"]))
+        list(part_of(path).batches(["usr"]))
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_an_empty_file_is_called_empty(kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"log.{kind}"
     path.touch()
-    for reader in (read_columns, read_sample, lambda path: read_whole(path, ["user"])):
+    for reader in READERS:
         with pytest.raises(DataError, match=rf"log\.{kind} is empty; remove it or fill it"):
-            reader(path)
+            reader(part_of(path))
 
 
 def test_half_a_parquet_file_says_that_it_may_still_be_written(tmp_path: Path) -> None:
     path = write(tmp_path / "log.parquet", pl.DataFrame({"user": ["a"] * 100}))
     path.write_bytes(path.read_bytes()[:-20])
-    for reader in (read_columns, read_sample, lambda path: read_whole(path, ["user"])):
+    for reader in READERS:
         with pytest.raises(DataError, match=r"log\.parquet cannot be read as parquet: .*wait until it is whole"):
-            reader(path)
+            reader(part_of(path))
 
 
 def test_text_that_is_not_utf8_names_the_file_and_one_line_of_reason(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    path.write_bytes(b"user\na\n\xff\n")
-    with pytest.raises(DataError, match=r"log\.csv cannot be read as csv: .*invalid UTF8") as caught:
+    path.write_bytes("用户,标签\n甲,音乐\n".encode("gb18030"))
+    with pytest.raises(DataError, match=r"log\.csv is not written in UTF-8, and .* encoding = \"gb18030\"") as caught:
         rows_of(path)
     assert "\n" not in str(caught.value)
 
@@ -159,7 +178,7 @@ def test_a_file_without_a_json_object_says_so(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text("user,item\na,b\n")
     with pytest.raises(DataError, match=r"log\.jsonl holds no JSON object"):
-        read_columns(path)
+        part_of(path).schema()
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -167,13 +186,6 @@ def test_a_small_table_is_read_whole(kind: str, tmp_path: Path) -> None:
     frame = pl.DataFrame({"item": ["a", "b", "c"] * 5, "tag": [f"tag {n}" for n in range(15)]})
     path = write(tmp_path / f"items.{kind}", frame)
     assert read_whole(path, ["tag", "item"], Portions(csv_bytes=20)).select("item", "tag").equals(frame)
-
-
-def test_a_malformed_line_of_a_small_table_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "items.csv"
-    path.write_text("item,tag\na,b\nx,y,z\n")
-    with pytest.raises(DataError, match=r"items\.csv, row 3 cannot be parsed: 'x,y,z'; mend or remove it"):
-        read_whole(path, ["item", "tag"])
 
 
 def test_a_csv_with_nothing_but_a_header_is_a_table_without_rows(tmp_path: Path) -> None:
@@ -186,18 +198,23 @@ def test_globs_find_files_in_order_and_several_patterns_add_up(tmp_path: Path) -
     for name in ("b.csv", "a.csv", "deep/er/c.parquet", "d.jsonl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = find_files(["*.csv", "**/*.parquet", "d.jsonl"], tmp_path)
-    assert [str(path.relative_to(tmp_path)) for path in found] == ["a.csv", "b.csv", "deep/er/c.parquet", "d.jsonl"]
+    found = [place for pattern in ("*.csv", "**/*.parquet", "d.jsonl") for place in find(pattern, tmp_path)]
+    assert [str(Path(place.path).relative_to(tmp_path)) for place in found] == [
+        "a.csv",
+        "b.csv",
+        "deep/er/c.parquet",
+        "d.jsonl",
+    ]
 
 
 def test_a_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no file matches 'gone/\*\.csv' \(looked for .*gone/\*\.csv\)"):
-        find_files(["gone/*.csv"], tmp_path)
+        find("gone/*.csv", tmp_path)
 
 
 def test_environment_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHERE_THE_LOGS_ARE", str(tmp_path / "logs"))
-    assert expand("$WHERE_THE_LOGS_ARE/a.csv", Path("/elsewhere")) == tmp_path / "logs" / "a.csv"
+    assert expand("$WHERE_THE_LOGS_ARE/a.csv", Path("/elsewhere")) == str(tmp_path / "logs" / "a.csv")
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +224,16 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_unknown_ending_is_named_beside_the_known_ones(tmp_path: Path) -> None:
-    (tmp_path / "log.csv.gz").write_bytes(gzip.compress(b"user\n"))
-    with pytest.raises(DataError, match=r"log\.csv\.gz: unknown format '\.gz'; known: \.parquet, .*\.jsonl"):
-        find_files("*.gz", tmp_path)
-    assert file_format(Path("LOG.CSV")) == "csv"
+    path = tmp_path / "log.xlsx"
+    path.write_bytes(b"PK")
+    with pytest.raises(
+        DataError, match=r"log\.xlsx: unknown format \.xlsx; known: \.parquet, .*; or say it: format = "
+    ):
+        part_of(path)
+
+
+def test_endings_are_known_in_capitals_and_a_format_may_be_said(tmp_path: Path) -> None:
+    for name in ("LOG.CSV", "log"):
+        (tmp_path / name).write_text("user\na\n")
+    assert rows_of(tmp_path / "LOG.CSV")[0] == [("a", 2)]
+    assert part_of(tmp_path / "log", format="csv").kind == "csv"

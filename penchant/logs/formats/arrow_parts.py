@@ -1,0 +1,92 @@
+"""Parts whose columns have types: Parquet files, and whatever else is read as Arrow batches."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+
+from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, frame_of, numbers, picked, roots
+from penchant.logs.formats.places import Place, readable
+
+
+class ArrowPart(Part):
+    """A part that gives Arrow batches of some of its columns."""
+
+    @abstractmethod
+    def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """All rows. columns: of the part's own schema."""
+
+    def batches(self, columns: list[str], portions: Portions = PORTIONS) -> Iterator[ReadRows]:
+        self.require(columns)
+        own = self.own_schema()
+        wanted = roots([name for name in columns if name in own or name not in self.partition], own)
+        first_row = 1
+        for batch in self.arrow_batches(wanted, portions.rows):
+            frame = frame_of(batch) if wanted else pl.DataFrame(height=batch.num_rows)
+            rows = numbers(np.arange(first_row, first_row + batch.num_rows))
+            yield ReadRows(picked(self.with_partition(frame), columns), rows)
+            first_row += batch.num_rows
+
+    def sample(self, rows: int = 2000) -> pl.DataFrame:
+        taken, found = 0, []
+        for batch in self.arrow_batches(list(self.own_schema()), rows):
+            found.append(frame_of(batch.slice(0, rows - taken)))
+            taken += batch.num_rows
+            if taken >= rows:
+                break
+        return self.with_partition(pl.concat(found) if found else pl.DataFrame(schema=self.own_schema()))
+
+
+@dataclass(frozen=True)
+class ParquetPart(ArrowPart):
+    """A Parquet file."""
+
+    kind: ClassVar[str] = "parquet"
+    place: Place
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    @property
+    def state(self) -> str:
+        return self.place.state
+
+    def own_schema(self) -> pl.Schema:
+        with readable(self.place, self.kind), self._open() as file:
+            schema = file.schema_arrow
+            return pl.Schema(zip(schema.names, frame_of(schema.empty_table()).dtypes, strict=True))
+
+    def count(self) -> int:
+        with readable(self.place, self.kind), self._open() as file:
+            return int(file.metadata.num_rows)
+
+    def sample(self, rows: int = 2000) -> pl.DataFrame:
+        """Rows of the first, the middle and the last row group."""
+        with readable(self.place, self.kind), self._open() as file:
+            groups = sorted({0, file.num_row_groups // 2, file.num_row_groups - 1}) if file.num_row_groups else []
+            found = [
+                frame_of(batch).head(rows // len(groups))
+                for group in groups
+                for batch in list(_first(file.iter_batches(batch_size=rows, row_groups=[group])))
+            ]
+        return self.with_partition(pl.concat(found) if found else pl.DataFrame(schema=self.own_schema()))
+
+    def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        with readable(self.place, self.kind), self._open() as file:
+            yield from file.iter_batches(batch_size=rows, columns=columns)
+
+    def _open(self) -> Any:
+        return pyarrow.parquet.ParquetFile(self.place.open(), pre_buffer=not self.place.local)
+
+
+def _first(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    batch = next(iter(batches), None)
+    if batch is not None:
+        yield batch

@@ -1,0 +1,231 @@
+"""Text files of columns: CSV, TSV and their kin, all read as text. Rows are numbered as lines are: the first line is 1,
+blank lines do not count, and a quoted line break, allowed in columns that are not read, is part of its row."""
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+
+from penchant.errors import DataError
+from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect
+from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, column, frame_of, numbers
+from penchant.logs.formats.places import Place, readable
+
+HEAD = 1 << 18
+"""Bytes from which the dialect is found, and of each piece of a sample."""
+
+_UNIT_SEPARATOR = "\x1f"
+"""In the place of a separator of several letters: libraries know separators of one."""
+
+_COMMA_NUMBER = r"^\s*([+-]?)(\d+|\d{1,3}(?:\.\d{3})+),(\d+)\s*$"
+
+
+@dataclass(frozen=True)
+class DelimitedPart(Part):
+    """A text file of columns."""
+
+    kind: ClassVar[str] = "csv"
+    place: Place
+    options: CsvOptions
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    @property
+    def state(self) -> str:
+        return self.place.state
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """How the file is written."""
+        with readable(self.place, self.kind), self.place.stream() as file:
+            head = bytes(file.read(HEAD))
+        return find_dialect(head, self.options, self.name, whole=len(head) < HEAD)
+
+    def guesses(self) -> dict[str, str]:
+        return {self.name: "; ".join(self.dialect.guessed)} if self.dialect.guessed else {}
+
+    def own_schema(self) -> pl.Schema:
+        return pl.Schema(dict.fromkeys(self.dialect.columns, pl.String()))
+
+    def count(self) -> int:
+        with readable(self.place, self.kind):
+            return self.place.lines_about()
+
+    def sample(self, rows: int = 2000) -> pl.DataFrame:
+        pieces = self._pieces()
+        found = pl.read_csv(
+            b"".join(pieces),
+            has_header=False,
+            new_columns=list(self.dialect.columns),
+            separator=_one_letter(self.dialect.separator),
+            quote_char=self.dialect.quote,
+            decimal_comma=self.dialect.decimal == ",",
+            infer_schema_length=None,
+            ignore_errors=True,
+            truncate_ragged_lines=True,
+            extra_columns="ignore",
+        )
+        step = max(1, len(found) // rows)
+        taken = found if len(found) <= rows else found.gather_every(step).head(rows)
+        return self.with_partition(taken)
+
+    def batches(self, columns: list[str], portions: Portions = PORTIONS) -> Iterator[ReadRows]:
+        self.require(columns)
+        inside = [name for name in columns if name in self.dialect.columns]
+        with readable(self.place, self.kind), self._utf8() as file:
+            for read in self._read(file, inside or [self.dialect.columns[0]], portions):
+                yield ReadRows(self.with_partition(read.frame).select(map(column, columns)), read.rows, read.malformed)
+
+    def _read(self, file: Any, columns: list[str], portions: Portions) -> Iterator[ReadRows]:
+        malformed: list[tuple[int, str]] = []
+
+        def set_aside(row: pyarrow.csv.InvalidRow) -> str:
+            malformed.extend((row.number, line) for line in row.text.splitlines() or [""])
+            return "skip"
+
+        first = 2 if self.dialect.header else 1
+        reader = self._reader(file, columns, portions, set_aside)
+        good = told = 0
+        for part in reader:
+            frame = self._with_points(frame_of(part))
+            aside = list(dict.fromkeys(row for row, _ in malformed))
+            rows = numbers(_rows(good, len(frame), aside, first))
+            _refuse_line_breaks(self.name, frame, rows)
+            yield ReadRows(frame, rows, malformed[told:])
+            good, told = good + len(frame), len(malformed)
+        if told < len(malformed):
+            nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+            yield ReadRows(nothing, numbers(np.arange(0)), malformed[told:])
+
+    def _reader(self, file: Any, columns: list[str], portions: Portions, set_aside: Any) -> Any:
+        dialect = self.dialect
+        named = None if dialect.header and self.options.columns is None else list(dialect.columns)
+        return pyarrow.csv.open_csv(
+            file,
+            read_options=pyarrow.csv.ReadOptions(
+                block_size=portions.csv_bytes,
+                use_threads=False,
+                column_names=named,
+                skip_rows=1 if named and dialect.header else 0,
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=_one_letter(dialect.separator),
+                quote_char=dialect.quote or False,
+                invalid_row_handler=set_aside,
+                newlines_in_values=dialect.quote is not None,
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                include_columns=columns,
+                column_types=dict.fromkeys(columns, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+
+    def _with_points(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Numbers with a point, where the file has commas."""
+        if self.dialect.decimal != ",":
+            return frame
+        return frame.with_columns(_with_point(column(name)).alias(name) for name in frame.columns)
+
+    def _utf8(self) -> Any:
+        """The file as UTF-8, with a separator of one letter."""
+        stream = self.place.stream()
+        dialect = self.dialect
+        if dialect.encoding in ("utf-8", "utf-8-sig") and len(dialect.separator) == 1:
+            return stream
+        text = io.TextIOWrapper(stream, encoding=dialect.encoding, newline="")
+        return pa.PythonFile(_Recoded(text, dialect.separator), mode="r")
+
+    def _pieces(self) -> list[bytes]:
+        """Whole lines as UTF-8 from the file's beginning and, of a plain file on a disk, from its middle and end,
+        without the line that names the columns."""
+        with readable(self.place, self.kind), self._utf8() as file:
+            head = bytes(file.read(HEAD))
+        first, rest = head.removeprefix(b"\xef\xbb\xbf"), b""
+        if self.dialect.header:
+            _, _, first = first.partition(b"\n")
+        size = self.place.size
+        plain = self.dialect.encoding.startswith("utf-8") and len(self.dialect.separator) == 1
+        if not plain or not self.place.local or self.place.endings[1] or size < 4 * HEAD:
+            return [first if len(head) < HEAD else first.rpartition(b"\n")[0] + b"\n"]
+        with readable(self.place, self.kind), self.place.open() as file:
+            for start in (size // 2, size - HEAD):
+                file.seek(start)
+                rest += bytes(file.read(HEAD)).partition(b"\n")[2].rpartition(b"\n")[0] + b"\n"
+        return [first.rpartition(b"\n")[0] + b"\n", rest]
+
+
+class _Recoded(io.RawIOBase):
+    """A text stream as bytes of UTF-8, its separator of several letters as one."""
+
+    def __init__(self, text: io.TextIOBase, separator: str) -> None:
+        super().__init__()
+        self._text, self._separator, self._left = text, separator, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; a separator is never cut in two, because whole lines are read."""
+        parts, length = [self._left], len(self._left)
+        while size < 0 or length < size:
+            lines = self._text.readlines(1 << 16)
+            if not lines:
+                break
+            text = "".join(lines)
+            if len(self._separator) > 1:
+                text = text.replace(self._separator, _UNIT_SEPARATOR)
+            parts.append(text.encode())
+            length += len(parts[-1])
+        whole = b"".join(parts)
+        cut = len(whole) if size < 0 else size
+        self._left = whole[cut:]
+        return whole[:cut]
+
+    def close(self) -> None:
+        self._text.close()
+        super().close()
+
+
+def _with_point(text: pl.Expr) -> pl.Expr:
+    """
+    >>> pl.select(_with_point(pl.lit(pl.Series(["1.234,5", "-3,50", "a,b"])))).to_series().to_list()
+    ['1234.5', '-3.50', 'a,b']
+    """
+    sign, whole, part = (text.str.extract(_COMMA_NUMBER, group) for group in (1, 2, 3))
+    return pl.coalesce(sign + whole.str.replace_all(".", "", literal=True) + pl.lit(".") + part, text)
+
+
+def _one_letter(separator: str) -> str:
+    return separator if len(separator) == 1 else _UNIT_SEPARATOR
+
+
+def _refuse_line_breaks(name: str, frame: pl.DataFrame, rows: pl.Series) -> None:
+    """Raise DataError where a value holds line breaks: a quote was left open, so that all lines after it became one
+    value."""
+    for values in frame.get_columns():
+        broken = values.str.contains("\n", literal=True).arg_true()
+        if len(broken):
+            raise DataError(
+                f"{name}, row {rows[broken[0]]}: {values.name!r} goes on over several lines, "
+                f"{values[broken[0]][:60]!r}; "
+                f"close the quote that was left open there, or take the line breaks out"
+            )
+
+
+def _rows(before: int, count: int, malformed: list[int], first: int) -> np.ndarray:
+    """Row numbers of `count` good rows after `before` good ones, counting the malformed rows. first: the number of the
+    first row."""
+    good_before_malformed = np.asarray(malformed) - first - np.arange(len(malformed))
+    order = np.arange(before, before + count)
+    return order + first + np.searchsorted(good_before_malformed, order, side="right")

@@ -1,0 +1,220 @@
+"""How a text file of columns is written: what parts them, what quotes them, its decimal mark, its encoding, and whether
+its first line names the columns. What the run file does not say is found from the file's beginning."""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Literal
+
+from penchant.config import Config
+from penchant.errors import DataError
+
+SEPARATORS = ("\t", ",", ";", "|", "\x01", "^")
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+LOOKED_AT = 200
+"""Lines that are looked at."""
+
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+_MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\w{3} \w{3} \d{1,2} .*\d{4}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_WESTERN = re.compile(r"[À-ÖØ-öø-ÿŒœŠšŽžŸ€’‘“”–—…´°§£©®«»¡¿ºª·]")
+
+
+class CsvOptions(Config):
+    """How text files of columns are written, as far as that is not found by itself.
+
+    separator: what parts the columns, such as ";" or "::"; quote: what stands around a text that holds the separator,
+    "" for nothing; decimal: the decimal mark, "." or ","; encoding: a name that Python knows, such as "cp1252".
+    header: whether the first line names the columns; columns: their names, of a file whose first line does not.
+    """
+
+    separator: str | None = None
+    quote: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    columns: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written. quote: None for nothing; guessed: what was found without being sure, a sentence each."""
+
+    separator: str
+    quote: str | None
+    decimal: str
+    encoding: str
+    header: bool
+    columns: tuple[str, ...]
+    guessed: tuple[str, ...] = ()
+
+
+def decode(head: bytes, told: str | None, name: str) -> tuple[str, str, list[str]]:
+    """The text of a file's beginning, its encoding, and what had to be guessed. Raises DataError where the encoding is
+    neither told nor to be seen."""
+    if told is not None:
+        try:
+            return codecs.getincrementaldecoder(told)(errors="replace").decode(head), told, []
+        except LookupError:
+            raise DataError(f"{name}: no encoding is called {told!r}; name one that Python knows, as cp1252") from None
+    for mark, encoding in MARKS.items():
+        if head.startswith(mark):
+            return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head), encoding, []
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(head), "utf-8", []
+    except UnicodeDecodeError:
+        return _western(head, name)
+
+
+def _western(head: bytes, name: str) -> tuple[str, str, list[str]]:
+    """Read bytes that are no UTF-8 as Windows writes Western European letters, if they look like that: a few letters
+    with accents among many without."""
+    text = head.decode("cp1252", errors="replace")
+    odd = [mark for mark in text if not mark.isascii()]
+    if len(odd) > 0.2 * len(text) or sum(bool(_WESTERN.match(mark)) for mark in odd) < 0.95 * len(odd):
+        raise DataError(
+            f"{name} is not written in UTF-8, and its bytes do not say in what; say it in the run file, such as "
+            f'csv = {{ encoding = "gb18030" }}, "shift_jis", "cp1251" or "latin-1"'
+        )
+    return text, "cp1252", ["its bytes are no UTF-8 and are read as cp1252 (Western European)"]
+
+
+def find_dialect(head: bytes, told: CsvOptions, name: str, *, whole: bool) -> Dialect:
+    """The dialect of a file that begins with these bytes; whole: they are the whole file. Raises DataError, see
+    `decode`."""
+    text, encoding, guessed = decode(head, told.encoding, name)
+    lines = _lines(text.removeprefix("\ufeff"), whole)
+    separator, quote = _separator(lines, told)
+    rows = _rows(lines, separator, quote)
+    decimal = told.decimal or _decimal(rows, separator)
+    if decimal == ",":
+        guessed += [] if told.decimal else ["its numbers have a decimal comma"]
+    found = Dialect(separator, quote, decimal, encoding, header=True, columns=(), guessed=())
+    header = told.header if told.header is not None else told.columns is None and has_header(rows)
+    width = max((len(row) for row in rows), default=0)
+    columns = rows[0] if header and rows else told.columns or [f"column_{place + 1}" for place in range(width)]
+    if header and told.columns is not None:
+        columns = told.columns
+    if not header and told.header is None and told.columns is None and rows:
+        guessed.append(f"its first line is data, so its columns are called {columns[0]} to {columns[-1]}")
+    return replace(found, header=header, columns=tuple(columns), guessed=tuple(guessed))
+
+
+def has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: no name is a number, a moment or an id, none stands twice, and none
+    stands below itself or looks like all that stand there.
+
+    >>> has_header([["user", "item"], ["a", "x"]]), has_header([["1", "x"], ["2", "y"]])
+    (True, False)
+    """
+    if not rows:
+        return True
+    first, rest = rows[0], rows[1:]
+    named = [cell for cell in first if cell]
+    if not named or len(set(named)) < len(named):
+        return False
+    if any(_is_value(cell) for cell in named):
+        return False
+    below = [[row[place] for row in rest if place < len(row)] for place in range(len(first))]
+    return not any(_looks_alike(cell, cells) for cell, cells in zip(first, below, strict=True) if cell)
+
+
+def _looks_alike(cell: str, below: Sequence[str]) -> bool:
+    """Whether a cell is one more of those below it: it stands there too, or has their letters and figures in the same
+    places."""
+    if cell in below:
+        return True
+    shapes = {_shape(one) for one in below if one}
+    return any(map(str.isdigit, cell)) and len(below) > 1 and shapes == {_shape(cell)}
+
+
+def _shape(cell: str) -> str:
+    """
+    >>> _shape("user_000123"), _shape("N55528")
+    ('user_9', 'N9')
+    """
+    return re.sub(r"\d+", "9", cell)
+
+
+def _is_value(cell: str) -> bool:
+    cell = cell.strip()
+    return bool(
+        _NUMBER.fullmatch(cell)
+        or _MOMENT.fullmatch(cell)
+        or _UUID.fullmatch(cell)
+        or len(cell) > 100
+        or "://" in cell
+        or cell[:1] in ("[", "{")
+    )
+
+
+def _lines(text: str, whole: bool) -> list[str]:
+    lines = text.splitlines(keepends=True)
+    if not whole and len(lines) > 1:
+        lines.pop()
+    return list(islice((line for line in lines if line.strip()), LOOKED_AT))
+
+
+def _separator(lines: Sequence[str], told: CsvOptions) -> tuple[str, str | None]:
+    """What parts the columns most evenly, and what quotes them."""
+    if told.separator:
+        return told.separator, _quote(lines, told.separator, told)
+    if lines and all("::" in line for line in lines):
+        return "::", None
+    tries = [(separator, _quote(lines, separator, told)) for separator in SEPARATORS]
+    return max(tries, key=lambda one: _evenness(lines, *one)) if lines else (",", '"')
+
+
+def _evenness(lines: Sequence[str], separator: str, quote: str | None) -> tuple[float, int]:
+    """How large a share of the rows has as many columns as the first one, and how many; of one column, nothing."""
+    rows = _rows(lines, separator, quote)
+    width = len(rows[0]) if rows else 0
+    if width < 2:
+        return 0.0, 0
+    return round(sum(len(row) == width for row in rows) / len(rows), 1), width
+
+
+def _quote(lines: Sequence[str], separator: str, told: CsvOptions) -> str | None:
+    if told.quote is not None:
+        return told.quote or None
+    if len(separator) > 1:
+        return None
+    marks = Counter(
+        mark
+        for line in lines
+        for cell in line.strip().split(separator)
+        for mark in "\"'"
+        if len(cell) > 1 and cell[0] == mark == cell[-1]
+    )
+    if marks["'"] and not marks['"'] and marks["'"] >= len(lines) / 2:
+        return "'"
+    return '"' if marks['"'] or separator in (",", ";") else None
+
+
+def _rows(lines: Sequence[str], separator: str, quote: str | None) -> list[list[str]]:
+    if len(separator) > 1:
+        return [line.rstrip("\r\n").split(separator) for line in lines]
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    try:
+        return [row for row in csv.reader(lines, delimiter=separator, quotechar=quote, quoting=quoting) if row]
+    except csv.Error:
+        return [line.rstrip("\r\n").split(separator) for line in lines]
+
+
+def _decimal(rows: Sequence[Sequence[str]], separator: str) -> str:
+    """A comma, where numbers of some column have one and no number has a point."""
+    cells = [cell for row in rows[1:] for cell in row]
+    commas = sum(bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
+    points = sum(bool(re.fullmatch(r"[+-]?\d+\.\d+", cell)) for cell in cells)
+    return "," if separator != "," and commas > points else "."

@@ -1,0 +1,122 @@
+"""Delta and Iceberg tables, read by their own libraries: what a table holds is what its log says, not what files lie in
+its folder."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.fs
+
+from penchant.errors import DataError
+from penchant.logs.formats.arrow_parts import ArrowPart
+from penchant.logs.formats.extras import library
+from penchant.logs.formats.part import frame_of
+from penchant.logs.formats.places import LAKES
+
+
+@dataclass(frozen=True)
+class DeltaPart(ArrowPart):
+    """A Delta table in its latest version."""
+
+    kind: ClassVar[str] = "delta"
+    where: str
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.where
+
+    @property
+    def state(self) -> str:
+        return f"{self.where} version {self._table.version()}"
+
+    @cached_property
+    def _table(self) -> Any:
+        deltalake = library("deltalake", "deltalake", f"{self.where}, a Delta table,")
+        try:
+            return deltalake.DeltaTable(self.where)
+        except (OSError, ValueError, deltalake.exceptions.DeltaError) as error:
+            raise _unreadable(self.where, "a Delta table", error) from error
+
+    @cached_property
+    def _rows(self) -> Any:
+        errors = library("deltalake.exceptions", "deltalake", f"{self.where}, a Delta table,")
+        try:
+            return self._table.to_pyarrow_dataset()
+        except (OSError, ValueError, pa.ArrowException, errors.DeltaError) as error:
+            raise _unreadable(self.where, "a Delta table", error) from error
+
+    def own_schema(self) -> pl.Schema:
+        return frame_of(self._rows.schema.empty_table()).schema
+
+    def count(self) -> int:
+        return int(self._rows.count_rows())
+
+    def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._rows.scanner(columns=columns, batch_size=rows).to_batches()
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(self.where, "a Delta table", error) from error
+
+
+@dataclass(frozen=True)
+class IcebergPart(ArrowPart):
+    """An Iceberg table in its current snapshot. where: its folder, or one of its metadata files."""
+
+    kind: ClassVar[str] = "iceberg"
+    where: str
+    system: Any
+    path: str
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.where
+
+    @property
+    def state(self) -> str:
+        snapshot = self._table.current_snapshot()
+        return f"{self.where} snapshot {snapshot.snapshot_id if snapshot else 'none'}"
+
+    @cached_property
+    def _table(self) -> Any:
+        tables = library("pyiceberg.table", "iceberg", f"{self.where}, an Iceberg table,")
+        errors = library("pyiceberg.exceptions", "iceberg", self.where)
+        try:
+            return tables.StaticTable.from_metadata(self._metadata())
+        except (OSError, ValueError, errors.NoSuchTableError, errors.ValidationError) as error:
+            raise _unreadable(self.where, "an Iceberg table", error) from error
+
+    def _metadata(self) -> str:
+        """The latest metadata file: that of the highest number, which begins its name (00002-….metadata.json) or stands
+        behind a v (v2.metadata.json)."""
+        if self.path.endswith(".metadata.json"):
+            return self.where
+        folder = f"{self.path.rstrip('/')}/{LAKES['iceberg']}"
+        names = [os.path.basename(one.path) for one in self.system.get_file_info(pyarrow.fs.FileSelector(folder))]
+        versions = [name for name in names if name.endswith(".metadata.json")]
+        latest = max(versions, key=lambda name: (int("0" + name.lstrip("v").partition("-")[0].partition(".")[0]), name))
+        return f"{self.where.rstrip('/')}/{LAKES['iceberg']}/{latest}"
+
+    def own_schema(self) -> pl.Schema:
+        return frame_of(self._table.schema().as_arrow().empty_table()).schema
+
+    def count(self) -> int:
+        return int(self._table.scan().count())
+
+    def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        try:
+            reader = self._table.scan(selected_fields=tuple(columns)).to_arrow_batch_reader()
+            for batch in reader:
+                for start in range(0, batch.num_rows, rows):
+                    yield batch.slice(start, rows).select(columns)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _unreadable(self.where, "an Iceberg table", error) from error
+
+
+def _unreadable(where: str, what: str, error: BaseException) -> DataError:
+    return DataError(f"{where} cannot be read as {what}: {str(error).partition(chr(10))[0]}")

@@ -1,0 +1,79 @@
+"""From `files` or `query` of a run file to the parts of a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penchant.errors import DataError
+from penchant.logs.formats.arrow_parts import ParquetPart
+from penchant.logs.formats.delimited import DelimitedPart
+from penchant.logs.formats.jsonlines import JsonLinesPart
+from penchant.logs.formats.lakes import DeltaPart, IcebergPart
+from penchant.logs.formats.part import Part
+from penchant.logs.formats.places import FORMATS, Place, expand, find, lake_of, system_of
+from penchant.logs.formats.sql import QueryPart
+
+if TYPE_CHECKING:
+    from penchant.logs.tables import TableConfig
+
+
+def open_parts(table: "TableConfig", base: Path) -> list[Part]:
+    """The parts of a table, in order. base: the folder that paths are relative to.
+
+    Raises ConfigError for a variable that is not set or a library that is missing, DataError where nothing matches, the
+    format is unknown, or files of a Delta or Iceberg table are named one by one.
+    """
+    if table.query is not None:
+        database = expand(table.database, base) if table.database else None
+        return [QueryPart(table.query, base, database)]
+    patterns = [table.files] if isinstance(table.files, str) else table.files or []
+    return [part for pattern in patterns for part in _of_pattern(pattern, table, base)]
+
+
+def _of_pattern(pattern: str, table: "TableConfig", base: Path) -> Sequence[Part]:
+    where = expand(pattern, base)
+    system, path = system_of(where)
+    lake = table.format if table.format in ("delta", "iceberg") else lake_of(system, path)
+    if lake == "delta":
+        return [DeltaPart(where)]
+    if lake == "iceberg" or path.endswith(".metadata.json"):
+        return [IcebergPart(where, system, path)]
+    places = find(pattern, base)
+    _refuse_lakes(places)
+    return [_of_file(place, table) for place in places]
+
+
+def _of_file(place: Place, table: "TableConfig") -> Part:
+    partition = place.partition
+    match table.format or place.format:
+        case "parquet":
+            return ParquetPart(place, partition)
+        case "csv":
+            return DelimitedPart(place, table.csv, partition)
+        case "jsonl":
+            return JsonLinesPart(place, partition)
+        case _:
+            raise DataError(
+                f"{place.name}: unknown format {''.join(place.endings) or 'without an ending'}; known: "
+                f"{', '.join(FORMATS)}, text also with .gz, .zst or .bz2 behind; or say it: "
+                f'format = "csv" (or "parquet", "jsonl", "delta", "iceberg")'
+            )
+
+
+def _refuse_lakes(places: Sequence[Place]) -> None:
+    """Raise DataError for files inside the folder of a Delta or Iceberg table: among them are removed ones."""
+    seen: set[str] = set()
+    for place in places:
+        folder = place.path
+        for _ in range(6):
+            folder = folder.rpartition("/")[0]
+            if not folder or folder in seen:
+                break
+            seen.add(folder)
+            lake = lake_of(place.system, folder)
+            if lake:
+                shown = place.name[: place.name.index(place.path)] + folder
+                raise DataError(
+                    f"{place.name} lies in a {lake.capitalize()} table, whose files may hold rows that were deleted "
+                    f'since; name the folder of the table instead: files = "{shown}"'
+                )

@@ -1,0 +1,151 @@
+"""What every format promises: the columns of a part of a table, a sample of it, and its rows in batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+import pyarrow as pa
+
+from penchant.errors import DataError
+from penchant.logs.formats.nested import pick
+
+ROW = "row"
+
+
+@dataclass(frozen=True)
+class Portions:
+    """How much of a log is in memory at once. rows: of a batch; csv_bytes: of a batch of a CSV file; bucket: rows of
+    one bucket, about."""
+
+    rows: int = 500_000
+    csv_bytes: int = 16 << 20
+    bucket: int = 250_000
+
+
+PORTIONS = Portions()
+
+
+@dataclass(frozen=True)
+class ReadRows:
+    """Some rows of one part: the columns asked for; the number of each row, called ROW; and the lines that could not
+    be parsed."""
+
+    frame: pl.DataFrame
+    rows: pl.Series
+    malformed: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Part(ABC):
+    """A file, or a table of a lake or a database: what `files` or `query` of a run file lead to.
+
+    name: what messages call it; kind: its format; partition: the columns that the names of its folders give; state: a
+    text that changes when the content does.
+    """
+
+    kind: ClassVar[str]
+    partition: Mapping[str, str | None]
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def state(self) -> str: ...
+
+    @abstractmethod
+    def own_schema(self) -> pl.Schema:
+        """Columns and types, those of the folders' names apart."""
+
+    @abstractmethod
+    def sample(self, rows: int = 2000) -> pl.DataFrame:
+        """About so many rows, from the beginning and, where that is cheap, the middle and the end; with types guessed
+        where the format has none, and the columns of the folders' names."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """About how many rows there are."""
+
+    @abstractmethod
+    def batches(self, columns: list[str], portions: Portions = PORTIONS) -> Iterator[ReadRows]:
+        """All rows, not too many at a time. columns: names, or paths into nested columns, each once."""
+
+    def guesses(self) -> dict[str, str]:
+        """What had to be guessed to read it, and how: what is guessed → a sentence."""
+        return {}
+
+    def schema(self) -> pl.Schema:
+        """Columns and types."""
+        own = self.own_schema()
+        return pl.Schema({**own, **{name: pl.String() for name in self.partition if name not in own}})
+
+    def require(self, columns: list[str]) -> None:
+        """Raise a DataError that names the first missing column and those that are there."""
+        schema = self.schema()
+        for name in columns:
+            if name not in schema and not self.reaches(name, schema):
+                raise DataError(f"{self.name} has no column {name!r}; it has: {', '.join(schema)}")
+
+    def reaches(self, path: str, schema: pl.Schema) -> bool:
+        """Whether a path leads into a nested column."""
+        return pick(path, schema) is not None
+
+    def with_partition(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with the columns of the folders' names, where it does not have them itself."""
+        others = {name: value for name, value in self.partition.items() if name not in frame.columns}
+        return frame.with_columns(pl.lit(value, dtype=pl.String).alias(name) for name, value in others.items())
+
+
+def column(name: str) -> pl.Expr:
+    """The column of exactly this name: to `pl.col`, "*" and "^…$" are patterns."""
+    return cs.by_name(name).as_expr()
+
+
+def frame_of(part: pa.RecordBatch | pa.Table) -> pl.DataFrame:
+    """The rows under their own column names, because Polars renames a column whose name is empty."""
+    frame = pl.DataFrame(pl.from_arrow(part))
+    frame.columns = part.schema.names
+    return frame.with_columns(plain_text(values) for values in frame.get_columns() if is_text(values.dtype))
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether a column is text in another form: a category, or JSON that is marked as such."""
+    return isinstance(dtype, pl.Categorical | pl.Enum) or (
+        isinstance(dtype, pl.BaseExtension) and dtype.ext_storage() == pl.String
+    )
+
+
+def plain_text(values: pl.Series) -> pl.Series:
+    """The text of such a column."""
+    return values.ext.storage() if isinstance(values.dtype, pl.BaseExtension) else values.cast(pl.String)
+
+
+def numbers(rows: np.ndarray) -> pl.Series:
+    """Numbers of rows."""
+    return pl.Series(ROW, rows, dtype=pl.Int64)
+
+
+def roots(columns: list[str], schema: pl.Schema) -> list[str]:
+    """The columns that have to be read for names and paths, each once."""
+    found = (name if name in schema else root for name in columns if (root := _root(name, schema)))
+    return list(dict.fromkeys(found))
+
+
+def _root(name: str, schema: pl.Schema) -> str | None:
+    if name in schema:
+        return name
+    picked = pick(name, schema)
+    return picked[0] if picked else None
+
+
+def picked(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """The frame's columns by names and paths, each called as it was asked for."""
+    chosen = []
+    for name in columns:
+        found = None if name in frame.columns else pick(name, frame.schema)
+        chosen.append((found[1] if found else column(name)).alias(name))
+    return frame.select(chosen)

@@ -1,0 +1,234 @@
+"""Where tables lie: files on a disk or in S3, Google's or Azure's storage, behind paths, globs, folders and URLs."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.fs
+
+from penchant.errors import ConfigError, DataError
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".txt": "csv",
+    ".dat": "csv",
+    ".inter": "csv",
+    ".item": "csv",
+    ".user": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+"""What a file holds, by the ending of its name; .inter, .item and .user are RecBole's."""
+
+COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+"""Endings behind that of the format, of text files."""
+
+LAKES = {"delta": "_delta_log", "iceberg": "metadata"}
+"""What a folder of a table format has in it."""
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file. name: what messages call it; path: on its file system; root: the folder from which on names of folders
+    are partitions, such as date=2026-03-01."""
+
+    name: str
+    path: str
+    system: Any
+    root: str = ""
+
+    @property
+    def local(self) -> bool:
+        return isinstance(self.system, pyarrow.fs.LocalFileSystem)
+
+    @cached_property
+    def info(self) -> Any:
+        return self.system.get_file_info(self.path)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(self.info.size or 0)
+
+    @property
+    def state(self) -> str:
+        """A text that changes when the file does."""
+        return f"{self.name} {self.info.size} {self.info.mtime_ns}"
+
+    def open(self) -> Any:
+        """The file, for reading at any place in it."""
+        return pa.memory_map(self.path) if self.local and self.size else self.system.open_input_file(self.path)
+
+    def stream(self) -> Any:
+        """The file from its beginning to its end, unpacked where it is compressed."""
+        return self.system.open_input_stream(self.path, compression=COMPRESSED.get(self.endings[1]))
+
+    def lines_about(self) -> int:
+        """How many lines a text file has, by those of its beginning; packed files are taken to be four times as
+        long."""
+        with self.stream() as file:
+            head = bytes(file.read(1 << 16))
+        lines = max(1, head.count(b"\n"))
+        size = self.size * (4 if self.endings[1] else 1)
+        return lines if len(head) < 1 << 16 else max(lines, size * lines // len(head))
+
+    @property
+    def endings(self) -> tuple[str, str]:
+        """The ending of the format, and that of the compression; empty where there is none."""
+        name, last = os.path.splitext(os.path.basename(self.path).lower())
+        return (os.path.splitext(name)[1], last) if last in COMPRESSED else (last, "")
+
+    @property
+    def format(self) -> str | None:
+        """By the ending of the name; of a file without a known ending, by its first bytes. None where neither says."""
+        ending, compressed = self.endings
+        known = FORMATS.get(ending)
+        if known == "parquet" and compressed:
+            return None
+        return known or ("parquet" if not compressed and self._begins_with(b"PAR1") else None)
+
+    @property
+    def partition(self) -> dict[str, str | None]:
+        """What the names of the folders above it say, as Hive and Spark write them."""
+        folders = os.path.dirname(self.path)[len(self.root) :].split("/")
+        pairs = (folder.split("=", 1) for folder in folders if "=" in folder)
+        return {unquote(name): None if value == _NO_VALUE else unquote(value) for name, value in pairs if name}
+
+    def _begins_with(self, magic: bytes) -> bool:
+        with self.system.open_input_stream(self.path, compression=None) as file:
+            return bool(file.read(len(magic)) == magic)
+
+
+@contextmanager
+def readable(place: Place, kind: str) -> Iterator[None]:
+    """Turn a library's error about an empty or broken file into a DataError that names the file."""
+    try:
+        if place.size == 0:
+            raise DataError(f"{place.name} is empty; remove it or fill it")
+        yield
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, EOFError, UnicodeError) as error:
+        said = str(error).partition("\n")[0]
+        if "invalid UTF8" in said or isinstance(error, UnicodeError):
+            raise DataError(
+                f"{place.name} holds bytes that are no UTF-8 ({said}); say the encoding in the run file, such as "
+                f'csv = {{ encoding = "cp1252" }}'
+            ) from error
+        raise DataError(
+            f"{place.name} cannot be read as {kind}: {said}; "
+            f"if it was still being written, wait until it is whole and run again"
+        ) from error
+
+
+def expand(pattern: str, base: Path) -> str:
+    """A path of a run file: variables filled in, relative to `base`; a URL as it is.
+
+    Raises ConfigError for a variable that is not set.
+    """
+    expanded = os.path.expanduser(os.path.expandvars(pattern))
+    if "$" in expanded:
+        raise ConfigError(f"{pattern!r} names an environment variable that is not set; set it or write the path")
+    return expanded if _URL.match(expanded) else str(base / expanded)
+
+
+def system_of(where: str) -> tuple[Any, str]:
+    """The file system of an expanded path or URL, and the path in it. Credentials come from where the providers' own
+    tools look for them: environment variables, files of profiles, the machine's role. Raises ConfigError for a URL that
+    no file system knows."""
+    if not _URL.match(where):
+        return pyarrow.fs.LocalFileSystem(use_mmap=True), where
+    magic = re.search(r"[*?\[]", where)
+    fixed = where[: magic.start()].rpartition("/")[0] if magic else where
+    try:
+        system, path = pyarrow.fs.FileSystem.from_uri(_with_endpoint(fixed))
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise ConfigError(f"{where} cannot be opened: {str(error).partition(chr(10))[0]}") from None
+    return system, path + where[len(fixed) :]
+
+
+def _with_endpoint(where: str) -> str:
+    """The URL with the address of a server that speaks S3, where the environment names one: AWS's own tools read the
+    variable, PyArrow's file system does not."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not where.startswith("s3://") or not endpoint or "endpoint_override" in where:
+        return where
+    scheme, _, host = endpoint.rpartition("://")
+    return f"{where}{'&' if '?' in where else '?'}endpoint_override={host}&scheme={scheme or 'https'}"
+
+
+def find(pattern: str, base: Path) -> list[Place]:
+    """The files behind a path, a folder or a glob, sorted by path. In a folder, names that begin with _ or . are passed
+    over, as those that write tables mean them to be. Raises DataError where there is none."""
+    where = expand(pattern, base)
+    system, path = system_of(where)
+    shown = where[: len(where) - len(path)] if _URL.match(where) else ""
+    if isinstance(system, pyarrow.fs.LocalFileSystem):
+        paths = sorted(glob(path, recursive=True)) if has_magic(path) and not os.path.exists(path) else [path]
+    else:
+        paths = sorted(_matches(system, path)) if has_magic(path) else [path.rstrip("/")]
+    found = [place for one in paths for place in _files(system, one, shown)]
+    if not found:
+        raise DataError(f"no file matches {pattern!r} (looked for {where}); mend the path in the run file")
+    return found
+
+
+def lake_of(system: Any, folder: str) -> str | None:
+    """The table format whose table a folder holds."""
+    info = system.get_file_info([f"{folder.rstrip('/')}/{LAKES['delta']}", f"{folder.rstrip('/')}/{LAKES['iceberg']}"])
+    if info[0].type == pyarrow.fs.FileType.Directory:
+        return "delta"
+    if info[1].type == pyarrow.fs.FileType.Directory:
+        inside = system.get_file_info(pyarrow.fs.FileSelector(info[1].path))
+        return "iceberg" if any(one.path.endswith(".metadata.json") for one in inside) else None
+    return None
+
+
+def _files(system: Any, path: str, shown: str) -> Iterator[Place]:
+    info = system.get_file_info(path)
+    if info.type == pyarrow.fs.FileType.File:
+        yield Place(shown + path, path, system, _root_of(path))
+    elif info.type == pyarrow.fs.FileType.Directory:
+        inside = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
+        for one in sorted(inside, key=lambda one: one.path):
+            if one.type == pyarrow.fs.FileType.File and not _is_hidden(one.path[len(path) :]):
+                yield Place(shown + one.path, one.path, system, _root_of(one.path))
+
+
+def _root_of(path: str) -> str:
+    """The folders above the first that is named as a partition."""
+    parts = os.path.dirname(path).split("/")
+    first = next((place for place, folder in enumerate(parts) if re.match(r"^[^=]+=", folder)), len(parts))
+    return "/".join(parts[:first])
+
+
+def _is_hidden(path: str) -> bool:
+    return any(step.startswith(("_", ".")) and "=" not in step for step in path.split("/") if step)
+
+
+def _matches(system: Any, pattern: str) -> Iterator[str]:
+    """Paths of a remote store that a glob fits; ** stands for any folders."""
+    magic = re.search(r"[*?\[]", pattern)
+    assert magic
+    fixed = pattern[: magic.start()].rpartition("/")[0]
+    plain = pattern.replace("**/", "*")
+    for one in system.get_file_info(pyarrow.fs.FileSelector(fixed, recursive=True, allow_not_found=True)):
+        deep = "**" in pattern or one.path.count("/") == pattern.count("/")
+        if one.type == pyarrow.fs.FileType.File and deep and fnmatchcase(one.path, plain):
+            yield one.path

@@ -1,0 +1,64 @@
+"""Tables that are in memory, of pandas, Polars, Arrow or DuckDB, become Parquet files that a run file can name."""
+
+import filecmp
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from penchant.errors import DataError
+from penchant.files import aside, remove
+from penchant.logs.propose import UNSURE, as_toml, propose
+
+
+def run_file_of(frames: Mapping[str, Any], folder: Path) -> Path:
+    """Write tables to `folder`/tables, and the run file that `penchant init` would write for them to
+    `folder`/run.toml, unless there is one; return its path. Raises DataError where a column is not found."""
+    path = folder / "run.toml"
+    written = write_frames(frames, folder / "tables")
+    if not path.exists():
+        proposal = propose(list(written.values()), folder)
+        if any(UNSURE in line for lines in proposal.sections.values() for line in lines):
+            raise DataError("; ".join(proposal.notes) + '; call the columns "user", "item", "time" and "clicked"')
+        with aside(path) as temporary:
+            temporary.write_text(as_toml(proposal), encoding="utf-8")
+    return path
+
+
+def write_frames(frames: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """Write each table to `folder`/NAME.parquet, and return the paths. A file that would hold the same stays as it is,
+    so that the same call again finds nothing new.
+
+    frames: whatever gives Arrow batches (`__arrow_c_stream__`), or a Polars LazyFrame. A named index of pandas becomes a
+    column. Raises DataError for anything else, or where there are no rows.
+    """
+    return {name: _write(name, table, folder / f"{name}.parquet") for name, table in frames.items()}
+
+
+def _write(name: str, table: Any, path: Path) -> Path:
+    frame = _as_frame(name, table)
+    if frame.is_empty():
+        raise DataError(f"{name} holds no rows")
+    fresh = path.with_name(f"{path.name}.fresh")
+    with aside(fresh) as temporary:
+        frame.write_parquet(temporary)
+    if path.exists() and filecmp.cmp(fresh, path, shallow=False):
+        remove(fresh)
+    else:
+        fresh.replace(path)
+    return path
+
+
+def _as_frame(name: str, table: Any) -> pl.DataFrame:
+    if isinstance(table, pl.LazyFrame):
+        return table.collect()
+    if hasattr(table, "reset_index") and any(one is not None for one in table.index.names):
+        table = table.reset_index()
+    if not hasattr(table, "__arrow_c_stream__"):
+        raise DataError(f"{name} is {type(table).__name__}; give a table of pandas, Polars, PyArrow or DuckDB")
+    try:
+        return pl.DataFrame(table)
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise DataError(f"{name} cannot be read as a table: {said}; give each column one type") from error

@@ -1,0 +1,83 @@
+"""Ids of users and items: texts, from whatever a table holds them as, exact or refused."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import polars as pl
+
+from penchant.errors import DataError
+from penchant.logs.formats.part import column
+
+UUID_BYTES = 16
+EXACT = 2**53
+"""Whole numbers from here on are not all exact as floats."""
+
+
+def as_id(frame: pl.DataFrame, name: str, none: Sequence[str] = ()) -> pl.Expr:
+    """The column as text ids, null where it is empty or says one of `none`.
+
+    Whole numbers that are written as floats lose nothing and become whole numbers again. Sixteen bytes that are no text
+    become a UUID. Raises DataError for a column that holds no ids: other floats, lists, records, other bytes.
+    """
+    dtype = frame.schema[name]
+    if dtype.is_float() or isinstance(dtype, pl.Decimal):
+        return _whole(frame[name], name)
+    if dtype == pl.Binary:
+        return _empty_is_none(pl.lit(_from_bytes(frame[name], name)), none)
+    if dtype.is_nested() or isinstance(dtype, pl.BaseExtension | pl.Object):
+        raise DataError(
+            f"column {name!r} holds {_kind(dtype)}, and ids are texts or whole numbers{_instead(name, dtype)}"
+        )
+    if dtype == pl.String:
+        return _empty_is_none(column(name), none)
+    return column(name).cast(pl.String)
+
+
+def _empty_is_none(text: pl.Expr, none: Sequence[str]) -> pl.Expr:
+    return pl.when((text.str.len_bytes() > 0) & ~text.is_in(none)).then(text)
+
+
+def _whole(numbers: pl.Series, name: str) -> pl.Expr:
+    """Floats or decimals that are whole numbers, as texts without a fraction."""
+    values = numbers.fill_nan(None) if numbers.dtype.is_float() else numbers
+    broken = values.filter((values != values.floor()).fill_null(False))
+    if len(broken):
+        raise DataError(f"column {name!r} holds numbers such as {broken[0]}, which are no ids; name the column of ids")
+    if numbers.dtype.is_float():
+        rounded = values.filter((values.abs() >= EXACT).fill_null(False))
+        if len(rounded):
+            raise DataError(
+                f"column {name!r} holds ids such as {rounded[0]:.0f} as floats, which cannot hold every id beyond "
+                f"{EXACT:,}, so that several became one; write them as whole numbers or texts"
+            )
+        return pl.lit(values.cast(pl.Int64).cast(pl.String))
+    return pl.lit(values.cast(pl.String).str.replace(r"\.0*$", ""))
+
+
+def _from_bytes(values: pl.Series, name: str) -> pl.Series:
+    """Bytes as the text that they are, or as UUIDs."""
+    try:
+        return values.cast(pl.String)
+    except pl.exceptions.ComputeError:  # no UTF-8
+        pass
+    if (values.bin.size() == UUID_BYTES).fill_null(True).all():
+        return pl.Series([None if one is None else str(UUID(bytes=one)) for one in values], dtype=pl.String)
+    raise DataError(f"column {name!r} holds bytes that are neither UTF-8 nor UUIDs of 16 bytes; write ids as texts")
+
+
+def _kind(dtype: pl.DataType) -> str:
+    if isinstance(dtype, pl.List | pl.Array):
+        inner = dtype.inner
+        return "lists of records" if isinstance(inner, pl.Struct) else f"lists of {inner}"
+    if isinstance(dtype, pl.BaseExtension):
+        return f"values of the extension type {dtype.ext_name()}"
+    return "records" if isinstance(dtype, pl.Struct) else f"values of type {dtype}"
+
+
+def _instead(name: str, dtype: pl.DataType) -> str:
+    """Which paths lead into a record."""
+    record = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
+    if not isinstance(record, pl.Struct):
+        return ""
+    paths = ", ".join(f"{name}.{one.name}" for one in record.fields[:5])
+    return f"; name a value inside, by its path: {paths}"

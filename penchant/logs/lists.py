@@ -1,0 +1,83 @@
+"""Lists that stand in one text, in the ways that programs write them."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+import polars as pl
+
+LONGEST = 20_000
+"""Characters of a text that is read as a list."""
+
+_LIST = r"^\s*(\[[\s\S]*\]|\{[\s\S]*\}|\([\s\S]*\))\s*$"
+_NUMPY_PART = r"'[^']*'|\"[^\"]*\"|[\w.+-]+"
+_NUMPY = rf"\[\s*(?:{_NUMPY_PART})(?:\s+(?:{_NUMPY_PART}))*\s*\]"
+_NAMES = ("name", "label", "title", "value", "text", "tag", "id")
+"""Keys of a record that say what it is called, the best first."""
+
+
+def as_lists(texts: pl.Series) -> pl.Series:
+    """Lists of texts. A text that is a list as JSON, Python, NumPy or PostgreSQL write it becomes its parts, any other
+    text a list of itself; each distinct text is parsed once.
+
+    >>> written = pl.Series(['["a", "b"]', "['a', 'b']", "['a' 'b']", '{a,"b"}', "[]", "[{'id': 1, 'name': 'a'}]", "a"])
+    >>> as_lists(written).to_list()
+    [['a', 'b'], ['a', 'b'], ['a', 'b'], ['a', 'b'], [], ['a'], ['a']]
+    """
+    written = texts.filter(texts.str.contains(_LIST).fill_null(False)).unique()
+    single = texts.to_frame("text").select(pl.concat_list("text")).to_series()
+    if written.is_empty():
+        return single
+    parts = pl.Series([parse_list(text) for text in written], dtype=pl.List(pl.String))
+    found = pl.DataFrame({"text": written, "parts": parts})
+    joined = texts.to_frame("text").join(found, on="text", how="left", maintain_order="left")
+    return joined.select(pl.coalesce("parts", pl.Series("single", single))).to_series()
+
+
+def is_list(text: str) -> bool:
+    """Whether a text is written as a list.
+
+    >>> is_list("['a']"), is_list("a, b"), is_list("[sic] a")
+    (True, False, False)
+    """
+    return re.match(_LIST, text) is not None and parse_list(text) != [text]
+
+
+def parse_list(text: str) -> list[str]:
+    """The parts of a list that is written as one text; the text itself where it is none."""
+    if len(text) > LONGEST:
+        return [text]
+    for value in _readings(text.strip()):
+        if isinstance(value, list | tuple | set):
+            return [part for one in value for part in _parts(one)]
+    return [text]
+
+
+def _readings(text: str) -> Iterator[object]:
+    """What a text may mean, in JSON, as NumPy prints an array (before Python, to which two texts side by side are one),
+    in Python, and in PostgreSQL."""
+    with suppress(ValueError, RecursionError):
+        yield json.loads(text)
+    if re.fullmatch(_NUMPY, text):
+        yield [one.strip("'\"") for one in re.findall(_NUMPY_PART, text)]
+    with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        yield ast.literal_eval(text)
+    if text[:1] == "{" and ":" not in text:
+        yield [
+            quoted.replace('\\"', '"') if quoted else plain
+            for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)', text[1:-1])
+            if quoted or plain != "NULL"
+        ]
+
+
+def _parts(value: object) -> Iterator[str]:
+    """A part as a text; of a record, what it is called."""
+    if isinstance(value, dict):
+        called = next((value[key] for key in _NAMES if value.get(key) is not None), None)
+        yield from _parts(called if called is not None else json.dumps(value, default=str))
+    elif isinstance(value, bool):
+        yield str(value).lower()
+    elif value is not None:
+        yield str(value)

@@ -1,0 +1,187 @@
+"""What a run file can say of a table: which rows count, what is a click, what stands for none, what is left out."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from penchant.errors import ConfigError
+from penchant.logs.ingest import Log, ingest
+from penchant.logs.tables import EventsTable, ItemsTable, Tables
+from tests.logs.logs_on_disk import NOON, all_events, read_log, rejected
+
+HOUR_S = 3600
+
+
+def shown(count: int, **columns: Any) -> pl.DataFrame:
+    """So many events of one user, a second apart, with further columns."""
+    plain = {"u": ["u"] * count, "i": [f"i{n}" for n in range(count)], "t": [NOON + n for n in range(count)]}
+    return pl.DataFrame({**plain, **columns})
+
+
+def items_of(log: Log) -> list[str]:
+    return all_events(log)["item"].to_list()
+
+
+def test_actions_say_what_is_a_click_and_what_does_not_count(tmp_path: Path) -> None:
+    frame = shown(4, what=["purchase", "view", "scroll", None])
+    log = read_log(tmp_path, frame, mapping={"action": "what", "actions": {"purchase": True, "view": False}})
+    assert all_events(log).select("item", "clicked").rows() == [("i0", True), ("i1", False)]
+    assert log.found["left_out"] == {"'what' is an action that `actions` does not name": 2}
+    assert rejected(log) == []
+
+
+def test_an_action_and_its_values_need_each_other() -> None:
+    table = {"files": "x", "user": "u", "item": "i"}
+    for said in ({"action": "what"}, {"actions": {"buy": True}}):
+        with pytest.raises(ConfigError, match=r"`action` and `actions` need each other: .* purchase = true"):
+            EventsTable.parse({**table, **said}, origin="test")
+    with pytest.raises(ConfigError, match="`clicked` and `action` both say what a click is"):
+        EventsTable.parse({**table, "action": "a", "actions": {"b": True}, "clicked": "c"}, origin="test")
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "wanted", "left"),
+    [
+        ("keep", ["se", "no"], ["i0", "i3"], 3),
+        ("keep", [1], ["i4"], 4),
+        ("drop", ["se"], ["i1", "i2", "i3", "i4"], 1),
+    ],
+)
+def test_rows_count_by_their_values(rule: str, values: list[Any], wanted: list[str], left: int, tmp_path: Path) -> None:
+    frame = shown(5, country=["se", "dk", None, "no", "1"])
+    log = read_log(tmp_path, frame, mapping={rule: {"country": values}})
+    assert items_of(log) == wanted
+    assert sum(log.found["left_out"].values()) == left
+
+
+def test_a_number_is_kept_by_its_worth_and_a_truth_by_its_word(tmp_path: Path) -> None:
+    frame = shown(3, level=[1.0, 2.5, 1.0], real=[True, True, False])
+    log = read_log(tmp_path, frame, mapping={"keep": {"level": [1], "real": [True]}})
+    assert items_of(log) == ["i0"]
+
+
+def test_a_row_that_does_not_count_is_not_judged(tmp_path: Path) -> None:
+    frame = shown(3, country=["se", "dk", "dk"]).with_columns(t=pl.Series(["2001-01-01", "no time", "none"]))
+    assert rejected(read_log(tmp_path, frame, mapping={"keep": {"country": ["se"]}})) == []
+
+
+def test_tables_beside_the_log_are_filtered_too(tmp_path: Path) -> None:
+    pl.DataFrame({"i": ["i0", "i1"], "tags": ["a", "b"], "live": [True, False]}).write_parquet(tmp_path / "items.pq")
+    items = {"files": "items.pq", "item": "i", "fields": {"tags": "tags"}, "keep": {"live": [True]}}
+    log = read_log(tmp_path, shown(2), items=items)
+    assert log.items().rows() == [("i0", ["a"])]
+    assert log.found["rows_beside_left_out"] == {"items: 'live' is none of the values that `keep` names": 1}
+
+
+@pytest.mark.parametrize("text", ["\\N", "NULL", "null", "nan", "None", "undefined", "<NA>", "(not set)"])
+def test_what_programs_write_for_nothing_is_no_user_no_item_and_no_tag(text: str, tmp_path: Path) -> None:
+    pl.DataFrame({"i": ["i0"], "tags": [["a", text]]}).write_parquet(tmp_path / "items.pq")
+    frame = shown(3).with_columns(u=pl.Series(["u", text, "u"]), i=pl.Series(["i0", "i1", text]))
+    log = read_log(tmp_path, frame, items={"files": "items.pq", "item": "i", "fields": {"tags": "tags"}})
+    assert items_of(log) == ["i0"]
+    assert log.items()["tags"].to_list() == [["a"]]
+    assert [reason for _, _, reason in rejected(log)] == [
+        f"no user in 'u', where '{text}' stands for none",
+        f"no item in 'i', where '{text}' stands for none",
+    ]
+
+
+def test_a_run_file_says_what_stands_for_none(tmp_path: Path) -> None:
+    frame = shown(3).with_columns(u=pl.Series(["None", "-", "u"]))
+    assert items_of(read_log(tmp_path, frame, mapping={"none": ["-"]})) == ["i0", "i2"]
+
+
+LISTS: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, bool]]]] = {
+    "flags beside the items": ({"i": [["a", "b"]], "c": [[1, 0]]}, {}, [("a", True), ("b", False)]),
+    "the clicked items": ({"i": [["a", "b", "c"]], "c": [["c", "a"]]}, {}, [("a", True), ("b", False), ("c", True)]),
+    "numbers of items": ({"i": [[7, 8]], "c": [[8]]}, {}, [("7", False), ("8", True)]),
+    "one item, clicked if in the list": ({"i": ["a"], "c": [["b"]]}, {}, [("a", False)]),
+    "lists as text": ({"i": ["['a', 'b']"], "c": ["[True, False]"]}, {}, [("a", True), ("b", False)]),
+    "lists with a separator": ({"i": ["a b"], "c": ["1 0"]}, {"separator": " "}, [("a", True), ("b", False)]),
+    "ratings": ({"i": [["a", "b"]], "c": [[5.0, 1.0]]}, {"clicked_at_least": 4.0}, [("a", True), ("b", False)]),
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_row_of_lists_is_a_row_per_value(kind: str, tmp_path: Path) -> None:
+    columns, mapping, wanted = LISTS[kind]
+    log = read_log(tmp_path, pl.DataFrame({"u": ["u"], "t": [NOON], **columns}), mapping=mapping)
+    assert all_events(log).select("item", "clicked").rows() == wanted
+
+
+def test_times_may_be_a_list_too_and_it_is_said(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"u": ["u", "v"], "i": [["a", "b"], ["c"]], "t": [[NOON, NOON + 1], [NOON]]})
+    log = read_log(tmp_path, frame)
+    assert all_events(log).select("user", "item", "time").rows() == [
+        ("u", "a", NOON),
+        ("u", "b", NOON + 1),
+        ("v", "c", NOON),
+    ]
+    assert log.found["guessed"] == {"lists": "2 rows hold lists, which were parted into 3"}
+
+
+def test_lists_that_do_not_belong_together_are_set_aside_and_empty_ones_left_out(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"u": ["u"] * 3, "t": [NOON] * 3, "i": [["a"], ["b", "c"], []], "c": [[True], [True], []]})
+    log = read_log(tmp_path, frame)
+    assert items_of(log) == ["a"]
+    assert rejected(log) == [("events-0.parquet", 2, "the lists in 'i' and 'c' are not equally long")]
+    assert log.found["left_out"] == {"an empty list": 1}
+
+
+def test_a_zone_is_that_of_times_that_do_not_say_theirs(tmp_path: Path) -> None:
+    frame = shown(3).with_columns(t=pl.Series(["2001-01-01 12:00", "2001-07-01 12:00", "2001-01-01T12:00:00Z"]))
+    log = read_log(tmp_path, frame, mapping={"time_zone": "Europe/Stockholm"})
+    days = 181 * 24 * HOUR_S
+    assert sorted(all_events(log)["time"]) == [NOON - HOUR_S, NOON, NOON + days - 2 * HOUR_S]
+
+
+def test_a_zone_that_is_none_is_refused() -> None:
+    table = {"files": "x", "user": "u", "item": "i", "time": "t", "time_zone": "Stockholm"}
+    with pytest.raises(ConfigError, match=r"time_zone' is 'Stockholm'.*Europe/Stockholm"):
+        EventsTable.parse(table, origin="test")
+
+
+def test_a_format_of_ones_own(tmp_path: Path) -> None:
+    frame = shown(2).with_columns(t=pl.Series(["12h00 on 01/02/03", "12h00 on 03/02/01"]))
+    log = read_log(tmp_path, frame, mapping={"time_format": "%Hh%M on %y/%m/%d"})
+    assert all_events(log)["time"].to_list() == [981_201_600, 1_044_100_800]  # 3 February 2001, 1 February 2003
+
+
+def test_values_that_stand_on_everything_may_be_left_out(tmp_path: Path) -> None:
+    pl.DataFrame({"i": list("abcd"), "tags": [["all", "x"], ["all"], ["all", "y"], ["all"]]}).write_parquet(
+        tmp_path / "items.pq"
+    )
+    items = {"files": "items.pq", "item": "i", "fields": {"tags": "tags"}, "most_items": {"tags": 0.9}}
+    log = read_log(tmp_path, shown(2), items=items)
+    assert log.items()["tags"].to_list() == [["x"], [], ["y"], []]
+    assert log.found["rows_beside_left_out"] == {"tags: 'all', which more than 90% of the items have": 4}
+    with pytest.raises(ConfigError, match="most_items names 'tag', which is not one of `fields`: tags"):
+        ItemsTable.parse({**items, "most_items": {"tag": 0.5}}, origin="test")
+
+
+def test_what_top_and_min_items_cut_is_counted(tmp_path: Path) -> None:
+    rows = pl.DataFrame({"i": ["a", "a", "a", "b"], "tag": ["x", "y", "z", "x"]})
+    rows.write_parquet(tmp_path / "tags.pq")
+    values = {"field": "tags", "files": "tags.pq", "item": "i", "value": "tag"}
+    log = read_log(tmp_path, shown(2), item_values=[{**values, "top": 1}])
+    assert log.found["rows_beside_left_out"] == {"tags: a value behind the first 1 of its item": 2}
+    tables = Tables.parse(
+        {
+            "events": {"files": "events-*.parquet", "user": "u", "item": "i", "time": "t"},
+            "item_values": [{**values, "min_items": 2, "most_items": 1.0}],
+        },
+        origin="test",
+    )
+    found = ingest(tables, tmp_path, tmp_path / "again", max_rejected_share=0.0).found
+    assert found["rows_beside_left_out"] == {"tags: a value of fewer than 2 items": 2}
+
+
+def test_files_or_a_query_but_not_both() -> None:
+    table = {"user": "u", "item": "i"}
+    for said in ({}, {"files": "x", "query": "select 1"}):
+        with pytest.raises(ConfigError, match="give `files` or, in their place, a `query`"):
+            EventsTable.parse({**table, **said}, origin="test")
+    with pytest.raises(ConfigError, match="`database` needs `query`"):
+        EventsTable.parse({**table, "files": "x", "database": "y"}, origin="test")
