@@ -15,6 +15,12 @@ Rule = Literal["sum", "one", "mixed"]
 Scope = Literal["ingest", "read", "admin"]
 """What an API key allows."""
 
+Exportable = Literal["profiles", "audiences"]
+"""What a run gives out to other programs."""
+
+Form = Literal["long", "nested"]
+"""How a table is given out: a row per user and tag, or a row per user whose tags are a list."""
+
 
 class Role(StrEnum):
     """What a process does: answer requests, consume events, cluster seeds."""

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import penchant
 from penchant.atwork import at_work
+from penchant.choices import Exportable, Form
 from penchant.errors import ConfigError
 from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.files import read_json, write_json
@@ -21,6 +22,9 @@ from penchant.logs.formats.places import expand
 from penchant.logs.frames import run_file_of
 from penchant.logs.ingest import Log, ingest
 from penchant.models.catalog import find_baseline
+from penchant.operation.exports.export import ExportOptions, export
+from penchant.operation.exports.table import ExportTally
+from penchant.operation.exports.target import read_target, refuse_misfit
 from penchant.progress import Progress, Report, quiet
 from penchant.report.build import gather, with_examples
 from penchant.report.facts import read_facts
@@ -149,6 +153,26 @@ class Run(ModelRun):
     def build_profiles(self, report: Report = quiet) -> list[Path]:
         """Profiles of all users by each model that makes some; the folders of Parquet files."""
         return [self.interests(name).build_profiles(report) for name in self.config.profiled]
+
+    @alone
+    def export(
+        self,
+        what: Exportable,
+        to: Path | str,
+        *,
+        form: Form | None = None,
+        model: str | None = None,
+        replace: bool = False,
+        ttl_s: int | None = None,
+        report: Report = quiet,
+    ) -> ExportTally:
+        """Write profiles or audiences of all users to a file, a table or a Redis (docs/exports.md); what went out.
+
+        form, model, replace, ttl_s: see `ExportOptions`.
+        """
+        target, options = read_target(str(to)), ExportOptions(form, model, replace, ttl_s)
+        refuse_misfit(target, form, ttl_s)
+        return export(self, what, target, options, self._forgotten(), report)
 
     def chosen(self, only: str | None) -> list[str]:
         """The models to see to, in order: all, or one with those that it needs. ConfigError for a name that is none."""

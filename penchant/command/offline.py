@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import penchant
-from penchant.choices import MIN_AUDIENCE, PUBLIC_SETS, Order, Rule
+from penchant.choices import MIN_AUDIENCE, PUBLIC_SETS, Exportable, Form, Order, Rule
 from penchant.command import live as cli_live
 from penchant.command.given import Folder, Folders, Model, Only, Out, RunFiles, User
 from penchant.command.grouped import ASK, DATA, START, STEP, Grouped
@@ -175,6 +175,53 @@ def audience(
         found = opened.audience(item, size, by=by, minimum=minimum)
         path = write_audience(found, folder / "audiences")
     show_audience(found, path)
+
+
+@app.command(rich_help_panel=ASK)
+def export(
+    folder: Folder,
+    what: Annotated[Exportable, typer.Argument(help="profiles, or audiences that were made.", metavar="WHAT")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="NAME.parquet, NAME/ (a folder of Parquet files), NAME.csv, NAME.csv.gz, NAME.duckdb, delta:FOLDER or "
+            "redis://HOST:PORT/DATABASE.",
+            metavar="TARGET",
+        ),
+    ],
+    form: Annotated[
+        Form | None,
+        typer.Option(help="long: a row per user and tag; nested: a row per user. If not given: long. Not for Redis."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="The model whose profiles are meant. If not given: the first.", metavar="NAME"),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what is there.")] = False,
+    ttl: Annotated[
+        int | None, typer.Option(help="Seconds after which Redis forgets the export. If not given: never.", min=1)
+    ] = None,
+) -> None:
+    """Write profiles or audiences to a file, a table or a Redis.
+
+    Columns and keys are described in docs/exports.md. The password of a Redis is taken from the environment variable
+    PENCHANT_REDIS_PASSWORD.
+    """
+    from penchant.operation.exports.target import PASSWORD, read_target, refuse_misfit, refuse_password, with_password
+
+    refuse_misfit(read_target(to), form, ttl)
+    refuse_password(to)
+    from penchant.command.drawn import bars
+
+    place = with_password(to, os.environ.get(PASSWORD))
+    with bars() as report:
+        told = penchant.Run.open(folder).export(
+            what, place, form=form, model=model, replace=replace, ttl_s=ttl, report=report
+        )
+    typer.echo(f"Written to {typer.style(to, bold=True)}: {told.written(what)}.")
+    for sentence in told.left_out():
+        typer.echo(sentence)
 
 
 @app.command(name="report", rich_help_panel=ASK)

@@ -23,7 +23,7 @@ INSTALLED = set(packages_distributions())
 
 COMMANDS = [
     *("demo", "init", "check", "run"),
-    *("profile", "explain", "audience", "report", "dashboard"),
+    *("profile", "explain", "audience", "export", "report", "dashboard"),
     *("prepare", "train", "evaluate", "profiles"),
     *("fetch", "simulate"),
     *("serve", "replay", "forget", "key"),
@@ -92,6 +92,8 @@ USAGE = [
     ("run run.toml --oot x", "No such option: --oot (Possible options: --out)"),
     ("profile run anna --by wrong", "'wrong' is not one of 'lift', 'preference'."),
     ("audience run x --size many", "Invalid value for '--size'"),
+    ("export run everything --to x.csv", "'everything' is not one of 'profiles', 'audiences'"),
+    ("export run profiles", "Missing option '--to'"),
     ("serve run --role http --role htttp", "'htttp' is not one of 'http', 'consumer', 'cluster'"),
     ("key create run --scope write", "'write' is not one of 'ingest', 'read', 'admin'"),
     ("simulate x --rule wrong", "'wrong' is not one of 'sum', 'one', 'mixed'"),
@@ -138,6 +140,8 @@ RUN_FOLDERS = [
 OTHERS = [
     ("serve run --listen here", "--listen is 'here'; write HOST:PORT"),
     ("replay run --speed fast", "speed 'fast' is not understood"),
+    ("export run profiles --to x.txt", "the target 'x.txt' says no format that is known; write NAME.parquet"),
+    ("export run profiles --to redis://:secret@db/0", "the address of Redis holds a password"),
     ("init run --out run.toml", "run.toml exists; remove it, or give another --out"),
 ]
 

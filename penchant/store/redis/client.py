@@ -30,22 +30,15 @@ ADVICE: tuple[tuple[type[redis.RedisError], str], ...] = (
 """The first that fits counts. timeout_s: how long was waited."""
 
 
-class RedisClient:
-    """A Redis that keeps what it acknowledges. After a lost connection it connects again by itself."""
+class RedisConnection:
+    """A Redis, whatever it is for. After a lost connection it connects again by itself."""
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        """Raises StoreError where it cannot be reached, would lose data, or holds the data of another version."""
+        """Raises StoreError for an address that cannot be read; nothing is connected yet."""
         self.raw, self._timeout_s = _client(url, timeout_s), timeout_s
         said = self.raw.get_connection_kwargs()
         self.place = f"Redis at {said.get('host', 'localhost')}:{said.get('port', 6379)}"
         self._password = str(said.get("password") or "")
-        try:
-            with self.errors():
-                self._refuse_to_lose()
-                self._agree_on_version()
-        except StoreError:
-            self.raw.close()
-            raise
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -61,6 +54,21 @@ class RedisClient:
             if isinstance(error, kind):
                 return f"{advice.format(timeout_s=self._timeout_s)} ({said})"
         return f"it failed: {said}"
+
+
+class RedisClient(RedisConnection):
+    """A Redis that keeps what it acknowledges."""
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises StoreError where it cannot be reached, would lose data, or holds the data of another version."""
+        super().__init__(url, timeout_s=timeout_s)
+        try:
+            with self.errors():
+                self._refuse_to_lose()
+                self._agree_on_version()
+        except StoreError:
+            self.raw.close()
+            raise
 
     def _refuse_to_lose(self) -> None:
         info: Any = self.raw.info("persistence")
