@@ -54,7 +54,7 @@ def init(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Table files, or a folder of them, at any depth: Parquet, CSV and its kin, JSON lines, Delta, Iceberg.",
+            help="Table files, or a folder of them at any depth: Parquet, CSV and its kin, JSON lines, Delta, Iceberg.",
             metavar="PATH",
             exists=True,
         ),

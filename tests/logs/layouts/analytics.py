@@ -60,7 +60,7 @@ def ga4_bigquery(folder: Path) -> int:
                 {**common, "event_name": "session_start", "items": [], "event_timestamp": common["event_timestamp"] - 1}
             )
         rows.append(common)
-    schema = {
+    schema: dict[str, Any] = {
         "event_date": pl.String,
         "event_timestamp": pl.Int64,
         "event_name": pl.String,

@@ -88,7 +88,7 @@ class World:
 @cache
 def world(events: int = 600, users: int = 50, items: int = 40, seed: int = 7) -> World:
     """Sittings of a few minutes over a month; each user has a taste, each item its popularity."""
-    dice = random.Random(seed)
+    dice = _dice(seed)
     genres = [dice.sample(GENRES, dice.randint(1, 3)) for _ in range(items)]
     titles = [
         f"The {_KINDS[n % 10]} {_NOUNS[(n * 7 + n // 10) % 12]}{' of Time' if n % 3 else ''}" for n in range(items)
@@ -135,8 +135,12 @@ def world(events: int = 600, users: int = 50, items: int = 40, seed: int = 7) ->
 
 
 def uuid_of(number: int, kind: int = 0) -> str:
-    return str(UUID(int=random.Random(number * 7 + kind).getrandbits(128), version=4))
+    return str(UUID(int=_dice(number * 7 + kind).getrandbits(128), version=4))
 
 
 def hex_of(number: int, digits: int = 16) -> str:
-    return f"{random.Random(number + 99).getrandbits(digits * 4):0{digits}x}"
+    return f"{_dice(number + 99).getrandbits(digits * 4):0{digits}x}"
+
+
+def _dice(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311

@@ -94,7 +94,7 @@ def bigquery_shards(folder: Path) -> int:
 
 def delta(folder: Path) -> int:
     """A Delta table of which rows were deleted and updated."""
-    from deltalake import DeltaTable, write_deltalake
+    from deltalake import DeltaTable, write_deltalake  # noqa: PLC0415
 
     frame = _clicks()
     half = frame.height // 2
@@ -109,7 +109,7 @@ def delta(folder: Path) -> int:
 
 def iceberg(folder: Path) -> int:
     """An Iceberg table, of which rows were appended twice."""
-    from tests.logs.layouts.iceberg import InFolder
+    from tests.logs.layouts.iceberg import InFolder  # noqa: PLC0415
 
     frame = _clicks().to_arrow()
     frame = frame.cast(
