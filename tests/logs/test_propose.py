@@ -370,6 +370,26 @@ def test_tables_with_the_same_columns_but_keys_of_their_own_stay_apart(tmp_path:
     assert [table.name for table in find_tables([tmp_path])] == ["brands.csv", "shops.csv"]
 
 
+def test_codes_of_the_items_get_the_names_of_another_table(tmp_path: Path) -> None:
+    w = write_log(tmp_path / "log.csv")
+    ids = w.all_items(lambda n: f"i{n}")
+    pl.DataFrame(
+        {"item_id": ids, "brand": [n % 5 + 1 for n in range(40)], "kind": [n % 4 + 30 for n in range(40)]}
+    ).write_csv(tmp_path / "things.csv")
+    for name, first, rows in (("brands", 1, 5), ("kinds", 30, 4)):
+        pl.DataFrame({"id": range(first, first + rows), "name": [f"{name} {n}" for n in range(rows)]}).write_csv(
+            tmp_path / f"{name}.csv"
+        )
+    config, text = proposed(tmp_path)
+    items = log_of(config, tmp_path).items()
+    assert items.row(by_predicate=pl.col("item") == "i7", named=True) == {
+        "item": "i7",
+        "brand": ["brands 2"],
+        "kind": ["kinds 3"],
+    }
+    assert "Left out" not in text
+
+
 def test_a_few_files_with_names_of_their_own_are_listed(tmp_path: Path) -> None:
     for name in ("train", "test"):
         write_log(tmp_path / f"{name}.csv")

@@ -19,7 +19,7 @@ from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import Part
 from penchant.logs.formats.places import COMPRESSED, FORMATS, Place, lake_of
 from penchant.logs.proposing.columns.profile import Column
-from penchant.logs.proposing.words import made_up
+from penchant.logs.proposing.words import made_up, tokens_of
 from penchant.logs.tables import TableConfig
 
 Format = Literal["parquet", "csv", "jsonl"]
@@ -194,7 +194,7 @@ def _by_columns(
 
 def _united(tables: list[Found]) -> Iterator[Found]:
     """Tables with the same columns as one, unless they have the same keys: two lists of names and not one in parts."""
-    if len(tables) == 1 or _keys_clash(tables):
+    if len(tables) == 1 or _are_apart(tables):
         yield from tables
         return
     first = tables[0]
@@ -202,21 +202,29 @@ def _united(tables: list[Found]) -> Iterator[Found]:
     yield Found(first.root, files, first.format, first.all_files)
 
 
-def _keys_clash(tables: list[Found]) -> bool:
-    """Whether a column has each value once in every table, and two tables share values of it."""
+def _are_apart(tables: list[Found]) -> bool:
+    """Whether tables with the same columns are lists of different things, and not parts of one: they share values of a
+    key, or have a key, no time, and no word in common in their names."""
     samples = [table.parts[0].sample(1000) for table in tables[:5]]
     if min(len(sample) for sample in samples) < 2:
         return False
     shared = [name for name in samples[0].columns if all(name in sample.columns for sample in samples)]
-    return any(_is_a_key_of_each([Column(name, sample[name]) for sample in samples]) for name in shared)
+    columns = [[Column(name, sample[name]) for sample in samples] for name in shared]
+    if any(_is_a_key_of_each(ones) and _share_values(ones) for ones in columns):
+        return True
+    called = [set(tokens_of(table.stem)) for table in tables[:5]]
+    timed = any(one.clock for ones in columns for one in ones)
+    return any(_is_a_key_of_each(ones) for ones in columns) and not timed and not set.intersection(*called)
 
 
 def _is_a_key_of_each(columns: list[Column]) -> bool:
-    """Whether a column, as it is in each of some tables, is a key of them all, of the same things in two of them."""
+    """Whether a column has another value in each row of all tables."""
     if made_up(columns[0].name) or any(one.is_list or one.values.dtype.is_nested() for one in columns):
         return False
-    if not all(one.is_unique and one.looks_like_ids for one in columns):
-        return False
+    return all(one.is_unique and one.looks_like_ids for one in columns)
+
+
+def _share_values(columns: list[Column]) -> bool:
     values = [set(one.distinct) for one in columns]
     return any(left & right for left, right in pairwise(values))
 

@@ -1,5 +1,6 @@
 """What the tables beside the log are: items, users, tags of items, names of codes, or another log."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import polars as pl
 from penchant.logs.proposing import words
 from penchant.logs.proposing.candidates import about
 from penchant.logs.proposing.columns.profile import Column
-from penchant.logs.proposing.fields import Fields, as_label, find_fields, why_no_field
+from penchant.logs.proposing.fields import Fields, as_label, find_fields, is_called_title, why_no_field
 from penchant.logs.proposing.moments import best_clock
 from penchant.logs.proposing.proposal import Proposal
 from penchant.logs.proposing.roles import Log
@@ -89,13 +90,13 @@ def _one_of(table: Seen, item: tuple[Column, float], user: tuple[Column, float])
 
 def propose_sides(log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
     """Sections for the tables beside the log, and notes about those that are left out."""
-    coded = _propose_values(sides, proposal)
-    named = {id(table) for table in coded}
-    _propose_keyed("items", log, [s for s in sides if s.item and not s.user and s.item.is_unique], proposal)
-    users = [s for s in sides if s.user and not s.item and s.user.is_unique]
-    _propose_keyed("users", log, users, proposal)
+    named = _propose_values(sides, proposal)
+    items = [side for side in sides if side.item and not side.user and side.item.is_unique]
+    named += _propose_keyed("items", log, items, sides, proposal)
+    users = [side for side in sides if side.user and not side.item and side.user.is_unique]
+    _propose_keyed("users", log, users, sides, proposal)
     for side in sides:
-        if id(side.table) not in named:
+        if side.table not in named:
             _tell_other(log, side, proposal)
 
 
@@ -115,10 +116,11 @@ def _tell_other(log: Log, side: Side, proposal: Proposal) -> None:
         proposal.left_out.append(f"{table.name} is left out: it has several rows for an item, and no column of tags")
 
 
-def _propose_keyed(kind: str, log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
-    """The table of items or users: of several, the one with the best field."""
-    looked = [(side, _fields_of(kind, side)) for side in sides]
+def _propose_keyed(kind: str, log: Log, keyed: Sequence[Side], sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
+    """The table of items or users: of several, the one with the best field. Returns the tables that name its values."""
+    looked = [(side, _fields_of(kind, side)) for side in keyed]
     looked.sort(key=lambda pair: -_worth(pair[1]))
+    named: list[Seen] = []
     for place, (side, fields) in enumerate(looked):
         name = side.table.name
         if place and _worth(fields) > 0:
@@ -126,7 +128,8 @@ def _propose_keyed(kind: str, log: Log, sides: Sequence[Side], proposal: Proposa
         elif _worth(fields) <= 0:
             proposal.left_out.append(f"{name} is left out: it has no field of few values")
         else:
-            _write_keyed(kind, log, side, fields, proposal)
+            named += _write_keyed(kind, log, side, fields, sides, proposal)
+    return named
 
 
 def _fields_of(kind: str, side: Side) -> Fields:
@@ -140,26 +143,32 @@ def _worth(fields: Fields) -> float:
     return max(best, 0.1 if fields.chosen else 0.0) + (0.5 if fields.title else 0.0) + 0.01 * len(fields.chosen)
 
 
-def _write_keyed(kind: str, log: Log, side: Side, fields: Fields, proposal: Proposal) -> None:
+def _write_keyed(
+    kind: str, log: Log, side: Side, fields: Fields, sides: Sequence[Side], proposal: Proposal
+) -> list[Seen]:
     table, of_items = side.table, kind == "items"
     column, of_log = (side.item, log.item) if of_items else (side.user, log.user)
     assert column
     assert of_log
     mark = _separator_of(table, fields, proposal) if of_items else None
-    whole = [one for one in (*fields.chosen, fields.title) if one and mark and _is_cut_by(mark, one, fields)]
+    names = {one.name: _names_of(one, side, sides) for one in fields.chosen} if of_items else {}
+    whole = [one for one in fields.chosen if names.get(one.name) or (mark and _is_cut_by(mark, one, fields))]
+    whole += [fields.title] if fields.title and mark and _is_cut_by(mark, fields.title, fields) else []
     chosen = {proposal.add_field(kind, one.name, as_label(one)): one.name for one in fields.chosen if one not in whole}
     if fields.title and fields.title not in whole:
         proposal.title = proposal.free_name("title")
         chosen[proposal.title] = fields.title.name
-    for why, names in fields.left_out.items():
-        shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+    for why, without in fields.left_out.items():
+        shown = ", ".join(without[:12]) + (" …" if len(without) > 12 else "")
         proposal.left_out.append(f"{table.name}: {shown} left out, {why}")
     key = "item" if of_items else "user"
     lines: list[tuple[str, object]] = [(key, column.name), ("fields", chosen)]
-    proposal.add_section(f"logs.tables.{kind}", table, [*lines, *([("separator", mark)] if mark else [])])
+    if chosen:
+        proposal.add_section(f"logs.tables.{kind}", table, [*lines, *([("separator", mark)] if mark else [])])
     for one in whole:
-        _write_whole(table, column, one, fields, proposal)
+        _write_whole(table, column, one, one is fields.title, names.get(one.name), proposal)
     _tell_keyed(key, table, column, overlap(of_log.column, column), proposal)
+    return [one.table for one in names.values() if one]
 
 
 def _tell_keyed(key: str, table: Seen, column: Column, shared: float, proposal: Proposal) -> None:
@@ -193,10 +202,13 @@ def _is_cut_by(mark: str, column: Column, fields: Fields) -> bool:
     return (column is fields.title and mark not in "|;") or bool(column.flat.str.contains(mark, literal=True).any())
 
 
-def _write_whole(table: Seen, item: Column, one: Column, fields: Fields, proposal: Proposal) -> None:
-    """A section of its own for a column that the separator of the table would cut."""
+def _write_whole(
+    table: Seen, item: Column, one: Column, is_title: bool, names: "_Named | None", proposal: Proposal
+) -> None:
+    """A section of its own for a column that the separator of the table would cut, or that has names elsewhere."""
     lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 1)]
-    if one is fields.title:
+    lines += names.lines(proposal) if names else []
+    if is_title:
         proposal.add_title(table, lines)
     else:
         proposal.add_values(one.name, table, lines, as_label(one))
@@ -229,9 +241,7 @@ def _write_values(side: Side, item: Column, value: Column, sides: Sequence[Side]
         lines += _when_said(table)
     lines.append(("top", 5))
     names = _names_of(value, side, sides)
-    if names:
-        where = names.table.found.patterns(proposal.beside)
-        lines.append(("names", {"files": where, "value": names.code.name, "name": names.name.name}))
+    lines += names.lines(proposal) if names else []
     proposal.add_values(kind[1] if kind else value.name, table, lines, as_label(value) + 1.0)
     proposal.reasons.append(f"{table.name} has a row per item and value: {item.name!r} and {value.name!r}")
     return [names.table] if names else []
@@ -296,15 +306,30 @@ class _Named:
     code: Column
     name: Column
 
+    def lines(self, proposal: Proposal) -> list[tuple[str, object]]:
+        where = dict(self.table.where(proposal.beside))
+        return [("names", {**where, "value": self.code.name, "name": self.name.name})]
+
 
 def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> _Named | None:
-    """The table that names coded values: its key has them, and it has a column of texts beside it."""
+    """The table that names coded values: its key has them, it has a column of texts beside it, and either the two
+    columns or the column and the table are called alike, or they have the very same values."""
+    if value.is_list or value.listing or not value.looks_like_ids:
+        return None
     for other in sides:
         if other is side or other.table.rows < 2 or len(other.table.columns) > 4:
             continue
         for code in other.table.keys:
             texts = [one for one in other.table.columns if one is not code and one.values.dtype == pl.String]
-            said = code.name == value.name
-            if texts and (said or other.item is None) and overlap(value, code) > 0.8:
+            if texts and overlap(value, code) > 0.8 and _are_called_alike(value, code, other.table):
+                texts.sort(key=lambda one: not is_called_title(one.name))
                 return _Named(other.table, code, texts[0])
     return None
+
+
+def _are_called_alike(value: Column, code: Column, table: Seen) -> bool:
+    if value.name == code.name and not words.made_up(value.name):
+        return True
+    of_table = {token.rstrip("s")[:5] for token in words.tokens_of(table.found.stem)}
+    of_value = {token.rstrip("s")[:5] for token in words.tokens_of(value.name) if not re.fullmatch(words.IDS, token)}
+    return bool(of_table & of_value) or overlap(code, value) > 0.9
