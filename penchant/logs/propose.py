@@ -6,12 +6,12 @@ from pathlib import Path
 from penchant.errors import DataError, PenchantError
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.places import FORMATS
-from penchant.logs.proposing.candidates import Candidate
-from penchant.logs.proposing.clicks import Clicks, find_clicks
-from penchant.logs.proposing.discover import Discovered, Found, discover
+from penchant.logs.proposing.candidates import RoleCandidate
+from penchant.logs.proposing.clicks import ClickRule, find_clicks
+from penchant.logs.proposing.discover import Discovered, FoundTable, discover
 from penchant.logs.proposing.own import propose_own_values
 from penchant.logs.proposing.proposal import UNSURE, Proposal
-from penchant.logs.proposing.roles import LIKELY, SURE, Log, find_log
+from penchant.logs.proposing.roles import LIKELY, SURE, LikelyLog, find_log
 from penchant.logs.proposing.seen import try_to_see
 from penchant.logs.proposing.sides import propose_sides, sides_of
 from penchant.logs.proposing.writing import as_toml, source_toml
@@ -32,13 +32,13 @@ _SETS = {
 """Files of the public data sets, without their endings."""
 
 
-class Tables(list[Found]):
+class FoundTables(list[FoundTable]):
     """Tables that were found, and a sentence about each file that is left out."""
 
     left_out: tuple[str, ...] = ()
 
 
-def find_tables(paths: list[Path]) -> Tables:
+def find_tables(paths: list[Path]) -> FoundTables:
     """The tables among files and in folders, at any depth. Raises DataError where there are none."""
     found: Discovered = discover(paths)
     if not found.tables:
@@ -48,7 +48,7 @@ def find_tables(paths: list[Path]) -> Tables:
             f"no table in {names}; give files or a folder with files ending in {', '.join(FORMATS)}"
             + (f" ({said})" if said else "")
         )
-    tables = Tables(found.tables)
+    tables = FoundTables(found.tables)
     tables.left_out = tuple(found.left_out)
     return tables
 
@@ -72,7 +72,7 @@ def _has_columns(source: str, folder: Path) -> bool:
     return True
 
 
-def propose(files: list[Found], beside: Path) -> Proposal:
+def propose(files: list[FoundTable], beside: Path) -> Proposal:
     """A mapping for the tables, for a run file in `beside`; UNSURE stands where a person must fill in. Raises DataError
     where no table can be read."""
     tables, unreadable = try_to_see(files)
@@ -91,7 +91,7 @@ def propose(files: list[Found], beside: Path) -> Proposal:
     return proposal
 
 
-def _propose_events(log: Log, proposal: Proposal) -> None:
+def _propose_events(log: LikelyLog, proposal: Proposal) -> None:
     table = log.table
     lines: list[tuple[str, object]] = []
     for role, candidate in (("user", log.user), ("item", log.item)):
@@ -119,7 +119,7 @@ def _propose_events(log: Log, proposal: Proposal) -> None:
     proposal.add_section("logs.tables.events", table, lines)
 
 
-def _explain(role: str, candidate: Candidate | None, log: Log, proposal: Proposal) -> None:
+def _explain(role: str, candidate: RoleCandidate | None, log: LikelyLog, proposal: Proposal) -> None:
     """Say why a column has a role, and how surely; or what to write where none has it."""
     table = log.table
     if candidate is None:
@@ -138,7 +138,7 @@ def _explain(role: str, candidate: Candidate | None, log: Log, proposal: Proposa
         proposal.notes.append(f"{column.name} is empty in {column.nulls:.0%} of the rows")
 
 
-def _time_lines(log: Log, proposal: Proposal) -> list[tuple[str, object]]:
+def _time_lines(log: LikelyLog, proposal: Proposal) -> list[tuple[str, object]]:
     lines: list[tuple[str, object]] = [("time", log.time)]
     if log.why_time.startswith("a place"):
         lines.append(("time_unit", "position"))
@@ -157,7 +157,7 @@ def _time_lines(log: Log, proposal: Proposal) -> list[tuple[str, object]]:
     return lines
 
 
-def _explain_clicks(clicks: Clicks, proposal: Proposal) -> None:
+def _explain_clicks(clicks: ClickRule, proposal: Proposal) -> None:
     proposal.notes += clicks.notes
     if clicks.why:
         proposal.reasons.append(f"clicks: {clicks.why}")

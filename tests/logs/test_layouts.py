@@ -16,7 +16,7 @@ from tests.logs.layouts import LAYOUTS
 from tests.logs.layouts.layout import Expected, Layout
 from tests.logs.layouts.renamed import RENAMED, rename_all
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "layouts.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "data" / "layouts.md"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
@@ -81,7 +81,7 @@ def test_the_page_of_layouts_is_the_list() -> None:
 
 
 def page() -> list[str]:
-    """The table of docs/layouts.md."""
+    """The table of docs/data/layouts.md."""
     lines = ["| what | user, item, time | click | tags |", "|---|---|---|---|"]
     for layout in LAYOUTS:
         told = layout.expected

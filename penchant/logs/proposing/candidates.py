@@ -13,7 +13,7 @@ import polars as pl
 from penchant.logs.proposing import words
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.columns.shares import share
-from penchant.logs.proposing.seen import Link, Seen, links_of
+from penchant.logs.proposing.seen import Link, SeenTable, links_of
 
 MOST_CANDIDATES = 14
 _PERSONAL = (
@@ -22,7 +22,7 @@ _PERSONAL = (
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RoleCandidate:
     """A column that may be the user or the item. for_user, for_item: points; why: reasons by role."""
 
     column: Column
@@ -32,7 +32,7 @@ class Candidate:
     links: tuple[Link, ...] = ()
 
 
-def candidates_of(table: Seen, tables: Sequence[Seen], clock: Column | None) -> list[Candidate]:
+def candidates_of(table: SeenTable, tables: Sequence[SeenTable], clock: Column | None) -> list[RoleCandidate]:
     able = [one for one in table.columns if _may_be_id(one, table)]
     able.sort(key=lambda one: -_first_glance(one))
     able = able[: MOST_CANDIDATES * 2]
@@ -42,7 +42,7 @@ def candidates_of(table: Seen, tables: Sequence[Seen], clock: Column | None) -> 
     return sorted(found, key=lambda one: -max(one.for_user, one.for_item))[:MOST_CANDIDATES]
 
 
-def _may_be_id(column: Column, table: Seen) -> bool:
+def _may_be_id(column: Column, table: SeenTable) -> bool:
     if column.name in table.partition or column.nulls > 0.9:
         return False
     if column.is_list:
@@ -61,7 +61,7 @@ def _first_glance(column: Column) -> float:
     return 2 * named + (1.0 if 0 < column.repeats < 1 else 0.0) + min(1.0, len(column.distinct) / 50) - column.nulls
 
 
-def _judge(column: Column, table: Seen, tables: Sequence[Seen], burst: float | None) -> Candidate:
+def _judge(column: Column, table: SeenTable, tables: Sequence[SeenTable], burst: float | None) -> RoleCandidate:
     """The points of a column as user and as item."""
     user, item = 0.0, 0.0
     why: dict[str, list[str]] = {"user": [], "item": []}
@@ -91,10 +91,12 @@ def _judge(column: Column, table: Seen, tables: Sequence[Seen], burst: float | N
         user -= 5.0
         why["item"].append("lists of values")
     doubt = _doubt(column, table)
-    return Candidate(column, user - doubt, item - doubt, why, tuple(links))
+    return RoleCandidate(column, user - doubt, item - doubt, why, tuple(links))
 
 
-def _coarser(candidate: Candidate, table: Seen, burst: dict[str, float | None], able: list[Column]) -> Candidate:
+def _coarser(
+    candidate: RoleCandidate, table: SeenTable, burst: dict[str, float | None], able: list[Column]
+) -> RoleCandidate:
     """More points for a user of whom a sitting is a part: a finer column, in sittings too, has one of it."""
     mine = burst.get(candidate.column.name) or 0.0
     finer = (
@@ -109,7 +111,9 @@ def _coarser(candidate: Candidate, table: Seen, burst: dict[str, float | None], 
     return replace(candidate, for_user=candidate.for_user + 0.8)
 
 
-def _finer(candidate: Candidate, table: Seen, burst: dict[str, float | None], able: list[Column]) -> Candidate:
+def _finer(
+    candidate: RoleCandidate, table: SeenTable, burst: dict[str, float | None], able: list[Column]
+) -> RoleCandidate:
     """More points for an item whose name, kind and maker follow from it."""
     follow = [
         one
@@ -130,7 +134,7 @@ def _named(column: Column) -> tuple[float, float]:
     return user, item
 
 
-def _doubt(column: Column, table: Seen) -> float:
+def _doubt(column: Column, table: SeenTable) -> float:
     """Points against both roles."""
     doubt = column.nulls if column.is_list else 6.0 * column.nulls + 0.5 * (column.nulls > 0.02)
     values, rows = len(column.distinct), len(column.flat)
@@ -156,7 +160,7 @@ def _doubt(column: Column, table: Seen) -> float:
     return doubt + 0.02 * min(place, 20)
 
 
-def about(table: Seen, key: Column) -> str:
+def about(table: SeenTable, key: Column) -> str:
     """What a table with a key is about: "people", "things", or "" where that cannot be seen. Things have names, lists
     and prices; people have an age, a town and the like: only columns of few values."""
     others = [one for one in table.columns if one is not key]

@@ -9,7 +9,7 @@ from penchant.logs.proposing import words
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.columns.shares import bounds, share
 from penchant.logs.proposing.proposal import key
-from penchant.logs.proposing.roles import Log
+from penchant.logs.proposing.roles import LikelyLog
 from penchant.logs.proposing.seen import overlap
 from penchant.logs.proposing.words import tokens_of
 
@@ -18,7 +18,7 @@ _SCALES = (5, 10, 100)
 
 
 @dataclass
-class Clicks:
+class ClickRule:
     """Lines of the events' section, what a person should know, and the columns that are used."""
 
     lines: list[tuple[str, object]] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Clicks:
     notes: list[str] = field(default_factory=list)
 
 
-def find_clicks(log: Log) -> Clicks:
+def find_clicks(log: LikelyLog) -> ClickRule:
     """What says which rows of a log are clicks."""
     assert log.user
     assert log.item
@@ -44,13 +44,13 @@ def find_clicks(log: Log) -> Clicks:
     )
 
 
-def _nothing(log: Log) -> Clicks:
+def _nothing(log: LikelyLog) -> ClickRule:
     told = f"{log.table.name}: no column says what was clicked, so every row counts as a click; if one does, add: "
     told += 'clicked = "…"'
-    return Clicks(notes=[told])
+    return ClickRule(notes=[told])
 
 
-def _clicked_lists(log: Log, others: list[Column]) -> Clicks | None:
+def _clicked_lists(log: LikelyLog, others: list[Column]) -> ClickRule | None:
     """A list of the clicked items beside the list of the shown ones."""
     assert log.item
     item = log.item.column
@@ -59,13 +59,13 @@ def _clicked_lists(log: Log, others: list[Column]) -> Clicks | None:
     for one in others:
         if one.is_list and "." not in one.name:
             if words.holds(one.name, words.CLICKED) and overlap(one, item) > 0.5:
-                return Clicks([("clicked", one.name)], f"{one.name} lists those of {item.name} that were clicked")
+                return ClickRule([("clicked", one.name)], f"{one.name} lists those of {item.name} that were clicked")
             if one.is_flag and words.holds(one.name, words.CLICKED):
-                return Clicks([("clicked", one.name)], f"{one.name} has a flag for each of {item.name}")
+                return ClickRule([("clicked", one.name)], f"{one.name} has a flag for each of {item.name}")
     return None
 
 
-def _flag(log: Log, others: list[Column], named: bool) -> Clicks | None:
+def _flag(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | None:
     flags = [one for one in others if one.is_flag and not one.is_list and len(one.distinct) > 1]
     flags = [one for one in flags if not _is_attribute(log, one)]
     if named:
@@ -76,7 +76,7 @@ def _flag(log: Log, others: list[Column], named: bool) -> Clicks | None:
     if not flags:
         return None
     best = flags[0]
-    clicks = Clicks([("clicked", best.name)], f"{best.name} says yes or no")
+    clicks = ClickRule([("clicked", best.name)], f"{best.name} says yes or no")
     if not named:
         clicks.notes.append(
             f"{best.name} is taken for what says whether a row was a click, because it alone says yes or no; "
@@ -96,13 +96,13 @@ def _share(column: Column) -> float:
     return share(column.flat.str.to_lowercase().is_in(["1", "true", "yes", "t", "y", "1.0"]))
 
 
-def _is_attribute(log: Log, column: Column) -> bool:
+def _is_attribute(log: LikelyLog, column: Column) -> bool:
     """Whether it follows from the user or the item, and so says nothing about the event."""
     sides = [one.column for one in (log.user, log.item) if one]
     return any(log.table.determines(side, column) for side in sides)
 
 
-def _rating(log: Log, others: list[Column], named: bool) -> Clicks | None:
+def _rating(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | None:
     able = [one for one in others if not one.is_list and one.is_number and not one.is_flag and not one.clock]
     if named:
         able = [one for one in able if words.holds(one.name, words.RATING) and not words.holds(one.name, words.MEASURE)]
@@ -129,7 +129,7 @@ def _is_scale(column: Column) -> bool:
     return len(values) >= 5 and set(steps) <= {0.5, 1.0}
 
 
-def _thresholds(column: Column) -> Clicks | None:
+def _thresholds(column: Column) -> ClickRule | None:
     """From which rating on a row is a click, and to which it is not: 70 and 40 of a hundred of the scale."""
     values = column.numbers
     if values.is_empty():
@@ -144,7 +144,7 @@ def _thresholds(column: Column) -> Clicks | None:
         high = float(int(high) + (high > int(high)))
     none = [value for value in (-1.0, 0.0) if share(values == value) > (0.0 if value < 0 else 0.05)]
     none = none if whole and bounds(values.filter(values > 0))[0] == 1.0 else [one for one in none if one < 0]
-    clicks = Clicks(why=f"{column.name} is a rating up to {scale}")
+    clicks = ClickRule(why=f"{column.name} is a rating up to {scale}")
     clicks.lines = [("clicked", column.name), ("clicked_at_least", high), ("not_clicked_at_most", low)]
     clicks.notes.append(
         f"{column.name} looks like a rating: from {high} up is a click, to {low} is not; set them yourself"
@@ -163,7 +163,7 @@ def _as_written(column: Column, value: float) -> str:
     return str(int(value))
 
 
-def _action(log: Log, others: list[Column], named: bool) -> Clicks | None:
+def _action(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | None:
     able = [one for one in others if _may_be_action(one)]
     if named:
         able = [one for one in able if words.said(one.name, words.ACTION) >= 0.25 or _known_values(one) >= 0.5]
@@ -211,7 +211,7 @@ def _verdict(value: str) -> str | None:
     return "viewed" if any(word in words.VIEWED.split("|") for word in said) else None
 
 
-def _judged(log: Log, column: Column) -> dict[str, bool]:
+def _judged(log: LikelyLog, column: Column) -> dict[str, bool]:
     """Of each value that says something, whether it is a click. Values whose rows have no item are left out; a view is
     a click, unless rows of the log say clicks too: then it only says that the item was seen."""
     assert log.item
@@ -231,8 +231,8 @@ def _judged(log: Log, column: Column) -> dict[str, bool]:
     return judged
 
 
-def _told(column: Column, actions: dict[str, bool]) -> Clicks:
-    clicks = Clicks([("action", column.name), ("actions", actions)], f"{column.name} says what was done")
+def _told(column: Column, actions: dict[str, bool]) -> ClickRule:
+    clicks = ClickRule([("action", column.name), ("actions", actions)], f"{column.name} says what was done")
     others = [str(value) for value in column.distinct.sort() if value not in actions]
     if others:
         shown = ", ".join(others[:6]) + (" …" if len(others) > 6 else "")
@@ -245,7 +245,7 @@ def _told(column: Column, actions: dict[str, bool]) -> Clicks:
     return clicks
 
 
-def _unknown_action(log: Log, able: list[Column]) -> Clicks | None:
+def _unknown_action(log: LikelyLog, able: list[Column]) -> ClickRule | None:
     """A column that says what was done in words that are not known: what to write is told."""
     named = [one for one in able if words.said(one.name, words.ACTION) >= 0.25]
     if not named:

@@ -29,7 +29,7 @@ _FOREIGN = {
     (".avro", ".orc"): "turn it into Parquet",
     (".xlsx", ".xls", ".ods"): "save the sheet as CSV",
     (".zip", ".tar", ".tgz", ".7z", ".rar"): "unpack it",
-    (".h5", ".hdf5", ".pkl", ".pickle", ".feather", ".arrow", ".npz", ".npy", ".mat", ".rds"): "save it as Parquet",
+    (".h5", ".hdf5", ".pkl", ".feather", ".arrow", ".npz", ".npy", ".mat", ".rds"): "save it as Parquet",
     (".duckdb", ".db", ".sqlite", ".sqlite3"): "write in the run file: "
     'query = "select … from …" and database = "{name}", instead of `files`',
 }
@@ -37,7 +37,7 @@ _SYSTEM = pyarrow.fs.LocalFileSystem()
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundTable:
     """A table: its files, or the folder of a lake. root: the folder that was given; format: where the names of the
     files do not say it."""
 
@@ -117,7 +117,7 @@ class Found:
 class Discovered:
     """Tables of some paths, and the files that are none, each with the reason."""
 
-    tables: list[Found] = field(default_factory=list)
+    tables: list[FoundTable] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -131,7 +131,7 @@ def discover(paths: Sequence[Path]) -> Discovered:
         root = path if path.is_dir() else path.parent
         inside = list(_walk(path))
         lakes, files = [one for one in inside if one.is_dir()], [one for one in inside if one.is_file()]
-        found.tables += [Found(root, (lake,)) for lake in lakes]
+        found.tables += [FoundTable(root, (lake,)) for lake in lakes]
         found.tables += _group(root, files, found.left_out)
     return found
 
@@ -150,19 +150,19 @@ def _is_a_run(folder: Path) -> bool:
     return (folder / "config.json").exists() and (folder / "log").is_dir()
 
 
-def _group(root: Path, files: list[Path], left_out: list[str]) -> Iterator[Found]:
+def _group(root: Path, files: list[Path], left_out: list[str]) -> Iterator[FoundTable]:
     """Tables of a folder: files of one name but for figures first, then all of these that have the same columns."""
     kinds = {file: _kind(file, left_out) for file in files}
     readable = frozenset(file for file, kind in kinds.items() if kind)
     alike: dict[tuple[str, Format | None], list[Path]] = defaultdict(list)
     for file in sorted(readable):
         alike[_figureless(file, root), kinds[file]].append(file)
-    series: list[tuple[tuple[object, ...], Found]] = []
+    series: list[tuple[tuple[object, ...], FoundTable]] = []
     for (_, kind), same_name in alike.items():
         told = None if _by_name(same_name[0]) else kind
         for columns, some in _by_columns(same_name, told, left_out):
-            series.append((columns, Found(root, tuple(some), told, readable)))
-    merged: dict[tuple[object, ...], list[Found]] = defaultdict(list)
+            series.append((columns, FoundTable(root, tuple(some), told, readable)))
+    merged: dict[tuple[object, ...], list[FoundTable]] = defaultdict(list)
     for columns, table in series:
         merged[columns].append(table)
     for of_columns in merged.values():
@@ -192,17 +192,17 @@ def _by_columns(
     yield from parted.items()
 
 
-def _united(tables: list[Found]) -> Iterator[Found]:
+def _united(tables: list[FoundTable]) -> Iterator[FoundTable]:
     """Tables with the same columns as one, unless they have the same keys: two lists of names and not one in parts."""
     if len(tables) == 1 or _are_apart(tables):
         yield from tables
         return
     first = tables[0]
     files = tuple(sorted(file for table in tables for file in table.files))
-    yield Found(first.root, files, first.format, first.all_files)
+    yield FoundTable(first.root, files, first.format, first.all_files)
 
 
-def _are_apart(tables: list[Found]) -> bool:
+def _are_apart(tables: list[FoundTable]) -> bool:
     """Whether tables with the same columns are lists of different things, and not parts of one: they share values of a
     key, or have a key, no time, and no word in common in their names."""
     samples = [table.parts[0].sample(1000) for table in tables[:5]]

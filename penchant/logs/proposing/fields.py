@@ -8,7 +8,7 @@ from penchant.logs.proposing import words
 from penchant.logs.proposing.candidates import is_title
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.columns.shares import bounds, mean
-from penchant.logs.proposing.seen import Seen
+from penchant.logs.proposing.seen import SeenTable
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Fields:
     left_out: dict[str, list[str]]
 
 
-def find_fields(table: Seen, besides: Column, of_items: bool) -> Fields:
+def find_fields(table: SeenTable, besides: Column, of_items: bool) -> Fields:
     """Judge all columns of a table but `besides`."""
     chosen: list[Column] = []
     left_out: dict[str, list[str]] = {}
@@ -79,7 +79,7 @@ def _are_codes(column: Column) -> bool:
     return column.is_whole and column.nulls > 0 and len(column.distinct) <= max(2, len(column.flat) // 10)
 
 
-def _titles(table: Seen, besides: Column) -> list[Column]:
+def _titles(table: SeenTable, besides: Column) -> list[Column]:
     """Columns that could name an item, best first: those that are called so, then short texts that hardly repeat."""
     able = [
         one

@@ -8,7 +8,7 @@ import polars as pl
 from penchant.logs.proposing import words
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.columns.shares import share
-from penchant.logs.proposing.seen import Seen
+from penchant.logs.proposing.seen import SeenTable
 
 SOON_S = 10.0
 """Seconds within which two clocks tell of the same."""
@@ -16,7 +16,7 @@ _OF_THINGS = "birth|born|signup|registered|joined|first|last|published|release|r
 """What is said of times that belong to people and things, not to events."""
 
 
-def best_clock(table: Seen, attributes_of: Sequence[Column]) -> Column | None:
+def best_clock(table: SeenTable, attributes_of: Sequence[Column]) -> Column | None:
     """The column that tells when an event was: the finest clock that does not follow from the user or the item."""
     lists = any(one.is_list for one in attributes_of)
     clocks = [one for one in table.columns if one.clock and one.nulls < 0.5 and (lists or not one.is_list)]
@@ -35,7 +35,7 @@ def _middle(column: Column) -> float:
     return float(np.median(column.clock.seconds.drop_nulls().to_numpy()))
 
 
-def as_clock(column: Column, table: Seen, attributes_of: Sequence[Column]) -> float:
+def as_clock(column: Column, table: SeenTable, attributes_of: Sequence[Column]) -> float:
     """The points of a column as the clock of the events. attributes_of: the user and the item; a time that follows from
     one of them is theirs."""
     assert column.clock
@@ -62,7 +62,7 @@ def _in_order(seconds: pl.Series) -> float:
     return share(steps >= 0)
 
 
-def position_of(table: Seen, user: Column, item: Column | None) -> str | None:
+def position_of(table: SeenTable, user: Column, item: Column | None) -> str | None:
     """A column that counts the events of each user, from 0 or 1 on."""
     for column in table.columns:
         if column in (user, item) or column.is_list or column.is_flag or column.is_unique or column.nulls:

@@ -4,14 +4,14 @@ from penchant.logs.proposing import words
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.fields import as_label, is_called_title, why_no_field
 from penchant.logs.proposing.proposal import Proposal
-from penchant.logs.proposing.roles import Log
+from penchant.logs.proposing.roles import LikelyLog
 
 GOOD = 1.5
 """Points of a label of another table, from which on the log is not searched for a better one."""
 _MOST = 2
 
 
-def propose_own_values(log: Log, proposal: Proposal) -> None:
+def propose_own_values(log: LikelyLog, proposal: Proposal) -> None:
     """Tables of a row per item and value made of the log, if nothing else gives the items good tags."""
     assert log.item
     if max(proposal.label_points.values(), default=0.0) >= GOOD:
@@ -29,7 +29,7 @@ def propose_own_values(log: Log, proposal: Proposal) -> None:
         proposal.add_title(log.table, lines)
 
 
-def _beside(log: Log) -> list[Column]:
+def _beside(log: LikelyLog) -> list[Column]:
     """The columns of the log that have no role and are no property of the user or of a moment."""
     assert log.item
     times = [log.time] if isinstance(log.time, str) else log.time or []
@@ -43,7 +43,7 @@ def _beside(log: Log) -> list[Column]:
     ]
 
 
-def _follows(log: Log, column: Column) -> bool:
+def _follows(log: LikelyLog, column: Column) -> bool:
     """Whether a value of the item goes with one value of the column, and many items share it."""
     assert log.item
     item, table = log.item.column, log.table
@@ -58,7 +58,7 @@ def _follows(log: Log, column: Column) -> bool:
     return not table.determines(column, item) and (not of_user or _is_label(column) or _is_tag(column))
 
 
-def _is_title(log: Log, column: Column) -> bool:
+def _is_title(log: LikelyLog, column: Column) -> bool:
     """Whether a column is called as names are, and has about as many values as there are items."""
     assert log.item
     item = log.item.column

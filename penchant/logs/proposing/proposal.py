@@ -8,7 +8,7 @@ from pathlib import Path
 
 from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
 from penchant.logs.proposing import words
-from penchant.logs.proposing.seen import Seen
+from penchant.logs.proposing.seen import SeenTable
 
 UNSURE = "?"
 _GENERAL = {"name", "value", "id", "text", "label", "title", "key"}
@@ -51,18 +51,20 @@ class Proposal:
             self.label_points[name] = as_label
         return name
 
-    def add_section(self, name: str, table: Seen, lines: Sequence[tuple[str, object]]) -> None:
+    def add_section(self, name: str, table: SeenTable, lines: Sequence[tuple[str, object]]) -> None:
         """A section for a table: where it lies, and these keys and values."""
         pairs = [*table.where(self.beside), *lines]
         written = ((key_, _query(value) if key_ == "query" else said_in_toml(value)) for key_, value in pairs)
         self.sections[name] = [f"{key_} = {value}" for key_, value in written]
 
-    def add_values(self, column: str, table: Seen, lines: Sequence[tuple[str, object]], as_label: float = 0.0) -> None:
+    def add_values(
+        self, column: str, table: SeenTable, lines: Sequence[tuple[str, object]], as_label: float = 0.0
+    ) -> None:
         """A section for a table with a row per item and value."""
         field_name = self.add_field("items", column, as_label)
         self.add_section(f"[logs.tables.item_values:{field_name}", table, [("field", field_name), *lines])
 
-    def add_title(self, table: Seen, lines: Sequence[tuple[str, object]]) -> None:
+    def add_title(self, table: SeenTable, lines: Sequence[tuple[str, object]]) -> None:
         """A section for a table with a row per item and name."""
         self.title = self.free_name("title")
         self.add_section(f"[logs.tables.item_values:{self.title}", table, [("field", self.title), *lines])

@@ -6,24 +6,24 @@ from itertools import product
 from math import log10
 
 from penchant.logs.proposing import words
-from penchant.logs.proposing.candidates import Candidate, candidates_of
+from penchant.logs.proposing.candidates import RoleCandidate, candidates_of
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.columns.shares import bounds
 from penchant.logs.proposing.moments import as_clock, best_clock, position_of
-from penchant.logs.proposing.seen import Seen, overlap
+from penchant.logs.proposing.seen import SeenTable, overlap
 
 SURE, LIKELY, LEAST = 3.0, 1.2, -1.0
 """Points from which on a guess is sure, from which on it is likely, and from which on it is made at all."""
 
 
 @dataclass
-class Log:
+class LikelyLog:
     """The table of events and its columns. points: of the user and the item, and of the table; time: one column, three
     (year, month, day), or none."""
 
-    table: Seen
-    user: Candidate | None = None
-    item: Candidate | None = None
+    table: SeenTable
+    user: RoleCandidate | None = None
+    item: RoleCandidate | None = None
     time: str | list[str] | None = None
     clock: Column | None = None
     points: float = 0.0
@@ -31,17 +31,17 @@ class Log:
     other_times: list[str] = field(default_factory=list)
 
 
-def find_log(tables: Sequence[Seen]) -> Log:
+def find_log(tables: Sequence[SeenTable]) -> LikelyLog:
     """The log among the tables: the best one, by its users, items and times."""
     logs = [_as_log(table, tables) for table in tables]
     return max(logs, key=lambda log: log.points)
 
 
-def _as_log(table: Seen, tables: Sequence[Seen]) -> Log:
+def _as_log(table: SeenTable, tables: Sequence[SeenTable]) -> LikelyLog:
     """What the table would be as a log, and how good a log it would be."""
     clock = best_clock(table, ())
     candidates = candidates_of(table, tables, clock)
-    log = Log(table)
+    log = LikelyLog(table)
     pairs = [
         (_of_pair(table, user, item), user, item)
         for user, item in product(candidates, candidates)
@@ -62,7 +62,7 @@ def _as_log(table: Seen, tables: Sequence[Seen]) -> Log:
     return log
 
 
-def _as_table(log: Log) -> float:
+def _as_table(log: LikelyLog) -> float:
     """Points of a table as a log, besides those of its columns."""
     points = 0.4 * log10(max(1, log.table.rows))
     points += 2.0 if log.time else 0.0
@@ -80,7 +80,7 @@ def _as_table(log: Log) -> float:
     return points
 
 
-def _of_pair(table: Seen, user: Candidate, item: Candidate) -> float:
+def _of_pair(table: SeenTable, user: RoleCandidate, item: RoleCandidate) -> float:
     """Points of two columns together: neither may follow from the other, because then both name one and the same."""
     points = user.for_user + item.for_item
     left, right = user.column, item.column
@@ -107,7 +107,7 @@ def _same_kind(left: Column, right: Column) -> bool:
     return min(overlap(left, right), overlap(right, left)) > 0.5
 
 
-def _settle_time(log: Log) -> None:
+def _settle_time(log: LikelyLog) -> None:
     table = log.table
     there = {one.name.lower(): one.name for one in table.columns}
     if log.clock is None or not _is_clock(log.clock, log):
@@ -124,7 +124,7 @@ def _settle_time(log: Log) -> None:
     log.other_times = [one.name for one in table.columns if one.clock and one is not log.clock and one.nulls < 0.5]
 
 
-def _is_clock(column: Column, log: Log) -> bool:
+def _is_clock(column: Column, log: LikelyLog) -> bool:
     """Whether the best clock is one: not a number that is as large as one by chance, nor a property of the item."""
     assert column.clock
     if any(one and one.column.name == column.name for one in (log.user, log.item)):
@@ -133,6 +133,6 @@ def _is_clock(column: Column, log: Log) -> bool:
     return as_clock(column, log.table, attributes_of) > 0.0
 
 
-def _place(log: Log) -> str | None:
+def _place(log: LikelyLog) -> str | None:
     """The column of places in the user's history."""
     return position_of(log.table, log.user.column, log.item.column if log.item else None) if log.user else None

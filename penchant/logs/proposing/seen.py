@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from penchant.errors import PenchantError
-from penchant.logs.proposing.columns.pairs import Paired, find_pairs, source_of, taken_apart
+from penchant.logs.proposing.columns.pairs import PairedTexts, find_pairs, source_of, taken_apart
 from penchant.logs.proposing.columns.profile import Column, columns_of
 from penchant.logs.proposing.columns.shares import share
-from penchant.logs.proposing.discover import Found
+from penchant.logs.proposing.discover import FoundTable
 
 SAMPLED = 6_000
 """Rows of a table that are looked at, about."""
@@ -19,17 +19,17 @@ _PARTS = 3
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenTable:
     """rows: of the whole table, about; sampled: rows of the sample; strange: columns whose type is not understood;
     partition: columns of the names of folders; paired: what was taken apart, so that a row is an item."""
 
-    found: Found
+    found: FoundTable
     rows: int
     sampled: int
     columns: tuple[Column, ...]
     strange: tuple[str, ...] = ()
     partition: frozenset[str] = frozenset()
-    paired: Paired | None = None
+    paired: PairedTexts | None = None
     determined: dict[tuple[str, str], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -88,7 +88,7 @@ def _determines(left: pl.Series, right: pl.Series) -> bool:
     return share(groups["values"] == 1) > 0.97
 
 
-def see(found: Found) -> Seen:
+def see(found: FoundTable) -> SeenTable:
     """A look at a table: its first, middle and last part. Raises PenchantError where it cannot be read."""
     parts = found.parts
     places = sorted({0, len(parts) // 2, len(parts) - 1})
@@ -102,10 +102,10 @@ def see(found: Found) -> Seen:
         rows = rows * frame.height // whole
     columns, strange = columns_of(frame)
     partition = frozenset(getattr(parts[0], "partition", {}))
-    return Seen(found, rows, frame.height, tuple(columns), tuple(strange), partition, paired)
+    return SeenTable(found, rows, frame.height, tuple(columns), tuple(strange), partition, paired)
 
 
-def _about(found: Found) -> int:
+def _about(found: FoundTable) -> int:
     looked = found.parts[:: max(1, len(found.parts) // 20)]
     return sum(part.count() for part in looked) * len(found.parts) // len(looked)
 
@@ -124,12 +124,12 @@ class Link:
     """Values of a column stand in the key of another table. share: how many of the distinct ones, where the other
     table's sample is all of it."""
 
-    table: Seen
+    table: SeenTable
     key: Column
     share: float
 
 
-def links_of(column: Column, table: Seen, others: Sequence[Seen]) -> list[Link]:
+def links_of(column: Column, table: SeenTable, others: Sequence[SeenTable]) -> list[Link]:
     """The tables whose key holds the values of a column, best first."""
     found = []
     for other in others:
@@ -161,7 +161,7 @@ def _is_by_chance(column: Column, key: Column) -> bool:
     return len(column.distinct) < 0.02 * len(key.distinct) or len(column.distinct) < 5
 
 
-def try_to_see(tables: Sequence[Found]) -> tuple[list[Seen], list[str]]:
+def try_to_see(tables: Sequence[FoundTable]) -> tuple[list[SeenTable], list[str]]:
     """All that can be read, and a sentence about each table that cannot."""
     seen, said = [], []
     for found in tables:

@@ -12,8 +12,8 @@ from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.fields import Fields, as_label, find_fields, is_called_title, why_no_field
 from penchant.logs.proposing.moments import best_clock
 from penchant.logs.proposing.proposal import Proposal
-from penchant.logs.proposing.roles import Log
-from penchant.logs.proposing.seen import Seen, overlap
+from penchant.logs.proposing.roles import LikelyLog
+from penchant.logs.proposing.seen import SeenTable, overlap
 
 _ENOUGH = 0.3
 _WEIGHT = "weight|relevance|count|n_users|users|score|confidence|votes"
@@ -23,16 +23,16 @@ _WEIGHT = "weight|relevance|count|n_users|users|score|confidence|votes"
 class Side:
     """A table beside the log, and its columns with the log's items and users, if it has them."""
 
-    table: Seen
+    table: SeenTable
     item: Column | None
     user: Column | None
 
 
-def sides_of(log: Log, tables: Sequence[Seen]) -> list[Side]:
+def sides_of(log: LikelyLog, tables: Sequence[SeenTable]) -> list[Side]:
     return [_side(log, table) for table in tables if table is not log.table]
 
 
-def _side(log: Log, table: Seen) -> Side:
+def _side(log: LikelyLog, table: SeenTable) -> Side:
     """Find the log's items and users in a table: by values in common first, then by names."""
     item = _match(table, log.table, log.item.column if log.item else None, words.ITEM)
     user = _match(table, log.table, log.user.column if log.user else None, words.USER)
@@ -41,7 +41,7 @@ def _side(log: Log, table: Seen) -> Side:
     return Side(table, item[0] if item else None, user[0] if user else None)
 
 
-def _match(table: Seen, log: Seen, column: Column | None, stems: str) -> tuple[Column, float] | None:
+def _match(table: SeenTable, log: SeenTable, column: Column | None, stems: str) -> tuple[Column, float] | None:
     """The column of a table that holds the same ids as a column of the log, and how surely."""
     if column is None:
         return None
@@ -78,7 +78,7 @@ def _small(one: Column, column: Column) -> bool:
 Match = tuple[Column, float] | None
 
 
-def _one_of(table: Seen, item: tuple[Column, float], user: tuple[Column, float]) -> tuple[Match, Match]:
+def _one_of(table: SeenTable, item: tuple[Column, float], user: tuple[Column, float]) -> tuple[Match, Match]:
     """Numbers of items and users are often the same; then names and what the table is about decide."""
     column = item[0]
     kind = about(table, column)
@@ -88,7 +88,7 @@ def _one_of(table: Seen, item: tuple[Column, float], user: tuple[Column, float])
     return (item, None) if points >= 0 else (None, user)
 
 
-def propose_sides(log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
+def propose_sides(log: LikelyLog, sides: Sequence[Side], proposal: Proposal) -> None:
     """Sections for the tables beside the log, and notes about those that are left out."""
     named = _propose_values(sides, proposal)
     items = [side for side in sides if side.item and not side.user and side.item.is_unique]
@@ -100,7 +100,7 @@ def propose_sides(log: Log, sides: Sequence[Side], proposal: Proposal) -> None:
             _tell_other(log, side, proposal)
 
 
-def _tell_other(log: Log, side: Side, proposal: Proposal) -> None:
+def _tell_other(log: LikelyLog, side: Side, proposal: Proposal) -> None:
     table = side.table
     if side.item and side.user and not _value_of(side):
         proposal.notes.append(
@@ -116,11 +116,13 @@ def _tell_other(log: Log, side: Side, proposal: Proposal) -> None:
         proposal.left_out.append(f"{table.name} is left out: it has several rows for an item, and no column of tags")
 
 
-def _propose_keyed(kind: str, log: Log, keyed: Sequence[Side], sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
+def _propose_keyed(
+    kind: str, log: LikelyLog, keyed: Sequence[Side], sides: Sequence[Side], proposal: Proposal
+) -> list[SeenTable]:
     """The table of items or users: of several, the one with the best field. Returns the tables that name its values."""
     looked = [(side, _fields_of(kind, side)) for side in keyed]
     looked.sort(key=lambda pair: -_worth(pair[1]))
-    named: list[Seen] = []
+    named: list[SeenTable] = []
     for place, (side, fields) in enumerate(looked):
         name = side.table.name
         if place and _worth(fields) > 0:
@@ -144,8 +146,8 @@ def _worth(fields: Fields) -> float:
 
 
 def _write_keyed(
-    kind: str, log: Log, side: Side, fields: Fields, sides: Sequence[Side], proposal: Proposal
-) -> list[Seen]:
+    kind: str, log: LikelyLog, side: Side, fields: Fields, sides: Sequence[Side], proposal: Proposal
+) -> list[SeenTable]:
     table, of_items = side.table, kind == "items"
     column, of_log = (side.item, log.item) if of_items else (side.user, log.user)
     assert column
@@ -171,7 +173,7 @@ def _write_keyed(
     return [one.table for one in names.values() if one]
 
 
-def _tell_keyed(key: str, table: Seen, column: Column, shared: float, proposal: Proposal) -> None:
+def _tell_keyed(key: str, table: SeenTable, column: Column, shared: float, proposal: Proposal) -> None:
     proposal.reasons.append(
         f"{table.name} has a row per {key}: {column.name!r} is unique, and has {shared:.0%} of the log's"
     )
@@ -181,7 +183,7 @@ def _tell_keyed(key: str, table: Seen, column: Column, shared: float, proposal: 
         )
 
 
-def _separator_of(table: Seen, fields: Fields, proposal: Proposal) -> str | None:
+def _separator_of(table: SeenTable, fields: Fields, proposal: Proposal) -> str | None:
     """One mark parts the lists of a table; of several, that of the best tags."""
     marks = {one.name: one.listing.mark for one in fields.chosen if one.listing and one.listing.mark}
     listed = sorted((one for one in fields.chosen if one.name in marks), key=lambda one: -as_label(one))
@@ -203,7 +205,7 @@ def _is_cut_by(mark: str, column: Column, fields: Fields) -> bool:
 
 
 def _write_whole(
-    table: Seen, item: Column, one: Column, is_title: bool, names: "_Named | None", proposal: Proposal
+    table: SeenTable, item: Column, one: Column, is_title: bool, names: "_Named | None", proposal: Proposal
 ) -> None:
     """A section of its own for a column that the separator of the table would cut, or that has names elsewhere."""
     lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 1)]
@@ -214,9 +216,9 @@ def _write_whole(
         proposal.add_values(one.name, table, lines, as_label(one))
 
 
-def _propose_values(sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
+def _propose_values(sides: Sequence[Side], proposal: Proposal) -> list[SeenTable]:
     """Tables with a row per item and tag, and their tables of names; returns the latter."""
-    named: list[Seen] = []
+    named: list[SeenTable] = []
     for side in sides:
         value = _value_of(side)
         if value and side.item and (side.user or not side.item.is_unique):
@@ -224,7 +226,9 @@ def _propose_values(sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
     return named
 
 
-def _write_values(side: Side, item: Column, value: Column, sides: Sequence[Side], proposal: Proposal) -> list[Seen]:
+def _write_values(
+    side: Side, item: Column, value: Column, sides: Sequence[Side], proposal: Proposal
+) -> list[SeenTable]:
     """A section for a table with a row per item and value; returns the table that names its values."""
     table = side.table
     lines: list[tuple[str, object]] = [("item", item.name), ("value", value.name)]
@@ -247,7 +251,7 @@ def _write_values(side: Side, item: Column, value: Column, sides: Sequence[Side]
     return [names.table] if names else []
 
 
-def _when_said(table: Seen) -> list[tuple[str, object]]:
+def _when_said(table: SeenTable) -> list[tuple[str, object]]:
     """Keys that say when a person gave an item a tag."""
     column = best_clock(table, ())
     if column is None or column.clock is None:
@@ -302,7 +306,7 @@ def _property_of(side: Side, value: Column) -> tuple[Column, str] | None:
 class _Named:
     """A table of names: the column of codes, and that of names."""
 
-    table: Seen
+    table: SeenTable
     code: Column
     name: Column
 
@@ -327,7 +331,7 @@ def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> _Named | None
     return None
 
 
-def _are_called_alike(value: Column, code: Column, table: Seen) -> bool:
+def _are_called_alike(value: Column, code: Column, table: SeenTable) -> bool:
     if value.name == code.name and not words.made_up(value.name):
         return True
     of_table = {token.rstrip("s")[:5] for token in words.tokens_of(table.found.stem)}

@@ -54,7 +54,7 @@ _WRITTEN = [
 
 
 @dataclass(frozen=True)
-class Clock:
+class ColumnClock:
     """seconds: of each row of the sample, null where the value is no time; fine: whether it tells moments of a day
     apart; format: how the run file has to say it is written, where it must; two_ways: whether days and months cannot
     be told apart by what was seen; sure: whether the type itself says that it is a time."""
@@ -66,7 +66,7 @@ class Clock:
     sure: bool = False
 
 
-def clock_of(values: pl.Series) -> Clock | None:
+def clock_of(values: pl.Series) -> ColumnClock | None:
     """The clock that a column is; None where it is none.
 
     >>> clock_of(pl.Series(["03/01/2026", "03/28/2026"])).format
@@ -86,21 +86,21 @@ def clock_of(values: pl.Series) -> Clock | None:
 
 def _clock(
     seconds: pl.Series, written: str | None = None, *, two_ways: bool = False, sure: bool = False
-) -> Clock | None:
+) -> ColumnClock | None:
     known = seconds.drop_nulls().to_numpy()
     if not len(known) or np.mean((known >= OLDEST) & (known <= NEWEST)) < ENOUGH:
         return None
     # Times of day are one and the same where only the day is known.
     of_day, distinct = np.unique(known % DAY_S), np.unique(known)
     fine = bool(of_day[0] > 0) if len(distinct) == 1 else len(of_day) > max(1, min(5, len(distinct) // 3))
-    return Clock(seconds, fine, written, two_ways, sure)
+    return ColumnClock(seconds, fine, written, two_ways, sure)
 
 
 def _seconds(moments: pl.Series) -> pl.Series:
     return moments.dt.epoch("us").cast(pl.Float64) / 1e6
 
 
-def _of_numbers(values: pl.Series) -> Clock | None:
+def _of_numbers(values: pl.Series) -> ColumnClock | None:
     numbers = values.cast(pl.Float64, strict=False).fill_nan(None)
     known = numbers.drop_nulls()
     if known.is_empty():
@@ -129,7 +129,7 @@ def _comes_back(known: pl.Series) -> bool:
     return len(turns) > 20 and turns.n_unique() < 0.5 * len(turns)
 
 
-def _of_texts(values: pl.Series) -> Clock | None:
+def _of_texts(values: pl.Series) -> ColumnClock | None:
     known = values.drop_nulls()
     known = known.filter(known.str.len_bytes() > 0)
     first = known.head(50)

@@ -12,7 +12,7 @@ _PAIRED = rf"^{_PAIR}([ ,;|]{_PAIR})*$"
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedTexts:
     """A column of such texts. mark: what parts them; item, clicked: what the query calls the two halves."""
 
     column: str
@@ -29,7 +29,7 @@ class Paired:
         return f"select {kept}, {taken} from (select {kept}, {one} from {source})"  # noqa: S608
 
 
-def find_pairs(frame: pl.DataFrame) -> Paired | None:
+def find_pairs(frame: pl.DataFrame) -> PairedTexts | None:
     """The column of a table that holds items with flags; None where there is none."""
     for series in frame.get_columns():
         if series.dtype != pl.String:
@@ -45,11 +45,11 @@ def find_pairs(frame: pl.DataFrame) -> Paired | None:
                 next(n for n in (name, f"{name}_of_{series.name}") if n not in there) for name in ("item", "clicked")
             )
             others = tuple(name for name in frame.columns if name != series.name)
-            return Paired(series.name, marks[0], others, item, clicked)
+            return PairedTexts(series.name, marks[0], others, item, clicked)
     return None
 
 
-def taken_apart(frame: pl.DataFrame, paired: Paired) -> pl.DataFrame:
+def taken_apart(frame: pl.DataFrame, paired: PairedTexts) -> pl.DataFrame:
     """A row per item, as the query gives it."""
     halves = frame.with_columns(by_name(paired.column).str.split(paired.mark)).explode(paired.column)
     text = by_name(paired.column)

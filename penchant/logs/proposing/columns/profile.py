@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from penchant.logs.proposing.columns.clocks import Clock, clock_of
+from penchant.logs.proposing.columns.clocks import ColumnClock, clock_of
 from penchant.logs.proposing.columns.lists import Listing, listing_of
 from penchant.logs.proposing.columns.shares import bounds, mean, share
 
@@ -100,7 +100,7 @@ class Column:
         return 1 <= len(self.distinct) <= 2 and set(self.distinct.str.to_lowercase()) <= FLAGS | {"0.0", "1.0"}
 
     @cached_property
-    def clock(self) -> Clock | None:
+    def clock(self) -> ColumnClock | None:
         if self.is_flag:
             return None
         found = clock_of(_plain(self.flat_values if self.is_list else self.values))
