@@ -92,7 +92,7 @@ class DelimitedPart(Part):
             malformed.extend((row.number, line) for line in row.text.splitlines() or [""])
             return "skip"
 
-        first = 2 if self.dialect.header else 1
+        first = self.dialect.remarks + (2 if self.dialect.header else 1)
         reader = self._reader(file, columns, portions, set_aside)
         good = told = 0
         for part in reader:
@@ -115,7 +115,7 @@ class DelimitedPart(Part):
                 block_size=portions.csv_bytes,
                 use_threads=False,
                 column_names=named,
-                skip_rows=1 if named and dialect.header else 0,
+                skip_rows=dialect.remarks + (1 if named and dialect.header else 0),
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=_one_letter(dialect.separator),
@@ -152,7 +152,7 @@ class DelimitedPart(Part):
         with readable(self.place, self.kind), self._utf8() as file:
             head = bytes(file.read(HEAD))
         first, rest = head.removeprefix(b"\xef\xbb\xbf"), b""
-        if self.dialect.header:
+        for _ in range(self.dialect.remarks + self.dialect.header):
             _, _, first = first.partition(b"\n")
         size = self.place.size
         plain = self.dialect.encoding.startswith("utf-8") and len(self.dialect.separator) == 1

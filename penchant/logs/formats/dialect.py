@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Literal
 
 from penchant.config import Config
@@ -49,7 +49,8 @@ class CsvOptions(Config):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. quote: None for nothing; guessed: what was found without being sure, a sentence each."""
+    """How a file is written. quote: None for nothing; remarks: lines before the table, which begin with #; guessed: what
+    was found without being sure, a sentence each."""
 
     separator: str
     quote: str | None
@@ -58,6 +59,7 @@ class Dialect:
     header: bool
     columns: tuple[str, ...]
     guessed: tuple[str, ...] = ()
+    remarks: int = 0
 
 
 def decode(head: bytes, told: str | None, name: str) -> tuple[str, str, list[str]]:
@@ -94,8 +96,11 @@ def find_dialect(head: bytes, told: CsvOptions, name: str, *, whole: bool) -> Di
     """The dialect of a file that begins with these bytes; whole: they are the whole file. Raises DataError, see
     `decode`."""
     text, encoding, guessed = decode(head, told.encoding, name)
-    lines = _lines(text.removeprefix("\ufeff"), whole)
+    text = text.removeprefix("\ufeff")
+    remarks = count_remarks(text, told)
+    lines = _lines("".join(text.splitlines(keepends=True)[remarks:]), whole)
     separator, quote = _separator(lines, told)
+    guessed += [f"{remarks} lines of remarks before the table are passed over"] if remarks else []
     rows = _rows(lines, separator, quote)
     decimal = told.decimal or _decimal(rows, separator)
     if decimal == ",":
@@ -108,7 +113,7 @@ def find_dialect(head: bytes, told: CsvOptions, name: str, *, whole: bool) -> Di
         columns = told.columns
     if not header and told.header is None and told.columns is None and rows:
         guessed.append(f"its first line is data, so its columns are called {columns[0]} to {columns[-1]}")
-    return replace(found, header=header, columns=tuple(columns), guessed=tuple(guessed))
+    return replace(found, header=header, columns=tuple(columns), guessed=tuple(guessed), remarks=remarks)
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> bool:
@@ -157,6 +162,26 @@ def _is_value(cell: str) -> bool:
         or "://" in cell
         or cell[:1] in ("[", "{")
     )
+
+
+def count_remarks(text: str, told: CsvOptions) -> int:
+    """The lines before the table that begin with # or are blank, as reports of analytics tools have them. A line with #
+    that has as many columns as the next one names them.
+
+    >>> count_remarks("# Report\\n# March\\n\\na,b\\n1,2\\n", CsvOptions())
+    3
+    >>> count_remarks("#id,age\\n1,2\\n", CsvOptions()), count_remarks("#a,1\\n#b,2\\n", CsvOptions())
+    (0, 0)
+    """
+    lines = text.splitlines(keepends=True)
+    remarks = len(list(takewhile(lambda line: line.startswith("#") or not line.strip(), lines)))
+    if not any(line.startswith("#") for line in lines[:remarks]) or remarks == len(lines):
+        return 0
+    rest = _lines("".join(lines[remarks:]), whole=True)
+    separator, quote = _separator(rest, told)
+    width = len(_rows(rest, separator, quote)[0])
+    widths = [len(row) for row in _rows([line for line in lines[:remarks] if line.strip()], separator, quote)]
+    return 0 if width > 1 and widths[-1:] == [width] else remarks
 
 
 def _lines(text: str, whole: bool) -> list[str]:

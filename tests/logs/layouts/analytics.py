@@ -110,7 +110,13 @@ def ga4_csv(folder: Path) -> int:
             "Event count": [1] * len(minutes),
         }
     )
-    frame.write_csv(folder / "download.csv")
+    rule = "# " + "-" * 40
+    remarks = [rule, "# Free form 1", "# shop.example", "# 20260301-20260331", rule, ""]
+    head, *lines = frame.write_csv().splitlines()
+    totals = f",,,,,,{frame.height},Grand total"
+    (folder / "download.csv").write_text(
+        "\n".join([*remarks, f"{head},", totals, *(f"{line}," for line in lines)]) + "\n"
+    )
     return w.unique(60)
 
 
