@@ -390,6 +390,23 @@ def test_codes_of_the_items_get_the_names_of_another_table(tmp_path: Path) -> No
     assert "Left out" not in text
 
 
+def test_a_folder_with_other_files_in_it_is_not_named_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "clicks"
+    folder.mkdir()
+    for part in range(3):
+        write_log(folder / f"part-{part}.csv")
+    (folder / "README.md").write_text("# Clicks")
+    assert tables_of(tmp_path)[0]["events"]["files"] == "clicks/part-*.csv"
+
+
+def test_files_that_are_given_one_by_one_are_one_table(tmp_path: Path) -> None:
+    files = [tmp_path / f"part-{part}.csv" for part in range(3)]
+    for file in files:
+        write_log(file)
+    assert [table.patterns(tmp_path) for table in find_tables(files[:2])] == [["part-0.csv", "part-1.csv"]]
+    assert [table.patterns(tmp_path) for table in find_tables(files)] == ["part-*.csv"]
+
+
 def test_a_few_files_with_names_of_their_own_are_listed(tmp_path: Path) -> None:
     for name in ("train", "test"):
         write_log(tmp_path / f"{name}.csv")

@@ -49,8 +49,8 @@ class CsvOptions(Config):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. quote: None for nothing; remarks: lines before the table, which begin with #; guessed: what
-    was found without being sure, a sentence each."""
+    """How a file is written. quote: None for nothing; remarks: lines before the table, which begin with #; guessed:
+    what was found without being sure, a sentence each."""
 
     separator: str
     quote: str | None

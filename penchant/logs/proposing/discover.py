@@ -44,7 +44,6 @@ class FoundTable:
     root: Path
     files: tuple[Path, ...]
     format: Format | None = None
-    all_files: frozenset[Path] = field(default=frozenset(), repr=False)
 
     @property
     def name(self) -> str:
@@ -88,9 +87,10 @@ class FoundTable:
 
     @cached_property
     def _is_a_folder(self) -> bool:
-        """Whether the files are all that a folder below the given one has."""
-        inside = {file for file in self.all_files if self._common in file.parents}
-        return self._common != self.root and inside == set(self.files)
+        """Whether the files are all that a folder below the given one has, besides what is passed over there."""
+        if self._common == self.root:
+            return False
+        return {one for one in _walk(self._common) if one.is_file()} == set(self.files)
 
     @cached_property
     def _pattern(self) -> str:
@@ -123,27 +123,29 @@ class Discovered:
 
 def discover(paths: Sequence[Path]) -> Discovered:
     """The tables among files and folders. Raises DataError where a path does not exist."""
-    found = Discovered()
     for path in paths:
         if not path.exists():
             raise DataError(f"{path} does not exist")
-        path = path.absolute()  # noqa: PLW2901
-        root = path if path.is_dir() else path.parent
-        inside = list(_walk(path))
-        lakes, files = [one for one in inside if one.is_dir()], [one for one in inside if one.is_file()]
-        found.tables += [FoundTable(root, (lake,)) for lake in lakes]
-        found.tables += _group(root, files, found.left_out)
+    given = [path.absolute() for path in paths]
+    root = Path(os.path.commonpath([path if path.is_dir() and not _is_lake(path) else path.parent for path in given]))
+    inside = list(dict.fromkeys(one for path in given for one in _walk(path)))
+    found = Discovered([FoundTable(root, (one,)) for one in inside if one.is_dir()])
+    found.tables += _group(root, [one for one in inside if one.is_file()], found.left_out)
     return found
 
 
-def _walk(path: Path) -> Iterator[Path]:
+def _is_lake(path: Path) -> bool:
+    return lake_of(_SYSTEM, str(path)) is not None
+
+
+def _walk(path: Path, deepest: int = 20) -> Iterator[Path]:
     """Files and lakes below a path. Names that begin with _ or . are passed over, and folders that Penchant wrote."""
-    if path.is_file() or lake_of(_SYSTEM, str(path)):
+    if path.is_file() or _is_lake(path):
         yield path
-    elif not _is_a_run(path):
+    elif path.is_dir() and deepest and not _is_a_run(path):
         for inside in sorted(path.iterdir()):
             if not inside.name.startswith((".", "_")) or "=" in inside.name:
-                yield from _walk(inside)
+                yield from _walk(inside, deepest - 1)
 
 
 def _is_a_run(folder: Path) -> bool:
@@ -153,15 +155,14 @@ def _is_a_run(folder: Path) -> bool:
 def _group(root: Path, files: list[Path], left_out: list[str]) -> Iterator[FoundTable]:
     """Tables of a folder: files of one name but for figures first, then all of these that have the same columns."""
     kinds = {file: _kind(file, left_out) for file in files}
-    readable = frozenset(file for file, kind in kinds.items() if kind)
     alike: dict[tuple[str, Format | None], list[Path]] = defaultdict(list)
-    for file in sorted(readable):
+    for file in sorted(file for file, kind in kinds.items() if kind):
         alike[_figureless(file, root), kinds[file]].append(file)
     series: list[tuple[tuple[object, ...], FoundTable]] = []
     for (_, kind), same_name in alike.items():
         told = None if _by_name(same_name[0]) else kind
         for columns, some in _by_columns(same_name, told, left_out):
-            series.append((columns, FoundTable(root, tuple(some), told, readable)))
+            series.append((columns, FoundTable(root, tuple(some), told)))
     merged: dict[tuple[object, ...], list[FoundTable]] = defaultdict(list)
     for columns, table in series:
         merged[columns].append(table)
@@ -199,7 +200,7 @@ def _united(tables: list[FoundTable]) -> Iterator[FoundTable]:
         return
     first = tables[0]
     files = tuple(sorted(file for table in tables for file in table.files))
-    yield FoundTable(first.root, files, first.format, first.all_files)
+    yield FoundTable(first.root, files, first.format)
 
 
 def _are_apart(tables: list[FoundTable]) -> bool:
