@@ -6,7 +6,6 @@ import polars as pl
 
 RENAMED = {
     *(
-        "ga4-csv",
         "adobe",
         "clickhouse",
         "spark",
