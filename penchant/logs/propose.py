@@ -12,7 +12,7 @@ from penchant.logs.proposing.discover import Discovered, FoundTable, discover
 from penchant.logs.proposing.own import propose_own_values
 from penchant.logs.proposing.proposal import UNSURE, Proposal
 from penchant.logs.proposing.roles import LIKELY, SURE, LikelyLog, find_log
-from penchant.logs.proposing.seen import try_to_see
+from penchant.logs.proposing.seen import SeenTable, try_to_see
 from penchant.logs.proposing.sides import propose_sides, sides_of
 from penchant.logs.proposing.writing import as_toml, source_toml
 from penchant.logs.sources import known_tables
@@ -82,6 +82,8 @@ def propose(files: list[FoundTable], beside: Path) -> Proposal:
     proposal.left_out += [*getattr(files, "left_out", ()), *unreadable]
     log = find_log(tables)
     proposal.rows = log.table.rows
+    for table in tables:
+        _tell_types(table, proposal)
     _propose_events(log, proposal)
     if log.item or log.user:
         propose_sides(log, sides_of(log, tables), proposal)
@@ -112,11 +114,16 @@ def _propose_events(log: LikelyLog, proposal: Proposal) -> None:
         proposal.notes.append(
             f"{table.name}: {table.paired.column} holds items with a flag each; the query makes a row of each"
         )
-    if table.strange:
-        proposal.left_out.append(
-            f"{table.name}: {', '.join(table.strange[:6])}: a type that is not read; cast it, or leave it out"
-        )
     proposal.add_section("logs.tables.events", table, lines)
+
+
+def _tell_types(table: SeenTable, proposal: Proposal) -> None:
+    if table.strange:
+        named = ", ".join(table.strange[:6])
+        proposal.left_out.append(f"{table.name}: {named}: a type that is not read; cast it, or leave it out")
+    if table.extended:
+        named = ", ".join(table.extended[:6])
+        proposal.reasons.append(f"{table.name}: {named}: extension types, read as what they are stored as")
 
 
 def _explain(role: str, candidate: RoleCandidate | None, log: LikelyLog, proposal: Proposal) -> None:

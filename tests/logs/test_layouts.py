@@ -4,8 +4,11 @@ import importlib.util
 import tomllib
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from penchant.logs.ingest import ingest
@@ -13,7 +16,7 @@ from penchant.logs.propose import as_toml, find_tables, known_source, propose
 from penchant.logs.sources import known_tables
 from penchant.logs.tables import Tables
 from tests.logs.layouts import LAYOUTS
-from tests.logs.layouts.layout import Expected, Layout
+from tests.logs.layouts.layout import Expected, Layout, uuid_of, world
 from tests.logs.layouts.renamed import RENAMED, rename_all
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "data" / "layouts.md"
@@ -99,7 +102,25 @@ def page() -> list[str]:
 def test_columns_of_types_that_are_not_read_are_named(tmp_path: Path) -> None:
     next(one for one in LAYOUTS if one.name == "ray").write(tmp_path)
     text = as_toml(propose(find_tables([tmp_path]), tmp_path))
-    assert "embedding" in text.partition("[logs.tables.events]")[0]
+    assert "embedding (ray.data.arrow_tensor): a type that is not read" in text
+
+
+def test_columns_of_extension_types_that_are_read_are_named(tmp_path: Path) -> None:
+    w = world()
+    ids = pa.array([UUID(uuid_of(n)).bytes for n in w.events["user"]], pa.binary(16))
+    written = pa.array(['{"a": 1}'] * w.events.height)
+    table = pa.table(
+        {
+            "user": pa.ExtensionArray.from_storage(pa.uuid(), ids),
+            "item": w.events["item"].to_arrow(),
+            "time": w.events["s"].to_arrow(),
+            "more": pa.ExtensionArray.from_storage(pa.json_(), written),
+        }
+    )
+    pq.write_table(table, tmp_path / "log.parquet")
+    text = as_toml(propose(find_tables([tmp_path]), tmp_path))
+    assert 'user = "user"' in text
+    assert "user (arrow.uuid), more (arrow.json): extension types" in text
 
 
 @pytest.mark.parametrize(

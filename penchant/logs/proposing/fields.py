@@ -33,8 +33,6 @@ def find_fields(table: SeenTable, besides: Column, of_items: bool) -> Fields:
             left_out.setdefault(why, []).append(column.name)
         else:
             chosen.append(column)
-    for name in table.strange:
-        left_out.setdefault("of a type that cannot be read", []).append(name)
     return Fields(tuple(chosen), titles[0] if titles else None, left_out)
 
 

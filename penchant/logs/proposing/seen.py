@@ -6,8 +6,11 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
 
 from penchant.errors import PenchantError
+from penchant.logs.formats.part import Part
 from penchant.logs.proposing.columns.pairs import PairedTexts, find_pairs, source_of, taken_apart
 from penchant.logs.proposing.columns.profile import Column, columns_of
 from penchant.logs.proposing.columns.shares import share
@@ -21,7 +24,8 @@ _PARTS = 3
 @dataclass(frozen=True)
 class SeenTable:
     """rows: of the whole table, about; sampled: rows of the sample; strange: columns whose type is not understood;
-    partition: columns of the names of folders; paired: what was taken apart, so that a row is an item."""
+    partition: columns of the names of folders; paired: what was taken apart, so that a row is an item;
+    extended: columns of extension types, which are read as what they are stored as."""
 
     found: FoundTable
     rows: int
@@ -30,6 +34,7 @@ class SeenTable:
     strange: tuple[str, ...] = ()
     partition: frozenset[str] = frozenset()
     paired: PairedTexts | None = None
+    extended: tuple[str, ...] = ()
     determined: dict[tuple[str, str], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -102,7 +107,23 @@ def see(found: FoundTable) -> SeenTable:
         rows = rows * frame.height // whole
     columns, strange = columns_of(frame)
     partition = frozenset(getattr(parts[0], "partition", {}))
-    return SeenTable(found, rows, frame.height, tuple(columns), tuple(strange), partition, paired)
+    return SeenTable(
+        found, rows, frame.height, tuple(columns), tuple(strange), partition, paired, _extended(parts[0], columns)
+    )
+
+
+def _extended(part: Part, columns: Sequence[Column]) -> tuple[str, ...]:
+    """Columns of a Parquet file whose type is built on another one, such as arrow.uuid, each with its type."""
+    place = getattr(part, "place", None)
+    if part.kind != "parquet" or place is None or not place.local:
+        return ()
+    there = {column.name for column in columns}
+    found = []
+    for one in pyarrow.parquet.read_schema(place.path):
+        told = (one.metadata or {}).get(b"ARROW:extension:name", b"").decode(errors="replace")
+        told = one.type.extension_name if isinstance(one.type, pa.BaseExtensionType) else told
+        found += [f"{one.name} ({told})"] if told and one.name in there else []
+    return tuple(found)
 
 
 def _about(found: FoundTable) -> int:

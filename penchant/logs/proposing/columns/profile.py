@@ -182,7 +182,7 @@ def _unfold(name: str, values: pl.Series, found: list[Column], strange: list[str
                 inner = values.list.eval(pl.element().struct.field(one.name)).alias(one.name)
                 _unfold(f"{name}.{one.name}", inner, found, strange, depth - 1)
     elif _is_strange(dtype) or (isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.List | pl.Array)):
-        strange.append(f"{name} ({dtype})")
+        strange.append(f"{name} ({dtype.ext_name() if isinstance(dtype, pl.BaseExtension) else dtype})")
     elif dtype != pl.Null:
         found.append(Column(name, values))
 
