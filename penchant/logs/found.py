@@ -75,7 +75,8 @@ class TimesFound(TypedDict):
 class LogCounts(TypedDict):
     """What a checked log holds, in numbers.
 
-    columns: what the run file reads as user, item, time and clicked; rows: read from the tables of events; left_out:
+    columns: what the run file reads as user, item, time and clicked; unit_said: whether it says what numbers of the
+    time are; rows: read from the tables of events; left_out:
     rows that a rule of the run file leaves out, by reason; first, last: times of the first and the last event, UTC
     seconds, or positions; events_of_items: those whose item has a row in a table of items, whatever it says; backwards:
     rows that stand after a later row of the same user; rejected: rows set aside, by reason.
@@ -86,6 +87,7 @@ class LogCounts(TypedDict):
     """
 
     columns: dict[str, str | None]
+    unit_said: bool
     rows: int
     left_out: dict[str, int]
     buckets: int

@@ -12,7 +12,7 @@ FLOAT_HOLDS = 2**53
 LONG_DIGITS = 16
 EXCEL_DIGITS = 15
 """Excel keeps so many digits of a number, and writes zeros for the others."""
-_SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+")
+_SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+\d+")
 _POINT_ZERO = re.compile(r"[+-]?\d+\.0+")
 _WHOLE = re.compile(rf"[1-9]\d{{{LONG_DIGITS - 1},30}}")
 
@@ -31,6 +31,10 @@ def _shown(ids: pl.Expr) -> pl.Expr:
     return pl.when(large).then(number.round_sig_figs(6).cast(pl.String))
 
 
+def _number_at_the_end(ids: pl.Expr) -> pl.Expr:
+    return ids.str.extract(r"(\d+)$")
+
+
 RULES: dict[str, Rule] = {
     "“.0” at the end is taken away": lambda ids: ids.str.replace(r"\.0+$", ""),
     "zeros at the front are taken away": lambda ids: ids.str.replace(r"(^|\D)0+(\d)", "$1$2"),
@@ -39,7 +43,7 @@ RULES: dict[str, Rule] = {
     "braces, dashes and quotes are taken away": lambda ids: ids.str.replace_all(r"[{}()\[\]\-\"']", ""),
     "whole numbers are rounded as a float rounds them": _rounded,
     "whole numbers are rounded to six digits, as a spreadsheet shows them": _shown,
-    "everything before the number at the end is taken away": lambda ids: ids.str.extract(r"(\d+)$"),
+    "everything before the number at the end is taken away": _number_at_the_end,
 }
 """What would have to be done to the ids of both tables, so that they are written alike; the least comes first."""
 TOGETHER = "small letters are used, and space, “.0”, braces, dashes, quotes and zeros at the front are taken away"
@@ -110,4 +114,8 @@ def alike(strangers: pl.Series, table: pl.Series, rule: Rule | str) -> pl.DataFr
     theirs = pl.DataFrame({"known": table}).with_columns(same=rule(pl.col("known")))
     theirs = theirs.filter(pl.col("same").str.len_bytes() > 0).join(ours, on="same", how="semi")
     theirs = theirs.unique("same", keep="none")
-    return ours.join(theirs, on="same", how="inner").select("stranger", "known").sort("stranger", "known")
+    pairs = ours.join(theirs, on="same", how="inner")
+    if rule is _number_at_the_end:
+        # Two ids that merely end in the same number are not the same.
+        pairs = pairs.filter((pl.col("stranger") == pl.col("same")) | (pl.col("known") == pl.col("same")))
+    return pairs.select("stranger", "known").sort("stranger", "known")

@@ -31,6 +31,7 @@ def sum_up(
     return {
         **added.total(),
         "columns": _columns(tables),
+        "unit_said": tables.events.time is None or tables.events.time_unit != "auto",
         "rows": tally["rows"],
         "left_out": {**tally["left_out"], **added.left_out},
         "buckets": tally["buckets"],
