@@ -11,6 +11,9 @@ from penchant.errors import PenchantError
 from penchant.logs.doubts import Doubt
 from penchant.logs.found import FieldFound, Found
 
+TOLD = 0.01
+"""A value that fewer items have, by share, is not named."""
+
 
 def show_found(found: Found) -> None:
     """Draw what `penchant check` has found."""
@@ -58,7 +61,8 @@ def _commonest(said: FieldFound) -> str:
     >>> _commonest({"commonest": [("jazz", 5), ("blues", 1)], "items_with": 10})
     'jazz (50%), blues (10%)'
     """
-    return ", ".join(f"{value} ({count / said['items_with']:.0%})" for value, count in said["commonest"])
+    shares = [(value, count / said["items_with"]) for value, count in said["commonest"]]
+    return ", ".join(f"{value} ({share:.0%})" for value, share in shares if share >= TOLD)
 
 
 def _facts(found: Found) -> Iterator[tuple[str, str]]:
@@ -77,7 +81,7 @@ def _facts(found: Found) -> Iterator[tuple[str, str]]:
     if found["items_in_table"]:
         yield "items in the tables of items", f"{found['items_in_table']:,}"
         yield "events of an item that the tables of items have", _part(found["events_of_items"], found["events"])
-    yield "rows later in the file than in time, which are sorted now", f"{found['backwards']:,}"
+    yield "rows that stand after a later row of the same user, which are sorted now", f"{found['backwards']:,}"
     if found["columns"]["time"] is None:
         yield "times", "none; the order of the rows counts"
     elif found["time_unit"] == "position":
@@ -85,11 +89,11 @@ def _facts(found: Found) -> Iterator[tuple[str, str]]:
     else:
         yield "first event", f"{moment(found['first'])} UTC"
         yield "last event", f"{moment(found['last'])} UTC"
-        yield "numbers of time are read as", _UNITS[found["time_unit"]]
+        yield "times are read as", _UNITS.get(found["time_unit"], found["time_unit"])
 
 
-_UNITS = {
-    "s": "seconds since 1970",
+_UNITS: dict[str, str] = {
+    "s": "dates and times, or seconds since 1970",
     "ms": "milliseconds since 1970",
     "us": "microseconds since 1970",
     "ns": "nanoseconds since 1970",

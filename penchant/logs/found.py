@@ -127,14 +127,14 @@ class Found(LogCounts):
 
 class Tally(TypedDict):
     """What reading the events counted. files: their paths; left_out, reasons: rows that a rule leaves out, and rows
-    that make no sense, by reason; examples: where the first row of each reason of `left_out` stands, such as "a.csv,
-    row 7"; guessed: see `Found`."""
+    that make no sense, by reason; left_out_examples: where the first row of each reason of `left_out` stands, such as
+    "a.csv, row 7"; guessed: see `Found`."""
 
     files: list[str]
     buckets: int
     time_unit: TimeUnit
     rows: int
     left_out: dict[str, int]
-    examples: dict[str, str]
+    left_out_examples: dict[str, str]
     guessed: dict[str, str]
     reasons: dict[str, int]

@@ -148,7 +148,7 @@ def _ingest(
     _gather_rejected(folder)
     counted = sum_up(tally, added, partial(_ids, folder), items, users, tables)
     unwanted = {reason: where(tally["files"][file], row) for reason, (file, row) in added.examples.items()}
-    examples = {**_examples(folder / "rejected.parquet"), **tally["examples"], **unwanted}
+    examples = {**_examples(folder / "rejected.parquet"), **tally["left_out_examples"], **unwanted}
     found: Found = {
         **counted,
         "rows_beside_left_out": dict(left_out),
@@ -217,7 +217,7 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
         "time_unit": unit or "s",
         "rows": counts["rows"],
         "left_out": {BETWEEN: counts["left_out"]} if counts["left_out"] else {},
-        "examples": {},
+        "left_out_examples": {},
         "guessed": {},
         "reasons": dict(reasons),
     }

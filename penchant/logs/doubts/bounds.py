@@ -147,7 +147,7 @@ BOUNDS = {
         count=True,
     ),
     "jump": Bound(
-        "events a day in one week beside the week before (times)",
+        "events a day in a fortnight beside the fortnight before (times)",
         *(10, None),
         "Logging changed, or a part is missing or doubled; popularity then follows the logging.",
         count=True,
@@ -188,9 +188,11 @@ FEW_APART = 0.01
 """The largest share of the events that is called a few."""
 GAP_DAYS = 14
 """A stretch of days without events that is told, at least: two weeks may be a holiday."""
-WEEK = 7
-JUMP_EVENTS = 50
-"""Events a day that a busy week has, at least, for a jump to be told."""
+SPELL = 14
+"""Days with events before and after a jump, of each of which the usual number is taken: in a week, a few people who
+clicked a lot look like a jump."""
+USUAL_EVENTS = 100
+"""Events a day from where on jumps are told: in a small log, one person makes them."""
 MANY_IDS = 20
 """Long ids, at least, before they are called rounded: fewer may be so by chance."""
 CUTS_TO = 0.7

@@ -9,7 +9,7 @@ from penchant.logs.counting.whole import MOST_IDS, some_ids
 from penchant.logs.doubts.bounds import BOUNDS, MANY_IDS, TOO_MANY
 from penchant.logs.doubts.doubt import Doubt, Looked
 from penchant.logs.found import IdsFound
-from penchant.schema import USER
+from penchant.schema import ITEM, USER
 
 NUMBERS = ("0", "0.0")
 """Words for none that may as well be the first of all numbers."""
@@ -53,7 +53,7 @@ def busiest(at: Looked) -> Iterator[Doubt]:
             f"One user has {found['busiest_user']:,} of {events:,} events, {share:.1%} of the log.",
             share,
             _busiest_user(at),
-            "If this is a robot, a test account, or a word for “no user”, leave its rows out of the log.",
+            f"If this is a robot, a test account, or a word for “no user”, leave its rows out: {_drop(at, USER)}.",
             BOUNDS["one user"].is_serious(share),
         )
     item, count = found["busiest_items"][0] if found["busiest_items"] else ("", 0)
@@ -63,9 +63,14 @@ def busiest(at: Looked) -> Iterator[Doubt]:
             f"One item has {count:,} of {events:,} events, {count / events:.1%} of the log.",
             count / events,
             (repr(item),),
-            "If this is a start page or a default that everybody is shown, leave its rows out of the log.",
+            f"If this is a start page or a default that everybody is shown, leave its rows out: {_drop(at, ITEM)}.",
             BOUNDS["one item"].is_serious(count / events),
         )
+
+
+def _drop(at: Looked, name: str) -> str:
+    """What to write in the run file."""
+    return f'drop = {{ "{at.found["columns"][name]}" = ["…"] }} under [logs.tables.events]'
 
 
 def absent(at: Looked) -> Iterator[Doubt]:

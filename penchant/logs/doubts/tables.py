@@ -48,17 +48,24 @@ def _tagged(at: Looked, field: str, in_table: float) -> Iterator[Doubt]:
     share = said["events_with"] / at.rows_per["events"]
     if not BOUNDS["tags"].tells(share):
         return
-    rows = at.log.items().filter(pl.col(field).list.len() == 0)[ITEM].head(3)
     yield Doubt(
         "tags",
         f"Only {share:.1%} of the events are of an item with any {field}, which is what is predicted; "
         f"{in_table:.1%} are of an item that the table of items has.",
         share,
-        tuple(f"{item!r} has no {field}" for item in rows),
+        _without(at, field),
         f"Give more items a value of {field}. If only items of one kind have any, leave the events of the others out: "
         f'items_with = "{field}" under [logs.tables.events].',
         BOUNDS["tags"].is_serious(share),
     )
+
+
+def _without(at: Looked, field: str) -> tuple[str, ...]:
+    """Items without a value of a field, those with most events of a bucket."""
+    bucket = next(events for number in range(at.log.buckets) if len(events := at.log.events(number)))
+    without = at.log.items().filter(pl.col(field).list.len() == 0)
+    counts = bucket.join(without, on=ITEM, how="semi").group_by(ITEM).len()
+    return tuple(f"{item!r} has no {field}" for item in counts.top_k(3, by=["len", ITEM])[ITEM])
 
 
 def _ids_of_both(at: Looked, name: str) -> tuple[str, ...]:

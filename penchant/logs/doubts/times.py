@@ -12,8 +12,8 @@ from penchant.logs.doubts.bounds import (
     FAR_DAYS,
     FEW_APART,
     GAP_DAYS,
-    JUMP_EVENTS,
-    WEEK,
+    SPELL,
+    USUAL_EVENTS,
 )
 from penchant.logs.doubts.doubt import Doubt, Looked
 
@@ -103,7 +103,7 @@ def windows(at: Looked) -> Iterator[Doubt]:
     days = _Days.of(found["days"])
     # A window may hold parts of two days; all of both are counted, so that a doubt is one.
     inside = days.counts[(days.days > test / DAY_S - 1) & (days.days < end / DAY_S)].sum()
-    usual = float(np.median(days.counts))
+    usual = days.usual_events
     share = float(inside / max(1.0, usual * max(1.0, purpose.days)))
     if BOUNDS["window"].tells(share):
         yield Doubt(
@@ -162,6 +162,13 @@ class _Days:
     def usual_gap(self) -> float:
         return float(np.median(self.gaps))
 
+    @property
+    def usual_events(self) -> float:
+        """Events of the day on which the median event is, days in order of how many they have. A tail of days with a
+        few stray events does not count, though it be long."""
+        counts = np.sort(self.counts)
+        return float(counts[np.searchsorted(counts.cumsum(), counts.sum() / 2)])
+
     def borders(self) -> tuple[int, int]:
         """The first day of the bulk, and the day after its last, as places: what is apart from it is few."""
         wide = np.flatnonzero(self.gaps >= max(FAR_DAYS, 10 * self.usual_gap)) + 1
@@ -214,18 +221,18 @@ def _gap(days: _Days) -> Iterator[Doubt]:
 def _jump(days: _Days) -> Iterator[Doubt]:
     first, stop = days.borders()
     counts = days.counts[first:stop]
-    if len(counts) < 2 * WEEK:
+    if len(counts) < 2 * SPELL or days.usual_events < USUAL_EVENTS:
         return
-    weeks = np.median(np.lib.stride_tricks.sliding_window_view(counts, WEEK), axis=1)
-    before, after = weeks[:-WEEK], weeks[WEEK:]
+    spells = np.median(np.lib.stride_tricks.sliding_window_view(counts, SPELL), axis=1)
+    before, after = spells[:-SPELL], spells[SPELL:]
     times = np.maximum(before, after) / np.maximum(1.0, np.minimum(before, after))
-    times[np.maximum(before, after) < JUMP_EVENTS] = 0
+    times[np.maximum(before, after) < USUAL_EVENTS] = 0
     place = int(times.argmax())
     if BOUNDS["jump"].tells(float(times[place])):
-        day = days.days[first + place + WEEK]
+        day = days.days[first + place + SPELL]
         yield Doubt(
             "jump",
-            f"About {before[place]:,.0f} events a day before {_day(day)} become about {after[place]:,.0f} after it.",
+            f"Up to {_day(day)} a day usually has {before[place]:,.0f} events, and from then on {after[place]:,.0f}.",
             float(times[place]),
             (),
             "Check that every part of the log is there once, and that the same is logged before and after.",
