@@ -38,7 +38,7 @@ class FieldFound(TypedDict):
 class IdsFound(TypedDict):
     """How ids are written, of those that were looked at. point_zero: such as 7.0; scientific: such as 1.23E+15; long:
     whole numbers of 16 digits or more; zeros: of these, those with 15 digits and then zeros only; floats: of these,
-    those that a float holds exactly; rounder: of these, those that an 8 times coarser float would hold too; example: of
+    those that a float holds exactly; rounder: of these, those that a 4 times coarser float would hold too; example: of
     the first kind that there is; None for users, who are not named."""
 
     looked_at: int
@@ -79,7 +79,7 @@ class LogCounts(TypedDict):
     time are; rows: read from the tables of events; left_out:
     rows that a rule of the run file leaves out, by reason; first, last: times of the first and the last event, UTC
     seconds, or positions; events_of_items: those whose item has a row in a table of items, whatever it says; backwards:
-    rows that stand after a later row of the same user; rejected: rows set aside, by reason.
+    rows that stand after a later row of the same user.
 
     busiest_user: events of the user with most; its bucket; busiest_items: items with most events, and how many, at
     least; days: events by day, UTC, empty where times are positions; absent: events whose user or item is a word that
@@ -104,7 +104,6 @@ class LogCounts(TypedDict):
     items_in_table: int
     users_in_table: int
     fields: dict[str, FieldFound]
-    rejected: dict[str, int]
     busiest_user: int
     busiest_bucket: int
     busiest_items: list[tuple[str, int]]
@@ -116,10 +115,11 @@ class LogCounts(TypedDict):
 
 
 class Found(LogCounts):
-    """All of it. rows_beside_left_out: rows of the other tables that say nothing, by reason; examples: where the first
-    row of each reason of `rejected` and `left_out` stands; guessed: what the run file does not say and was found out
-    by looking, each as a sentence."""
+    """All of it. rejected: rows set aside, by reason; rows_beside_left_out: rows of the other tables that say nothing,
+    by reason; examples: where the first row of each reason of `rejected` and `left_out` stands; guessed: what the run
+    file does not say and was found out by looking, each as a sentence."""
 
+    rejected: dict[str, int]
     rows_beside_left_out: dict[str, int]
     examples: dict[str, str]
     guessed: dict[str, str]

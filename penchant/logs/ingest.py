@@ -22,7 +22,7 @@ from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, settle_unit
 from penchant.logs.counting.buckets import Beside, Settled, Sum, count_bucket
-from penchant.logs.counting.whole import REPEATED, sum_up, where
+from penchant.logs.counting.whole import sum_up, where
 from penchant.logs.forgotten import Forgotten, without_forgotten
 from penchant.logs.found import Found, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
@@ -39,7 +39,8 @@ TEXT_BYTES_PER_ROW = 32
 MOST_BUCKETS = 500
 FORM = 4
 """Of the files; a log of another one is read again."""
-BETWEEN = "rating between the two thresholds"
+REPEATED = "repeats an earlier row: same user, item and time"
+BETWEEN = "a rating between the two thresholds"
 FORGOTTEN = "user who was forgotten"
 
 _EVENT_TYPES = {USER: pl.String, ITEM: pl.String, TIME: pl.Float64, CLICKED: pl.Boolean}
@@ -151,6 +152,7 @@ def _ingest(
     examples = {**_examples(folder / "rejected.parquet"), **tally["left_out_examples"], **unwanted}
     found: Found = {
         **counted,
+        "rejected": {**tally["reasons"], **({REPEATED: added.repeated} if added.repeated else {})},
         "rows_beside_left_out": dict(left_out),
         "examples": examples,
         "guessed": tally["guessed"],
@@ -356,5 +358,6 @@ def _kind_of_reason() -> pl.Expr:
 
 def _examples(rejected: Path) -> dict[str, str]:
     """Where to look: the first row of each kind of reason."""
-    rows = pl.scan_parquet(rejected).group_by(_kind_of_reason()).agg(pl.col(FILE, ROW).first()).collect()
+    first = pl.col(ROW).filter(pl.col(FILE) == pl.col(FILE).min()).min()
+    rows = pl.scan_parquet(rejected).group_by(_kind_of_reason()).agg(pl.col(FILE).min(), first).collect()
     return {reason: where(file, row) for reason, file, row in rows.iter_rows()}

@@ -70,7 +70,7 @@ def count_ids(ids: Iterable[str], *, named: bool) -> IdsFound:
             point_zero += 1
             examples.setdefault(2, text)
         elif _WHOLE.fullmatch(text) and (number := int(text)) > FLOAT_HOLDS:
-            coarse = 8 << (number.bit_length() - 53)
+            coarse = 4 << (number.bit_length() - 53)
             long += 1
             zeros += not text[EXCEL_DIGITS:].strip("0")
             floats += int(float(number)) == number

@@ -40,15 +40,11 @@ def sum_up(
         "items_in_table": len(items),
         "users_in_table": len(users),
         "fields": {name: count_field(items, name, added.known[name]) for name in tables.item_fields},
-        "rejected": {**tally["reasons"], **({REPEATED: added.repeated} if added.repeated else {})},
         "ids": {name: count_ids(ids.head(MOST_IDS), named=name == ITEM) for name, ids in seen.items()},
         "strangers": {
             name: _strangers(seen[name], table, named=name == ITEM) for name, table in beside.items() if len(table)
         },
     }
-
-
-REPEATED = "repeats an earlier row: same user, item and time"
 
 
 def some_ids(bucket: Bucket, buckets: int) -> dict[str, pl.Series]:

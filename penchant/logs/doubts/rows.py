@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from penchant.logs.counting.whole import REPEATED
 from penchant.logs.doubts.bounds import BOUNDS
 from penchant.logs.doubts.doubt import Doubt, Looked
+from penchant.logs.ingest import REPEATED
 
 
 def lost_rows(at: Looked) -> Iterator[Doubt]:
