@@ -1,4 +1,4 @@
-"""From where on something is doubtful, and why there. docs/check.md prints this table."""
+"""From where on something is doubtful, and why there. docs/data/check.md prints this table."""
 
 from dataclasses import dataclass
 
@@ -64,9 +64,15 @@ BOUNDS = {
         "They have no past to learn from. If nearly all users are so, the column is mostly one of visits or rows.",
     ),
     "one value": Bound(
-        "items that have no other value than those that nearly all have",
-        *(0.0, 0.5),
-        "Such a value tells nobody apart, and guessing it is always right.",
+        "items that have no other value than those that more than 90 % have",
+        *(0.5, 0.5),
+        "Guessing that value is nearly always right, so that every model looks good and says nothing. It is serious "
+        "only where the field is predicted.",
+    ),
+    "common value": Bound(
+        "items that have one and the same value, beside others",
+        *(0.9, None),
+        "Such a value tells nobody apart; the others do.",
     ),
     "one user": Bound(
         "events of the user with most events",

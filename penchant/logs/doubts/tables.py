@@ -115,20 +115,22 @@ def _pair(at: Looked, name: str, rule: str) -> tuple[str, str]:
 def one_value(at: Looked) -> Iterator[Doubt]:
     """A field of which nearly all items have the same value."""
     for field, said in at.found["fields"].items():
-        predicted = field in at.purpose.predicted
-        share = 1 - said["beside"] / max(1, said["items_with"])
-        if not said["items_with"] or not BOUNDS["one value"].tells(share):
+        if not said["items_with"]:
             continue
         value, count = said["commonest"][0]
+        common, only = count / said["items_with"], 1 - said["beside"] / said["items_with"]
+        kind, share = ("one value", only) if BOUNDS["one value"].tells(only) else ("common value", common)
+        if not BOUNDS[kind].tells(share):
+            continue
+        rest = f"{only:.1%} have no rarer value" if only else "all of these have other values too"
         yield Doubt(
-            "one value",
-            f"{count / said['items_with']:.1%} of the items that have any {field} have the value {value!r}; "
-            f"{share:.1%} have nothing rarer.",
+            kind,
+            f"{common:.1%} of the items that have any {field} have the value {value!r}; {rest}.",
             share,
             tuple(f"{name!r} on {items:,} of {said['items_with']:,} items" for name, items in said["commonest"]),
             f"Map a column with more different values as {field}, or leave this value out: "
             f"most_items = {{ {field} = 0.9 }} under [logs.tables.items].",
-            predicted and BOUNDS["one value"].is_serious(share),
+            field in at.purpose.predicted and BOUNDS[kind].is_serious(share),
         )
 
 
