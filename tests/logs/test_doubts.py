@@ -192,7 +192,7 @@ def test_what_is_doubtful_is_told(kind: str, serious: bool, changes: dict[str, A
 
 
 def test_every_kind_is_tried() -> None:
-    (mark,) = (one for one in test_what_is_doubtful_is_told.pytestmark if one.name == "parametrize")  # type: ignore[attr-defined]
+    (mark,) = (one for one in test_what_is_doubtful_is_told.pytestmark if one.name == "parametrize")
     assert {case[0] for case in mark.args[1]} == set(BOUNDS)
 
 

@@ -12,6 +12,8 @@ FLOAT_HOLDS = 2**53
 LONG_DIGITS = 16
 EXCEL_DIGITS = 15
 """Excel keeps so many digits of a number, and writes zeros for the others."""
+ADORNED = 8
+"""Characters of an id, at least, for dashes to be only adornment."""
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+\d+")
 _POINT_ZERO = re.compile(r"[+-]?\d+\.0+")
 _WHOLE = re.compile(rf"[1-9]\d{{{LONG_DIGITS - 1},30}}")
@@ -31,6 +33,13 @@ def _shown(ids: pl.Expr) -> pl.Expr:
     return pl.when(large).then(number.round_sig_figs(6).cast(pl.String))
 
 
+def _bare(ids: pl.Expr) -> pl.Expr:
+    """Dashes part the numbers of short ids, such as 1-12 and 11-2, and only adorn long ones."""
+    bare = ids.str.replace_all(r"[{}()\[\]\"']", "")
+    long = bare.str.replace_all("-", "", literal=True)
+    return pl.when(long.str.len_chars() >= ADORNED).then(long).otherwise(bare)
+
+
 def _number_at_the_end(ids: pl.Expr) -> pl.Expr:
     return ids.str.extract(r"(\d+)$")
 
@@ -40,7 +49,7 @@ RULES: dict[str, Rule] = {
     "zeros at the front are taken away": lambda ids: ids.str.replace(r"(^|\D)0+(\d)", "$1$2"),
     "space around them is taken away": lambda ids: ids.str.strip_chars(),
     "capital letters are made small": lambda ids: ids.str.to_lowercase(),
-    "braces, dashes and quotes are taken away": lambda ids: ids.str.replace_all(r"[{}()\[\]\-\"']", ""),
+    "braces, dashes and quotes are taken away": _bare,
     "whole numbers are rounded as a float rounds them": _rounded,
     "whole numbers are rounded to six digits, as a spreadsheet shows them": _shown,
     "everything before the number at the end is taken away": _number_at_the_end,
@@ -107,11 +116,12 @@ def count_alike(strangers: pl.Series, table: pl.Series, *, named: bool) -> Stran
 
 
 def alike(strangers: pl.Series, table: pl.Series, rule: Rule | str) -> pl.DataFrame:
-    """Pairs of ids that are the same by a rule, or its name: "stranger", and "known", the only such id of the table."""
+    """Pairs of ids that are the same by a rule, or its name: "stranger", and "known", each the only such id."""
     if isinstance(rule, str):
         rule = _together if rule == TOGETHER else RULES[rule]
     ours = pl.DataFrame({"stranger": strangers}).with_columns(same=rule(pl.col("stranger")))
     theirs = pl.DataFrame({"known": table}).with_columns(same=rule(pl.col("known")))
+    ours = ours.unique("same", keep="none")
     theirs = theirs.filter(pl.col("same").str.len_bytes() > 0).join(ours, on="same", how="semi")
     theirs = theirs.unique("same", keep="none")
     pairs = ours.join(theirs, on="same", how="inner")

@@ -201,6 +201,8 @@ USUAL_EVENTS = 100
 """Events a day from where on jumps are told: in a small log, one person makes them."""
 MANY_IDS = 20
 """Long ids, at least, before they are called rounded: fewer may be so by chance."""
+BY_CHANCE = 0.1
+"""The share of unknown ids that a way of writing them has to explain to be serious; fewer may be alike by chance."""
 CUTS_TO = 0.7
 """A separator parts values if the different parts are fewer than this share of the different values."""
 TOO_MANY = 10

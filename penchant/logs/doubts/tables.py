@@ -7,9 +7,12 @@ import polars as pl
 from penchant.logs.counting.fields import BRACKETS
 from penchant.logs.counting.ids import alike
 from penchant.logs.counting.whole import MOST_IDS, some_ids
-from penchant.logs.doubts.bounds import BOUNDS, CUTS_TO
+from penchant.logs.doubts.bounds import BOUNDS, BY_CHANCE, CUTS_TO
 from penchant.logs.doubts.doubt import Doubt, Looked
 from penchant.schema import ITEM, USER
+
+ALMOST = 0.9
+"""Nearly all known items have a value of a field, so that a lack of values is a lack of items."""
 
 
 def known(at: Looked) -> Iterator[Doubt]:
@@ -41,12 +44,13 @@ def known(at: Looked) -> Iterator[Doubt]:
 
 
 def _tagged(at: Looked, field: str, in_table: float) -> Iterator[Doubt]:
-    """in_table: the share of events whose item is known."""
+    """in_table: the share of events whose item is known. Nothing is said where `known` has said it of the items."""
     said = at.found["fields"].get(field)
     if said is None:
         return
     share = said["events_with"] / at.rows_per["events"]
-    if not BOUNDS["tags"].tells(share):
+    missing = BOUNDS["items"].tells(in_table) and share > ALMOST * in_table
+    if not BOUNDS["tags"].tells(share) or missing:
         return
     yield Doubt(
         "tags",
@@ -100,7 +104,7 @@ def written_otherwise(at: Looked) -> Iterator[Doubt]:
             share,
             (f"{stranger!r} in the log is {its!r} in the table",),
             f"Write the ids of {one}s alike in both tables.",
-            BOUNDS["ids"].is_serious(share),
+            BOUNDS["ids"].is_serious(share) and count >= BY_CHANCE * said["looked_at"],
         )
 
 
