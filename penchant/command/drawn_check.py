@@ -62,7 +62,8 @@ def _commonest(said: FieldFound) -> str:
     'jazz (50%), blues (10%)'
     """
     shares = [(value, count / said["items_with"]) for value, count in said["commonest"]]
-    return ", ".join(f"{value} ({share:.0%})" for value, share in shares if share >= TOLD)
+    told = ", ".join(f"{value} ({share:.0%})" for value, share in shares if share >= TOLD)
+    return "".join(one if one.isprintable() else "·" for one in told)
 
 
 def _facts(found: Found) -> Iterator[tuple[str, str]]:

@@ -10,12 +10,13 @@ from penchant.logs.times import TimeUnit
 
 class JoinedText(TypedDict):
     """Values of a field that look like several in one text. separator: what stands between them, or "[ ]" where a text
-    looks like a list; texts: how many there are, over all items; values, parts: different texts of the field before and
-    after they are cut."""
+    looks like a list; texts: how many there are, over all items; values: different texts of the field; pieces: parts of
+    these, when they are cut; parts: how many of them are different."""
 
     separator: str
     texts: int
     values: int
+    pieces: int
     parts: int
     example: str
 

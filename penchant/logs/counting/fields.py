@@ -43,7 +43,7 @@ def _joined(counts: pl.DataFrame, name: str) -> JoinedText | None:
     """The way to cut the texts that makes most of them into few different ones. counts: values and "len", items."""
     found = [_brackets(counts, name), *(_cut(counts, name, separator) for separator in SEPARATORS)]
     there = [one for one in found if one is not None]
-    return max(there, key=lambda one: one["texts"] * (1 - one["parts"] / one["values"]), default=None)
+    return max(there, key=lambda one: one["texts"] * (1 - one["parts"] / one["pieces"]), default=None)
 
 
 def _brackets(counts: pl.DataFrame, name: str) -> JoinedText | None:
@@ -65,6 +65,7 @@ def _told(counts: pl.DataFrame, such: pl.Expr, parts: pl.Series, separator: str)
         "separator": separator,
         "texts": int(texts["len"].sum()),
         "values": len(counts),
+        "pieces": len(parts),
         "parts": parts.n_unique(),
         "example": texts.row(0)[0][:LONGEST],
     }

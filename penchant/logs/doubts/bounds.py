@@ -203,8 +203,11 @@ MANY_IDS = 20
 """Long ids, at least, before they are called rounded: fewer may be so by chance."""
 BY_CHANCE = 0.1
 """The share of unknown ids that a way of writing them has to explain to be serious; fewer may be alike by chance."""
-CUTS_TO = 0.7
-"""A separator parts values if the different parts are fewer than this share of the different values."""
+CUTS_TO = 0.75
+"""A separator may part values where so many of the parts are different, at most: the same tags stand in several texts,
+and the halves of titles such as “Matrix, The” mostly do not."""
+SURELY_CUTS_TO = 0.5
+"""Where so few are different, each stands in two texts or more, and it can be serious."""
 TOO_MANY = 10
 """Times the events of a usual user, from where on an id such as 0 is taken for a word for none."""
 DAY_S = 86_400

@@ -7,7 +7,7 @@ import polars as pl
 from penchant.logs.counting.fields import BRACKETS
 from penchant.logs.counting.ids import alike
 from penchant.logs.counting.whole import MOST_IDS, some_ids
-from penchant.logs.doubts.bounds import BOUNDS, BY_CHANCE, CUTS_TO
+from penchant.logs.doubts.bounds import BOUNDS, BY_CHANCE, CUTS_TO, SURELY_CUTS_TO
 from penchant.logs.doubts.doubt import Doubt, Looked
 from penchant.schema import ITEM, USER
 
@@ -49,7 +49,7 @@ def _tagged(at: Looked, field: str, in_table: float) -> Iterator[Doubt]:
     if said is None:
         return
     share = said["events_with"] / at.rows_per["events"]
-    missing = BOUNDS["items"].tells(in_table) and share > ALMOST * in_table
+    missing = BOUNDS["items"].tells(in_table) and share >= ALMOST * in_table
     if not BOUNDS["tags"].tells(share) or missing:
         return
     yield Doubt(
@@ -142,7 +142,10 @@ def one_text(at: Looked) -> Iterator[Doubt]:
     """A field whose values are several in one text."""
     for field, said in at.found["fields"].items():
         joined = said["joined"]
-        if joined is None or (joined["separator"] != BRACKETS and joined["parts"] > CUTS_TO * joined["values"]):
+        if joined is None:
+            continue
+        shared = 0.0 if joined["separator"] == BRACKETS else joined["parts"] / joined["pieces"]
+        if shared > CUTS_TO:
             continue
         share = joined["texts"] / max(1.0, said["per_item"] * at.found["items_in_table"])
         if not BOUNDS["one text"].tells(share):
@@ -153,11 +156,12 @@ def one_text(at: Looked) -> Iterator[Doubt]:
         yield Doubt(
             "one text",
             f"{share:.1%} of the values of {field} {how}, so each looks like several values in one text: "
-            f"{joined['values']:,} different texts are made of {joined['parts']:,} different parts.",
+            f"{joined['values']:,} different texts have {joined['pieces']:,} parts, of which {joined['parts']:,} are "
+            f"different.",
             share,
             (repr(joined["example"]),),
             f"Give {field} as a list column, or as a table with a row per item and value."
             if brackets
             else f"If these are several values, {advice}.",
-            field in at.purpose.predicted and BOUNDS["one text"].is_serious(share),
+            field in at.purpose.predicted and shared <= SURELY_CUTS_TO and BOUNDS["one text"].is_serious(share),
         )
