@@ -185,3 +185,15 @@ def test_files_or_a_query_but_not_both() -> None:
             EventsTable.parse({**table, **said}, origin="test")
     with pytest.raises(ConfigError, match="`database` needs `query`"):
         EventsTable.parse({**table, "files": "x", "database": "y"}, origin="test")
+
+
+def test_users_with_few_events_are_left_out_and_of_many_the_latest_stay(tmp_path: Path) -> None:
+    counts = {"one": 1, "three": 3, "five": 5}
+    rows = [(user, f"i{n}", NOON + n) for user, count in counts.items() for n in range(count)]
+    frame = pl.DataFrame([*rows, rows[0], rows[0]], schema=["u", "i", "t"], orient="row")
+    log = read_log(tmp_path, frame, mapping={"events_at_least": 3, "events_at_most": 4})
+    assert all_events(log).select("user", "item").rows() == [
+        *(("five", f"i{n}") for n in range(1, 5)),
+        *(("three", f"i{n}") for n in range(3)),
+    ]
+    assert log.found["left_out"] == {"user with fewer than 3 events": 1, "user's event before the latest 4": 1}
