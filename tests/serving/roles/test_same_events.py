@@ -164,6 +164,41 @@ def test_each_event_of_a_log_is_the_same_live(
         assert [problem_of(event) for event in incoming.events] == [None] * len(said)
 
 
+ISO_TEXTS = [
+    "2026-03-01",
+    "2026-03-01 10:00:00",
+    "2026-03-01T10:00:00.5Z",
+    "2026-03-01T10:00:00+01:00",
+    "2026-03-01 10:00:00+05:30",
+    "2026-03-01T10:00:00-0330",
+    "2026-03-01T10:00:00.123456789Z",
+    "2026-03-01t10:00:00z",
+    "2026-03-01 10:00:00 UTC",
+]
+"""Ways to write a moment that both understand."""
+
+NO_ISO = [
+    "soon",
+    "2026-W09",
+    "2026-W09-7",
+    "2026-060",
+    "2026-03-01x10:00:00",
+    "2026-03-01T10",
+    "2026-13-01",
+    "",
+]
+
+
+def test_a_text_is_one_moment_or_none_in_both() -> None:
+    texts = [*ISO_TEXTS, *NO_ISO]
+    table = arrow([Said("anna", str(number), 0, True) for number in range(len(texts))], pa.array(texts))
+    found = ingested(lambda folder: parquet(table, folder))
+    incoming = read_arrow(stream(table), 0.0)
+    assert sorted(event[:4] for event in incoming.events) == sorted(found)
+    assert [texts[place] for place in incoming.refused] == NO_ISO
+    assert incoming.refused[len(ISO_TEXTS)].startswith("time is 'soon'; it has to be UTC seconds, or ISO 8601 text")
+
+
 CLOCKS = [
     *(float(bound + by) for bound in (OLDEST_S, NEWEST_S) for by in (-1, -0.5, 0, 0.5, 1)),
     *(1.7 * 10.0**power for power in range(19)),
