@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from penchant.logs.ingest import ingest
 from penchant.logs.tables import Tables
 from penchant.logs.times import NEWEST_S, OLDEST_S, PER_SECOND, clock_problem
-from penchant.serving.incoming import Incoming, read_json, read_lines
+from penchant.serving.incoming import Incoming, event_of, read_json, read_lines
 from penchant.serving.incoming_arrow import read_arrow
 from penchant.serving.roles.consumer import problem_of
+from penchant.serving.snapshot import Snapshot
+from penchant.serving.users import _merged
 from penchant.store.base import natural_id
 
 COLUMNS = ("user", "item", "time", "clicked")
@@ -236,3 +238,21 @@ def test_a_clock_is_of_1990_to_2100_and_all_else_has_a_word(seconds: float) -> N
 def test_a_day_written_as_a_number_is_called_so(day: dt.date, time: dt.time) -> None:
     for number in (f"{day:%Y%m%d}", f"{day:%Y%m%d}{time:%H%M}", f"{day:%Y%m%d}{time:%H%M%S}"):
         assert clock_problem(float(number)) == "this looks like a day written as a number"
+
+
+class Positions(Snapshot):
+    """Of a log without a clock: what a history needs of it."""
+
+    def __init__(self) -> None:
+        pass
+
+    def clicks(self, row: int) -> list[tuple[float, str]]:
+        return [(1.0, "first"), (2.0, "second")][row:]
+
+
+def test_a_live_event_comes_after_all_of_a_log_without_a_clock() -> None:
+    said = {"user": "anna", "item": "third", "time": "2026-03-01"}
+    event = event_of(said, 0.0)
+    assert problem_of(event) is None
+    assert [item for _, item in _merged(Positions(), 0, [event])] == ["first", "second", "third"]
+    assert problem_of(event_of({**said, "time": 3}, 0.0)) == "time is 3: this is before 1990; send UTC seconds"
