@@ -33,7 +33,8 @@ class Field(Config):
     half_life: a click weighs half as much for every so many clicks at a later time; needs `last`. Without it, a value's
     weight is its number of clicks.
     number: a field of the users that holds one number each, such as an age. It becomes one value that everyone with a
-    number has, weighed from 0 for the smallest number of training users to 1 for their largest.
+    number has, weighed from 0 for the smallest number of training users to 1 for their largest. Numbers that are far
+    out, such as a 99999 that stands for "not told", do not count for these two, and are weighed as the nearer of them.
     """
 
     name: str

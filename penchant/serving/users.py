@@ -183,7 +183,8 @@ def _state(people: People, place: int) -> int:
 
 
 def _merged(snapshot: Snapshot, row: int, events: list[Event]) -> Clicks:
-    """Clicks of the snapshot and live ones, in order of time and item, each once."""
+    """Clicks of the snapshot and live ones, in order of time and item, each once. Where the log has no clock, its
+    positions stand before all live ones, which have UTC seconds."""
     old = snapshot.clicks(row) if row >= 0 else []
     new = [(event.time, event.item) for event in events if event.clicked]
     return sorted({*old, *new}) if new else old
