@@ -10,7 +10,7 @@ from penchant.logs.formats.part import ROW, column
 from penchant.logs.ids import as_id
 from penchant.logs.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Value
-from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
 REASON = "reason"
 OLDEST_S, NEWEST_S = 631_152_000, 4_102_444_800
@@ -26,9 +26,9 @@ _REASONS = {ROW: pl.Int64, REASON: pl.String}
 
 @dataclass(frozen=True)
 class Checked:
-    """events: USER, ITEM text, TIME (UTC seconds, or positions), CLICKED, ROW; rejected: ROW, REASON; left_out: ROW,
-    REASON of rows that a rule of the run file leaves out; rows: how many these are together. A row of lists is parted
-    first, so that it may be many."""
+    """events: USER, ITEM text, TIME (UTC seconds, or positions), CLICKED, ROW, and WORTH where actions say it;
+    rejected: ROW, REASON; left_out: ROW, REASON of rows that a rule of the run file leaves out; rows: how many these
+    are together. A row of lists is parted first, so that it may be many."""
 
     events: pl.DataFrame
     rejected: pl.DataFrame
@@ -53,12 +53,13 @@ def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, cloc
         pl.lit(time).alias(TIME),
         _clicked(frame, table).alias(CLICKED),
         _neutral(table).alias("neutral"),
+        *_worth(frame, table),
     )
     rows = rows.with_columns(_reason(table, clock).alias(REASON))
     good, neutral = pl.col(REASON).is_null(), pl.col("neutral")
     left_out = rows.filter(good & neutral).select(ROW, pl.lit(NEUTRAL).alias(REASON))
     return Checked(
-        events=rows.filter(good & ~neutral).select(USER, ITEM, TIME, CLICKED, ROW),
+        events=rows.filter(good & ~neutral).drop(REASON, "neutral"),
         rejected=pl.concat([parted.rejected, _rejected(rows, frame, table)]),
         left_out=pl.concat([wanted.left_out, parted.left_out, left_out]),
     )
@@ -119,8 +120,8 @@ def _is_number(text: str) -> bool:
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
     if table.action is not None:
-        worth: Mapping[str, bool] = table.actions
-        return column(table.action).cast(pl.String).replace_strict(worth, default=None, return_dtype=pl.Boolean)
+        clicked = {action: bool(worth) for action, worth in table.actions.items()}
+        return _of_action(frame, table.action, clicked, pl.Boolean)
     if table.clicked is None:
         return pl.lit(True)
     if table.clicked_at_least is not None:
@@ -129,6 +130,23 @@ def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
         return column(table.clicked)
     text = column(table.clicked).cast(pl.String).str.to_lowercase()
     return pl.when(text.is_in(TRUE)).then(True).when(text.is_in(FALSE)).then(False)
+
+
+def _worth(frame: pl.DataFrame, table: EventsTable) -> list[pl.Expr]:
+    """WORTH, where not every click is a plain one."""
+    if table.action is None or not table.worths:
+        return []
+    return [_of_action(frame, table.action, table.worths, pl.Int32).alias(WORTH)]
+
+
+def _of_action(frame: pl.DataFrame, name: str, said: Mapping[str, int], kind: type[pl.DataType]) -> pl.Expr:
+    """What is said of each row's action; compared as in `_is_one_of`."""
+    found = column(name).cast(pl.String).replace_strict(said, default=None, return_dtype=kind)
+    if frame.schema[name].is_numeric():
+        numbers = {float(action): one for action, one in said.items() if _is_number(action)}
+        of_number = column(name).cast(pl.Float64).replace_strict(numbers, default=None, return_dtype=kind)
+        found = pl.coalesce(found, of_number)
+    return found
 
 
 def _neutral(table: EventsTable) -> pl.Expr:

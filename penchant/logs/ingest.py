@@ -33,7 +33,7 @@ from penchant.logs.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Tables
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
-from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
 FILE = "file"
 SAID = "said.parquet"
@@ -47,6 +47,7 @@ FORGOTTEN = "user who was forgotten"
 
 _EVENT_TYPES = {USER: pl.String, ITEM: pl.String, TIME: pl.Float64, CLICKED: pl.Boolean}
 _SCATTERED_TYPES = {**_EVENT_TYPES, FILE: pl.Int32, ROW: pl.Int64}
+_WORTH_TYPE = {WORTH: pl.Int32}
 _REJECTED_TYPES = {FILE: pl.String, ROW: pl.Int64, REASON: pl.String}
 
 
@@ -66,7 +67,8 @@ class Log:
         return cls(folder, found["buckets"], found["time_unit"] == "position")
 
     def events(self, bucket: int) -> pl.DataFrame:
-        """USER, ITEM, TIME, CLICKED of one bucket, ordered by user, time and item."""
+        """USER, ITEM, TIME, CLICKED of one bucket, ordered by user, time and item; and WORTH, 0 without a click, where
+        not every click is a plain one."""
         return pl.read_parquet(self.folder / "events" / f"{bucket:05}.parquet")
 
     def items(self) -> pl.DataFrame:
@@ -194,8 +196,9 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
     left_out: Counter[str] = Counter()
     examples: dict[str, str] = {}
     guessed = _guessed(parts, table, clock)
+    types = {**_SCATTERED_TYPES, **(_WORTH_TYPE if table.worths else {})}
     with ExitStack() as stack:
-        writers = [stack.enter_context(_stream(folder / f"{bucket:05}.arrows")) for bucket in range(buckets)]
+        writers = [stack.enter_context(_stream(folder / f"{bucket:05}.arrows", types)) for bucket in range(buckets)]
         rejected = stack.enter_context(
             pyarrow.parquet.ParquetWriter(folder / "rejected.parquet", _arrow_schema(_REJECTED_TYPES))
         )
@@ -206,7 +209,7 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
                     events = events.with_columns(pl.col(TIME) + float(rows_before))
-                _append(writers, events)
+                _append(writers, events, types)
                 aside_rows = _rejected_rows(part.name, checked.rejected, batch.malformed)
                 rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))
                 reasons.update(aside_rows.select(_kind_of_reason())[REASON].to_list())
@@ -260,13 +263,15 @@ def _arrow_schema(types: dict[str, type[pl.DataType]]) -> pa.Schema:
     return pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-def _stream(path: Path) -> pa.RecordBatchStreamWriter:
+def _stream(path: Path, types: dict[str, type[pl.DataType]]) -> pa.RecordBatchStreamWriter:
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    return pa.ipc.new_stream(path, _arrow_schema(_SCATTERED_TYPES), options=options)
+    return pa.ipc.new_stream(path, _arrow_schema(types), options=options)
 
 
-def _append(writers: list[pa.RecordBatchStreamWriter], events: pl.DataFrame) -> None:
-    events = events.select(pl.col(name).cast(dtype) for name, dtype in _SCATTERED_TYPES.items())
+def _append(
+    writers: list[pa.RecordBatchStreamWriter], events: pl.DataFrame, types: dict[str, type[pl.DataType]]
+) -> None:
+    events = events.select(pl.col(name).cast(dtype) for name, dtype in types.items())
     parts = events.with_columns(bucket_of(events[USER], len(writers)).alias("bucket"))
     for (bucket,), part in parts.partition_by("bucket", include_key=False, as_dict=True).items():
         writers[int(bucket)].write_table(part.to_arrow(compat_level=pl.CompatLevel.oldest()))
@@ -343,11 +348,14 @@ def _settle(folder: Path, bucket: int, tally: Tally, wanted: _Wanted, beside: Be
     if not counted.exists():
         rows, others = wanted.parts(pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows"))
         backwards = _backwards(rows)
-        rows = rows.sort(USER, TIME, ITEM, CLICKED, FILE, ROW, descending=[False] * 3 + [True] + [False] * 2)
+        # Of repeats, the one that stays is a click if any is, and the one that counts most.
+        best = [CLICKED, *(name for name in _WORTH_TYPE if name in rows.columns)]
+        order = {**dict.fromkeys([USER, TIME, ITEM], False), **dict.fromkeys(best, True), FILE: False, ROW: False}
+        rows = rows.sort(list(order), descending=list(order.values()))
         repeated = ~pl.struct(USER, TIME, ITEM).is_first_distinct()
         rows = rows.with_columns(repeated.alias("repeated"))
         kept, beyond = wanted.capped(rows.filter(~pl.col("repeated")))
-        events = kept.select(list(_EVENT_TYPES))
+        events = kept.select(name for name in rows.columns if name in _EVENT_TYPES | _WORTH_TYPE)
         with aside(done) as path:
             events.write_parquet(path)
         names = pl.col(FILE).replace_strict(dict(enumerate(tally["files"])), return_dtype=pl.String)

@@ -107,8 +107,7 @@ def test_what_is_known_of_a_user_may_be_their_own(service: Service) -> None:
     assert not known("anna")
     click(service, "anna", POPULAR)
     assert known("anna")
-    people = service.view.users.now([USER, "nobody"])
-    own, none = (replace(people, users=[user], own=[user], clicks=[[]]) for user in people.users)
+    own, none = (replace(service.view.users.now([user]), clicks=[[]]) for user in (USER, "nobody"))
     assert service.view.profiler().insight(own, None).known
     assert not service.view.profiler().insight(none, None).known
 
