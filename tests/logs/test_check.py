@@ -38,8 +38,8 @@ def test_each_reason_to_set_a_row_aside_is_written_with_its_row(tmp_path: Path) 
         ("events-0.parquet", 3, "no user in 'u'"),
         ("events-0.parquet", 4, "no item in 'i'"),
         ("events-0.parquet", 5, "time not understood in 't'"),
-        ("events-0.parquet", 6, "time outside 1990 to 2100"),
-        ("events-0.parquet", 7, "time outside 1990 to 2100"),
+        ("events-0.parquet", 6, "time in 't': this is before 1990"),
+        ("events-0.parquet", 7, "time in 't': this is after 2100"),
         ("events-0.parquet", 8, "neither clicked nor not in 'c'"),
         ("events-0.parquet", 9, "repeats an earlier row: same user, item and time"),
     ]

@@ -269,3 +269,13 @@ def test_users_with_few_events_are_left_out_and_of_many_the_latest_stay(tmp_path
         *(("three", f"i{n}") for n in range(3)),
     ]
     assert log.found["left_out"] == {"user with fewer than 3 events": 1, "user's event before the latest 4": 1}
+
+
+def test_actions_may_be_a_list_beside_the_items_and_a_filter_may_ask_for_one_of_a_list(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"u": ["u", "v"], "t": [NOON] * 2, "i": [["a", "b", "c"], ["d"]], "what": [["buy", "see", "ad"], ["buy"]]}
+    ).with_columns(tests=pl.Series([["x", "y"], ["z"]]))
+    mapping = {"action": "what", "actions": {"buy": True, "see": False}, "keep": {"tests": ["y"]}}
+    log = read_log(tmp_path, frame, mapping=mapping)
+    assert all_events(log).select("item", "clicked").rows() == [("a", True), ("b", False)]
+    assert sum(log.found["left_out"].values()) == 2
