@@ -145,6 +145,8 @@ fields = [{ name = "tags" }]
 
 WITHIN = {
     "The file itself": [],
+    "In every table": ["logs", "tables", "events"],
+    "csv, within a table": ["logs", "tables", "events", "csv"],
     "names, within item_values": ["logs", "tables", "item_values", "names"],
     "fields, within features": ["features", "fields"],
 }

@@ -23,7 +23,8 @@ from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig
 from penchant.kinds.sections import SECTIONS, Section
 from penchant.kinds.toml import inline
-from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
+from penchant.logs.formats.dialect import CsvOptions
+from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, TableConfig, UsersTable
 from penchant.models.base import ModelConfig, Promise
 from penchant.models.catalog import models_of
 from penchant.profiles.build import ProfilesConfig
@@ -65,6 +66,8 @@ def models(promise: Promise) -> Iterator[Part]:
 PARTS: list[Part | str] = [
     ("The file itself", RunConfig),
     ("[logs]", LogsConfig),
+    ("In every table", TableConfig),
+    ("csv, within a table", CsvOptions),
     ("[logs.tables.events]", EventsTable),
     ("[logs.tables.items]", ItemsTable),
     ("[[logs.tables.item_values]]", ItemValuesTable),

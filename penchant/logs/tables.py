@@ -50,15 +50,16 @@ def _known_zone(name: str) -> str:
 
 
 class TableConfig(Config):
-    """Where a table lies, how it is written, and which of its rows count. These keys may stand in each table.
+    """Where a table lies, how it is written, and which of its rows count: keys of [logs.tables.events], .items, .users,
+    [[.item_values]] and its `names`. Each table has `files` or a `query`.
 
     files: a file, a folder, a glob, or a list of them, relative to the run file; in a folder, names that begin with _
         or . are passed over. Also s3://, gs:// and abfs:// URLs, and the folder of a Delta or Iceberg table.
     query: DuckDB's SQL in the place of `files`; database: the DuckDB file that it asks, if it asks one.
     format: "parquet", "csv" (TSV and the like too), "jsonl", "delta" or "iceberg", where the name does not say it.
-    csv: how text files are written, as far as that is not found by itself (below).
+    csv: how text files are written, as far as that is not found by itself.
     keep: column → the values of which a row has to have one; drop: column → values that no row may have.
-    none: texts that stand for none, wherever they stand. What is given replaces the list below.
+    none: texts that stand for none, wherever they stand; a list of one's own replaces this one.
     """
 
     files: str | list[str] | None = None

@@ -169,7 +169,7 @@ def test_hetrec_names_its_tags_and_dates_its_clicks(public_data: PublicData, tmp
     }
     log = ingest(tables, data, tmp_path / "log", max_rejected_share=0.05)
     assert log.found["rows"] == 186_478
-    assert log.found["rejected"]["time in 'timestamp': this is before 1990"] == 5
+    assert log.found["rejected"]["time in ['year', 'month', 'day']: this is before 1990"] == 5
     said = log.said("tags")
     assert said is not None
     assert said["since"].max() <= log.found["last"]  # type: ignore[operator]
