@@ -55,6 +55,16 @@ class UnknownItemError(PenchantError):
     """An item that the run has never seen."""
 
 
+class UnknownFieldError(PenchantError):
+    """A field that the items of the run do not have."""
+
+    def __init__(self, name: str, fields: Iterable[str]) -> None:
+        """fields: those that they have."""
+        there = ", ".join(map(repr, fields))
+        told = f"they have {there}" if there else "the log of this run says nothing of items"
+        super().__init__(f"items have no field {name[:50]!r}; {told}")
+
+
 class AudienceError(PenchantError):
     """An audience that cannot be had: no seeds, too few people, or so few that they could be told apart."""
 

@@ -5,6 +5,7 @@ Every step can be called alone; each keeps what is finished and goes on from the
 
 import datetime
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import penchant
 from penchant.atwork import at_work
 from penchant.choices import Exportable, Form
-from penchant.errors import ConfigError
+from penchant.errors import ConfigError, MissingStepError
+from penchant.features.cuts.cut import end_of
 from penchant.features.prepare import Prepared, prepare, refuse_unfit
 from penchant.files import read_json, write_json
 from penchant.kinds.answers import ModelRun
+from penchant.logs.doubts import Doubt, Purpose, doubts
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.formats.places import expand
 from penchant.logs.frames import run_file_of
@@ -31,6 +34,7 @@ from penchant.report.facts import read_facts
 from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
+from penchant.schema import ITEM
 
 
 def run(
@@ -125,6 +129,13 @@ class Run(ModelRun):
             self.lookalikes.refuse_unfit()
         return log
 
+    def doubts(self) -> list[Doubt]:
+        """What a reviewer would doubt in the log that was read, the serious doubts first. MissingStepError where no log
+        was read yet. What `check` raises is not among them."""
+        if not (self.folder / "log" / "found.json").exists():
+            raise MissingStepError(f"{self.folder} holds no whole log yet; call `check` first")
+        return doubts(self.log, self._purpose(), time.time())
+
     @alone
     def prepare(self, report: Report = quiet, *, only: str | None = None) -> list[Prepared]:
         """Vocabularies, features and labels, as shards: of each cut that the models read, or one model reads."""
@@ -196,6 +207,18 @@ class Run(ModelRun):
             raise ConfigError(
                 f"{self.folder} was trained with another run file; give another --out, or remove the folder"
             )
+
+    def _purpose(self) -> Purpose:
+        """What the models of the run learn from the log."""
+        config = self.config
+        names = config.interests("users")
+        # Models of items and of orders are examined by the same windows, also where none predicts a field.
+        predicted = dict.fromkeys(field for name in names if (field := config.labels_of(name)) != ITEM)
+        labels, folds = config.labels, config.users.folds
+        if labels.by == "share" or "users" not in self.cuts:
+            return Purpose(tuple(predicted), folds)
+        end = end_of(labels.until, self.log.found["last"])
+        return Purpose(tuple(predicted), folds, labels.windows, labels.days, end)
 
     def _log(self, report: Report) -> Log:
         tables = self.config.logs.resolve(self.base)

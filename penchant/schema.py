@@ -19,9 +19,14 @@ ITEM = "item"
 TIME = "time"
 CLICKED = "clicked"
 VALUE = "value"
+WORTH = "worth"
 COUNT = "count"
 
 PAD = 0
 UNKNOWN = 1
 RESERVED = 2
 """Ids below this one stand for no value: PAD fills, UNKNOWN is any value outside the vocabulary."""
+
+ONE_CLICK = 1000
+"""The WORTH of a plain click. Worths are whole thousandths, because the sum of whole numbers is the same in whatever
+order they are added: so the most frequent value of a history is the same in batch and live."""

@@ -19,6 +19,7 @@ from typer import BadParameter
 import penchant
 from penchant.command.offline import app
 from penchant.config import read_toml
+from penchant.models.catalog import find
 from penchant.runfile import EXAMPLES
 
 ROOT = Path(__file__).parent.parent
@@ -116,6 +117,78 @@ def test_parts_of_run_files_are_valid(path: Path) -> None:
         if block.language == "toml":
             values = tomllib.loads(block.text)
             penchant.RunConfig.parse(values if "logs" in values else demo | values, origin=str(path))
+
+
+WHOLE = """
+[logs.tables.events]
+files = "e.csv"
+user = "user"
+item = "item"
+[logs.tables.items]
+files = "i.csv"
+item = "item"
+fields = { shelf = "shelf" }
+[logs.tables.users]
+files = "u.csv"
+user = "user"
+fields = { age = "age" }
+[[logs.tables.item_values]]
+field = "tags"
+files = "t.csv"
+item = "item"
+value = "tag"
+names = { files = "n.csv", value = "tag", name = "name" }
+[features]
+fields = [{ name = "tags" }]
+"""
+"""A run file that has everything which is needed of the sections that the reference names."""
+
+WITHIN = {
+    "The file itself": [],
+    "In every table": ["logs", "tables", "events"],
+    "csv, within a table": ["logs", "tables", "events", "csv"],
+    "names, within item_values": ["logs", "tables", "item_values", "names"],
+    "fields, within features": ["features", "fields"],
+}
+"""Where the keys below such a heading belong; other headings say it themselves."""
+
+MODEL_OF = {"interest models": "utpm", "rankers": "fm", "look-alikes": "ralm", "graph models": "bpr"}
+"""A model that has the keys of all of its kind."""
+
+
+def copied(heading: str, **keys: Any) -> dict[str, Any]:
+    """A run file that has such keys in the section of a heading of the reference."""
+    found: dict[str, Any] = tomllib.loads(WHOLE)
+    place, _, kind = heading.partition(", ")
+    if "models.NAME" in place:
+        named = re.fullmatch(r'name = "(.+)"', kind)
+        model = named[1] if named else MODEL_OF[kind.partition(" but")[0]]
+        found["models"] = {"NAME": {"name": model}}
+        if find(model).promise == "lookalikes":
+            found["models"]["users"] = {"name": "ralm-users", "cut": "periods"}
+    at: Any = found
+    for step in WITHIN.get(heading, re.findall(r"\w+", place)):
+        at = at.setdefault(step, {})
+        at = at[0] if isinstance(at, list) else at
+    at.update(keys)
+    return found
+
+
+def printed_defaults() -> Iterator[Any]:
+    """(heading, key, value as TOML) of each row of the reference that has a default to copy, in backticks."""
+    page = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
+    for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
+        heading, _, text = part.partition("\n")
+        for key, value in re.findall(r"^\| `(\w+)` \| .*? \| (.*) \|$", text, re.MULTILINE):
+            if value not in ("needed", "not given", "its own"):
+                yield pytest.param(heading, key, value[1:-1].replace("\\|", "|"), id=f"{heading}: {key}")
+
+
+@pytest.mark.parametrize(("heading", "key", "value"), list(printed_defaults()))
+def test_a_default_may_be_copied_into_a_run_file_and_changes_nothing(heading: str, key: str, value: str) -> None:
+    said = copied(heading, **tomllib.loads(f"{key} = {value}"))
+    without = penchant.RunConfig.parse(copied(heading), origin="without")
+    assert penchant.RunConfig.parse(said, origin=f"{key} = {value}") == without
 
 
 @pages_with("python")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic.fields import FieldInfo
 
 from penchant.evaluation.protocols.interests import EvaluationConfig
 from penchant.evaluation.protocols.lookalikes import LookalikeEvaluation
@@ -22,7 +22,9 @@ from penchant.features.cuts.rounds import RoundsConfig
 from penchant.features.fields import Field
 from penchant.features.plan import FeaturesConfig
 from penchant.kinds.sections import SECTIONS, Section
-from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, UsersTable
+from penchant.kinds.toml import inline
+from penchant.logs.formats.dialect import CsvOptions
+from penchant.logs.tables import EventsTable, ItemsTable, ItemValuesTable, NamesTable, TableConfig, UsersTable
 from penchant.models.base import ModelConfig, Promise
 from penchant.models.catalog import models_of
 from penchant.profiles.build import ProfilesConfig
@@ -36,6 +38,9 @@ section of the same form: `deep = { name = "utpm", user = 64 }`."""
 
 Part = tuple[str, type[BaseModel], *tuple[type[BaseModel], ...]]
 """A heading, and the classes whose keys stand below it."""
+
+BAR = "\\|"
+"""A bar within a cell of a table."""
 
 KINDS: dict[Promise, str] = {
     "interests": "interest models",
@@ -61,6 +66,8 @@ def models(promise: Promise) -> Iterator[Part]:
 PARTS: list[Part | str] = [
     ("The file itself", RunConfig),
     ("[logs]", LogsConfig),
+    ("In every table", TableConfig),
+    ("csv, within a table", CsvOptions),
     ("[logs.tables.events]", EventsTable),
     ("[logs.tables.items]", ItemsTable),
     ("[[logs.tables.item_values]]", ItemValuesTable),
@@ -97,25 +104,25 @@ def describe(kind: Any) -> str:
     return "section" if isinstance(kind, type) and issubclass(kind, BaseModel) else names[kind]
 
 
-def default(field: Any) -> str:
-    """What holds where a key is not given, as it would be written."""
-    if field.default is PydanticUndefined:
+def default(field: FieldInfo) -> str:
+    """What holds where a key is not given, as a run file would have it."""
+    if field.is_required():
         return "needed"
-    if field.default is None:
+    value = field.get_default(call_default_factory=True)
+    if value is None:
         return "not given"
-    if isinstance(field.default, dict):
-        return ", ".join(f'`{name} = {{ name = "{one.model.name}" }}`' for name, one in field.default.items())
-    if isinstance(field.default, BaseModel):
+    if isinstance(value, BaseModel):
         return "its own"
-    if isinstance(field.default, bool):
-        return f"`{str(field.default).lower()}`"
-    return f"`{field.default!r}`".replace("'", '"')
+    if isinstance(value, dict):
+        value = {name: {"name": one.model.name} if isinstance(one, Section) else one for name, one in value.items()}
+    return f"`{inline(value)}`"
 
 
 def section(title: str, *kinds: type[BaseModel]) -> str:
     """A heading, what classes say of their keys, and a table of those that no other part of the page has."""
     told = "\n\n".join(text for kind in kinds for text in words(kind))
-    rows = [f"| `{key}` | {describe(one.annotation)} | {default(one)} |" for kind in kinds for key, one in keys(kind)]
+    cells = [(f"`{key}`", describe(one.annotation), default(one)) for kind in kinds for key, one in keys(kind)]
+    rows = [f"| {' | '.join(cell.replace('|', BAR) for cell in row)} |" for row in cells]
     return "\n".join([f"## {title}", told, "", "| key | is | default |", "|---|---|---|", *rows])
 
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 from penchant.choices import MIN_AUDIENCE, Order
 from penchant.command.drawn import console, show_next
 from penchant.command.drawn_audience import show_audience, show_lookalikes
+from penchant.command.drawn_check import show_doubts
 from penchant.command.drawn_metrics import show_metrics
 from penchant.command.drawn_models import show_graph, show_ranker
 from penchant.command.drawn_profile import show_profile
@@ -32,6 +33,16 @@ def show_run(finished: Run, only: str | None = None) -> None:
         _show_profile(finished, str(user), name, finished.config.profiles.order, most=FEW_TAGS)
     item = _show_some_audience(finished) if finished.config.reference in names else None
     show_next(finished.folder, user, item)
+
+
+def show_doubts_of(run: Run) -> None:
+    """What is doubtful in the log of a run that goes on all the same."""
+    doubts = run.doubts()
+    show_doubts(doubts)
+    if any(doubt.serious for doubt in doubts):
+        console.print(
+            "The run goes on, but its numbers will mean little until the serious doubts are settled.", style="yellow"
+        )
 
 
 def show_scores(run: Run, found: dict[str, dict[str, Any]]) -> None:

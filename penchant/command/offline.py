@@ -81,20 +81,39 @@ def init(
 
 
 @app.command(rich_help_panel=START)
-def check(files: RunFiles) -> None:
+def check(
+    files: RunFiles,
+    in_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead: counts, doubts, verdict.")
+    ] = False,
+) -> None:
     """Read the tables of a run file and report what is in them.
 
-    Nothing is written. Use it to find mistakes before a long run.
+    Nothing is written. It ends with status 1 where something is so doubtful that a run would mean little.
     """
     from penchant.command.drawn import bars
-    from penchant.command.drawn_check import show_found
+    from penchant.command.drawn_check import as_json, show_found, show_verdict
 
+    found, doubts, refused = None, [], None
     with tempfile.TemporaryDirectory() as folder:
-        with bars() as report:
-            log = penchant.Run.start(penchant.load_config(*files), Path(folder), base=files[0].parent).check(report)
-        show_found(log.found)
-    written = " ".join(str(file) for file in files)
-    typer.echo(f"Good to go: {_command(f'run {written} --out runs/{files[-1].stem}')}")
+        try:
+            run = penchant.Run.start(penchant.load_config(*files), Path(folder), base=files[0].parent)
+            with bars() as report:
+                run.check(report)
+        except PenchantError as error:
+            refused = error
+        if (Path(folder) / "log" / "found.json").exists():
+            found, doubts = run.log.found, run.doubts()
+    if in_json:
+        typer.echo(as_json(found, doubts, refused))
+    elif found is not None:
+        written = " ".join(str(file) for file in files)
+        show_found(found)
+        show_verdict(doubts, refused, f"penchant run {written} --out runs/{files[-1].stem}")
+    if refused is not None and not in_json:
+        raise refused
+    if refused is not None or any(doubt.serious for doubt in doubts):
+        raise typer.Exit(1)
 
 
 @app.command(name="run", rich_help_panel=START)
@@ -104,10 +123,15 @@ def run_all(files: RunFiles, out: Out, only: Only = None) -> None:
     You may stop it at any moment: the same command goes on where it was.
     """
     from penchant.command.drawn import bars
-    from penchant.command.drawn_run import show_run
+    from penchant.command.drawn_run import show_doubts_of, show_run
 
+    config, base = penchant.load_config(*files), files[0].parent
+    started = penchant.Run.start(config, out, base=base)
     with bars() as report:
-        finished = penchant.run(penchant.load_config(*files), out, base=files[0].parent, only=only, report=report)
+        started.check(report)
+    show_doubts_of(started)
+    with bars() as report:
+        finished = penchant.run(config, out, base=base, only=only, report=report)
     show_run(finished, only)
 
 

@@ -10,17 +10,20 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from pydantic import Field as Limits
 from pydantic import model_validator
 
 from penchant.config import Config
 from penchant.features.ragged import place_in_run
-from penchant.schema import VALUE
+from penchant.schema import ONE_CLICK, VALUE, WORTH
 
 SAMPLE = "sample"
 AGE = "age"
 WEIGHT = "weight"
 SLOT = "slot"
+ANY_WORTH = cs.by_name(WORTH, require_all=False)
+"""WORTH of a table that has it: where it is left out, each click is a plain one."""
 
 
 class Field(Config):
@@ -30,10 +33,12 @@ class Field(Config):
     by default `name`; limit: H, the most values kept; last: only the latest so many clicks count, all if not given;
     those of one moment count together, so that a basket is never cut, and a few more may count.
     order: which values come first: "frequent" (most clicks, then latest) or "recent" (latest, then most clicks).
+    Clicks whose action counts as several are so many here, but one for `last`.
     half_life: a click weighs half as much for every so many clicks at a later time; needs `last`. Without it, a value's
     weight is its number of clicks.
     number: a field of the users that holds one number each, such as an age. It becomes one value that everyone with a
-    number has, weighed from 0 for the smallest number of training users to 1 for their largest.
+    number has, weighed from 0 for the smallest number of training users to 1 for their largest. Numbers that are far
+    out, such as a 99999 that stands for "not told", do not count for these two, and are weighed as the nearer of them.
     """
 
     name: str
@@ -68,19 +73,39 @@ def columns(clicks: pl.DataFrame, rule: Field) -> pl.DataFrame:
     """The field for many samples at once.
 
     clicks: SAMPLE, VALUE (id), "time" and AGE (how many clicks of the sample's history are strictly later: 0 for the
-    latest and those of the same time); a click with several values has a row for each. Returns SAMPLE, SLOT (0 first),
-    VALUE, WEIGHT.
+    latest and those of the same time), perhaps WORTH; a click with several values has a row for each. Returns SAMPLE,
+    SLOT (0 first), VALUE, WEIGHT.
     """
     if rule.last is not None:
         clicks = clicks.filter(pl.col(AGE) < rule.last)
-    weight = pl.len() if rule.half_life is None else (0.5 ** (pl.col(AGE) / rule.half_life)).sum()
+    count = counted(clicks)
+    weight = count if rule.half_life is None else faded(clicks, rule.half_life)
     values = clicks.group_by(SAMPLE, VALUE).agg(
-        count=pl.len(), latest=pl.col("time").max(), weight=weight.cast(pl.Float64)
+        count=count, latest=pl.col("time").max(), weight=weight.cast(pl.Float64)
     )
+    if WORTH in clicks.columns and rule.half_life is None:
+        values = values.with_columns(in_clicks(values["count"]).alias(WEIGHT))
     first, second = ("count", "latest") if rule.order == "frequent" else ("latest", "count")
     ranked = values.sort(SAMPLE, first, second, VALUE, descending=[False, True, True, False])
     slots = pl.Series(SLOT, place_in_run(ranked[SAMPLE].to_numpy()))
     return ranked.select(SAMPLE, slots, VALUE, WEIGHT).filter(pl.col(SLOT) < rule.limit)
+
+
+def counted(clicks: pl.DataFrame) -> pl.Expr:
+    """The clicks of a group; with WORTH the sum of that, see `in_clicks`."""
+    return pl.col(WORTH).cast(pl.Int64).sum() if WORTH in clicks.columns else pl.len()
+
+
+def in_clicks(worth: pl.Series) -> pl.Series:
+    """Sums of WORTH as numbers of clicks. Polars would multiply by 0.001, which is not always the same as the division
+    that live features make."""
+    return pl.Series(worth.to_numpy() / ONE_CLICK)
+
+
+def faded(clicks: pl.DataFrame, half_life: float) -> pl.Expr:
+    """The sum of a group's clicks where each weighs half as much for every so many later ones."""
+    fade = 0.5 ** (pl.col(AGE) / half_life)
+    return (pl.col(WORTH) / ONE_CLICK * fade if WORTH in clicks.columns else fade).sum()
 
 
 def pack(rows: pl.DataFrame, samples: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,13 +118,14 @@ def pack(rows: pl.DataFrame, samples: int, limit: int) -> tuple[np.ndarray, np.n
     return ids, weights
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Click:
-    """One click: its time, its item, and the ids it brings to each vocabulary ("item" among them)."""
+    """One click: its time, its item, the ids it brings to each vocabulary ("item" among them), and its WORTH."""
 
     time: float
     item: str
     values: Mapping[str, tuple[int, ...]] = field(compare=False)
+    worth: int = field(default=ONE_CLICK, compare=False)
 
 
 @dataclass(frozen=True)
@@ -121,26 +147,29 @@ class History:
 
 
 def replay(clicks: Iterable[Click]) -> History:
-    """The history after all clicks, in whatever order they come."""
-    return History(tuple(sorted(dict.fromkeys(clicks))))
+    """The history after all clicks, in whatever order they come; of one that comes twice, what counts most."""
+    best_first = sorted(clicks, key=lambda click: -click.worth)
+    return History(tuple(sorted(dict.fromkeys(best_first))))
 
 
 def read(history: History, rule: Field) -> list[tuple[int, float]]:
     """The field of one user now: (id, weight), the first value first, at most `limit`."""
     source, fades = rule.source, rule.half_life
-    counts: dict[int, int] = {}
+    counts: dict[int, int] = {}  # sums of WORTH
     latest: dict[int, float] = {}
     weights: dict[int, float] = {}
     for click, age in history.aged():
         if rule.last is not None and age >= rule.last:
             break
-        worth = 1.0 if fades is None else 0.5 ** (age / fades)
+        worth = click.worth
+        weight = 0.0 if fades is None else worth / ONE_CLICK * 0.5 ** (age / fades)
         for value in click.values.get(source, ()):
             if value in counts:
-                counts[value] += 1
-                weights[value] += worth
+                counts[value] += worth
+                weights[value] += weight
             else:
-                counts[value], latest[value], weights[value] = 1, click.time, worth
+                counts[value], latest[value], weights[value] = worth, click.time, weight
     first, second = (counts, latest) if rule.order == "frequent" else (latest, counts)
     ranked = sorted([(-first[value], -second[value], value) for value in counts])
-    return [(value, weights[value]) for _, _, value in ranked[: rule.limit]]
+    first_ones = [value for _, _, value in ranked[: rule.limit]]
+    return [(value, counts[value] / ONE_CLICK if fades is None else weights[value]) for value in first_ones]

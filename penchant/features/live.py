@@ -15,12 +15,17 @@ from penchant.features.ragged import Ragged
 from penchant.features.seen import Seen
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
-from penchant.schema import ITEM, PAD, RESERVED, UNKNOWN, USER, VALUE
+from penchant.schema import ITEM, ONE_CLICK, PAD, RESERVED, UNKNOWN, USER, VALUE
 
 Ids = Mapping[str, tuple[int, ...]]
 """By vocabulary: ids that an item, or a user's own fields, bring to it."""
 
 NOTHING: Ids = {}
+
+Worths = Mapping[tuple[float, str], int]
+"""By time and item: the WORTH of a user's clicks that are no plain ones."""
+
+NO_WORTHS: Worths = {}
 
 
 class ItemValues:
@@ -101,14 +106,27 @@ class LiveFeatures:
     def __init__(self, features: FeaturesConfig, label: str, items: ItemValues, people: UserValues) -> None:
         self.features, self.label, self.items, self.people = features, label, items, people
 
-    def batch(self, users: Sequence[str], clicked: Sequence[Iterable[tuple[float, str]]]) -> Batch:
-        """clicked: the time (UTC seconds, or positions) and item of each user's clicks, in order, each once."""
-        values = self.items.of
-        histories = [History(tuple([Click(time, item, values(item)) for time, item in one])) for one in clicked]
+    def batch(
+        self,
+        users: Sequence[str],
+        clicked: Sequence[Iterable[tuple[float, str]]],
+        worths: Sequence[Worths] | None = None,
+    ) -> Batch:
+        """clicked: the time (UTC seconds, or positions) and item of each user's clicks, in order, each once; worths:
+        of each user, all plain ones if not given."""
+        worths = worths or [NO_WORTHS] * len(clicked)
+        histories = [self._history(one, worth) for one, worth in zip(clicked, worths, strict=True)]
         packed = {rule.name: self._field(rule, users, histories) for rule in self.features.fields}
         ids = {name: torch.from_numpy(ids).long() for name, (ids, _) in packed.items()}
         own = pack_live([own_read(history, self.label, self.features.fade_half_life) for history in histories])
         return Batch(ids, {name: torch.from_numpy(weights) for name, (_, weights) in packed.items()}, own)
+
+    def _history(self, clicks: Iterable[tuple[float, str]], worths: Worths) -> History:
+        values = self.items.of
+        if not worths:
+            return History(tuple([Click(time, item, values(item)) for time, item in clicks]))
+        known = [(time, item, worths.get((time, item), ONE_CLICK)) for time, item in clicks]
+        return History(tuple([Click(time, item, values(item), worth) for time, item, worth in known]))
 
     def _field(self, rule: Field, users: Sequence[str], histories: Sequence[History]) -> tuple[np.ndarray, np.ndarray]:
         """ids_BH and weights_BH, as `fields.pack` gives them."""

@@ -5,21 +5,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
 
-from penchant.features.fields import AGE, SAMPLE, History
+from penchant.features.fields import AGE, SAMPLE, History, counted, faded, in_clicks
 from penchant.features.ragged import Ragged
-from penchant.schema import RESERVED, VALUE
+from penchant.schema import ONE_CLICK, RESERVED, VALUE, WORTH
 
 FADES = {"faded": 1.0, "faded/7": 1 / 7, "faded/2": 1 / 2, "faded*2": 2.0}
 """Sums of clicks that fade: by how much the half-life of the run (`features.fade_half_life`) is multiplied for each."""
 
-FACTS = ("counts", *FADES, "age")
-"""Of each tag: its clicks; the same where late ones count more, at several half-lives; the age of its latest click."""
+COUNTS, HOW_OFTEN = "counts", "clicks"
+FACTS = (COUNTS, *FADES, HOW_OFTEN, "age")
+"""Of each tag: its clicks, each as many as its action counts for; the same where late ones count more, at several
+half-lives; how many clicks these are, which is what people are shown; the age of the latest. A shard where each is a
+plain one has no HOW_OFTEN: they are the COUNTS."""
 
 
 @dataclass(frozen=True)
@@ -40,30 +44,34 @@ class Own:
 def own_columns(values: pl.DataFrame, half_life: float) -> pl.DataFrame:
     """The facts of many samples at once: SAMPLE, VALUE and FACTS, ordered by SAMPLE and VALUE.
 
-    values: SAMPLE, VALUE (id) and AGE of each click, a row per value of a clicked item; unknown values are left out.
+    values: SAMPLE, VALUE (id), AGE and perhaps WORTH of each click, a row per value of a clicked item; unknown values
+    are left out.
     """
     known = values.filter(pl.col(VALUE) >= RESERVED)
-    faded = {name: (0.5 ** (pl.col(AGE) / (half_life * times))).sum() for name, times in FADES.items()}
-    facts = known.group_by(SAMPLE, VALUE).agg(counts=pl.len(), **faded, age=pl.col(AGE).min())
+    late = {name: faded(known, half_life * times) for name, times in FADES.items()}
+    facts = known.group_by(SAMPLE, VALUE).agg(counts=counted(known), **late, age=pl.col(AGE).min(), clicks=pl.len())
+    if WORTH in known.columns:
+        facts = facts.with_columns(in_clicks(facts[COUNTS]).alias(COUNTS))
     return facts.sort(SAMPLE, VALUE).with_columns(pl.col(FACTS).cast(pl.Float32))
 
 
 def own_read(history: History, source: str, half_life: float) -> dict[int, list[float]]:
     """The facts of one user now: by id, ascending, one number for each of FACTS."""
-    found: dict[int, list[float]] = {}
+    sums: dict[int, list[float]] = {}
+    ages: dict[int, float] = {}
     lives = [half_life * times for times in FADES.values()]
     for click, age in history.aged():
-        worth = [1.0, *(0.5 ** (age / life) for life in lives)]
+        worth = click.worth / ONE_CLICK
+        parts = [float(click.worth), *[worth * 0.5 ** (age / life) for life in lives], 1.0]
         for value in click.values.get(source, ()):
             if value < RESERVED:
                 continue
-            known = found.get(value)
+            known = sums.get(value)
             if known is None:
-                found[value] = [*worth, float(age)]
+                sums[value], ages[value] = parts, float(age)
             else:
-                for place, part in enumerate(worth):
-                    known[place] += part
-    return dict(sorted(found.items()))
+                sums[value] = list(map(add, known, parts))
+    return {value: [sums[value][0] / ONE_CLICK, *sums[value][1:], ages[value]] for value in sorted(sums)}
 
 
 def pack_own(lists: Ragged, facts_NF: np.ndarray) -> Own:

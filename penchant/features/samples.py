@@ -8,18 +8,18 @@ import polars as pl
 
 from penchant.features.cuts.cut import MOMENT
 from penchant.features.cuts.target import Target
-from penchant.features.fields import AGE, SAMPLE, columns, pack
+from penchant.features.fields import AGE, ANY_WORTH, SAMPLE, columns, pack
 from penchant.features.items import ENTRY, NO_ITEM, Items, first_known
 from penchant.features.labels import TAG, Labels, invent_unclicked, make_labels, sample_unclicked
 from penchant.features.numbers import Span, number_columns
-from penchant.features.own import FACTS, own_columns
+from penchant.features.own import FACTS, HOW_OFTEN, own_columns
 from penchant.features.plan import Plan
 from penchant.features.ragged import Ragged, offsets_of, place_in_run, run_lengths
 from penchant.features.sequences import write_events
 from penchant.features.shards import SHOWN, write_shard
 from penchant.features.vocabulary import Vocabulary
 from penchant.logs.ingest import Log
-from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE
+from penchant.schema import CLICKED, COUNT, ITEM, TIME, UNKNOWN, USER, VALUE, WORTH
 
 PLACE = "place"
 """The number of an event among its user's, from 0."""
@@ -51,7 +51,7 @@ class ShardBuilder:
     def build(self, bucket: int, folder: Path) -> dict[str, dict[str, int]]:
         """Write the events and the shards of one bucket; the number of samples per target and split."""
         events = self.log.events(bucket)
-        tasks = [name for name in events.columns if name not in (USER, ITEM, TIME)]
+        tasks = [name for name in events.columns if name not in (USER, ITEM, TIME, WORTH)]
         place = pl.Series(PLACE, place_in_run(events[USER].rle_id().to_numpy()))
         events = events.join(self.entries, on=ITEM, how="left", maintain_order="left").with_columns(place)
         write_events(folder / "events" / f"{bucket:05}.safetensors", events, tasks)
@@ -95,7 +95,7 @@ class ShardBuilder:
     def numbers(self, clicks: pl.DataFrame, source: str) -> pl.DataFrame:
         """The same with what is outside the vocabulary told apart."""
         values, owner = self.items.seen[source].at(clicks[ENTRY].to_numpy(), clicks[MOMENT].to_numpy())
-        return clicks.select(SAMPLE, TIME, AGE)[owner].with_columns(pl.Series(VALUE, values))
+        return clicks.select(SAMPLE, TIME, AGE, ANY_WORTH)[owner].with_columns(pl.Series(VALUE, values))
 
     def _user_values(self, samples: pl.DataFrame, source: str) -> pl.DataFrame:
         """A user's own field counts as one click of long ago, whatever the sample."""
@@ -130,7 +130,8 @@ class TargetBuilder:
         labels = make_labels(shown, samples, tags, self.target, rng, before=told)
         history = own_columns(before, plan.features.fade_half_life)
         lengths = np.bincount(history[SAMPLE].to_numpy(), minlength=samples)
-        facts = {fact: history[fact].to_numpy() for fact in FACTS}
+        kept = [fact for fact in FACTS if fact != HOW_OFTEN or WORTH in before.columns]
+        facts = {fact: history[fact].to_numpy() for fact in kept}
         return Questions(
             self, labels, tags, offsets_of(lengths), {"tags": history[VALUE].to_numpy().astype(np.int32), **facts}
         )
@@ -139,7 +140,7 @@ class TargetBuilder:
         """What `make_labels` reads: the items of each window, un-clicked ones that were not logged among them, and the
         tags of all items."""
         tags = self.of.items.seen[self.target.field].always
-        shown = rows.filter("asked").drop(MOMENT, TIME, "asked")
+        shown = rows.filter("asked").drop(MOMENT, TIME, ANY_WORTH, "asked")
         if self.negatives == "logged":
             return shown, tags
         shown = shown.filter(CLICKED)
@@ -204,16 +205,17 @@ def _negatives(target: Target, *, logged: bool) -> str:
 
 
 def _rows_of_samples(events: pl.DataFrame, samples: pl.DataFrame, tasks: Sequence[str]) -> pl.DataFrame:
-    """A row per sample and event of its user that is in its history or asked about: SAMPLE, MOMENT, ENTRY, TIME,
-    a column for each task (CLICKED among them), "asked" (in the label window); ordered by sample and time."""
+    """A row per sample and event of its user that is in its history or asked about: SAMPLE, MOMENT, ENTRY, TIME, WORTH
+    if the events have it, a column for each task (CLICKED among them), "asked" (in the label window); ordered by sample
+    and time."""
     rows = samples.join(events, on=USER, how="inner")
     rows = rows.filter(pl.col(PLACE) < pl.col("stop")).sort(SAMPLE, PLACE)
-    return rows.select(SAMPLE, MOMENT, ENTRY, TIME, *tasks, asked=pl.col(PLACE) >= pl.col("start"))
+    return rows.select(SAMPLE, MOMENT, ENTRY, TIME, ANY_WORTH, *tasks, asked=pl.col(PLACE) >= pl.col("start"))
 
 
 def _clicks_before(rows: pl.DataFrame) -> pl.DataFrame:
     """The clicks of each history with their AGE, the number of clicks in it that are strictly later."""
-    clicks = rows.filter(pl.col(CLICKED) & ~pl.col("asked")).select(SAMPLE, MOMENT, ENTRY, TIME)
+    clicks = rows.filter(pl.col(CLICKED) & ~pl.col("asked")).select(SAMPLE, MOMENT, ENTRY, TIME, ANY_WORTH)
     behind = place_in_run(clicks[SAMPLE].to_numpy()[::-1])[::-1]
     at_once = run_lengths(clicks[SAMPLE].to_numpy(), clicks[TIME].to_numpy())
     return clicks.with_columns(pl.Series(AGE, np.repeat(behind[np.cumsum(at_once) - 1], at_once)))

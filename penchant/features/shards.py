@@ -15,7 +15,7 @@ from penchant.errors import ConfigError, MissingStepError
 from penchant.features.cuts.cut import Split
 from penchant.features.cuts.target import Target
 from penchant.features.items import NO_ITEM, Items
-from penchant.features.own import FACTS, Own, pack_own
+from penchant.features.own import COUNTS, FACTS, HOW_OFTEN, Own, pack_own
 from penchant.features.ragged import Ragged
 from penchant.features.sequences import Sequences, read_events
 from penchant.files import aside, read_json
@@ -87,7 +87,8 @@ class Shard:
         """The tags of some histories, and what counting knows of each (history.FACT, features/own.py)."""
         history = self.history
         kept = slice(int(history.offsets[rows.start]), int(history.offsets[rows.stop]))
-        facts_NF = np.stack([self.arrays[f"history.{fact}"][kept].numpy() for fact in FACTS], 1)
+        stored = {HOW_OFTEN: HOW_OFTEN if f"history.{HOW_OFTEN}" in self.arrays else COUNTS}
+        facts_NF = np.stack([self.arrays[f"history.{stored.get(fact, fact)}"][kept].numpy() for fact in FACTS], 1)
         return pack_own(history.part(rows), facts_NF)
 
     def shown(self, rows: Tensor | slice) -> Shown:

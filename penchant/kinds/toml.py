@@ -31,7 +31,7 @@ def inline(value: Any) -> str:
     { "a b" = [0.5, inf], joint = true }
     """
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(key)} = {inline(one)}' for key, one in value.items())} }}"
+        return f"{{ {', '.join(f'{_key(key)} = {inline(one)}' for key, one in value.items())} }}" if value else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(inline, value))}]"
     if isinstance(value, bool):

@@ -10,12 +10,10 @@ from penchant.logs.formats.part import ROW, column
 from penchant.logs.ids import as_id
 from penchant.logs.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Value
-from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.logs.times import NEWEST_S, OLDEST_S, clock_problem
+from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
 REASON = "reason"
-OLDEST_S, NEWEST_S = 631_152_000, 4_102_444_800
-"""1990 and 2100: a clock outside them is a mistake of units."""
-
 TRUE = ("true", "1", "1.0", "yes", "t", "y")
 FALSE = ("false", "0", "0.0", "no", "f", "n")
 
@@ -26,9 +24,9 @@ _REASONS = {ROW: pl.Int64, REASON: pl.String}
 
 @dataclass(frozen=True)
 class Checked:
-    """events: USER, ITEM text, TIME (UTC seconds, or positions), CLICKED, ROW; rejected: ROW, REASON; left_out: ROW,
-    REASON of rows that a rule of the run file leaves out; rows: how many these are together. A row of lists is parted
-    first, so that it may be many."""
+    """events: USER, ITEM text, TIME (UTC seconds, or positions), CLICKED, ROW, and WORTH where actions say it;
+    rejected: ROW, REASON; left_out: ROW, REASON of rows that a rule of the run file leaves out; rows: how many these
+    are together. A row of lists is parted first, so that it may be many."""
 
     events: pl.DataFrame
     rejected: pl.DataFrame
@@ -44,23 +42,25 @@ def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, cloc
     ROW."""
     wanted = keep_rows(frame, numbers, table)
     parted = part_lists(wanted.frame, wanted.numbers, table)
-    frame = parted.frame
-    time = parted.numbers.cast(pl.Float64) if table.time is None else read_clock(frame, table, clock)
+    named = _keep(parted.frame, parted.numbers, _unnamed_action(parted.frame, table))
+    frame = named.frame
+    time = named.numbers.cast(pl.Float64) if table.time is None else read_clock(frame, table, clock)
     rows = frame.select(
-        pl.lit(parted.numbers).alias(ROW),
+        pl.lit(named.numbers).alias(ROW),
         as_id(frame, table.user, table.none).alias(USER),
         as_id(frame, table.item, table.none).alias(ITEM),
         pl.lit(time).alias(TIME),
         _clicked(frame, table).alias(CLICKED),
         _neutral(table).alias("neutral"),
+        *_worth(frame, table),
     )
     rows = rows.with_columns(_reason(table, clock).alias(REASON))
     good, neutral = pl.col(REASON).is_null(), pl.col("neutral")
     left_out = rows.filter(good & neutral).select(ROW, pl.lit(NEUTRAL).alias(REASON))
     return Checked(
-        events=rows.filter(good & ~neutral).select(USER, ITEM, TIME, CLICKED, ROW),
-        rejected=pl.concat([parted.rejected, _rejected(rows, frame, table)]),
-        left_out=pl.concat([wanted.left_out, parted.left_out, left_out]),
+        events=rows.filter(good & ~neutral).drop(REASON, "neutral"),
+        rejected=pl.concat([parted.rejected, _rejected(rows, frame, table, clock)]),
+        left_out=pl.concat([wanted.left_out, parted.left_out, named.left_out, left_out]),
     )
 
 
@@ -74,8 +74,12 @@ class Wanted:
 
 
 def keep_rows(frame: pl.DataFrame, numbers: pl.Series, table: TableConfig) -> Wanted:
-    """The rows that `keep` and `drop` leave and, of events, whose action is one that `actions` names."""
-    reason = _unwanted(frame, table)
+    """The rows that `keep` and `drop` leave."""
+    return _keep(frame, numbers, _unwanted(frame, table))
+
+
+def _keep(frame: pl.DataFrame, numbers: pl.Series, reason: pl.Expr | None) -> Wanted:
+    """The rows that have no reason to be left out."""
     if reason is None:
         return Wanted(frame, numbers, pl.DataFrame(schema=_REASONS))
     told = frame.select(pl.lit(numbers).alias(ROW), reason.alias(REASON))
@@ -93,15 +97,23 @@ def _unwanted(frame: pl.DataFrame, table: TableConfig) -> pl.Expr | None:
         pl.when(_is_one_of(frame, name, values)).then(pl.lit(f"{name!r} is a value that `drop` names"))
         for name, values in table.drop.items()
     ]
-    if isinstance(table, EventsTable) and table.action is not None:
-        named = _is_one_of(frame, table.action, list(table.actions))
-        reasons.append(pl.when(~named).then(pl.lit(f"{table.action!r} is an action that `actions` does not name")))
     return pl.coalesce(reasons) if reasons else None
 
 
+def _unnamed_action(frame: pl.DataFrame, table: EventsTable) -> pl.Expr | None:
+    if table.action is None:
+        return None
+    named = _is_one_of(frame, table.action, list(table.actions))
+    return pl.when(~named).then(pl.lit(f"{table.action!r} is an action that `actions` does not name"))
+
+
 def _is_one_of(frame: pl.DataFrame, name: str, values: Sequence[Value]) -> pl.Expr:
-    """Whether a column has one of the values; compared as texts, numbers by what they are worth."""
+    """Whether a column has one of the values, or a list with one of them; compared as texts, numbers by what they are
+    worth."""
     texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+    if isinstance(frame.schema[name], pl.List | pl.Array):
+        parts = column(name).cast(pl.List(pl.String))
+        return parts.list.eval(pl.element().is_in(texts)).list.any().fill_null(False)
     found = column(name).cast(pl.String).is_in(texts)
     if frame.schema[name].is_numeric():
         numbers = [float(one) for one in texts if _is_number(one)]
@@ -119,8 +131,8 @@ def _is_number(text: str) -> bool:
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
     if table.action is not None:
-        worth: Mapping[str, bool] = table.actions
-        return column(table.action).cast(pl.String).replace_strict(worth, default=None, return_dtype=pl.Boolean)
+        clicked = {action: bool(worth) for action, worth in table.actions.items()}
+        return _of_action(frame, table.action, clicked, pl.Boolean)
     if table.clicked is None:
         return pl.lit(True)
     if table.clicked_at_least is not None:
@@ -129,6 +141,23 @@ def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
         return column(table.clicked)
     text = column(table.clicked).cast(pl.String).str.to_lowercase()
     return pl.when(text.is_in(TRUE)).then(True).when(text.is_in(FALSE)).then(False)
+
+
+def _worth(frame: pl.DataFrame, table: EventsTable) -> list[pl.Expr]:
+    """WORTH, where not every click is a plain one."""
+    if table.action is None or not table.worths:
+        return []
+    return [_of_action(frame, table.action, table.worths, pl.Int32).alias(WORTH)]
+
+
+def _of_action(frame: pl.DataFrame, name: str, said: Mapping[str, int], kind: type[pl.DataType]) -> pl.Expr:
+    """What is said of each row's action; compared as in `_is_one_of`."""
+    found = column(name).cast(pl.String).replace_strict(said, default=None, return_dtype=kind)
+    if frame.schema[name].is_numeric():
+        numbers = {float(action): one for action, one in said.items() if _is_number(action)}
+        of_number = column(name).cast(pl.Float64).replace_strict(numbers, default=None, return_dtype=kind)
+        found = pl.coalesce(found, of_number)
+    return found
 
 
 def _neutral(table: EventsTable) -> pl.Expr:
@@ -147,6 +176,7 @@ def _rating(name: str) -> pl.Expr:
 
 def _reason(table: EventsTable, clock: Clock) -> pl.Expr:
     oldest, newest = (0, float("inf")) if clock.unit == "position" else (OLDEST_S, NEWEST_S)
+    outside = "negative position" if clock.unit == "position" else f"time in {table.time!r}"
     time = pl.col(TIME)
     return (
         pl.when(pl.col(USER).is_null())
@@ -156,18 +186,24 @@ def _reason(table: EventsTable, clock: Clock) -> pl.Expr:
         .when(time.is_null() | time.is_nan())
         .then(pl.lit(f"time not understood in {table.time!r}"))
         .when((time < oldest) | (time > newest))
-        .then(pl.lit("time outside 1990 to 2100" if clock.unit != "position" else "negative position"))
+        .then(pl.lit(outside))
         .when(pl.col(CLICKED).is_null())
         .then(pl.lit(f"neither clicked nor not in {table.clicked!r}"))
     )
 
 
-def _rejected(rows: pl.DataFrame, frame: pl.DataFrame, table: EventsTable) -> pl.DataFrame:
-    """ROW and REASON of rows that make no sense; of one whose id is a text that stands for none, with the text."""
+def _rejected(rows: pl.DataFrame, frame: pl.DataFrame, table: EventsTable, clock: Clock) -> pl.DataFrame:
+    """ROW and REASON of rows that make no sense; of one whose id is a text that stands for none, with the text; of one
+    whose time is no clock, with what it looks like."""
     bad = rows[REASON].is_not_null()
     rejected = rows.filter(bad).select(ROW, REASON)
     if rejected.is_empty():
         return rejected
+    if clock.unit != "position":
+        outside = pl.lit(f"time in {table.time!r}")
+        looks = pl.Series([None if at is None else clock_problem(at) for at in rows.filter(bad)[TIME]], dtype=pl.String)
+        told = pl.when(pl.col(REASON) == outside).then(pl.concat_str(outside, pl.lit(": "), looks)).otherwise(REASON)
+        rejected = rejected.with_columns(told.alias(REASON))
     of_bad = frame.filter(bad)
     for name, kind in ((table.user, "user"), (table.item, "item")):
         if of_bad.schema[name] == pl.String:

@@ -1,30 +1,96 @@
-"""What checking a log finds, as `log/found.json` keeps it and `penchant check` prints it."""
+"""What checking a log finds, as `log/found.json` keeps it and `penchant check` prints it.
+
+It holds no id of a user: whoever is erased from the log is not named here.
+"""
 
 from typing import TypedDict
 
 from penchant.logs.times import TimeUnit
 
 
+class JoinedText(TypedDict):
+    """Values of a field that look like several in one text. separator: what stands between them, or "[ ]" where a text
+    looks like a list; texts: how many there are, over all items; values: different texts of the field; pieces: parts of
+    these, when they are cut; parts: how many of them are different."""
+
+    separator: str
+    texts: int
+    values: int
+    pieces: int
+    parts: int
+    example: str
+
+
 class FieldFound(TypedDict):
-    """Of one field of the items: distinct values; items with any; values per item; events whose item has any."""
+    """Of one field of the items. values: how many are different; items_with: items with any; per_item: values per item;
+    events_with: events whose item has any; commonest: the values that most items have, and how many have them; beside:
+    items that have a value beside those that nearly all have, see `counting.NEARLY_ALL`; joined: None where no value
+    looks like several."""
 
     values: int
     items_with: int
     per_item: float
     events_with: int
+    commonest: list[tuple[str, int]]
+    beside: int
+    joined: JoinedText | None
+
+
+class IdsFound(TypedDict):
+    """How ids are written, of those that were looked at. point_zero: such as 7.0; scientific: such as 1.23E+15; long:
+    whole numbers of 16 digits or more; zeros: of these, those with 15 digits and then zeros only; floats: of these,
+    those that a float holds exactly; rounder: of these, those that a 4 times coarser float would hold too; example: of
+    the first kind that there is; None for users, who are not named."""
+
+    looked_at: int
+    point_zero: int
+    scientific: int
+    long: int
+    zeros: int
+    floats: int
+    rounder: int
+    example: str | None
+
+
+class StrangersFound(TypedDict):
+    """Ids of the log that the table beside it does not have. looked_at: some of them; alike: how many of these the
+    table would have, by what would have to be done to both, see `alike.RULES`; example: one in the log and in the
+    table, by the same; None for users, who are not named."""
+
+    looked_at: int
+    alike: dict[str, int]
+    example: dict[str, tuple[str, str]] | None
+
+
+class TimesFound(TypedDict):
+    """Times of the log. looked_at: of some events, evenly spread; commonest: the times that most of these have, and how
+    many; distinct: how many different times the log has, None where they are more than `counting.FEW_TIMES`; midnight:
+    events at midnight, UTC."""
+
+    looked_at: int
+    commonest: list[tuple[float, int]]
+    distinct: int | None
+    midnight: int
 
 
 class LogCounts(TypedDict):
     """What a checked log holds, in numbers.
 
-    rows: read from the tables of events; left_out: rows that a rule of the run file leaves out; first, last: times of
-    the first and the last event, UTC seconds, or positions; events_of_items: those whose item has a row in a table of
-    items, whatever it says; backwards: rows that stand after a later row of the same user; rejected: rows set aside, by
-    reason.
+    columns: what the run file reads as user, item, time and clicked; unit_said: whether it says what numbers of the
+    time are; rows: read from the tables of events; left_out:
+    rows that a rule of the run file leaves out, by reason; first, last: times of the first and the last event, UTC
+    seconds, or positions; events_of_items: those whose item has a row in a table of items, whatever it says; backwards:
+    rows that stand after a later row of the same user.
+
+    busiest_user: events of the user with most; its bucket; busiest_items: items with most events, and how many, at
+    least; days: events by day, UTC, empty where times are positions; absent: events whose user or item is a word that
+    stands for none, by word; ids: of "user" and "item"; strangers: of "user" and "item", where there is a table.
     """
 
+    columns: dict[str, str | None]
+    unit_said: bool
     rows: int
-    left_out: int
+    left_out: dict[str, int]
     buckets: int
     time_unit: TimeUnit
     first: float
@@ -39,19 +105,31 @@ class LogCounts(TypedDict):
     items_in_table: int
     users_in_table: int
     fields: dict[str, FieldFound]
-    rejected: dict[str, int]
+    busiest_user: int
+    busiest_bucket: int
+    busiest_items: list[tuple[str, int]]
+    times: TimesFound
+    days: dict[str, int]
+    absent: dict[str, dict[str, int]]
+    ids: dict[str, IdsFound]
+    strangers: dict[str, StrangersFound]
 
 
 class Found(LogCounts):
-    """All of it. rows_beside_left_out: rows of the other tables that say nothing, by reason; examples: where the first
-    row of each reason of `rejected` stands."""
+    """All of it. rejected: rows set aside, by reason; rows_beside_left_out: rows of the other tables that say nothing,
+    by reason; examples: where the first row of each reason of `rejected` and `left_out` stands; guessed: what the run
+    file does not say and was found out by looking, each as a sentence."""
 
+    rejected: dict[str, int]
     rows_beside_left_out: dict[str, int]
     examples: dict[str, str]
+    guessed: dict[str, str]
 
 
 class Tally(TypedDict):
-    """What reading the events counted. files: their paths; reasons: rows that make no sense, by reason."""
+    """What reading the events counted. files: their paths; left_out, reasons: rows that a rule leaves out, and rows
+    that make no sense, by reason; left_out_examples: where the first row of each reason of `left_out` stands, such as
+    "a.csv, row 7"; guessed: see `Found`."""
 
     files: list[str]
     buckets: int

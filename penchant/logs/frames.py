@@ -30,8 +30,8 @@ def write_frames(frames: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     """Write each table to `folder`/NAME.parquet, and return the paths. A file that would hold the same stays as it is,
     so that the same call again finds nothing new.
 
-    frames: whatever gives Arrow batches (`__arrow_c_stream__`), or a Polars LazyFrame. A named index of pandas becomes a
-    column. Raises DataError for anything else, or where there are no rows.
+    frames: whatever gives Arrow batches (`__arrow_c_stream__`), or a Polars LazyFrame. A named index of pandas becomes
+    a column. Raises DataError for anything else, or where there are no rows.
     """
     return {name: _write(name, table, folder / f"{name}.parquet") for name, table in frames.items()}
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -21,28 +22,32 @@ from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows
 from penchant.logs.clocks import Clock, settle_clock
+from penchant.logs.counting.buckets import Beside, Settled, Sum, count_bucket
+from penchant.logs.counting.whole import sum_up, where
 from penchant.logs.forgotten import Forgotten, without_forgotten
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import PORTIONS, ROW, Part, Portions
-from penchant.logs.found import FieldFound, Found, LogCounts, Tally
+from penchant.logs.found import Found, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Tables
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
-from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
 FILE = "file"
 SAID = "said.parquet"
 MOST_BUCKETS = 500
 SETTLING = Portions(rows=20_000, csv_bytes=1 << 20)
 """What is read at once to find out what the times are: the first of it mostly says so."""
-FORM = 3
+FORM = 4
 """Of the files; a log of another one is read again."""
 REPEATED = "repeats an earlier row: same user, item and time"
+FORGOTTEN = "user who was forgotten"
 
 _EVENT_TYPES = {USER: pl.String, ITEM: pl.String, TIME: pl.Float64, CLICKED: pl.Boolean}
 _SCATTERED_TYPES = {**_EVENT_TYPES, FILE: pl.Int32, ROW: pl.Int64}
+_WORTH_TYPE = {WORTH: pl.Int32}
 _REJECTED_TYPES = {FILE: pl.String, ROW: pl.Int64, REASON: pl.String}
 
 
@@ -62,7 +67,8 @@ class Log:
         return cls(folder, found["buckets"], found["time_unit"] == "position")
 
     def events(self, bucket: int) -> pl.DataFrame:
-        """USER, ITEM, TIME, CLICKED of one bucket, ordered by user, time and item."""
+        """USER, ITEM, TIME, CLICKED of one bucket, ordered by user, time and item; and WORTH, 0 without a click, where
+        not every click is a plain one."""
         return pl.read_parquet(self.folder / "events" / f"{bucket:05}.parquet")
 
     def items(self) -> pl.DataFrame:
@@ -140,16 +146,26 @@ def _ingest(
     tally: Tally = read_json(folder / "scattered" / "tally.json")
     _refuse_too_many_rejected(tally, limit)
     _refuse_two_clocks(tally, both.said)
-    settled = []
+    wanted, beside, added = _Wanted(items, tables.events, forgotten), Beside.of(items, users), Sum()
     for bucket in range(tally["buckets"]):
-        wanted = _Wanted(items, tables.events.items_with, forgotten)
-        settled.append(_settle(folder, bucket, tally["files"], wanted, users))
+        added.add(bucket, _settle(folder, bucket, tally, wanted, beside))
         report(Progress("sort", bucket + 1, tally["buckets"]))
     _gather_rejected(folder)
-    counted = _sum_up(tally, settled, items, users, tables)
-    examples = _examples(folder / "rejected.parquet")
-    found: Found = {**counted, "rows_beside_left_out": dict(left_out), "examples": examples}
+    counted = sum_up(tally, added, partial(_ids, folder), items, users, tables)
+    unwanted = {reason: where(tally["files"][file], row) for reason, (file, row) in added.examples.items()}
+    examples = {**_examples(folder / "rejected.parquet"), **tally["left_out_examples"], **unwanted}
+    found: Found = {
+        **counted,
+        "rejected": {**tally["reasons"], **({REPEATED: added.repeated} if added.repeated else {})},
+        "rows_beside_left_out": dict(left_out),
+        "examples": examples,
+        "guessed": tally["guessed"],
+    }
     write_json(folder / "found.json", found)
+
+
+def _ids(folder: Path, bucket: int) -> pl.DataFrame:
+    return pl.read_parquet(folder / "events" / f"{bucket:05}.parquet", columns=[USER, ITEM])
 
 
 def _read_found(folder: Path) -> Found:
@@ -180,8 +196,9 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
     left_out: Counter[str] = Counter()
     examples: dict[str, str] = {}
     guessed = _guessed(parts, table, clock)
+    types = {**_SCATTERED_TYPES, **(_WORTH_TYPE if table.worths else {})}
     with ExitStack() as stack:
-        writers = [stack.enter_context(_stream(folder / f"{bucket:05}.arrows")) for bucket in range(buckets)]
+        writers = [stack.enter_context(_stream(folder / f"{bucket:05}.arrows", types)) for bucket in range(buckets)]
         rejected = stack.enter_context(
             pyarrow.parquet.ParquetWriter(folder / "rejected.parquet", _arrow_schema(_REJECTED_TYPES))
         )
@@ -192,13 +209,13 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
                     events = events.with_columns(pl.col(TIME) + float(rows_before))
-                _append(writers, events)
+                _append(writers, events, types)
                 aside_rows = _rejected_rows(part.name, checked.rejected, batch.malformed)
                 rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))
                 reasons.update(aside_rows.select(_kind_of_reason())[REASON].to_list())
                 left_out.update(checked.left_out[REASON].to_list())
                 for reason, row in checked.left_out.group_by(REASON, maintain_order=True).first().iter_rows():
-                    examples.setdefault(reason, f"{Path(part.name).name}, row {row:,}")
+                    examples.setdefault(reason, where(part.name, row))
                 counts["rows"] += checked.rows + len(batch.malformed)
                 counts["rows_read"] += len(batch.frame) + len(batch.malformed)
                 report(Progress("read", min(counts["rows_read"], sum(sizes)), sum(sizes), f"{counts['rows']:,} rows"))
@@ -207,19 +224,17 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
     if counts["rows"] > counts["rows_read"]:
         guessed["lists"] = f"{counts['rows_read']:,} rows hold lists, which were parted into {counts['rows']:,}"
     report(Progress("read", sum(sizes), sum(sizes), f"{counts['rows']:,} rows"))
-    write_json(
-        folder / "tally.json",
-        {
-            "files": names,
-            "buckets": buckets,
-            "time_unit": clock.unit,
-            "rows": counts["rows"],
-            "left_out": dict(left_out),
-            "left_out_examples": examples,
-            "guessed": guessed,
-            "reasons": dict(reasons),
-        },
-    )
+    tally: Tally = {
+        "files": names,
+        "buckets": buckets,
+        "time_unit": clock.unit,
+        "rows": counts["rows"],
+        "left_out": dict(left_out),
+        "left_out_examples": examples,
+        "guessed": guessed,
+        "reasons": dict(reasons),
+    }
+    write_json(folder / "tally.json", tally)
 
 
 def _moments(parts: list[Part], table: EventsTable) -> Iterator[pl.DataFrame]:
@@ -248,13 +263,15 @@ def _arrow_schema(types: dict[str, type[pl.DataType]]) -> pa.Schema:
     return pl.DataFrame(schema=types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-def _stream(path: Path) -> pa.RecordBatchStreamWriter:
+def _stream(path: Path, types: dict[str, type[pl.DataType]]) -> pa.RecordBatchStreamWriter:
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    return pa.ipc.new_stream(path, _arrow_schema(_SCATTERED_TYPES), options=options)
+    return pa.ipc.new_stream(path, _arrow_schema(types), options=options)
 
 
-def _append(writers: list[pa.RecordBatchStreamWriter], events: pl.DataFrame) -> None:
-    events = events.select(pl.col(name).cast(dtype) for name, dtype in _SCATTERED_TYPES.items())
+def _append(
+    writers: list[pa.RecordBatchStreamWriter], events: pl.DataFrame, types: dict[str, type[pl.DataType]]
+) -> None:
+    events = events.select(pl.col(name).cast(dtype) for name, dtype in types.items())
     parts = events.with_columns(bucket_of(events[USER], len(writers)).alias("bucket"))
     for (bucket,), part in parts.partition_by("bucket", include_key=False, as_dict=True).items():
         writers[int(bucket)].write_table(part.to_arrow(compat_level=pl.CompatLevel.oldest()))
@@ -287,65 +304,82 @@ def _refuse_two_clocks(tally: Tally, said: pl.DataFrame) -> None:
 @dataclass(frozen=True)
 class _Wanted:
     """Which rows enter the log: those of items that have a value of the field `items_with`, without those of forgotten
-    users."""
+    users; and not more and not fewer of a user than the run file says."""
 
     items: pl.DataFrame
-    items_with: str | None
+    events: EventsTable
     forgotten: Forgotten
 
-    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        rows = without_forgotten(rows, self.forgotten)
-        if self.items_with is None:
-            return rows
-        with_value = self.items.filter(pl.col(self.items_with).list.len() > 0)
-        return rows.join(with_value, on=ITEM, how="semi", maintain_order="left")
+    def parts(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+        """The rows that are wanted, and the others by reason."""
+        known = without_forgotten(rows, self.forgotten)
+        others = {FORGOTTEN: rows.join(known, on=[FILE, ROW], how="anti")} if len(known) < len(rows) else {}
+        field = self.events.items_with
+        if field is None:
+            return known, others
+        with_value = self.items.filter(pl.col(field).list.len() > 0)
+        wanted = known.join(with_value, on=ITEM, how="semi", maintain_order="left")
+        if len(wanted) < len(known):
+            reason = f"item without a value of {field!r} (items_with)"
+            others[reason] = known.join(with_value, on=ITEM, how="anti")
+        return wanted, others
+
+    def capped(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+        """Rows of users with enough events, of each the latest, and the others by reason. rows: in order, without
+        repeats."""
+        least, most = self.events.events_at_least, self.events.events_at_most
+        reasons = []
+        if least > 1:
+            reasons.append(pl.when(pl.len().over(USER) < least).then(pl.lit(f"user with fewer than {least} events")))
+        if most is not None:
+            behind = pl.int_range(pl.len(), 0, -1).over(USER)
+            reasons.append(pl.when(behind > most).then(pl.lit(f"user's event before the latest {most}")))
+        if not reasons:
+            return rows, {}
+        told = rows.select(pl.coalesce(reasons).alias(REASON)).to_series()
+        parts = rows.with_columns(told).filter(told.is_not_null()).partition_by(REASON, as_dict=True)
+        return rows.filter(told.is_null()), {str(reason): part for (reason,), part in parts.items()}
 
 
-def _settle(folder: Path, bucket: int, files: list[str], wanted: _Wanted, users: pl.DataFrame) -> dict[str, object]:
+def _settle(folder: Path, bucket: int, tally: Tally, wanted: _Wanted, beside: Beside) -> Settled:
     """Sort one bucket, leave out what is not wanted, set its repeats aside, write it and return what it holds."""
     done = folder / "events" / f"{bucket:05}.parquet"
     counted = folder / "events" / f"{bucket:05}.json"
     if not counted.exists():
-        all_rows = pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows")
-        rows = wanted.of(all_rows)
+        rows, others = wanted.parts(pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows"))
         backwards = _backwards(rows)
-        rows = rows.sort(USER, TIME, ITEM, CLICKED, FILE, ROW, descending=[False] * 3 + [True] + [False] * 2)
+        # Of repeats, the one that stays is a click if any is, and the one that counts most.
+        best = [CLICKED, *(name for name in _WORTH_TYPE if name in rows.columns)]
+        order = {**dict.fromkeys([USER, TIME, ITEM], False), **dict.fromkeys(best, True), FILE: False, ROW: False}
+        rows = rows.sort(list(order), descending=list(order.values()))
         repeated = ~pl.struct(USER, TIME, ITEM).is_first_distinct()
         rows = rows.with_columns(repeated.alias("repeated"))
-        events = rows.filter(~pl.col("repeated")).select(list(_EVENT_TYPES))
+        kept, beyond = wanted.capped(rows.filter(~pl.col("repeated")))
+        events = kept.select(name for name in rows.columns if name in _EVENT_TYPES | _WORTH_TYPE)
         with aside(done) as path:
             events.write_parquet(path)
-        names = pl.col(FILE).replace_strict(dict(enumerate(files)), return_dtype=pl.String)
+        names = pl.col(FILE).replace_strict(dict(enumerate(tally["files"])), return_dtype=pl.String)
         with aside(folder / "rejected" / f"{bucket:05}.parquet") as path:
             repeats = rows.filter("repeated").select(names, ROW, pl.lit(REPEATED).alias(REASON))
             repeats.write_parquet(path)
-        more = {"repeated": len(repeats), "backwards": backwards, "unwanted": len(all_rows) - len(rows)}
-        write_json(counted, {**_count(events, wanted.items, users), **more})
-    return dict(read_json(counted))
+        more = {"repeated": len(repeats), "backwards": backwards, **_left_out({**others, **beyond})}
+        write_json(counted, {**count_bucket(events, beside, clock=tally["time_unit"] != "position"), **more})
+    settled: Settled = read_json(counted)
+    return settled
+
+
+def _left_out(others: dict[str, pl.DataFrame]) -> dict[str, object]:
+    """How many rows are left out by reason, and where the first of each stands, but for those of forgotten users."""
+    shown = {
+        reason: rows.select(FILE, ROW).sort(FILE, ROW).row(0) for reason, rows in others.items() if reason != FORGOTTEN
+    }
+    return {"left_out": {reason: len(rows) for reason, rows in others.items()}, "examples": shown}
 
 
 def _backwards(rows: pl.DataFrame) -> int:
     """Count the rows that the files hold after a later row of the same user."""
     in_file = rows.sort(USER, FILE, ROW)
     return int(in_file.select(((pl.col(TIME).diff() < 0) & (pl.col(USER) == pl.col(USER).shift())).sum()).item())
-
-
-def _count(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> dict[str, object]:
-    people = events.group_by(USER).len()
-    per_user = people["len"]
-    filled = items.select(ITEM, (pl.exclude(ITEM).list.len() > 0))
-    known = events.select(ITEM).join(filled, on=ITEM, how="inner").drop(ITEM)
-    return {
-        "events": len(events),
-        "clicked": int(events[CLICKED].sum()),
-        "users": len(per_user),
-        "users_with_one_event": int((per_user == 1).sum()),
-        "users_with_row": len(people.join(users, on=USER, how="semi")),
-        "events_of_items": len(known),
-        **{f"events_with.{name}": int(known[name].sum()) for name in known.columns},
-        "first": events[TIME].min(),
-        "last": events[TIME].max(),
-    }
 
 
 def _gather_rejected(folder: Path) -> None:
@@ -363,44 +397,6 @@ def _kind_of_reason() -> pl.Expr:
 
 def _examples(rejected: Path) -> dict[str, str]:
     """Where to look: the first row of each kind of reason."""
-    rows = pl.scan_parquet(rejected).group_by(_kind_of_reason()).agg(pl.col(FILE, ROW).first()).collect()
-    return {reason: f"{Path(file).name}, row {row:,}" for reason, file, row in rows.iter_rows()}
-
-
-def _sum_up(
-    tally: Tally, settled: list[dict[str, object]], items: pl.DataFrame, users: pl.DataFrame, tables: Tables
-) -> LogCounts:
-    """The counts of all buckets together."""
-    frame = pl.DataFrame(settled, infer_schema_length=None)
-    totals = frame.select(pl.exclude("first", "last").sum()).row(0, named=True)
-    if totals["events"] == 0:
-        raise DataError(f"none of {tally['rows']:,} rows is an event: {tally['reasons']}; mend the mapping")
-    fields: dict[str, FieldFound] = {
-        name: {
-            "values": items[name].explode(keep_nulls=False, empty_as_null=False).n_unique(),
-            "items_with": int((items[name].list.len() > 0).sum()),
-            "per_item": float(items[name].list.len().mean() or 0),  # type: ignore[arg-type]
-            "events_with": totals[f"events_with.{name}"],
-        }
-        for name in tables.item_fields
-    }
-    rejected = {**tally["reasons"], REPEATED: totals["repeated"]}
-    return {
-        "rows": tally["rows"],
-        "left_out": sum(tally["left_out"].values()) + totals["unwanted"],
-        "buckets": tally["buckets"],
-        "time_unit": tally["time_unit"],
-        "first": frame.select(pl.col("first").min()).item(),
-        "last": frame.select(pl.col("last").max()).item(),
-        "events": totals["events"],
-        "clicked": totals["clicked"],
-        "users": totals["users"],
-        "users_with_one_event": totals["users_with_one_event"],
-        "users_with_row": totals["users_with_row"],
-        "events_of_items": totals["events_of_items"],
-        "backwards": totals["backwards"],
-        "items_in_table": len(items),
-        "users_in_table": len(users),
-        "fields": fields,
-        "rejected": {reason: count for reason, count in rejected.items() if count},
-    }
+    first = pl.col(ROW).filter(pl.col(FILE) == pl.col(FILE).min()).min()
+    rows = pl.scan_parquet(rejected).group_by(_kind_of_reason()).agg(pl.col(FILE).min(), first).collect()
+    return {reason: where(file, row) for reason, file, row in rows.iter_rows()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from penchant.errors import DataError
-from penchant.logs.check import NEWEST_S, OLDEST_S, keep_rows
+from penchant.logs.check import keep_rows
 from penchant.logs.clocks import read_clock, settle_clock
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import column
@@ -24,6 +24,7 @@ from penchant.logs.tables import (
     Tables,
     UsersTable,
 )
+from penchant.logs.times import NEWEST_S, OLDEST_S
 from penchant.schema import ITEM, TIME, USER, VALUE
 
 LeftOut = Counter[str]

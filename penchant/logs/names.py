@@ -4,9 +4,12 @@ import re
 from collections.abc import Collection
 from itertools import chain, count
 
-from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
-RESERVED_NAMES = {ITEM, USER, TIME, CLICKED, "count", "value", "entry", "sample", "split", "window", "start", "stop"}
+RESERVED_NAMES = {
+    *(ITEM, USER, TIME, CLICKED, WORTH),
+    *("count", "value", "entry", "sample", "split", "window", "start", "stop"),
+}
 """Columns that Penchant itself adds to the items' and users' tables."""
 
 OF_SHARDS = {"label", "truth", "history"}

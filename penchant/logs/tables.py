@@ -1,14 +1,15 @@
 """How a user's own tables map to Penchant's: which files, which columns, what counts as a click."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from penchant.config import Config
 from penchant.logs.formats.dialect import CsvOptions
 from penchant.logs.names import RESERVED_NAMES, problem_of
 from penchant.logs.times import TimeUnit
+from penchant.schema import ONE_CLICK
 
 NONE = [
     *("\\N", "NULL", "null", "nan", "NaN", "None", "undefined", "<NA>", "N/A", "n/a", "#N/A", "NaT", "(null)"),
@@ -18,6 +19,26 @@ NONE = [
 
 Value = str | bool | int | float
 Share = Annotated[float, Field(gt=0, le=1)]
+MOST_CLICKS = 1000
+"""One action counts as at most so many clicks."""
+
+
+def _read_worth(value: Any) -> Any:
+    """1 and 0 are true and false, so that they make the same log."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        if value in (0, 1):
+            return bool(value)
+        if 1 / ONE_CLICK <= value <= MOST_CLICKS and round(value, 3) == value:
+            return float(value)
+    raise ValueError(
+        f"write true (a click), false (shown, not clicked), or as how many clicks it counts: a number from "
+        f"{1 / ONE_CLICK:g} to {MOST_CLICKS} with at most three decimals"
+    )
+
+
+Worth = Annotated[bool | float, BeforeValidator(_read_worth)]
 
 
 def _known_zone(name: str) -> str:
@@ -29,15 +50,16 @@ def _known_zone(name: str) -> str:
 
 
 class TableConfig(Config):
-    """Where a table lies, how it is written, and which of its rows count. These keys may stand in each table.
+    """Where a table lies, how it is written, and which of its rows count: keys of [logs.tables.events], .items, .users,
+    [[.item_values]] and its `names`. Each table has `files` or a `query`.
 
     files: a file, a folder, a glob, or a list of them, relative to the run file; in a folder, names that begin with _
         or . are passed over. Also s3://, gs:// and abfs:// URLs, and the folder of a Delta or Iceberg table.
     query: DuckDB's SQL in the place of `files`; database: the DuckDB file that it asks, if it asks one.
     format: "parquet", "csv" (TSV and the like too), "jsonl", "delta" or "iceberg", where the name does not say it.
-    csv: how text files are written, as far as that is not found by itself (below).
+    csv: how text files are written, as far as that is not found by itself.
     keep: column → the values of which a row has to have one; drop: column → values that no row may have.
-    none: texts that stand for none, wherever they stand. What is given replaces the list below.
+    none: texts that stand for none, wherever they stand; a list of one's own replaces this one.
     """
 
     files: str | list[str] | None = None
@@ -75,7 +97,10 @@ class EventsTable(TableConfig):
         items that were clicked; without it, every row is a click.
     separator: where lists of a row are written as one text each, such as "12 15 9".
     action: the column that says what was done; actions: of each of its values whether that is a click (true) or no more
-        than that the item was shown (false). Rows with other values are left out, and counted.
+        than that the item was shown (false). Rows with other values are left out, and counted. A number in the place of
+        true, such as 5.0, is a click that counts as so many wherever the clicks of a history are counted: in the
+        weights and the order of fields, and in own counts, faded or not. It is one click in labels, in ages, for
+        min_count, among seeds, and wherever numbers of clicks are shown.
     items_with: a field of the items; events of items without a value of it are left out, and counted.
     events_at_least: users with fewer events are left out; events_at_most: of users with more, the latest stay.
     """
@@ -91,7 +116,7 @@ class EventsTable(TableConfig):
     not_clicked_at_most: float | None = None
     separator: str | None = None
     action: str | None = None
-    actions: dict[str, bool] = {}
+    actions: dict[str, Worth] = {}
     items_with: str | None = None
     events_at_least: Annotated[int, Field(ge=1)] = 1
     events_at_most: Annotated[int, Field(ge=1)] | None = None
@@ -117,6 +142,13 @@ class EventsTable(TableConfig):
         if high is not None and low is not None and low >= high:
             raise ValueError(f"not_clicked_at_most = {low} must be below clicked_at_least = {high}")
         return self
+
+    @property
+    def worths(self) -> dict[str, int]:
+        """By action, the WORTH of its clicks, 0 where it is none; empty where each click is a plain one."""
+        if all(isinstance(one, bool) for one in self.actions.values()):
+            return {}
+        return {action: round(one * ONE_CLICK) for action, one in self.actions.items()}
 
     @property
     def columns(self) -> list[str]:

@@ -48,7 +48,17 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
     refuse_broken(snapshot)
     labels = [model.label for model in profiles.values()] or [run.config.labels.field]
     item_tags = {label: _tags_of_items(log, label) for label in labels}
-    return Served(name, snapshot, profiles, alike, offline, run.item_names, item_tags, clocked=not log.position)
+    return Served(
+        name,
+        snapshot,
+        profiles,
+        alike,
+        offline,
+        item_names=run.item_names,
+        item_fields=log.items().columns[1:],
+        item_tags=item_tags,
+        clocked=not log.position,
+    )
 
 
 def version_of(folder: Path) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from penchant.choices import Order
 from penchant.config import Config
-from penchant.features.own import Own
+from penchant.features.own import HOW_OFTEN, Own
 from penchant.features.ragged import offsets_of
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.features.vocabulary import Vocabulary
@@ -120,7 +120,7 @@ def rank(scores_BV: Tensor, own: Own, average: Average, config: ProfilesConfig) 
     nothing has no lift, so their tags are in the order of preference; so are unseen tags if the model prefers these
     alike for all users. scores_BV is changed."""
     level_B2 = average.levels(scores_BV)
-    own_BH, clicks_BH = scores_BV.gather(1, own.ids_BH), own.fact("counts")
+    own_BH, clicks_BH = scores_BV.gather(1, own.ids_BH), own.fact(HOW_OFTEN)
     lift_BH = average.lifts_of(own_BH, own.ids_BH, level_B2)
     scores_BV.scatter_(1, own.ids_BH, -torch.inf)
     by_lift, bare_B = config.order == "lift", (own.ids_BH == PAD).all(1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from penchant.choices import Order
 from penchant.errors import UnknownTagError
-from penchant.features.own import Own
+from penchant.features.own import HOW_OFTEN, Own
 from penchant.features.shards import Batch
 from penchant.features.vocabulary import Vocabulary
 from penchant.models.interests.blend import DEEP_PATH, EVERYBODY, OWN_PATH, REST_PATH
@@ -94,7 +94,7 @@ def describe(
     ordered_V = order(scores_V)
     rank_V = torch.empty_like(ordered_V)
     rank_V[ordered_V] = torch.arange(1, len(ordered_V) + 1)
-    clicks = dict(zip(batch.own.ids_BH[0].tolist(), batch.own.fact("counts")[0].int().tolist(), strict=True))
+    clicks = dict(zip(batch.own.ids_BH[0].tolist(), batch.own.fact(HOW_OFTEN)[0].int().tolist(), strict=True))
 
     def preference(number: int) -> RankedPreference:
         rank, preference, lift = int(rank_V[number]), float(scores_V[number]), float(lift_V[number])

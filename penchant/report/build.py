@@ -182,7 +182,7 @@ def _statistics(run: RunFacts) -> Statistics:
         "users": found["users"],
         "items": found["items_in_table"],
         "rejected rows": sum(found["rejected"].values()),
-        "rows left out by rule": found["left_out"],
+        "rows left out by rule": sum(found["left_out"].values()),
     }
     clock = found["time_unit"] != "position"
     return Statistics(

@@ -1,5 +1,6 @@
 """Bodies of requests into events: each is read alone, so that one that makes no sense stops no other."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ MOST_MARKS = 1_000_000
 """Commas and opening brackets of one body: what a body of a few bytes a value may become in memory is bounded."""
 
 KEYS = frozenset(Event._fields)
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| ?UTC|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+"""What a log takes for a date or a moment too; Python knows more, such as 2026-W09, and any letter before the hour."""
 
 T = TypeVar("T")
 
@@ -149,8 +153,8 @@ def seconds_of(said: object) -> float:
     if type(said) is int:
         return float(said)
     try:
-        if type(said) is str and said[4:5] == "-":
-            told = datetime.fromisoformat(said)
+        if type(said) is str and (text := said.strip().upper()) and ISO.fullmatch(text):
+            told = datetime.fromisoformat(text.removesuffix("UTC").rstrip())
             return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
     except ValueError:
         pass

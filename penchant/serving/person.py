@@ -153,7 +153,7 @@ def _explained(view: View, people: People, tag: str | None, by: Order | None, mo
     insight = profiler.insight(people, tag, by)
     why = insight.why
     latest = sum(why.preference.tag in view.tags_of(item, model) for _, item in clicks[-LATEST:])
-    at, changes = _changes(view, profiler, people.own[0], clicks)
+    at, changes = _changes(view, profiler, people)
     return Explained(
         next(name for name, one in view.served.profiles.items() if one is tags),
         insight,
@@ -165,13 +165,14 @@ def _explained(view: View, people: People, tag: str | None, by: Order | None, mo
     )
 
 
-def _changes(view: View, profiler: LiveProfiles, own: str, clicks: Clicks) -> tuple[list[float], Changes | None]:
-    """Return the moments and what changed over them. own: under whose name their own fields are read."""
+def _changes(view: View, profiler: LiveProfiles, people: People) -> tuple[list[float], Changes | None]:
+    """Return the moments and what changed over them, of the first of some users."""
+    clicks = people.clicks[0]
     clock, times = view.served.clocked, [time for time, _ in clicks]
     ends = moments(times, clock=clock)
     if len(ends) < 2:
         return [], None
-    course = profiler.course(own, [clicks[:end] for end in ends])
+    course = profiler.course(people.own[0], [clicks[:end] for end in ends], people.worths[0])
     return [times[end - 1] if clock else float(end) for end in ends], changes_of(course.tags, course.preference_TV)
 
 

@@ -9,6 +9,8 @@ import torch
 
 from penchant.choices import Order
 from penchant.errors import UnknownTagError
+from penchant.features.live import NO_WORTHS, Worths
+from penchant.features.own import HOW_OFTEN
 from penchant.features.shards import Batch
 from penchant.models.parts.ranking import best, place_of
 from penchant.profiles.build import ProfilesConfig, Ranked, rank
@@ -58,7 +60,7 @@ class LiveProfiles:
     @torch.inference_mode()
     def of(self, people: People, by: Order | None = None) -> list[LiveProfile]:
         """Of some users as they are now. by: their order, that of the run file if not given."""
-        batch = self.model.features.batch(people.own, people.clicks)
+        batch = self.model.features.batch(people.own, people.clicks, people.worths)
         assert batch.own
         preferences_BV = self.model.model.preferences(batch, self.model.model.users(batch))
         return self._profiles(people, rank(preferences_BV, batch.own, self.model.average, self._config(by)))
@@ -80,7 +82,7 @@ class LiveProfiles:
         takes as long with many tags as with few, but for the products with their vectors. by: as in `of`. Raises
         UnknownTagError."""
         model, average, names, label = self.model.model, self.model.average, self.model.names, self.model.label
-        batch = self.model.features.batch(people.own, people.clicks)
+        batch = self.model.features.batch(people.own, people.clicks, people.worths)
         assert batch.own
         user_BU, attention = model.read(batch)
         score_BV = model.preferences(batch, user_BU)
@@ -90,7 +92,7 @@ class LiveProfiles:
             by_lift = self._config(by).order == "lift" and profile.clicked
             tag = self._texts[int(best((lift_V if by_lift else score_V)[None], 1).ids)]
         number = names[label].id(tag)
-        clicks = int((batch.own.fact("counts") * (batch.own.ids_BH == number)).sum())
+        clicks = int((batch.own.fact(HOW_OFTEN) * (batch.own.ids_BH == number)).sum())
         place = place_of(score_V, number)
         asked = RankedPreference(tag, float(score_V[number]), clicks, float(lift_V[number]), place)
         bare = WholeProfile(people.users[0], [asked], [], *attended(attention, batch, names))
@@ -99,9 +101,10 @@ class LiveProfiles:
         return Insight(profile, known, len(score_V) - RESERVED, bare.fields, bare.values, why)
 
     @torch.inference_mode()
-    def course(self, user: str, pasts: Sequence[Clicks]) -> TagCourse:
-        """Return a user's preferences at each of some moments, by the clicks that they had then."""
-        batch = self.model.features.batch([user] * len(pasts), pasts)
+    def course(self, user: str, pasts: Sequence[Clicks], worths: Worths = NO_WORTHS) -> TagCourse:
+        """Return a user's preferences at each of some moments, by the clicks that they had then. worths: of those that
+        are no plain ones."""
+        batch = self.model.features.batch([user] * len(pasts), pasts, [worths] * len(pasts))
         preference_TV = self.model.model.preferences(batch, self.model.model.users(batch))
         return TagCourse(self._texts[RESERVED:], preference_TV[:, RESERVED:].numpy())
 
@@ -114,7 +117,7 @@ class LiveProfiles:
 
     def _described(self, people: People) -> tuple[Batch, WholeProfile]:
         model = self.model
-        batch = model.features.batch(people.own, people.clicks)
+        batch = model.features.batch(people.own, people.clicks, people.worths)
         return batch, describe(model.model, model.average, batch, model.names, model.label, people.users[0])
 
     def _profiles(self, people: People, ranked: dict[str, Ranked]) -> list[LiveProfile]:

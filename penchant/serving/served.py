@@ -1,6 +1,6 @@
 """One trained model as it is served: what it knows of users and items, and what it makes of clicks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penchant.errors import MissingStepError, UnknownModelError
@@ -73,11 +73,11 @@ class LogState:
 @dataclass(frozen=True)
 class Served:
     """name: changes whenever weights, vocabularies or the snapshot do; item_names: items that have a readable name;
-    item_tags: by field, first that of the model that answers where none is named, the tags of each item of the log;
-    clocked: whether times of the log are those of a clock, rather than
-    positions in a history. profiles: interest models by name, first the one that answers where none is named; alike:
-    None where the run has not trained one that can be live; offline: see `ModelState`; ask `interests` and
-    `lookalike`."""
+    item_fields: what the log says of items, read by a model or not; item_tags: by field, first that of the model that
+    answers where none is named, the tags of each item of the log; clocked: whether times of the log are those of a
+    clock, rather than positions in a history. profiles: interest models by name, first the one that answers where none
+    is named; alike: None where the run has not trained one that can be live; offline: see `ModelState`; ask
+    `interests` and `lookalike`."""
 
     name: str
     snapshot: Snapshot
@@ -85,6 +85,7 @@ class Served:
     alike: AlikeModel | None
     offline: str | None
     item_names: Mapping[str, str]
+    item_fields: Sequence[str]
     item_tags: Mapping[str, Mapping[str, list[str]]]
     clocked: bool
 
@@ -110,10 +111,15 @@ class Served:
     def lookalike(self) -> AlikeModel:
         """The look-alike that is live. MissingStepError where none is."""
         if self.alike is None:
-            raise MissingStepError(
-                self.offline or "this run has no look-alike; add [models.ralm] to its run file and run it again"
-            )
+            raise self.no_lookalike
         return self.alike
+
+    @property
+    def no_lookalike(self) -> MissingStepError:
+        """What is to be said where no look-alike is live."""
+        return MissingStepError(
+            self.offline or "this run has no look-alike; add [models.ralm] to its run file and run it again"
+        )
 
     @property
     def features(self) -> list[LiveFeatures]:

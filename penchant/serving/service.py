@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from penchant.choices import Order
-from penchant.errors import BusyError, UnknownItemError
+from penchant.errors import BusyError, UnknownFieldError, UnknownItemError
 from penchant.logs.forgotten import digest_of
 from penchant.profiles.directions import Directions
 from penchant.profiles.explain import Explanation
@@ -93,7 +93,13 @@ class Service:
         return append(self.store, calls, self.clock())
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
-        """Say what new items are about, by the fields of the items' table."""
+        """Say what new items are about, by the fields of the items' table. UnknownFieldError where no model that this
+        process works with has one of these fields; then nothing is said of any."""
+        known = dict.fromkeys(field for users in self.models.all for field in users.served.item_fields)
+        for fields in items.values():
+            for field in fields:
+                if field not in known:
+                    raise UnknownFieldError(field, known)
         self.store.put_items(items)
         self.refresh()
 
@@ -154,8 +160,10 @@ class Service:
     # Candidates
 
     def open(self, items: Sequence[str]) -> None:
-        """Open items to audience extension; those that are open stay as they are. A run without look-alike keeps them
-        for a model that has one."""
+        """Open items to audience extension; those that are open stay as they are. MissingStepError where no look-alike
+        is live, nor is one about to take over: nobody would ever cluster their seeds."""
+        if not self.models.alike:
+            raise self.view.served.no_lookalike
         self.store.open_candidates(items, self.clock())
         self._candidates = self.store.candidates()
 
@@ -183,8 +191,9 @@ class Service:
         return state_of(item, view.name_of(item), opened, view.live.get(item))
 
     def opening(self, item: str) -> Opening:
-        """All that is known of one open item; what takes long is worked out when it is asked for. UnknownItemError
-        where it is not open."""
+        """All that is known of one open item; what takes long is worked out when it is asked for. MissingStepError
+        where no look-alike is live, UnknownItemError where the item is not open."""
+        self._refuse_without_lookalike()
         return Opening(self.view, item, self._opened(item), self._openings)
 
     def search_items(self, text: str) -> Sequence[Match]:
@@ -204,7 +213,9 @@ class Service:
         return clustered(self.view.live.values())
 
     def score(self, users: Sequence[str], items: Sequence[str] | None) -> list[Scored]:
-        """Scores of some users for some open candidates, or for all; those without known seeds are left out."""
+        """Scores of some users for some open candidates, or for all; those without known seeds are left out.
+        MissingStepError where no look-alike is live, UnknownItemError where an item is not open."""
+        self._refuse_without_lookalike()
         for item in items or ():
             self._opened(item)
         view = self.view
@@ -274,6 +285,11 @@ class Service:
     def set_aside(self, most: int) -> list[Poison]:
         """The latest entries that could not be processed. It asks the store."""
         return self.store.poison(most)
+
+    def _refuse_without_lookalike(self) -> None:
+        """Before it is said that an item is not open: nobody could open it."""
+        if not self.view.served.has_lookalike:
+            raise self.view.served.no_lookalike
 
     def _opened(self, item: str) -> float:
         opened = self._candidates.get(item)

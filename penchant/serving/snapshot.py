@@ -15,16 +15,18 @@ from safetensors.torch import load_file
 
 from penchant.errors import DataError
 from penchant.features.cuts.cut import DAY_S
+from penchant.features.live import NO_WORTHS, Worths
 from penchant.features.ragged import offsets_of
 from penchant.files import aside, read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.users import hash_of, user_hash
 from penchant.models.lookalikes.promise import Crowd
 from penchant.progress import Progress, Report, quiet
-from penchant.schema import CLICKED, ITEM, TIME, USER
+from penchant.schema import CLICKED, ITEM, ONE_CLICK, TIME, USER, WORTH
 
 ENTRY, ROW, HASH = "entry", "row", "hash"
 RECENT = "recent"
+WORTHS = "history.worth"
 FORM = 1
 """Of the files; another one is written again."""
 
@@ -35,8 +37,8 @@ class SnapshotPart:
 
     hash [n] int64: the bits of the user's hash; users.offsets [n + 1], users.bytes: the id, UTF-8; known [n] bool and
     vectors [n, X]: as in the crowd; history.offsets [n + 1], history.entry, history.time: clicks, in order of time and
-    item; met.entry, met.row, met.time: who has an event with each item, ascending by entry, and the time of their
-    latest click on it, -inf without one.
+    item, and history.worth if not all are plain ones; met.entry, met.row, met.time: who has an event with each item,
+    ascending by entry, and the time of their latest click on it, -inf without one.
     """
 
     arrays: dict[str, np.ndarray]
@@ -121,6 +123,15 @@ class Snapshot:
         entries = part.arrays["history.entry"][start:stop].tolist()
         times = part.arrays["history.time"][start:stop].tolist()
         return [(time, self.items[entry]) for time, entry in zip(times, entries, strict=True)]
+
+    def worths(self, row: int) -> Worths:
+        """Return the WORTH of those clicks of a user that are no plain ones."""
+        part, within = self._place(row)
+        if WORTHS not in part.arrays:
+            return NO_WORTHS
+        start, stop = part.arrays["history.offsets"][within : within + 2].tolist()
+        worths = part.arrays[WORTHS][start:stop].tolist()
+        return {click: one for click, one in zip(self.clicks(row), worths, strict=True) if one != ONE_CLICK}
 
     def seeds(self, item: str) -> tuple[np.ndarray, np.ndarray]:
         """Rows of those who clicked an item, and when they did last."""
@@ -255,6 +266,7 @@ def _part(events: pl.DataFrame, entries: pl.DataFrame, crowd: _Crowd) -> dict[st
     clicked = pl.when(CLICKED).then(TIME).otherwise(-np.inf)
     met = rows.group_by(ENTRY, ROW).agg(clicked.max().alias(TIME)).sort(ENTRY, ROW)
     known, vectors = crowd.of(hashed[USER])
+    worths = {WORTHS: clicks[WORTH].to_numpy().astype(np.int32)} if WORTH in clicks.columns else {}
     return {
         HASH: hashed[HASH].to_numpy().view(np.int64),
         "users.offsets": offsets_of(np.array([len(text) for text in texts], np.int64)),
@@ -264,6 +276,7 @@ def _part(events: pl.DataFrame, entries: pl.DataFrame, crowd: _Crowd) -> dict[st
         "history.offsets": offsets_of(np.bincount(clicks[ROW].to_numpy(), minlength=len(hashed))),
         "history.entry": clicks[ENTRY].to_numpy().astype(np.int32),
         "history.time": clicks[TIME].to_numpy(),
+        **worths,
         "met.entry": met[ENTRY].to_numpy().astype(np.int32),
         "met.row": met[ROW].to_numpy().astype(np.int32),
         "met.time": met[TIME].to_numpy(),

@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 import torch
 
-from penchant.features.live import known
+from penchant.features.live import NO_WORTHS, Worths, known
 from penchant.logs.forgotten import digest_of
 from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
@@ -19,12 +19,14 @@ Clicks = list[tuple[float, str]]
 
 @dataclass(frozen=True)
 class People:
-    """Some users as they are now. clicks: of each; events: how many each has since the snapshot; row_B: rows of the
-    snapshot, -1 for those who are not in it; own: the name under which their own fields are read, "" for users who were
-    forgotten, because memory holds what the table of users said of them until the next start."""
+    """Some users as they are now. clicks: of each; worths: of those of their clicks that are no plain ones; events: how
+    many each has since the snapshot; row_B: rows of the snapshot, -1 for those who are not in it; own: the name under
+    which their own fields are read, "" for users who were forgotten, because memory holds what the table of users said
+    of them until the next start."""
 
     users: Sequence[str]
     clicks: list[Clicks]
+    worths: list[Worths]
     events: list[int]
     row_B: np.ndarray
     own: list[str]
@@ -82,8 +84,10 @@ class Users:
         histories = self.store.histories(users)
         row_B = np.array([self.row(user) for user in users], np.int64)
         clicks = [_merged(self.served.snapshot, int(row), events) for row, events in zip(row_B, histories, strict=True)]
+        # A live event does not say what was done, so what the log says of the same click stands.
+        worths = [self.served.snapshot.worths(row) if row >= 0 else NO_WORTHS for row in row_B.tolist()]
         own = ["" if self.news.forgotten and self._was_forgotten(user) else user for user in users]
-        return People(users, clicks, [len(events) for events in histories], row_B, own)
+        return People(users, clicks, worths, [len(events) for events in histories], row_B, own)
 
     def row(self, user: str) -> int:
         """Of the snapshot; -1 for a user who is not in it, or was forgotten since it was written."""
@@ -160,7 +164,9 @@ class Users:
     def _work_out(self, people: People, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
         alike = self.served.lookalike
         batch = alike.features.batch(
-            [people.own[place] for place in places], [people.clicks[place] for place in places]
+            [people.own[place] for place in places],
+            [people.clicks[place] for place in places],
+            [people.worths[place] for place in places],
         )
         known_B = known(batch, alike.users.sizes.numbers)
         vectors_BX = alike.users.users(batch).numpy()
@@ -183,7 +189,8 @@ def _state(people: People, place: int) -> int:
 
 
 def _merged(snapshot: Snapshot, row: int, events: list[Event]) -> Clicks:
-    """Clicks of the snapshot and live ones, in order of time and item, each once."""
+    """Clicks of the snapshot and live ones, in order of time and item, each once. Where the log has no clock, its
+    positions stand before all live ones, which have UTC seconds."""
     old = snapshot.clicks(row) if row >= 0 else []
     new = [(event.time, event.item) for event in events if event.clicked]
     return sorted({*old, *new}) if new else old

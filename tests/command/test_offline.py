@@ -88,39 +88,6 @@ def test_the_part_of_the_readme_on_own_data_can_be_followed_word_for_word(tmp_pa
     assert len(Run.open(tmp_path / "runs" / "mine").audience("i0-0", 100).members) == 100
 
 
-MISSPELT = "are ids written alike in both tables?"
-
-
-def test_a_field_that_items_of_one_kind_lack_is_no_alarm_but_ids_that_are_written_differently_are(
-    tmp_path: Path,
-) -> None:
-    """Every third item is news and has tags; the others are videos, which have none."""
-    tables = tmp_path / "tables"
-    tables.mkdir()
-    write_planted_log(tables)
-    items = pl.read_parquet(tables / "items.parquet")
-    is_news = pl.col("item").str.extract(r"-(\d+)").cast(pl.Int64) % 3 == 0
-    news = items.with_columns(pl.when(is_news).then("tags").otherwise([]).alias("tags"), kind=pl.lit("k"))
-    call("init", tables, "--out", tmp_path / "run.toml")
-    changed = tmp_path / "run.toml"
-    changed.write_text(changed.read_text().replace('tags = "tags"', 'tags = "tags", kind = "kind"'), encoding="utf-8")
-
-    def checked(frame: pl.DataFrame) -> str:
-        frame.write_parquet(tables / "items.parquet")
-        return call("check", changed).output
-
-    said = checked(news)
-    assert MISSPELT not in said
-    (share,) = re.findall(r"([\d.]+)% of the events are of an item with any tags; 100.0% are of an item that the", said)
-    assert 20 < float(share) < 50
-    misspelt = (
-        pl.when(pl.col("item").is_in(["i0-0", "i1-0", "i2-0"])).then("item").otherwise(pl.lit("0") + pl.col("item"))
-    )
-    said = checked(news.with_columns(misspelt.alias("item")))
-    assert re.search(rf"Only [\d.]+% of the events are of an item with any tags: {re.escape(MISSPELT)}", said)
-    assert "that the tables of items have" not in said
-
-
 def test_each_step_is_a_command_and_together_they_are_the_run(tmp_path: Path) -> None:
     path = write_planted_run(tmp_path)
     call("run", path, "--out", tmp_path / "whole")

@@ -89,14 +89,19 @@ class Visit:
 
 @contextmanager
 def visiting(
-    browser: Browser, root: str, *, window: dict[str, int] | None = None, dark: bool = False
+    browser: Browser,
+    root: str,
+    *,
+    window: dict[str, int] | None = None,
+    dark: bool = False,
+    zone: str = "Europe/Berlin",
 ) -> Iterator[Visit]:
-    """root: the address of a server, such as http://127.0.0.1:8080; window: DESKTOP if not given."""
+    """root: the address of a server, such as http://127.0.0.1:8080; window: DESKTOP if not given; zone: of time."""
     context = browser.new_context(
         viewport=window or DESKTOP,  # type: ignore[arg-type]
         color_scheme="dark" if dark else "light",
         locale="en-GB",
-        timezone_id="Europe/Berlin",
+        timezone_id=zone,
     )
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)

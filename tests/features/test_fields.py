@@ -1,6 +1,7 @@
 """Fields: a hand-written answer for each rule, and batch and live agreeing on random logs."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from penchant.errors import ConfigError
 from penchant.features.fields import AGE, SAMPLE, Click, Field, columns, pack, read, replay
-from penchant.schema import UNKNOWN, VALUE
+from penchant.schema import ONE_CLICK, UNKNOWN, VALUE, WORTH
 
 # Five clicks, oldest first, with the tags 2, 3 and 4 that each brings.
 CLICKS = [
@@ -40,15 +41,18 @@ ANSWERS: list[tuple[dict[str, Any], list[tuple[int, float]]]] = [
 
 
 def batch_rows(histories: list[list[Click]], source: str) -> pl.DataFrame:
-    """What `columns` reads: a row per sample, click and value; each click of a history stands once, in order."""
+    """What `columns` reads: a row per sample, click and value; each click of a history stands once, in order. WORTH is
+    there if any click is no plain one."""
     rows = [
-        (sample, click.time, sum(other.time > click.time for other in set(clicks)), value)
+        (sample, click.time, sum(other.time > click.time for other in set(clicks)), value, click.worth)
         for sample, clicks in enumerate(histories)
-        for click in sorted(set(clicks))
+        for click in replay(clicks).clicks
         for value in click.values.get(source, ())
     ]
-    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32, WORTH: pl.Int32}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    plain = all(click.worth == ONE_CLICK for clicks in histories for click in clicks)
+    return frame.drop(WORTH) if plain else frame
 
 
 def in_batch(histories: list[list[Click]], rule: Field) -> list[list[tuple[int, float]]]:
@@ -81,6 +85,39 @@ def test_values_that_tie_in_everything_go_by_id() -> None:
     clicks = [Click(10, "a", {"tags": (9, 4, 7)})]
     rule = Field(name="tags")
     assert read(replay(clicks), rule) == [(4, 1.0), (7, 1.0), (9, 1.0)] == in_batch([clicks], rule)[0]
+
+
+# The third of the five clicks is a purchase that counts as five, and so are tags 3 and 4 there.
+WITH_A_PURCHASE = [*CLICKS[:2], replace(CLICKS[2], worth=5 * ONE_CLICK), *CLICKS[3:]]
+ANSWERS_WITH_A_PURCHASE: list[tuple[dict[str, Any], list[tuple[int, float]]]] = [
+    ({}, [(4, 6), (3, 6), (2, 3)]),
+    ({"limit": 1}, [(4, 6)]),
+    ({"order": "recent"}, [(4, 6), (2, 3), (3, 6)]),
+    ({"last": 2}, [(4, 1), (2, 1)]),  # it is no more than one of the latest clicks
+    ({"last": 3, "half_life": 1.0}, [(4, 1 + 5 / 4), (3, 5 / 4), (2, 0.5)]),
+]
+
+
+@pytest.mark.parametrize(("rule", "answer"), ANSWERS_WITH_A_PURCHASE)
+def test_a_click_counts_for_what_its_action_is_worth(rule: dict[str, Any], answer: list[tuple[int, float]]) -> None:
+    field = Field(name="tags", **rule)
+    assert_same(read(replay(WITH_A_PURCHASE), field), answer)
+    assert_same(in_batch([WITH_A_PURCHASE], field)[0], answer)
+
+
+def test_level_sums_are_level_however_they_came_about() -> None:
+    """A sum of floats would say that three times 0.1 is more than 0.3, and put tag 2 first although it is older."""
+    tenths = [Click(time, "a", {"tags": (2,)}, 100) for time in (10, 20, 30)]
+    clicks = [*tenths, Click(40, "b", {"tags": (3,)}, 300)]
+    rule = Field(name="tags")
+    assert read(replay(clicks), rule) == [(3, 0.3), (2, 0.3)]
+    assert [value for value, _ in in_batch([clicks], rule)[0]] == [3, 2]
+
+
+def test_of_a_repeated_click_what_counts_most_stands() -> None:
+    click = Click(10, "a", {"tags": (2,)}, 2500)
+    for clicks in ([click, replace(click, worth=10)], [replace(click, worth=10), click]):
+        assert [one.worth for one in replay(clicks).clicks] == [2500]
 
 
 BASKET = [Click(10, "a", {"tags": (2,)}), Click(20, "b", {"tags": (3,)}), Click(20, "c", {"tags": (4,)})]
@@ -136,8 +173,9 @@ def logs(draw: st.DrawFn) -> list[Click]:
     """A user's clicks as they come: ties in time, repeats, items with no value, several, or UNKNOWN ones."""
     tags = st.lists(st.sampled_from([UNKNOWN, 2, 3, 4, 5]), max_size=3)
     values = [{"item": (number + 2,), "tags": tuple(draw(tags))} for number in range(6)]
-    events = draw(st.lists(st.tuples(st.integers(0, 8), ITEMS), max_size=25))
-    return [Click(float(time), f"item {item}", values[item]) for time, item in events]
+    worths = st.just(ONE_CLICK) if draw(st.booleans()) else st.integers(1, 1_000_000)
+    events = draw(st.lists(st.tuples(st.integers(0, 8), ITEMS, worths), max_size=25))
+    return [Click(float(time), f"item {item}", values[item], worth) for time, item, worth in events]
 
 
 @st.composite

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.features.fields import AGE, SAMPLE, Field, columns, pack
-from penchant.features.live import ItemValues, LiveFeatures, UserValues, known
+from penchant.features.live import ItemValues, LiveFeatures, UserValues, Worths, known
 from penchant.features.numbers import Span, number_columns
 from penchant.features.own import FACTS, own_columns, pack_own
 from penchant.features.plan import FeaturesConfig
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.vocabulary import Vocabulary
-from penchant.schema import ITEM, PAD, RESERVED, UNKNOWN, USER, VALUE
+from penchant.schema import ITEM, ONE_CLICK, PAD, RESERVED, UNKNOWN, USER, VALUE, WORTH
 
 
 def vocabulary(*values: str) -> Vocabulary:
@@ -151,20 +151,26 @@ def test_known_is_who_has_a_value_that_is_no_number_and_not_unknown() -> None:
     assert known(batch, []).tolist() == [True, True, False, False]
 
 
-def clicks_in_rows(clicked: Sequence[Sequence[tuple[float, str]]], source: str) -> pl.DataFrame:
-    """A row per click and value, as `columns` and `own_columns` read them."""
-    own, rows = dict(TABLE.iter_rows()), list[tuple[int, float, int, int]]()
+def clicks_in_rows(
+    clicked: Sequence[Sequence[tuple[float, str]]], source: str, worths: Worths | None = None
+) -> pl.DataFrame:
+    """A row per click and value, as `columns` and `own_columns` read them; with WORTH if worths are given."""
+    own, rows = dict(TABLE.iter_rows()), list[tuple[int, float, int, int, int]]()
     for sample, clicks in enumerate(clicked):
         for time, item in clicks:
             age = sum(other > time for other, _ in clicks)
             ids = [ITEMS.id(item)] if source == ITEM else [TAGS.id(text) for text in own.get(item) or ()]
-            rows += [(sample, time, age, value) for value in ids]
-    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32}
-    return pl.DataFrame(rows, schema, orient="row")
+            rows += [(sample, time, age, value, (worths or {}).get((time, item), ONE_CLICK)) for value in ids]
+    schema = {SAMPLE: pl.UInt32, "time": pl.Float64, AGE: pl.Int64, VALUE: pl.Int32, WORTH: pl.Int32}
+    frame = pl.DataFrame(rows, schema, orient="row")
+    return frame.drop(WORTH) if worths is None else frame
 
 
 def in_batch(
-    rule: Field, users: Sequence[str], clicked: Sequence[Sequence[tuple[float, str]]]
+    rule: Field,
+    users: Sequence[str],
+    clicked: Sequence[Sequence[tuple[float, str]]],
+    worths: Worths | None,
 ) -> tuple[np.ndarray, ...]:
     """The same field by `columns` and `pack`, from the tables."""
     asked = pl.DataFrame({SAMPLE: range(len(users)), USER: users}, {SAMPLE: pl.UInt32, USER: pl.String})
@@ -177,36 +183,57 @@ def in_batch(
         once = said.select(SAMPLE, pl.lit(0.0).alias("time"), pl.lit(0, pl.Int64).alias(AGE), VALUE)
         found = columns(once.with_columns(pl.Series(VALUE, GROUPS.ids(once[VALUE]))), rule)
     else:
-        found = columns(clicks_in_rows(clicked, rule.source), rule)
+        found = columns(clicks_in_rows(clicked, rule.source, worths), rule)
     return pack(found, len(users), rule.limit)
 
 
-CLICKS = st.sets(st.tuples(st.integers(0, 9).map(float), st.sampled_from(["a", "b", "c", "d", "new"])), max_size=12)
+CLICK = st.tuples(st.integers(0, 9).map(float), st.sampled_from(["a", "b", "c", "d", "new"]))
+CLICKS = st.sets(CLICK, max_size=12)
+WORTHS = st.none() | st.dictionaries(CLICK, st.integers(1, 1_000_000))
 
 
-@given(st.lists(st.tuples(st.sampled_from([*PEOPLE[USER], "x"]), CLICKS.map(sorted)), min_size=1, max_size=4))
-def test_live_is_what_a_whole_log_gives(histories: list[tuple[str, list[tuple[float, str]]]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from([*PEOPLE[USER], "x"]), CLICKS.map(sorted)), min_size=1, max_size=4), WORTHS)
+def test_live_is_what_a_whole_log_gives(
+    histories: list[tuple[str, list[tuple[float, str]]]], worths: Worths | None
+) -> None:
     """But for padding on the right, which is as wide as the fullest user needs."""
     users, clicked = [user for user, _ in histories], [clicks for _, clicks in histories]
-    batch = live().batch(users, clicked)
+    batch = live().batch(users, clicked, [worths or {}] * len(users))
     for rule in FIELDS:
         for found, expected in zip(
-            (batch.ids[rule.name], batch.weights[rule.name]), in_batch(rule, users, clicked), strict=True
+            (batch.ids[rule.name], batch.weights[rule.name]), in_batch(rule, users, clicked, worths), strict=True
         ):
             width = found.shape[1]
-            np.testing.assert_allclose(found, expected[:, :width], rtol=1e-6)
+            exact = rule.half_life is None
+            np.testing.assert_allclose(found, expected[:, :width], rtol=0 if exact else 1e-6)
             assert not expected[:, width:].any()
 
 
-@given(st.lists(CLICKS.map(sorted), min_size=1, max_size=4))
-def test_facts_of_own_tags_are_what_a_whole_log_gives(clicked: list[list[tuple[float, str]]]) -> None:
-    found = live().batch(["x"] * len(clicked), clicked).own
-    expected = own_columns(clicks_in_rows(clicked, "tags"), HALF_LIFE)
+@given(st.lists(CLICKS.map(sorted), min_size=1, max_size=4), WORTHS)
+def test_facts_of_own_tags_are_what_a_whole_log_gives(
+    clicked: list[list[tuple[float, str]]], worths: Worths | None
+) -> None:
+    found = live().batch(["x"] * len(clicked), clicked, [worths or {}] * len(clicked)).own
+    expected = own_columns(clicks_in_rows(clicked, "tags", worths), HALF_LIFE)
     lengths = np.bincount(expected[SAMPLE].to_numpy(), minlength=len(clicked))
     packed = pack_own(Ragged(offsets_of(lengths), expected[VALUE].to_numpy()), expected.select(FACTS).to_numpy())
     assert found
     assert torch.equal(found.ids_BH, packed.ids_BH)
     torch.testing.assert_close(found.facts_BHF, packed.facts_BHF, rtol=1e-6, atol=0)
+    for fact in ("counts", "clicks", "age"):
+        assert torch.equal(found.fact(fact), packed.fact(fact))
+
+
+def test_a_purchase_counts_in_own_tags_and_is_one_click() -> None:
+    """The click on c at 20, of the tag folk, counts as five."""
+    clicks = [(10.0, "a"), (20.0, "c"), (30.0, "a")]
+    own = live().batch(["anna"], [clicks], [{(20.0, "c"): 5 * ONE_CLICK}]).own
+    assert own
+    assert own.ids_BH.tolist() == [[2, 3, 4]]
+    assert own.fact("counts").tolist() == [[2, 2, 5]]
+    assert own.fact("clicks").tolist() == [[2, 2, 1]]
+    assert own.fact("age").tolist() == [[0, 0, 1]]
+    torch.testing.assert_close(own.fact("faded")[0, 2], torch.tensor(5 * 0.5 ** (1 / 4)))
 
 
 def test_facts_of_own_tags_are_the_answer_worked_by_hand() -> None:

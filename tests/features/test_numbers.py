@@ -36,6 +36,57 @@ def test_a_span_is_what_training_users_have() -> None:
     assert Span.of(pl.Series([None, None])) is None
 
 
+SENTINELS = [99_999.0, -99_999.0, 9.99e9, -1e300, 1.7e308]
+
+
+@given(
+    st.lists(st.integers(15, 90), min_size=4, unique=True),
+    st.sampled_from(SENTINELS),
+    st.integers(1, 2_000),
+    st.integers(1, 5),
+)
+def test_a_number_that_stands_for_none_does_not_squash_the_others(
+    ages: list[int], sentinel: float, sentinels: int, each: int
+) -> None:
+    """However many users have it: one of a thousand, or most."""
+    texts = pl.Series([*map(str, ages * each), *[repr(sentinel)] * sentinels])
+    span = Span.of(texts)
+    assert span is not None
+    assert min(ages) <= span.low < span.high <= max(ages)
+    first, third = span.scale(pl.Series(np.quantile([*ages, sentinel], (0.25, 0.75)).astype(str)))
+    assert third - first > 1 / 11.01
+    assert span.scale(texts)[-1] == (1 if sentinel > 0 else 0)
+    assert span.users == len(texts)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.2, 0.9])
+def test_ages_are_told_apart_beside_any_share_of_sentinels(share: float) -> None:
+    ages = [str(18 + number % 60) for number in range(1_000)]
+    wrong = ["99999"] * round(1_000 * share / (1 - share))
+    assert Span.of(pl.Series([*ages, *wrong])) == Span(18.0, 77.0, users=1_000 + len(wrong))
+
+
+@given(st.lists(st.floats(-1e6, 1e6).map(lambda number: round(number, 3)), min_size=1, max_size=4))
+def test_of_a_few_numbers_none_is_cut_off(numbers: list[float]) -> None:
+    assert Span.of(pl.Series(map(str, numbers))) == Span(min(numbers), max(numbers), users=len(numbers))
+
+
+def test_an_even_spread_is_kept_whole_and_a_long_tail_is_not() -> None:
+    even = pl.Series([str(number) for number in range(1_000)])
+    assert Span.of(even) == Span(0.0, 999.0, users=1_000)
+    normal = np.random.default_rng(0).normal(50, 10, 10_000).round(2)
+    assert Span.of(pl.Series(normal.astype(str))) == Span(normal.min(), normal.max(), users=10_000)
+    incomes = [str(1.1**number) for number in range(200)]
+    span = Span.of(pl.Series(incomes))
+    assert span is not None
+    assert span.high < 1.1**190
+
+
+def test_the_largest_floats_are_scaled_to_numbers() -> None:
+    shares = Span(-1.7e308, 1.7e308, users=2).scale(pl.Series(["-1.7e308", "0", "1.7e308", "1e999"]))
+    assert shares.to_list() == [0.0, 0.5, 1.0, None]
+
+
 def test_a_span_of_one_number_scales_all_to_zero() -> None:
     assert Span(7.0, 7.0, users=3).scale(pl.Series(["7", "9", "x"])).to_list() == [0, 0, None]
 

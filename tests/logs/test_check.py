@@ -38,8 +38,8 @@ def test_each_reason_to_set_a_row_aside_is_written_with_its_row(tmp_path: Path) 
         ("events-0.parquet", 3, "no user in 'u'"),
         ("events-0.parquet", 4, "no item in 'i'"),
         ("events-0.parquet", 5, "time not understood in 't'"),
-        ("events-0.parquet", 6, "time outside 1990 to 2100"),
-        ("events-0.parquet", 7, "time outside 1990 to 2100"),
+        ("events-0.parquet", 6, "time in 't': this is before 1990"),
+        ("events-0.parquet", 7, "time in 't': this is after 2100"),
         ("events-0.parquet", 8, "neither clicked nor not in 'c'"),
         ("events-0.parquet", 9, "repeats an earlier row: same user, item and time"),
     ]
@@ -214,7 +214,7 @@ def test_ratings_between_the_thresholds_are_left_out_and_counted(tmp_path: Path)
         ("i4", False),
         ("i5", False),
     ]
-    assert log.found["left_out"] == 2
+    assert log.found["left_out"] == {"a rating between the two thresholds": 2}
     assert [(row, reason) for _, row, reason in rejected(log)] == [
         (7, "neither clicked nor not in 'c'"),
         (8, "neither clicked nor not in 'c'"),
@@ -224,7 +224,7 @@ def test_ratings_between_the_thresholds_are_left_out_and_counted(tmp_path: Path)
 def test_with_one_threshold_every_rating_below_it_is_no_click(tmp_path: Path) -> None:
     log = read_log(tmp_path, clicks([NOON, NOON + 1], c=["4", "3.9"]), mapping={"clicked_at_least": 4.0})
     assert all_events(log)["clicked"].to_list() == [True, False]
-    assert log.found["left_out"] == 0
+    assert log.found["left_out"] == {}
 
 
 def test_thresholds_without_their_column_are_refused() -> None:

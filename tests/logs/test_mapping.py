@@ -1,5 +1,6 @@
 """What a run file can say of a table: which rows count, what is a click, what stands for none, what is left out."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import polars as pl
 import pytest
 
 from penchant.errors import ConfigError
+from penchant.files import read_json
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import EventsTable, ItemsTable, Tables
 from tests.logs.logs_on_disk import NOON, all_events, read_log, rejected
@@ -39,6 +41,76 @@ def test_an_action_and_its_values_need_each_other() -> None:
             EventsTable.parse({**table, **said}, origin="test")
     with pytest.raises(ConfigError, match="`clicked` and `action` both say what a click is"):
         EventsTable.parse({**table, "action": "a", "actions": {"b": True}, "clicked": "c"}, origin="test")
+
+
+WORTHS: dict[str, tuple[dict[str, Any], list[tuple[str, bool, int]]]] = {
+    "several": (
+        {"buy": 5, "like": 0.25, "view": False},
+        [("i0", True, 5000), ("i1", True, 250), ("i2", False, 0), ("i3", True, 5000)],
+    ),
+    "smallest and largest": ({"buy": 0.001, "like": 1000}, [("i0", True, 1), ("i1", True, 1_000_000), ("i3", True, 1)]),
+    "a decimal that no float is": (
+        {"buy": 16.081, "like": True},
+        [("i0", True, 16081), ("i1", True, 1000), ("i3", True, 16081)],
+    ),
+    "zero": ({"like": 2.5, "view": 0.0}, [("i1", True, 2500), ("i2", False, 0)]),
+}
+
+
+@pytest.mark.parametrize("kind", WORTHS)
+def test_an_action_may_count_as_more_than_one_click(kind: str, tmp_path: Path) -> None:
+    actions, wanted = WORTHS[kind]
+    frame = shown(4, what=["buy", "like", "view", "buy"])
+    log = read_log(tmp_path, frame, mapping={"action": "what", "actions": actions})
+    assert all_events(log).select("item", "clicked", "worth").rows() == wanted
+    assert log.found["clicked"] == sum(clicked for _, clicked, _ in wanted)
+
+
+@pytest.mark.parametrize("actions", [{"buy": 1, "view": 0}, {"buy": 1.0, "view": -0.0}])
+def test_one_and_zero_are_true_and_false_and_make_the_same_log(actions: dict[str, Any], tmp_path: Path) -> None:
+    frame, logs = shown(2, what=["buy", "view"]), []
+    for place, said in enumerate(({"buy": True, "view": False}, actions)):
+        (tmp_path / str(place)).mkdir()
+        logs.append(read_log(tmp_path / str(place), frame, mapping={"action": "what", "actions": said}))
+    one, other = (read_json(log.folder / "source.json")["tables"] for log in logs)
+    assert one == other
+    assert all_events(logs[1]).columns == ["user", "item", "time", "clicked"]
+
+
+@pytest.mark.parametrize(
+    "worth", [-1, -0.001, 0.0004, 1.0005, 1000.001, 10**400, float("nan"), float("inf"), "5", None]
+)
+def test_what_no_click_can_count_as_is_refused(worth: Any) -> None:
+    table = {"files": "x", "user": "u", "item": "i", "action": "what", "actions": {"buy": worth}}
+    said = (
+        rf"'actions.buy' is {re.escape(repr(worth))}: write true \(a click\), false \(shown, not clicked\), or as how "
+        r"many clicks it counts: a number from 0.001 to 1000 with at most three decimals"
+    )
+    with pytest.raises(ConfigError, match=said):
+        EventsTable.parse(table, origin="test")
+
+
+def test_of_repeats_the_one_stays_that_counts_most(tmp_path: Path) -> None:
+    """A click before what was shown, then by its worth, whatever the order of the rows."""
+    what = ["view", "like", "buy", "like", "buy", "like", "view"]
+    frame = shown(7, what=what).with_columns(i=pl.Series(list("aaabbcc")), t=pl.lit(NOON))
+    log = read_log(tmp_path, frame, mapping={"action": "what", "actions": {"buy": 3.0, "like": 0.5, "view": False}})
+    assert all_events(log).select("item", "clicked", "worth").rows() == [
+        ("a", True, 3000),
+        ("b", True, 3000),
+        ("c", True, 500),
+    ]
+    assert [row for _, row, _ in rejected(log)] == [1, 2, 4, 7]
+
+
+@pytest.mark.parametrize(("codes", "kind"), [([1, 2, 3], pl.Int64), ([1.0, 2.0, 3.5], pl.Float64)])
+def test_an_action_that_is_a_number_is_told_by_what_it_is_worth(
+    codes: list[float], kind: type[pl.DataType], tmp_path: Path
+) -> None:
+    frame = shown(3).with_columns(what=pl.Series(codes, dtype=kind))
+    log = read_log(tmp_path, frame, mapping={"action": "what", "actions": {"1": 4.0, "2": False}})
+    assert all_events(log).select("item", "clicked", "worth").rows() == [("i0", True, 4000), ("i1", False, 0)]
+    assert rejected(log) == []
 
 
 @pytest.mark.parametrize(
@@ -185,3 +257,25 @@ def test_files_or_a_query_but_not_both() -> None:
             EventsTable.parse({**table, **said}, origin="test")
     with pytest.raises(ConfigError, match="`database` needs `query`"):
         EventsTable.parse({**table, "files": "x", "database": "y"}, origin="test")
+
+
+def test_users_with_few_events_are_left_out_and_of_many_the_latest_stay(tmp_path: Path) -> None:
+    counts = {"one": 1, "three": 3, "five": 5}
+    rows = [(user, f"i{n}", NOON + n) for user, count in counts.items() for n in range(count)]
+    frame = pl.DataFrame([*rows, rows[0], rows[0]], schema=["u", "i", "t"], orient="row")
+    log = read_log(tmp_path, frame, mapping={"events_at_least": 3, "events_at_most": 4})
+    assert all_events(log).select("user", "item").rows() == [
+        *(("five", f"i{n}") for n in range(1, 5)),
+        *(("three", f"i{n}") for n in range(3)),
+    ]
+    assert log.found["left_out"] == {"user with fewer than 3 events": 1, "user's event before the latest 4": 1}
+
+
+def test_actions_may_be_a_list_beside_the_items_and_a_filter_may_ask_for_one_of_a_list(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"u": ["u", "v"], "t": [NOON] * 2, "i": [["a", "b", "c"], ["d"]], "what": [["buy", "see", "ad"], ["buy"]]}
+    ).with_columns(tests=pl.Series([["x", "y"], ["z"]]))
+    mapping = {"action": "what", "actions": {"buy": True, "see": False}, "keep": {"tests": ["y"]}}
+    log = read_log(tmp_path, frame, mapping=mapping)
+    assert all_events(log).select("item", "clicked").rows() == [("a", True), ("b", False)]
+    assert sum(log.found["left_out"].values()) == 2

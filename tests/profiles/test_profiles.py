@@ -169,7 +169,7 @@ def average(*preferences: float) -> Average:
 def own(*clicks: tuple[int, int]) -> Own:
     """One user's tags, numbered from 0, and their clicks."""
     facts_BHF = torch.zeros(1, len(clicks), len(FACTS))
-    facts_BHF[0, :, FACTS.index("counts")] = torch.tensor([float(many) for _, many in clicks])
+    facts_BHF[0, :, FACTS.index("clicks")] = torch.tensor([float(many) for _, many in clicks])
     return Own(torch.tensor([[tag + RESERVED for tag, _ in clicks]]), facts_BHF)
 
 

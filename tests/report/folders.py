@@ -71,7 +71,14 @@ def write_run(
     }
     if not calibration:
         del said["calibration"]
-    found = {"events": 90, "clicked": 60, "users": 9, "items_in_table": 12, "rejected": {"odd": 2}, "left_out": 1}
+    found = {
+        "events": 90,
+        "clicked": 60,
+        "users": 9,
+        "items_in_table": 12,
+        "rejected": {"odd": 2},
+        "left_out": {"odd": 1},
+    }
     told = {"samples": {**samples, "latest": 9}, "negatives": "logged"}
     manifest = {"targets": {config.labels.field: told}, "vocabulary": {"tags": 14}}
     files = {

@@ -107,8 +107,7 @@ def test_what_is_known_of_a_user_may_be_their_own(service: Service) -> None:
     assert not known("anna")
     click(service, "anna", POPULAR)
     assert known("anna")
-    people = service.view.users.now([USER, "nobody"])
-    own, none = (replace(people, users=[user], own=[user], clicks=[[]]) for user in people.users)
+    own, none = (replace(service.view.users.now([user]), clicks=[[]]) for user in (USER, "nobody"))
     assert service.view.profiler().insight(own, None).known
     assert not service.view.profiler().insight(none, None).known
 
@@ -136,8 +135,8 @@ def test_a_course_ends_with_the_profile_of_now_and_begins_with_that_of_fewer_cli
 
 def test_an_item_has_the_tags_that_were_said_last(service: Service) -> None:
     assert service.view.tags_of(POPULAR) == service.view.served.item_tags["tags"][POPULAR]
-    service.put_items({"said anew": {"tags": ["polka"]}, "of a shelf": {"shelf": ["a"]}})
-    assert (service.view.tags_of("said anew"), service.view.tags_of("of a shelf")) == (["polka"], [])
+    service.put_items({"said anew": {"tags": ["polka"]}, "of a title": {"title": ["a"]}})
+    assert (service.view.tags_of("said anew"), service.view.tags_of("of a title")) == (["polka"], [])
     assert service.view.tags_of("nothing is known of it") == []
 
 

@@ -13,6 +13,7 @@ from penchant.errors import (
     FolderError,
     MissingStepError,
     StoreError,
+    UnknownFieldError,
     UnknownItemError,
     UnknownTagError,
 )
@@ -89,7 +90,7 @@ def event(name: str = "a", *, user: str = "anna", item: str = POPULAR, time: flo
 def test_events_are_told_apart_by_call_and_refused_by_place(desk: Desk) -> None:
     bad = event("b", time=float("nan"))
     calls = [[event("a"), bad, event("c")], [bad], [], [event("a"), event("d", user="")]]
-    nan = "time is nan; it has to be UTC seconds since 1970"
+    nan = "time is nan: this is no finite number; send UTC seconds"
     assert desk.service.append(calls) == [
         Appended(2, 0, {1: nan}),
         Appended(0, 0, {0: nan}),
@@ -383,17 +384,44 @@ def test_a_run_without_a_look_alike_has_profiles_and_recall_and_no_scores(served
     service.append([[event("a", item="i1-3")]])
     assert service.profiles(["anna"])[0].clicks == 1
     assert {reason.by for one in service.recall("anna", 20) for reason in one.reasons} == {"tag"}
-    service.open([POPULAR])
+    service.store.open_candidates([POPULAR], MADE)  # as a model did that had one
     service.refresh()
     for ask in (
+        lambda: service.open(["another"]),
         lambda: service.score(["anna"], None),
+        lambda: service.score(["anna"], ["never opened"]),
+        lambda: service.audience("never opened", 50),
         lambda: service.audience(POPULAR, 50),
         lambda: service.opening(POPULAR),
     ):
         with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[models.ralm\] to its run file"):
             ask()
     assert service.health().missing == {}
-    assert service.candidate(POPULAR).seeds is None
+    assert [(one.item, one.seeds) for one in service.candidates()] == [(POPULAR, None)]
+
+
+def test_candidates_may_be_opened_while_a_model_with_a_look_alike_is_about_to_take_over(served: Served) -> None:
+    service = Service(MemoryStore(), replace(served, alike=None), lambda: MADE)
+    service.load(replace(served, name="second"))
+    service.open([POPULAR])
+    assert service.is_open(POPULAR)
+
+
+@pytest.mark.parametrize("fields", [("tags", "title"), ()])
+def test_what_items_do_not_have_is_refused_and_nothing_is_said_of_any(served: Served, fields: tuple[str, ...]) -> None:
+    service = Service(MemoryStore(), replace(served, item_fields=fields), lambda: MADE)
+    there = "they have 'tags', 'title'" if fields else "the log of this run says nothing of items"
+    with pytest.raises(UnknownFieldError, match=f"^items have no field 'tag'; {there}$"):
+        service.put_items({POPULAR: {field: ["anew"] for field in fields}, "other": {"tag": ["jazz"]}})
+    assert service.store.items(0)[1] == {}
+    assert service.view.tags_of(POPULAR) == served.item_tags["tags"][POPULAR]
+
+
+def test_an_item_may_have_the_fields_of_the_model_that_is_about_to_take_over(served: Served) -> None:
+    service = Service(MemoryStore(), replace(served, item_fields=["tags"]), lambda: MADE)
+    service.load(replace(served, name="second", item_fields=["tags", "mood"]))
+    service.put_items({"a": {"mood": ["sad"]}, "b": {"tags": ["t0-0"]}})
+    assert service.store.items(0)[1].keys() == {"a", "b"}
 
 
 def test_a_run_without_tags_has_scores_and_recall_and_no_profiles(served: Served, stack: ExitStack) -> None:

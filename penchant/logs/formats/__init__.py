@@ -1,0 +1,1 @@
+"""How tables are read, whatever they are written in."""

@@ -40,10 +40,10 @@ class CandidateRoutes:
         self._scores = routes.merger(self._all_scored, MOST_MERGED)
         every, one = "/v1/candidates", "/v1/candidates/{item}"
         routes.add("GET", every, self.all, needs="read", answer=CandidatesAnswer)
-        routes.add("PUT", every, self.open_all, needs="admin", body={JSON: ItemsBody})
+        routes.add("PUT", every, self.open_all, needs="admin", body={JSON: ItemsBody}, errors=NO_LIKENESS)
         routes.add("DELETE", every, self.close_all, needs="admin", body={JSON: ItemsBody}, errors=NONE_SUCH)
         routes.add("GET", one, self.one, needs="read", answer=CandidateAnswer, errors=NONE_SUCH)
-        routes.add("PUT", one, self.open, needs="admin")
+        routes.add("PUT", one, self.open, needs="admin", errors=NO_LIKENESS)
         routes.add("DELETE", one, self.close, needs="admin", errors=NONE_SUCH)
         routes.add(
             "GET",

@@ -49,7 +49,8 @@ class EventRoutes:
         return Json(told)
 
     async def put_item(self, request: Request, item: PathId) -> Response:
-        """Say what an item is about. What was said of it before is replaced."""
+        """Say what an item is about, by fields that the items of the run have. What was said of it before is
+        replaced."""
         asked = await self.routes.body(request, ItemFields)
         await self.routes.work(self.routes.service.put_items, {item: asked.fields})
         return Response(status_code=204)

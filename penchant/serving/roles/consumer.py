@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from math import isfinite
 
+from penchant.logs.times import clock_problem
 from penchant.serving.users import Users
 from penchant.store.base import Entry, Event, Poison, Store
 
@@ -34,10 +34,10 @@ def consume(store: Store, models: Sequence[Users], consumer: str, most: int, clo
 
 
 def problem_of(event: Event) -> str | None:
-    """Why an event makes no sense; None where it does.
+    """Why an event makes no sense; None where it does. A clock is refused that a log would not have.
 
-    >>> problem_of(Event("anna", "42", float("nan"), True, "x"))
-    'time is nan; it has to be UTC seconds since 1970'
+    >>> problem_of(Event("anna", "42", 1_700_000_000_000.0, True, "x"))
+    'time is 1700000000000: these look like milliseconds; send UTC seconds'
     """
     for name, text, most in (
         ("user", event.user, MOST_TEXT),
@@ -48,8 +48,10 @@ def problem_of(event: Event) -> str | None:
             return f"{name} has to be a text of 1 to {most:,} characters"
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
             return f"{name} is no valid Unicode: it holds half of a surrogate pair"
-    if not isinstance(event.time, float) or not isfinite(event.time) or event.time < 0:
+    if not isinstance(event.time, float):
         return f"time is {event.time!r}; it has to be UTC seconds since 1970"
+    if (problem := clock_problem(event.time)) is not None:
+        return f"time is {repr(event.time).removesuffix('.0')}: {problem}; send UTC seconds"
     return None
 
 

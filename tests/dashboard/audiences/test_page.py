@@ -421,7 +421,6 @@ def test_a_log_without_a_clock_and_a_run_without_measures_are_explained(
 def test_a_run_whose_look_alikes_cannot_be_live_says_who_makes_audiences(served: Served, folder: Path) -> None:
     offline = Choice.unmeasured(3, "alike", []).served
     site = Site(replace(served, alike=None, offline=offline), folder)
-    site.service.open([POPULAR])
     pages = LookalikePages(site.sources)
     refused = pages.open(sent(item=POPULAR))
     assert isinstance(refused, Page)
@@ -435,7 +434,6 @@ def test_a_run_whose_look_alikes_cannot_be_live_says_who_makes_audiences(served:
 
 def test_a_run_without_look_alike_says_how_to_get_it(served: Served, folder: Path) -> None:
     site = Site(replace(served, alike=None), folder)
-    site.service.open([POPULAR])
     pages = LookalikePages(site.sources)
     assert "[models.ralm]" in text(pages.page(asked()))
     assert "[models.ralm]" in text(pages.page(asked(item=POPULAR)))

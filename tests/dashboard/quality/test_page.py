@@ -11,10 +11,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from penchant.dashboard.quality.comparison import MOST_COMPARED
+from penchant.dashboard.shell.words import day, time
 from tests.dashboard.browsers import PHONE, visiting
 from tests.dashboard.quality_runs import HOSTILE, app_of, page_of, write, write_all
 from tests.report.tags import Tags
 from tests.serving.apps import running
+
+FIRST = 1_772_323_200.0
+"""The first moment of 1 March 2026, UTC seconds."""
 
 ALL = "?run=own&run=own%2C+seed+1&run=other+data&run=" + "%3Cscript%3Ealert%281%29%3Cscript%3E"
 
@@ -229,3 +233,16 @@ def test_hostile_names_are_shown_as_they_are(root: str, browser: Browser) -> Non
         assert page.get_by_role("cell", name=HOSTILE).count() or page.get_by_role("rowheader", name=HOSTILE).count()
         assert draws(page)
         visit.sound()
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland"])
+def test_a_day_is_that_of_utc_and_a_moment_that_of_the_reader(browser: Browser, root: str, zone: str) -> None:
+    with visiting(browser, root, zone=zone) as visit:
+        page = visit.go("/quality")
+        page.evaluate(
+            "text => document.body.insertAdjacentHTML('beforeend', text)", f"<p id=said>{day(FIRST)}{time(FIRST)}</p>"
+        )
+        page.evaluate("localise(document)")
+        shown_day, shown_time = page.locator("#said time").all_text_contents()
+    assert shown_day == "1 Mar 2026"
+    assert shown_time == {"America/New_York": "28 Feb 2026, 19:00", "Pacific/Auckland": "1 Mar 2026, 13:00"}[zone]

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from io import StringIO
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -201,6 +202,25 @@ def test_an_item_that_was_put_is_recalled_by_its_tags(url: str) -> None:
     assert any(one["item"] == "brand/new" for one in said["items"])
 
 
+def test_a_field_that_items_do_not_have_is_named_with_those_that_they_have(desk: Desk, url: str) -> None:
+    tags = desk.service.view.tags_of(POPULAR)
+    answer = ask(url, "PUT", f"/v1/items/{POPULAR}", {"fields": {"tag": ["jazz"]}})
+    fields = ", ".join(map(repr, desk.service.view.served.item_fields))
+    assert (answer.status, answer.code) == (422, "unknown_field")
+    assert answer.said["error"]["message"] == f"items have no field 'tag'; they have {fields}"
+    assert desk.service.view.tags_of(POPULAR) == tags
+
+
+def test_a_run_without_a_look_alike_says_so_when_a_candidate_is_to_be_opened(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with running(Desk(replace(served(tmp_path_factory), alike=None)).app) as url:
+        for path, body in (("/v1/candidates", {"items": ["a"]}), ("/v1/candidates/a", None)):
+            answer = ask(url, "PUT", path, body)
+            assert (answer.status, answer.code) == (409, "not_trained")
+            assert "this run has no look-alike" in answer.said["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("sent", "user"),
     [
@@ -250,6 +270,13 @@ def test_an_item_named_like_a_route_is_an_item(url: str) -> None:
         ("PUT", "/v1/candidates", b"{", 400, "unreadable_body"),
         ("PUT", "/v1/items/x", {"fields": {"tags": "t0-0"}}, 422, "invalid"),
         ("PUT", "/v1/items/x", {"fields": {"tags": [1]}}, 422, "invalid"),
+        ("PUT", "/v1/items/x", {"fields": {"tags": [""]}}, 422, "invalid"),
+        ("PUT", "/v1/items/x", {"fields": {"tags": None}}, 422, "invalid"),
+        ("PUT", "/v1/items/x", {"fields": {}}, 422, "invalid"),
+        ("PUT", "/v1/items/x", {"fields": ["tags"]}, 422, "invalid"),
+        ("PUT", "/v1/items/x", {"tags": ["t0-0"]}, 422, "invalid"),
+        ("PUT", "/v1/items/x", {"fields": {"tag": ["t0-0"]}}, 422, "unknown_field"),
+        ("PUT", "/v1/items/x", {"fields": {"tags": ["t0-0"], "item": ["x"]}}, 422, "unknown_field"),
         ("POST", "/v1/lookalike/score", {"users": []}, 422, "invalid"),
         ("POST", "/v1/lookalike/score", {"users": ["x"] * 1_001}, 422, "invalid"),
         ("POST", "/v1/lookalike/score", {"users": ["x"], "top": 0}, 422, "invalid"),

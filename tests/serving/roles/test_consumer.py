@@ -93,9 +93,19 @@ def test_about_so_many_events_are_taken_as_were_asked_for(served: Served) -> Non
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"time": float("nan")}, "time is nan; it has to be UTC seconds since 1970"),
-    ({"time": float("inf")}, "time is inf; it has to be UTC seconds since 1970"),
-    ({"time": -1.0}, "time is -1.0; it has to be UTC seconds since 1970"),
+    ({"time": float("nan")}, "time is nan: this is no finite number; send UTC seconds"),
+    ({"time": float("-inf")}, "time is -inf: this is no finite number; send UTC seconds"),
+    ({"time": -1.0}, "time is -1: this is before 1990; send UTC seconds"),
+    ({"time": 0.5}, "time is 0.5: this is before 1990; send UTC seconds"),
+    ({"time": 1_700_000.0}, "time is 1700000: this is before 1990; send UTC seconds"),
+    ({"time": 4_102_444_801.0}, "time is 4102444801: this is after 2100; send UTC seconds"),
+    ({"time": 1e300}, "time is 1e+300: this is after 2100; send UTC seconds"),
+    ({"time": MADE * 10**3}, "time is 1800000000000: these look like milliseconds; send UTC seconds"),
+    ({"time": MADE * 10**6}, "time is 1800000000000000: these look like microseconds; send UTC seconds"),
+    ({"time": MADE * 10**9}, "time is 1.8e+18: these look like nanoseconds; send UTC seconds"),
+    ({"time": 20_260_301.0}, "time is 20260301: this looks like a day written as a number; send UTC seconds"),
+    ({"time": 2.0260301103e13}, "time is 20260301103000: this looks like a day written as a number; send UTC seconds"),
+    ({"time": 20_261_301.0}, "time is 20261301: this is before 1990; send UTC seconds"),
     ({"time": 7}, "time is 7; it has to be UTC seconds since 1970"),
     ({"user": ""}, "user has to be a text of 1 to 1,000 characters"),
     ({"user": "x" * (MOST_TEXT + 1)}, "user has to be a text of 1 to 1,000 characters"),
@@ -111,7 +121,7 @@ def test_an_event_that_makes_no_sense_says_why(change: dict[str, Any], problem: 
 
 
 def test_the_longest_texts_are_events_still() -> None:
-    assert problem_of(Event("ü" * MOST_TEXT, "x" * MOST_TEXT, 0.0, False, "y" * MOST_ID)) is None
+    assert problem_of(Event("ü" * MOST_TEXT, "x" * MOST_TEXT, MADE, False, "y" * MOST_ID)) is None
 
 
 def test_one_bad_event_among_good_ones_is_set_aside_alone(served: Served) -> None:
@@ -122,7 +132,9 @@ def test_one_bad_event_among_good_ones_is_set_aside_alone(served: Served) -> Non
     assert consume_all(store, users) == 3
     assert consume_all(store, users) == 0
     assert (store.seeds(ITEM, MOST).users, set(store.shown(ITEM))) == (["anna"], {"anna", "carl"})
-    assert store.poison(9) == [Poison(repr(tuple(bad)), "time is nan; it has to be UTC seconds since 1970", MADE + 7)]
+    assert store.poison(9) == [
+        Poison(repr(tuple(bad)), "time is nan: this is no finite number; send UTC seconds", MADE + 7)
+    ]
     assert store.vectors(served.name, ["ben"]) == [None]
 
 

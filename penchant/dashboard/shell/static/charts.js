@@ -159,7 +159,9 @@ function localise(root) {
   for (const one of root.querySelectorAll("time[datetime]:not([title])")) {
     const at = new Date(one.dateTime);
     one.title = one.textContent;
-    one.textContent = at.toLocaleString(undefined, one.dataset.only === "day" ? { dateStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" });
+    // a day is one of UTC, as logs are cut: a reader to the west would see the day before
+    const form = one.dataset.only === "day" ? { dateStyle: "medium", timeZone: "UTC" } : { dateStyle: "medium", timeStyle: "short" };
+    one.textContent = at.toLocaleString(undefined, form);
   }
 }
 

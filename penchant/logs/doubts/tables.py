@@ -1,0 +1,167 @@
+"""Doubts about the tables beside the log: whether events and users find their row there, and what the rows say."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from penchant.logs.counting.fields import BRACKETS
+from penchant.logs.counting.ids import alike
+from penchant.logs.counting.whole import MOST_IDS, some_ids
+from penchant.logs.doubts.bounds import BOUNDS, BY_CHANCE, CUTS_TO, SURELY_CUTS_TO
+from penchant.logs.doubts.doubt import Doubt, Looked
+from penchant.schema import ITEM, USER
+
+ALMOST = 0.9
+"""Nearly all known items have a value of a field, so that a lack of values is a lack of items."""
+
+
+def known(at: Looked) -> Iterator[Doubt]:
+    """Events whose item, and users who, have a row beside the log; events whose item has what is predicted."""
+    found, per = at.found, at.rows_per
+    in_table = found["events_of_items"] / per["events"]
+    if found["items_in_table"] and BOUNDS["items"].tells(in_table):
+        yield Doubt(
+            "items",
+            f"Only {in_table:.1%} of the events are of an item that the table of items has.",
+            in_table,
+            _ids_of_both(at, ITEM),
+            "Add the missing items to the table of items, or write their ids as the log does.",
+            BOUNDS["items"].is_serious(in_table),
+        )
+    for field in at.purpose.predicted:
+        yield from _tagged(at, field, in_table)
+    with_row = found["users_with_row"] / per["users"]
+    if found["users_in_table"] and BOUNDS["users"].tells(with_row):
+        yield Doubt(
+            "users",
+            f"Only {with_row:.1%} of the users of the log have a row in the table of users.",
+            with_row,
+            _ids_of_both(at, USER),
+            "Add the missing users to the table of users, or write their ids as the log does. If most of your users "
+            "are not signed in, this is as it should be.",
+            BOUNDS["users"].is_serious(with_row),
+        )
+
+
+def _tagged(at: Looked, field: str, in_table: float) -> Iterator[Doubt]:
+    """in_table: the share of events whose item is known. Nothing is said where `known` has said it of the items."""
+    said = at.found["fields"].get(field)
+    if said is None:
+        return
+    share = said["events_with"] / at.rows_per["events"]
+    missing = BOUNDS["items"].tells(in_table) and share >= ALMOST * in_table
+    if not BOUNDS["tags"].tells(share) or missing:
+        return
+    yield Doubt(
+        "tags",
+        f"Only {share:.1%} of the events are of an item with any {field}, which is what is predicted; "
+        f"{in_table:.1%} are of an item that the table of items has.",
+        share,
+        _without(at, field),
+        f"Give more items a value of {field}. If only items of one kind have any, leave the events of the others out: "
+        f'items_with = "{field}" under [logs.tables.events].',
+        BOUNDS["tags"].is_serious(share),
+    )
+
+
+def _without(at: Looked, field: str) -> tuple[str, ...]:
+    """Items without a value of a field, those with most events of a bucket."""
+    bucket = next(events for number in range(at.log.buckets) if len(events := at.log.events(number)))
+    without = at.log.items().filter(pl.col(field).list.len() == 0)
+    counts = bucket.join(without, on=ITEM, how="semi").group_by(ITEM).len()
+    return tuple(f"{item!r} has no {field}" for item in counts.top_k(3, by=["len", ITEM])[ITEM])
+
+
+def _ids_of_both(at: Looked, name: str) -> tuple[str, ...]:
+    table = (at.log.items() if name == ITEM else at.log.users())[name]
+    ids = some_ids(at.log.events, at.log.buckets)[name]
+    unknown = ids.filter(~ids.is_in(table.implode()))
+    of_log, of_table = (", ".join(map(repr, some.head(3))) for some in (unknown, table))
+    return (f"in the log, without a row: {of_log or 'none'}", f"in the table: {of_table}")
+
+
+def written_otherwise(at: Looked) -> Iterator[Doubt]:
+    """Ids that both tables have, but write differently."""
+    found, per = at.found, at.rows_per
+    without = {
+        ITEM: ("events", "item", 1 - found["events_of_items"] / per["events"]),
+        USER: ("users", "user", 1 - found["users_with_row"] / per["users"]),
+    }
+    for name, said in found["strangers"].items():
+        what, one, unknown = without[name]
+        if not said["alike"]:
+            continue
+        rule, count = max(said["alike"].items(), key=lambda pair: pair[1])
+        share = unknown * count / said["looked_at"]
+        if not BOUNDS["ids"].tells(share):
+            continue
+        stranger, its = (said["example"] or {rule: _pair(at, name, rule)})[rule]
+        yield Doubt(
+            "ids",
+            f"Ids of {one}s are written differently in the log and in the table of {one}s: of {said['looked_at']:,} "
+            f"ids of the log that the table does not have, it would have {count:,} if {rule}. That is about "
+            f"{share:.1%} of the {what}.",
+            share,
+            (f"{stranger!r} in the log is {its!r} in the table",),
+            f"Write the ids of {one}s alike in both tables.",
+            BOUNDS["ids"].is_serious(share) and count >= BY_CHANCE * said["looked_at"],
+        )
+
+
+def _pair(at: Looked, name: str, rule: str) -> tuple[str, str]:
+    """An example of users is looked up, so that it stands nowhere else."""
+    table = at.log.users()[name]
+    ids = some_ids(at.log.events, at.log.buckets)[name]
+    pairs = alike(ids.filter(~ids.is_in(table.implode())).head(MOST_IDS), table, rule)
+    return pairs.row(0) if len(pairs) else ("(erased)", "(erased)")
+
+
+def one_value(at: Looked) -> Iterator[Doubt]:
+    """A field of which nearly all items have the same value."""
+    for field, said in at.found["fields"].items():
+        if not said["items_with"]:
+            continue
+        value, count = said["commonest"][0]
+        common, only = count / said["items_with"], 1 - said["beside"] / said["items_with"]
+        kind, share = ("one value", only) if BOUNDS["one value"].tells(only) else ("common value", common)
+        if not BOUNDS[kind].tells(share):
+            continue
+        rest = f"{only:.1%} have no rarer value" if only else "all of these have other values too"
+        yield Doubt(
+            kind,
+            f"{common:.1%} of the items that have any {field} have the value {value!r}; {rest}.",
+            share,
+            tuple(f"{name!r} on {items:,} of {said['items_with']:,} items" for name, items in said["commonest"]),
+            f"Map a column with more different values as {field}, or leave this value out: "
+            f"most_items = {{ {field} = 0.9 }} under [logs.tables.items].",
+            field in at.purpose.predicted and BOUNDS[kind].is_serious(share),
+        )
+
+
+def one_text(at: Looked) -> Iterator[Doubt]:
+    """A field whose values are several in one text."""
+    for field, said in at.found["fields"].items():
+        joined = said["joined"]
+        if joined is None:
+            continue
+        shared = 0.0 if joined["separator"] == BRACKETS else joined["parts"] / joined["pieces"]
+        if shared > CUTS_TO:
+            continue
+        share = joined["texts"] / max(1.0, said["per_item"] * at.found["items_in_table"])
+        if not BOUNDS["one text"].tells(share):
+            continue
+        brackets = joined["separator"] == BRACKETS
+        how = "are a list in brackets" if brackets else f"hold {joined['separator']!r}"
+        advice = f'write separator = "{joined["separator"].strip() or joined["separator"]}" under [logs.tables.items]'
+        yield Doubt(
+            "one text",
+            f"{share:.1%} of the values of {field} {how}, so each looks like several values in one text: "
+            f"{joined['values']:,} different texts have {joined['pieces']:,} parts, of which {joined['parts']:,} are "
+            f"different.",
+            share,
+            (repr(joined["example"]),),
+            f"Give {field} as a list column, or as a table with a row per item and value."
+            if brackets
+            else f"If these are several values, {advice}.",
+            field in at.purpose.predicted and shared <= SURELY_CUTS_TO and BOUNDS["one text"].is_serious(share),
+        )
