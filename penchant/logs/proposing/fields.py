@@ -53,7 +53,7 @@ def _why_no_values(column: Column) -> str | None:
     if len(column.distinct) < 2 and column.rows > 4:
         return "one value only"
     few = len(column.distinct) <= max(2, len(column.flat) // 2)
-    return None if few and not column.is_prose else "no field of few values"
+    return None if few and not (column.is_prose and len(column.distinct) > 50) else "no field of few values"
 
 
 def _why_no_lists(parts: pl.Series) -> str | None:
