@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from penchant.errors import DataError
 from penchant.logs.check import keep_rows
@@ -102,7 +103,7 @@ def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_o
 def _a_row_each(frame: pl.DataFrame) -> pl.DataFrame:
     """A row per value of the columns that hold lists, such as all items of one event, each with its category."""
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List | pl.Array)]
-    return frame.explode([column(name) for name in lists]) if lists else frame
+    return frame.explode(cs.by_name(lists)) if lists else frame
 
 
 def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValuesTable:

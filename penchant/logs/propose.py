@@ -184,3 +184,8 @@ def _propose_label(proposal: Proposal) -> None:
     proposal.notes.append(
         f"no field is called tags; {proposal.label!r} is predicted instead: change labels.field if that is wrong"
     )
+    if proposal.label_points.get(proposal.label, 0.0) < 0.0:
+        proposal.notes.append(
+            f"{proposal.label!r} says little of an item; if several columns of yes and no are its tags, make one "
+            "column of them, a list such as Comedy|Drama"
+        )

@@ -431,3 +431,19 @@ def test_properties_of_the_item_in_the_log_are_its_fields(tmp_path: Path) -> Non
     assert (config.labels.field, config.profiles.item_name) == ("sort", "title")
     assert "'sort' of the log is taken for a field of the items" in text
     assert set(log_of(config, tmp_path).items().columns) == {"item", "sort", "title"}
+
+
+def test_columns_of_yes_and_no_are_no_good_tags(tmp_path: Path) -> None:
+    w = write_log(tmp_path / "log.csv")
+    flags = {name: [int(name in one) for one in w.items["genres"]] for name in ("Action", "Comedy", "Drama")}
+    pl.DataFrame({"item_id": w.all_items(lambda n: f"i{n}"), **flags}).write_csv(tmp_path / "films.csv")
+    assert "if several columns of yes and no are its tags, make one column of them, a list" in tables_of(tmp_path)[1]
+
+
+def test_numbers_that_users_and_items_share_are_told_apart_by_what_the_tables_are_about(tmp_path: Path) -> None:
+    w = world()
+    pl.DataFrame({"a": w.events["user"], "b": w.events["item"], "c": w.events["s"]}).write_csv(tmp_path / "x.csv")
+    pl.DataFrame({"d": range(50), "e": ["p", "q"] * 25}).write_csv(tmp_path / "y.csv")
+    pl.DataFrame({"f": range(40), "g": w.items["title"], "h": w.items["category"]}).write_csv(tmp_path / "z.csv")
+    tables, _ = tables_of(tmp_path)
+    assert (tables["events"]["user"], tables["users"]["user"], tables["items"]["item"]) == ("a", "d", "f")

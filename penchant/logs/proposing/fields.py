@@ -69,7 +69,8 @@ def _is_measure(column: Column) -> bool:
         return False
     if not column.is_whole or column.flat_values.dtype.is_float():
         return True
-    return words.holds(column.name, words.MEASURE) and (column.is_list or len(column.distinct) > 20)
+    measured = words.holds(column.name, words.MEASURE) and not words.holds(column.name, "age|year")
+    return measured and (column.is_list or len(column.distinct) > 20)
 
 
 def _are_codes(column: Column) -> bool:
@@ -115,6 +116,6 @@ def as_label(column: Column) -> float:
     points += 0.7 if 4 <= values <= 0.5 * rows else 0.0
     points -= 2.0 if column.is_flag or values < 2 else 0.0
     points -= 2.0 * column.nulls
-    points -= 0.5 if column.is_number or _is_code(parts) else 0.0
+    points -= 1.0 if _is_code(parts) else 0.5 if column.is_number else 0.0
     often = bounds(parts.alias("value").value_counts()["count"])[1] / rows
     return points - (3.0 if often > 0.9 and rows > 10 else 0.0)

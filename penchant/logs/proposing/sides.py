@@ -29,15 +29,18 @@ class Side:
 
 
 def sides_of(log: LikelyLog, tables: Sequence[SeenTable]) -> list[Side]:
-    return [_side(log, table) for table in tables if table is not log.table]
+    """The tables beside the log, each with its columns of items and users."""
+    others = [table for table in tables if table is not log.table]
+    things = any(about(table, key) == "things" for table in others for key in table.keys)
+    return [_side(log, table, things) for table in others]
 
 
-def _side(log: LikelyLog, table: SeenTable) -> Side:
+def _side(log: LikelyLog, table: SeenTable, things: bool) -> Side:
     """Find the log's items and users in a table: by values in common first, then by names."""
     item = _match(table, log.table, log.item.column if log.item else None, words.ITEM)
     user = _match(table, log.table, log.user.column if log.user else None, words.USER)
     if item and user and item[0] is user[0]:
-        item, user = _one_of(table, item, user)
+        item, user = _one_of(table, item, user, things)
     return Side(table, item[0] if item else None, user[0] if user else None)
 
 
@@ -78,13 +81,16 @@ def _small(one: Column, column: Column) -> bool:
 Match = tuple[Column, float] | None
 
 
-def _one_of(table: SeenTable, item: tuple[Column, float], user: tuple[Column, float]) -> tuple[Match, Match]:
-    """Numbers of items and users are often the same; then names and what the table is about decide."""
+def _one_of(
+    table: SeenTable, item: tuple[Column, float], user: tuple[Column, float], things: bool
+) -> tuple[Match, Match]:
+    """Numbers of items and users are often the same; then names and what the table is about decide. things: whether
+    some table is about things, so that one that does not say is rather about people."""
     column = item[0]
     kind = about(table, column)
     points = item[1] - user[1]
-    points += {"things": 0.5, "people": -0.5, "": 0.0}[kind]
-    points += 0.5 * words.holds(table.found.stem, words.ITEM) - 0.5 * words.holds(table.found.stem, words.USER)
+    points += {"things": 0.5, "people": -0.5, "": -0.4 if things else 0.0}[kind]
+    points += 0.5 * words.holds(table.name, words.ITEM) - 0.5 * words.holds(table.name, words.USER)
     return (item, None) if points >= 0 else (None, user)
 
 
