@@ -325,20 +325,20 @@ class _Wanted:
         return wanted, others
 
     def capped(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
-        """Rows of users with enough events, of each the latest, and the others by reason. rows: in order, without
-        repeats."""
+        """Rows of users with enough events, of each the latest; FILE and ROW of the others by reason. rows: in order,
+        without repeats."""
         least, most = self.events.events_at_least, self.events.events_at_most
-        reasons = []
-        if least > 1:
-            reasons.append(pl.when(pl.len().over(USER) < least).then(pl.lit(f"user with fewer than {least} events")))
-        if most is not None:
-            behind = pl.int_range(pl.len(), 0, -1).over(USER)
-            reasons.append(pl.when(behind > most).then(pl.lit(f"user's event before the latest {most}")))
-        if not reasons:
-            return rows, {}
-        told = rows.select(pl.coalesce(reasons).alias(REASON)).to_series()
-        parts = rows.with_columns(told).filter(told.is_not_null()).partition_by(REASON, as_dict=True)
-        return rows.filter(told.is_null()), {str(reason): part for (reason,), part in parts.items()}
+        rules = {
+            f"user with fewer than {least} events": pl.len().over(USER) < least,
+            f"user's event before the latest {most:,}": pl.int_range(pl.len(), 0, -1).over(USER) > most,
+        }
+        others = {}
+        for reason, beyond in rules.items():
+            gone = rows.select(beyond).to_series()
+            if gone.any():
+                others[reason] = rows.select(FILE, ROW).filter(gone)
+                rows = rows.filter(~gone)
+        return rows, others
 
 
 def _settle(folder: Path, bucket: int, tally: Tally, wanted: _Wanted, beside: Beside) -> Settled:
@@ -347,21 +347,25 @@ def _settle(folder: Path, bucket: int, tally: Tally, wanted: _Wanted, beside: Be
     counted = folder / "events" / f"{bucket:05}.json"
     if not counted.exists():
         rows, others = wanted.parts(pl.read_ipc_stream(folder / "scattered" / f"{bucket:05}.arrows"))
+        rows = _coded(rows)
         backwards = _backwards(rows)
         # Of repeats, the one that stays is a click if any is, and the one that counts most.
         best = [CLICKED, *(name for name in _WORTH_TYPE if name in rows.columns)]
         order = {**dict.fromkeys([USER, TIME, ITEM], False), **dict.fromkeys(best, True), FILE: False, ROW: False}
         rows = rows.sort(list(order), descending=list(order.values()))
-        repeated = ~pl.struct(USER, TIME, ITEM).is_first_distinct()
-        rows = rows.with_columns(repeated.alias("repeated"))
+        repeated = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in (USER, TIME, ITEM))
+        rows = rows.with_columns(repeated.fill_null(False).alias("repeated"))
+        repeats = rows.filter("repeated")
         kept, beyond = wanted.capped(rows.filter(~pl.col("repeated")))
-        events = kept.select(name for name in rows.columns if name in _EVENT_TYPES | _WORTH_TYPE)
+        del rows
+        events = kept.select(
+            pl.col(name).cast(kind) for name, kind in (_EVENT_TYPES | _WORTH_TYPE).items() if name in kept.columns
+        )
         with aside(done) as path:
             events.write_parquet(path)
         names = pl.col(FILE).replace_strict(dict(enumerate(tally["files"])), return_dtype=pl.String)
         with aside(folder / "rejected" / f"{bucket:05}.parquet") as path:
-            repeats = rows.filter("repeated").select(names, ROW, pl.lit(REPEATED).alias(REASON))
-            repeats.write_parquet(path)
+            repeats.select(names, ROW, pl.lit(REPEATED).alias(REASON)).write_parquet(path)
         more = {"repeated": len(repeats), "backwards": backwards, **_left_out({**others, **beyond})}
         write_json(counted, {**count_bucket(events, beside, clock=tally["time_unit"] != "position"), **more})
     settled: Settled = read_json(counted)
@@ -376,9 +380,14 @@ def _left_out(others: dict[str, pl.DataFrame]) -> dict[str, object]:
     return {"left_out": {reason: len(rows) for reason, rows in others.items()}, "examples": shown}
 
 
+def _coded(rows: pl.DataFrame) -> pl.DataFrame:
+    """Users and items as numbers in the order of their texts, which take less memory and are sorted faster."""
+    return rows.with_columns(pl.col(name).cast(pl.Enum(rows[name].unique().sort())) for name in (USER, ITEM))
+
+
 def _backwards(rows: pl.DataFrame) -> int:
     """Count the rows that the files hold after a later row of the same user."""
-    in_file = rows.sort(USER, FILE, ROW)
+    in_file = rows.select(USER, TIME, FILE, ROW).sort(USER, FILE, ROW)
     return int(in_file.select(((pl.col(TIME).diff() < 0) & (pl.col(USER) == pl.col(USER).shift())).sum()).item())
 
 

@@ -102,7 +102,8 @@ class EventsTable(TableConfig):
         weights and the order of fields, and in own counts, faded or not. It is one click in labels, in ages, for
         min_count, among seeds, and wherever numbers of clicks are shown.
     items_with: a field of the items; events of items without a value of it are left out, and counted.
-    events_at_least: users with fewer events are left out; events_at_most: of users with more, the latest stay.
+    events_at_least: users with fewer events are left out; events_at_most: of users with more, the latest stay, as
+        many as a store of live events keeps, so that no user takes more memory than that. Both are counted.
     """
 
     user: str
@@ -119,7 +120,7 @@ class EventsTable(TableConfig):
     actions: dict[str, Worth] = {}
     items_with: str | None = None
     events_at_least: Annotated[int, Field(ge=1)] = 1
-    events_at_most: Annotated[int, Field(ge=1)] | None = None
+    events_at_most: Annotated[int, Field(ge=1)] = 10_000
 
     @model_validator(mode="after")
     def _an_action_says_what_a_click_is(self) -> Self:

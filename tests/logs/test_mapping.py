@@ -279,3 +279,13 @@ def test_actions_may_be_a_list_beside_the_items_and_a_filter_may_ask_for_one_of_
     log = read_log(tmp_path, frame, mapping=mapping)
     assert all_events(log).select("item", "clicked").rows() == [("a", True), ("b", False)]
     assert sum(log.found["left_out"].values()) == 2
+
+
+def test_of_a_user_with_more_events_than_a_store_keeps_the_latest_stay(tmp_path: Path) -> None:
+    events = pl.DataFrame(
+        {"u": "bot", "i": pl.int_range(10_050, eager=True), "t": NOON + pl.int_range(10_050, eager=True)}
+    )
+    log = read_log(tmp_path, events)
+    assert log.found["events"] == 10_000
+    assert log.found["first"] == NOON + 50
+    assert log.found["left_out"] == {"user's event before the latest 10,000": 50}
