@@ -14,6 +14,7 @@ LONGEST = 20_000
 _LIST = r"^\s*(\[[\s\S]*\]|\{[\s\S]*\}|\([\s\S]*\))\s*$"
 _NUMPY_PART = r"'[^']*'|\"[^\"]*\"|[\w.+-]+"
 _NUMPY = rf"\[\s*(?:{_NUMPY_PART})(?:\s+(?:{_NUMPY_PART}))*\s*\]"
+_POSTGRES_PART = r'(?:"(?:[^"\\]|\\.)*"|[^\s,{}"\\:](?:[^,{}"\\:]*[^\s,{}"\\:])?)'
 _NAMES = ("name", "label", "title", "value", "text", "tag", "id")
 """Keys of a record that say what it is called, the best first."""
 
@@ -64,12 +65,9 @@ def _readings(text: str) -> Iterator[object]:
         yield [one.strip("'\"") for one in re.findall(_NUMPY_PART, text)]
     with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         yield ast.literal_eval(text)
-    if text[:1] == "{" and ":" not in text:
-        yield [
-            quoted.replace('\\"', '"') if quoted else plain
-            for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)', text[1:-1])
-            if quoted or plain != "NULL"
-        ]
+    if re.fullmatch(rf"\{{(?:{_POSTGRES_PART}(?:,{_POSTGRES_PART})*)?\}}", text):
+        parts = re.findall(_POSTGRES_PART, text[1:-1])
+        yield [re.sub(r"\\(.)", r"\1", one[1:-1]) if one[0] == '"' else one for one in parts if one != "NULL"]
 
 
 def _parts(value: object) -> Iterator[str]:

@@ -25,7 +25,9 @@ def test_a_layout_of_the_guide_is_followed_from_its_folder_to_the_check(
     (layout,) = (one for one in LAYOUTS if one.name == FOLDERS[folder])
     (tmp_path / folder).mkdir()
     layout.write(tmp_path / folder)
-    part = next(part for part in GUIDE.read_text(encoding="utf-8").split("\n### ") if f"penchant init {folder}/" in part)
+    part = next(
+        part for part in GUIDE.read_text(encoding="utf-8").split("\n### ") if f"penchant init {folder}/" in part
+    )
     for command in re.findall(r"^penchant (.*)$", part, re.MULTILINE):
         done = call(*(tmp_path / word if word.startswith(folder) else word for word in command.split()))
         assert command.split()[0] != "check" or "Good to go" in done.output
