@@ -20,12 +20,12 @@ _NAMES = ("name", "label", "title", "value", "text", "tag", "id")
 
 
 def as_lists(texts: pl.Series) -> pl.Series:
-    """Lists of texts. A text that is a list as JSON, Python, NumPy or PostgreSQL write it becomes its parts, any other
-    text a list of itself; each distinct text is parsed once.
+    """Lists of texts. A text that is a list as JSON, Python, NumPy, Java or PostgreSQL write it becomes its parts, any
+    other text a list of itself; each distinct text is parsed once.
 
-    >>> written = pl.Series(['["a", "b"]', "['a', 'b']", "['a' 'b']", '{a,"b"}', "[]", "[{'id': 1, 'name': 'a'}]", "a"])
-    >>> as_lists(written).to_list()
-    [['a', 'b'], ['a', 'b'], ['a', 'b'], ['a', 'b'], [], ['a'], ['a']]
+    >>> written = ['["a", "b"]', "['a', 'b']", "['a' 'b']", "[a, b]", '{a,"b"}', "[]", "[{'id': 1, 'name': 'a'}]", "a"]
+    >>> as_lists(pl.Series(written)).to_list()
+    [['a', 'b'], ['a', 'b'], ['a', 'b'], ['a', 'b'], ['a', 'b'], [], ['a'], ['a']]
     """
     written = texts.filter(texts.str.contains(_LIST).fill_null(False)).unique()
     single = texts.to_frame("text").select(pl.concat_list("text")).to_series()
@@ -58,13 +58,15 @@ def parse_list(text: str) -> list[str]:
 
 def _readings(text: str) -> Iterator[object]:
     """What a text may mean, in JSON, as NumPy prints an array (before Python, to which two texts side by side are one),
-    in Python, and in PostgreSQL."""
+    in Python, in Java, and in PostgreSQL."""
     with suppress(ValueError, RecursionError):
         yield json.loads(text)
     if re.fullmatch(_NUMPY, text):
         yield [one.strip("'\"") for one in re.findall(_NUMPY_PART, text)]
     with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         yield ast.literal_eval(text)
+    if re.fullmatch(r"\[[^\[\]{}\"']*, [^\[\]{}\"']*\]", text):
+        yield text[1:-1].split(", ")
     if re.fullmatch(rf"\{{(?:{_POSTGRES_PART}(?:,{_POSTGRES_PART})*)?\}}", text):
         parts = re.findall(_POSTGRES_PART, text[1:-1])
         yield [re.sub(r"\\(.)", r"\1", one[1:-1]) if one[0] == '"' else one for one in parts if one != "NULL"]
