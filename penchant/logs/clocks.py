@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import polars as pl
 
 from penchant.errors import ConfigError, DataError
 from penchant.logs.formats.part import column
-from penchant.logs.moments import ISO, LOOKED_AT, OTHERS, RAW, find_formats, in_zone, normal, read_texts
+from penchant.logs.moments import ISO, LOOKED_AT, RAW, Formats, find_formats, in_zone, normal, read_texts
 from penchant.logs.tables import EventsTable, ItemValuesTable
 from penchant.logs.times import TimeUnit, seconds
 
@@ -30,6 +31,9 @@ _CALENDARS = {"years": (1990, 2100), "months": (199_001, 210_012), "days": (7_30
 """Numbers, from and to, that could be dates, though not such as can be read: days since 1970, or since 1900."""
 
 _FIGURES = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "j": 3}
+
+
+_SOME_DAY = pl.Series([datetime(2026, 3, 13, 14, 5, 9, tzinfo=UTC)])
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,7 @@ def settle_clock(batches: Iterable[pl.DataFrame], table: Timed, name: str) -> Cl
     zone = table.time_zone or "UTC"
     if table.time is None or isinstance(table.time, list):
         return Clock("s" if table.time else "position", zone=zone)
-    undecided: tuple[str, ...] = ()
-    odd: list[str] = []
+    found, odd = Formats(), list[str]()
     for frame in batches:
         times = _said(frame[table.time], table)
         if not times.dtype.is_numeric() and times.dtype != pl.String:
@@ -72,20 +75,17 @@ def settle_clock(batches: Iterable[pl.DataFrame], table: Timed, name: str) -> Cl
             return Clock(zone=zone)
         if times.is_empty():
             continue
-        clock, undecided = _settle(times, table, undecided or OTHERS)
-        if clock and len(undecided) <= 1:
+        clock = _of_format(times, table) if table.time_format else _of_numbers(times, table)
+        if clock is not None:
             return clock
-        odd += [] if clock else [str(times[0])]
-        if len(odd) >= TRIES:
+        more = Formats() if table.time_format else find_formats(times.unique(maintain_order=True), found.in_question)
+        if more.found:
+            found = replace(more, differ=found.differ or more.differ)
+            if not found.rivals:
+                break
+        elif len(odd := [*odd, str(times[0])]) == TRIES:
             break
-    if len(undecided) > 1 and undecided != OTHERS:
-        raise DataError(
-            f"{name}: the dates in {table.time!r} can be read as {' or as '.join(undecided[:2])}, and the rows do not "
-            f'say which; say it in the run file, such as time_format = "{undecided[0]}"'
-        )
-    if odd:
-        raise DataError(f"{name}: {table.time!r} holds {odd[0]!r}, {_not_read(table.time_format)}")
-    return Clock(formats=RAW[:1], zone=zone)
+    return _of_texts(found, odd, table, name)
 
 
 def read_clock(frame: pl.DataFrame, table: Timed, clock: Clock) -> pl.Series:
@@ -95,7 +95,10 @@ def read_clock(frame: pl.DataFrame, table: Timed, clock: Clock) -> pl.Series:
     if isinstance(table.time, list):
         year, month, day = (column(name).cast(pl.Int64, strict=False) for name in table.time)
         return read_texts(frame.select(pl.format("{}-{}-{}", year, month, day)).to_series(), ("%Y-%m-%d",), clock.zone)
-    times = frame[table.time]
+    return _read_one(frame[table.time], clock)
+
+
+def _read_one(times: pl.Series, clock: Clock) -> pl.Series:
     if isinstance(times.dtype, pl.Datetime) and (times.dtype.time_zone is not None or clock.zone == "UTC"):
         return pl.select(seconds(pl.lit(times).to_physical(), times.dtype.time_unit)).to_series()
     if times.dtype.is_temporal():
@@ -107,21 +110,26 @@ def read_clock(frame: pl.DataFrame, table: Timed, clock: Clock) -> pl.Series:
     return _read_by(times, clock)
 
 
-def _settle(times: pl.Series, table: Timed, others: tuple[str, ...]) -> tuple[Clock | None, tuple[str, ...]]:
-    """The clock of a column of numbers or texts, None where no time is understood; and the formats between which the
-    texts do not decide."""
-    zone, form = table.time_zone or "UTC", table.time_format
-    if form is not None:
-        clock = Clock(formats=(_usable(form),), numbered=form, zone=zone, exact=True)
-        frame = times.rename(str(table.time)).to_frame()
-        return (clock if read_clock(frame, table, clock).count() else None), ()
-    numbers = _numbers(times)
-    if times.dtype.is_numeric() or numbers.count() > times.count() / 2:
-        return _of_numbers(numbers, table, zone), ()
-    formats, undecided = find_formats(times.unique(maintain_order=True), others)
-    if not formats:
-        return None, () if others == OTHERS else others
-    return Clock(table.time_unit if table.time_unit != "auto" else "s", formats, zone=zone), undecided
+def _of_texts(found: Formats, odd: list[str], table: Timed, name: str) -> Clock:
+    """The clock of texts. odd: one of each batch of which no text is understood."""
+    if found.rivals and found.differ:
+        first, second = found.found[0], found.rivals[0]
+        raise DataError(
+            f"{name}: the dates in {table.time!r} can be read as {first} or as {second}, and the rows do not say "
+            f'which; say it in the run file, such as time_format = "{first}"'
+        )
+    if odd and not found.found:
+        raise DataError(f"{name}: {table.time!r} holds {odd[0]!r}, {_not_read(table.time_format)}")
+    unit: TimeUnit = table.time_unit if table.time_unit != "auto" else "s"
+    return Clock(unit, found.found or RAW[:1], zone=table.time_zone or "UTC")
+
+
+def _of_format(times: pl.Series, table: Timed) -> Clock | None:
+    """The clock that the run file says, None where it reads none of these times."""
+    assert table.time_format is not None
+    form = _usable(table.time_format)
+    clock = Clock(formats=(form,), numbered=form, zone=table.time_zone or "UTC", exact=True)
+    return clock if _read_one(times, clock).count() else None
 
 
 def _said(times: pl.Series, table: Timed) -> pl.Series:
@@ -173,7 +181,11 @@ def _numbers(times: pl.Series) -> pl.Series:
     return texts.cast(pl.Float64, strict=False).fill_nan(None)
 
 
-def _of_numbers(numbers: pl.Series, table: Timed, zone: str) -> Clock:
+def _of_numbers(times: pl.Series, table: Timed) -> Clock | None:
+    """The clock of numbers, and of texts most of which are numbers; None of other texts."""
+    numbers, zone = _numbers(times), table.time_zone or "UTC"
+    if times.dtype == pl.String and numbers.count() <= len(times) / 2:
+        return None
     if table.time_unit != "auto":
         return Clock(table.time_unit, zone=zone)
     numbers = numbers.drop_nulls()
@@ -220,12 +232,17 @@ def _are_moments(numbers: pl.Series, form: str, share: float) -> bool:
 
 
 def _usable(form: str) -> str:
-    """The format, or ConfigError where Polars cannot read by it."""
+    """The format, or ConfigError where a date cannot be written and read by it."""
     try:
-        read_texts(pl.Series(["2026-03-01"]), (form,), "UTC")
-    except pl.exceptions.PolarsError as error:
-        said = str(error).partition("\n")[0]
-        raise ConfigError(f"time_format = {form!r} cannot be used: {said}") from None
+        written = _SOME_DAY.dt.strftime(form)
+        read = read_texts(written, (form,), "UTC").count()
+    except pl.exceptions.PolarsError:
+        read = 0
+    if not read:
+        raise ConfigError(
+            f"time_format = {form!r} cannot be used: it says no whole date, or has a letter that strptime does not "
+            f'know; write one such as "%d/%m/%Y %H:%M"'
+        )
     return form
 
 

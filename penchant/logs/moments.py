@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -39,6 +40,8 @@ LOOKED_AT = 2_000
 FEW = 0.05
 """Below this share of the dates that only one of two formats reads, those of the other are mistakes."""
 
+NO_RIVAL, ALIKE, DIFFERENT = range(3)
+
 _YEAR_1000 = -30_610_224_000
 """A year of four figures is read of two as well, as one before this."""
 
@@ -56,24 +59,44 @@ def read_texts(texts: pl.Series, formats: Sequence[str], zone: str) -> pl.Series
     return found
 
 
-def find_formats(texts: pl.Series, others: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The formats to read distinct texts with, the one that reads most first; and those between which the texts do not
-    decide, none where they are ISO 8601. others: the formats in question beside ISO 8601."""
+@dataclass(frozen=True)
+class Formats:
+    """found: the formats to read a column with, the one that reads most first, none where no format reads any; rivals:
+    those that could be meant as well; differ: whether these mean other moments."""
+
+    found: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
+    differ: bool = False
+
+    @property
+    def in_question(self) -> tuple[str, ...]:
+        """What the next texts may decide."""
+        days = {_day_of(form) for form in (*self.found[:1], *self.rivals)}
+        return tuple(form for form in OTHERS if not self.found or _day_of(form) in days)
+
+
+def find_formats(texts: pl.Series, others: Sequence[str] = OTHERS) -> Formats:
+    """The formats of distinct texts. others: those in question beside ISO 8601."""
     looked_at = texts.head(LOOKED_AT)
+    letters = set("".join(looked_at))
     iso = _understood(normal(looked_at), ISO)
     if iso >= 0.5:
-        shares = {form: _understood(looked_at, (form,)) for form in RAW}
-        return tuple(sorted((form for form in RAW if shares[form]), key=lambda form: -shares[form])) or RAW[:1], ()
-    shares = {form: _understood(looked_at, (form,)) for form in others}
-    likely = [form for form in others if shares[form] and shares[form] >= max(shares.values()) / 2]
+        shares = {form: _understood(looked_at, (form,)) for form in RAW if _literals(form) <= letters}
+        return Formats(
+            tuple(sorted((form for form in shares if shares[form]), key=lambda form: -shares[form])) or RAW[:1]
+        )
+    shares = {form: _understood(looked_at, (form,)) for form in others if _literals(form) <= letters}
+    likely = [form for form in shares if shares[form] and shares[form] >= max(shares.values()) / 2]
+    if not likely:
+        return Formats(RAW[:1] if iso else ())
     if len(likely) > 1 and len(texts) > len(looked_at):
         shares = {form: _understood(texts, (form,)) for form in likely}
-    best = max(likely, key=lambda form: shares[form], default=None)
-    if best is None:
-        return (RAW[:1], ()) if iso else ((), ())
-    different = [form for form in likely if form != best and _contradicts(texts, best, form)]
-    same_day = [form for form in others if form != best and shares.get(form) and _day_of(form) == _day_of(best)]
-    return (best, *same_day), (best, *different)
+    best = max(likely, key=lambda form: shares[form])
+    others_days = [form for form in likely if _day_of(form) != _day_of(best)]
+    compared = {form: _compare(texts, best, form) for form in others_days}
+    rivals = tuple(form for form in others_days if compared[form] != NO_RIVAL)
+    same_day = [form for form in OTHERS if form != best and _day_of(form) == _day_of(best)]
+    return Formats((best, *same_day), rivals, any(compared[form] == DIFFERENT for form in rivals))
 
 
 def in_zone(times: pl.Series, zone: str, *, days: bool = False) -> pl.Series:
@@ -127,16 +150,22 @@ def _understood(texts: pl.Series, formats: Sequence[str]) -> float:
     return float((read >= _YEAR_1000).fill_null(False).mean() or 0.0)  # type: ignore[arg-type]
 
 
-def _contradicts(texts: pl.Series, best: str, other: str) -> bool:
-    """Whether another format could be meant: it reads as many texts and means other moments, or each of the two reads
-    more than a few that the other does not."""
+def _compare(texts: pl.Series, best: str, other: str) -> int:
+    """Whether another format could be meant: it reads as many texts, or each of the two reads more than a few that the
+    other does not."""
     one, two = (read_texts(texts, (form,), "UTC") for form in (best, other))
     one, two = one.set(one < _YEAR_1000, None), two.set(two < _YEAR_1000, None)
-    if not (one != two).any():
-        return False
     only_one, only_two = int((one.is_not_null() & two.is_null()).sum()), int((two.is_not_null() & one.is_null()).sum())
-    return only_two >= only_one or only_two > FEW * (only_one + only_two)
+    if only_two < only_one and only_two <= FEW * (only_one + only_two):
+        return NO_RIVAL
+    return DIFFERENT if only_two or (one != two).any() else ALIKE
 
 
 def _day_of(form: str) -> str:
-    return next((day for day in _DAYS if form.startswith(day)), form)
+    """What a format says of the day, with one sign for the names of months, short or long."""
+    return next((day for day in _DAYS if form.startswith(day)), form).replace("%B", "%b")
+
+
+def _literals(form: str) -> set[str]:
+    """The marks and letters that every text of a format has."""
+    return set(re.sub(r"%[.:#]*\d?[A-Za-z+]", "", form)) - {" "}
