@@ -118,18 +118,20 @@ class Place:
 
 
 @contextmanager
-def readable(place: Place, kind: str) -> Iterator[None]:
-    """Turn a library's error about an empty or broken file into a DataError that names the file."""
+def readable(place: Place, kind: str, encoding: str = "utf-8") -> Iterator[None]:
+    """Turn a library's error about an empty or broken file into a DataError that names the file. encoding: that the
+    text of the file is taken to have."""
     try:
         if place.size == 0:
             raise DataError(f"{place.name} is empty; remove it or fill it")
         yield
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError, EOFError, UnicodeError) as error:
         said = str(error).partition("\n")[0]
-        if "invalid UTF8" in said or isinstance(error, UnicodeError):
+        if kind == "csv" and ("invalid UTF8" in said or isinstance(error, UnicodeError)):
+            told = "cp1251" if encoding == "cp1252" else "cp1252"
             raise DataError(
-                f"{place.name} holds bytes that are no UTF-8 ({said}); say the encoding in the run file, such as "
-                f'csv = {{ encoding = "cp1252" }}'
+                f"{place.name} holds bytes that are no {encoding.upper()} ({said}); say the encoding in the run file, "
+                f'such as csv = {{ encoding = "{told}" }}'
             ) from error
         raise DataError(
             f"{place.name} cannot be read as {kind}: {said}; "
