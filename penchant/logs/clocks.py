@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -69,7 +70,7 @@ def settle_clock(batches: Iterable[pl.DataFrame], table: Timed, name: str) -> Cl
         return Clock("s" if table.time else "position", zone=zone)
     found, odd = Formats(), list[str]()
     for frame in batches:
-        times = _said(frame[table.time], table)
+        times = _said(_plain(frame[table.time]), table)
         if not times.dtype.is_numeric() and times.dtype != pl.String:
             _refuse_no_time(times, table.time)
             return Clock(zone=zone)
@@ -95,7 +96,7 @@ def read_clock(frame: pl.DataFrame, table: Timed, clock: Clock) -> pl.Series:
     if isinstance(table.time, list):
         year, month, day = (column(name).cast(pl.Int64, strict=False) for name in table.time)
         return read_texts(frame.select(pl.format("{}-{}-{}", year, month, day)).to_series(), ("%Y-%m-%d",), clock.zone)
-    return _read_one(frame[table.time], clock)
+    return _read_one(_plain(frame[table.time]), clock)
 
 
 def _read_one(times: pl.Series, clock: Clock) -> pl.Series:
@@ -130,6 +131,14 @@ def _of_format(times: pl.Series, table: Timed) -> Clock | None:
     form = _usable(table.time_format)
     clock = Clock(formats=(form,), numbered=form, zone=table.time_zone or "UTC", exact=True)
     return clock if _read_one(times, clock).count() else None
+
+
+def _plain(times: pl.Series) -> pl.Series:
+    """The times under a name that is no pattern to Polars; bytes as the texts that they are."""
+    times = times.rename("")
+    with suppress(pl.exceptions.ComputeError):  # no UTF-8
+        return times.cast(pl.String) if times.dtype == pl.Binary else times
+    return times
 
 
 def _said(times: pl.Series, table: Timed) -> pl.Series:

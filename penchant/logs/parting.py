@@ -63,13 +63,18 @@ def _texts_as_lists(frame: pl.DataFrame, table: EventsTable) -> pl.DataFrame:
     time = None if isinstance(table.time, list) else table.time
     names = dict.fromkeys([table.item, time, table.clicked])
     for name in [name for name in names if name and frame.schema[name] == pl.String]:
-        parted = table.separator and frame[name].str.contains(table.separator, literal=True).any()
+        parted = table.separator and _values(frame, name).str.contains(table.separator, literal=True).any()
         if table.separator and (parted or name == table.item):
             parts = column(name).str.split(table.separator).list.eval(pl.element().filter(pl.element() != ""))
             frame = frame.with_columns(parts.alias(name))
-        elif all(is_list(text) for text in frame[name].drop_nulls().head(LOOKED_AT)) and frame[name].count():
+        elif all(is_list(text) for text in _values(frame, name).drop_nulls().head(LOOKED_AT)) and frame[name].count():
             frame = frame.with_columns(as_lists(frame[name]).alias(name))
     return frame
+
+
+def _values(frame: pl.DataFrame, name: str) -> pl.Series:
+    """A column under a name that is no pattern to Polars."""
+    return frame[name].rename("")
 
 
 def _names_items(frame: pl.DataFrame, table: EventsTable) -> bool:

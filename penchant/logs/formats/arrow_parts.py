@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 
+from penchant.errors import DataError
 from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, frame_of, numbers, picked, roots
 from penchant.logs.formats.places import Place, readable
 
@@ -61,6 +62,7 @@ class ParquetPart(ArrowPart):
     def own_schema(self) -> pl.Schema:
         with readable(self.place, self.kind), self._open() as file:
             schema = file.schema_arrow
+            _refuse_twice(self.name, schema.names)
             return pl.Schema(zip(schema.names, frame_of(schema.empty_table()).dtypes, strict=True))
 
     def count(self) -> int:
@@ -80,10 +82,20 @@ class ParquetPart(ArrowPart):
 
     def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
         with readable(self.place, self.kind), self._open() as file:
-            yield from file.iter_batches(batch_size=rows, columns=columns)
+            # To PyArrow names are paths, and no path leads to a column whose name is empty.
+            paths = None if "" in columns else columns
+            for batch in file.iter_batches(batch_size=rows, columns=paths):
+                yield batch.select(columns)
 
     def _open(self) -> Any:
         return pyarrow.parquet.ParquetFile(self.place.open(), pre_buffer=not self.place.local)
+
+
+def _refuse_twice(name: str, columns: list[str]) -> None:
+    """Raise DataError where two columns have the same name."""
+    twice = next((one for place, one in enumerate(columns) if one in columns[:place]), None)
+    if twice is not None:
+        raise DataError(f"{name} has two columns that are called {twice!r}; rename one of them")
 
 
 def _first(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -106,10 +107,32 @@ def column(name: str) -> pl.Expr:
 
 
 def frame_of(part: pa.RecordBatch | pa.Table) -> pl.DataFrame:
-    """The rows under their own column names, because Polars renames a column whose name is empty."""
+    """The rows under their own column names, because Polars renames a column whose name is empty. UUIDs, JSON and
+    categories become texts, and so do decimals of more than 38 figures, for which Polars has no type."""
+    wide = [pa.types.is_decimal256(one.type) for one in part.schema]
+    if any(wide):
+        types = zip(part.schema, wide, strict=True)
+        part = part.cast(pa.schema([one.with_type(pa.string()) if is_wide else one for one, is_wide in types]))
     frame = pl.DataFrame(pl.from_arrow(part))
     frame.columns = part.schema.names
-    return frame.with_columns(plain_text(values) for values in frame.get_columns() if is_text(values.dtype))
+    uuids = [one.name for one in part.schema if one.type == pa.uuid()]
+    return frame.with_columns(
+        *(plain_text(values) for values in frame.get_columns() if is_text(values.dtype)),
+        *(uuid_text(frame[name]) for name in uuids),
+    )
+
+
+def uuid_text(values: pl.Series) -> pl.Series:
+    """UUIDs of 16 bytes as texts.
+
+    >>> uuid_text(pl.Series([bytes(range(16)), None])).to_list()
+    ['00010203-0405-0607-0809-0a0b0c0d0e0f', None]
+    """
+    digits = values.rename("").bin.encode("hex")
+    parts = [digits.str.slice(start, end - start) for start, end in pairwise((0, 8, 12, 16, 20, 32))]
+    return (
+        parts[0].to_frame("0").select(pl.concat_str(map(pl.lit, parts), separator="-")).to_series().rename(values.name)
+    )
 
 
 def is_text(dtype: pl.DataType) -> bool:
