@@ -10,7 +10,7 @@ from penchant.logs.formats.part import column, uuid_text
 
 UUID_BYTES = 16
 _NO_LETTER = r"[\x00-\x08\x0e-\x1f]"
-EXACT = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
+EXACT: dict[type[pl.DataType], int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Whole numbers from here on are not all exact as floats."""
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.logs.formats.nested import as_text, follow, pick
-from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, numbers
+from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, column, numbers
 from penchant.logs.formats.places import Place, readable
 
 SAMPLED = 1_000
@@ -145,7 +145,7 @@ def _read(lines: list[bytes], columns: list[str], nested: Mapping[str, bool]) ->
     frames = [pl.read_ndjson(content, schema=plain) if content.strip() else pl.DataFrame(schema=plain)] if plain else []
     if nested:
         frames.append(_follow([_load(line) for line in lines if line.strip()], nested))
-    return pl.concat(frames, how="horizontal").select(columns) if frames else pl.DataFrame()
+    return pl.concat(frames, how="horizontal").select(map(column, columns)) if frames else pl.DataFrame()
 
 
 def _follow(objects: list[dict[str, object]], paths: Mapping[str, bool]) -> pl.DataFrame:

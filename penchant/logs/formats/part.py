@@ -154,8 +154,8 @@ def numbers(rows: np.ndarray) -> pl.Series:
 
 def roots(columns: list[str], schema: pl.Schema) -> list[str]:
     """The columns that have to be read for names and paths, each once."""
-    found = (name if name in schema else root for name in columns if (root := _root(name, schema)))
-    return list(dict.fromkeys(found))
+    found = (_root(name, schema) for name in columns)
+    return list(dict.fromkeys(root for root in found if root is not None))
 
 
 def _root(name: str, schema: pl.Schema) -> str | None:
