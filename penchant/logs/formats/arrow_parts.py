@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from penchant.errors import DataError
-from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, frame_of, numbers, picked, roots
+from penchant.logs.formats.part import PORTIONS, UNKNOWN, Part, Portions, ReadRows, frame_of, numbers, picked, roots
 from penchant.logs.formats.places import Place, readable
 
 
@@ -26,6 +26,9 @@ class ArrowPart(Part):
         self.require(columns)
         own = self.own_schema()
         wanted = roots([name for name in columns if name in own or name not in self.partition], own)
+        unknown = next((name for name in wanted if own[name] == UNKNOWN), None)
+        if unknown is not None:
+            raise DataError(f"{self.name}: {unknown!r} is of a type that cannot be read; convert it, or leave it out")
         first_row = 1
         for batch in self.arrow_batches(wanted, portions.rows):
             frame = frame_of(batch) if wanted else pl.DataFrame(height=batch.num_rows)
@@ -35,12 +38,13 @@ class ArrowPart(Part):
 
     def sample(self, rows: int = 2000) -> pl.DataFrame:
         taken, found = 0, []
-        for batch in self.arrow_batches(list(self.own_schema()), rows):
+        schema = {name: dtype for name, dtype in self.own_schema().items() if dtype != UNKNOWN}
+        for batch in self.arrow_batches(list(schema), rows):
             found.append(frame_of(batch.slice(0, rows - taken)))
             taken += batch.num_rows
             if taken >= rows:
                 break
-        return self.with_partition(pl.concat(found) if found else pl.DataFrame(schema=self.own_schema()))
+        return self.with_partition(pl.concat(found) if found else pl.DataFrame(schema=schema))
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,11 @@ class DeltaPart(ArrowPart):
         errors = library("deltalake.exceptions", "deltalake", f"{self.where}, a Delta table,")
         try:
             return self._table.to_pyarrow_dataset()
+        except errors.DeltaProtocolError as error:
+            raise DataError(
+                f"{self.where} has features that deltalake does not read ({error}); write the table without them, or "
+                f"read it by `query` with DuckDB's delta_scan"
+            ) from error
         except (OSError, ValueError, pa.ArrowException, errors.DeltaError) as error:
             raise _unreadable(self.where, "a Delta table", error) from error
 

@@ -10,7 +10,7 @@ from penchant.logs.formats.delimited import DelimitedPart
 from penchant.logs.formats.jsonlines import JsonLinesPart
 from penchant.logs.formats.lakes import DeltaPart, IcebergPart
 from penchant.logs.formats.part import Part
-from penchant.logs.formats.places import FORMATS, Place, expand, find, lake_of, system_of
+from penchant.logs.formats.places import FORMATS, LAKES, Place, expand, find, lake_of, system_of
 from penchant.logs.formats.sql import QueryPart
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_parts(table: "TableConfig", base: Path) -> list[Part]:
-    """The parts of a table, in order. base: the folder that paths are relative to.
+    """The parts of a table, in order, each once. base: the folder that paths are relative to.
 
     Raises ConfigError for a variable that is not set or a library that is missing, DataError where nothing matches, the
     format is unknown, or files of a Delta or Iceberg table are named one by one.
@@ -27,13 +27,16 @@ def open_parts(table: "TableConfig", base: Path) -> list[Part]:
         database = expand(table.database, base) if table.database else None
         return [QueryPart(table.query, base, database)]
     patterns = [table.files] if isinstance(table.files, str) else table.files or []
-    return [part for pattern in patterns for part in _of_pattern(pattern, table, base)]
+    parts = (part for pattern in patterns for part in _of_pattern(pattern, table, base))
+    return list({part.name: part for part in parts}.values())
 
 
 def _of_pattern(pattern: str, table: "TableConfig", base: Path) -> Sequence[Part]:
     where = expand(pattern, base)
     system, path = system_of(where)
-    lake = table.format if table.format in ("delta", "iceberg") else lake_of(system, path)
+    lake = lake_of(system, path)
+    if table.format in LAKES and lake != table.format and not path.endswith(".metadata.json"):
+        raise DataError(f"{where} is no {table.format} table: it has no folder {LAKES[table.format]}")
     if lake == "delta":
         return [DeltaPart(where)]
     if lake == "iceberg" or path.endswith(".metadata.json"):

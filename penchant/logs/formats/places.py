@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from glob import glob, has_magic
 from pathlib import Path
@@ -181,11 +180,10 @@ def find(pattern: str, base: Path) -> list[Place]:
     where = expand(pattern, base)
     system, path = system_of(where)
     shown = where[: len(where) - len(path)] if _URL.match(where) else ""
-    if isinstance(system, pyarrow.fs.LocalFileSystem):
-        paths = sorted(glob(path, recursive=True)) if has_magic(path) and not os.path.exists(path) else [path]
-    else:
-        paths = sorted(_matches(system, path)) if has_magic(path) else [path.rstrip("/")]
-    found = [place for one in paths for place in _files(system, one, shown)]
+    globbed = has_magic(path) and system.get_file_info(path).type == pyarrow.fs.FileType.NotFound
+    paths = _globbed(system, path) if globbed else [path.rstrip("/") or path]
+    places = (place for one in paths for place in _files(system, one, shown))
+    found = list({place.path: place for place in places}.values())
     if not found:
         raise DataError(f"no file matches {pattern!r} (looked for {where}); mend the path in the run file")
     return found
@@ -224,13 +222,33 @@ def _is_hidden(path: str) -> bool:
     return any(step.startswith(("_", ".")) and "=" not in step for step in path.split("/") if step)
 
 
-def _matches(system: Any, pattern: str) -> Iterator[str]:
-    """Paths of a remote store that a glob fits; ** stands for any folders."""
-    magic = re.search(r"[*?\[]", pattern)
-    assert magic
-    fixed = pattern[: magic.start()].rpartition("/")[0]
-    plain = pattern.replace("**/", "*")
+def _globbed(system: Any, pattern: str) -> list[str]:
+    """Paths that a glob fits, sorted; ** stands for any folders. Hidden names count where the glob itself has one."""
+    fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0]
+    found = (
+        glob(pattern, recursive=True)
+        if isinstance(system, pyarrow.fs.LocalFileSystem)
+        else _matches(system, pattern, fixed)
+    )
+    hidden = _is_hidden(pattern[len(fixed) :])
+    return sorted(one for one in found if hidden or not _is_hidden(one[len(fixed) :]))
+
+
+def _matches(system: Any, pattern: str, fixed: str) -> Iterator[str]:
+    """Files of a remote store that a glob fits, and folders that do; the store is asked for all below `fixed`."""
+    fits = re.compile(_as_regex(pattern))
     for one in system.get_file_info(pyarrow.fs.FileSelector(fixed, recursive=True, allow_not_found=True)):
-        deep = "**" in pattern or one.path.count("/") == pattern.count("/")
-        if one.type == pyarrow.fs.FileType.File and deep and fnmatchcase(one.path, plain):
+        if fits.fullmatch(one.path):
             yield one.path
+
+
+def _as_regex(pattern: str) -> str:
+    """
+    >>> re.fullmatch(_as_regex("b/**/*.csv"), "b/x/y/a.csv") is not None, re.fullmatch(_as_regex("b/*"), "b/x/a")
+    (True, None)
+    """
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern)
+    known = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(
+        known.get(part) or (part.replace("[!", "[^") if part.startswith("[") else re.escape(part)) for part in parts
+    )
