@@ -38,7 +38,7 @@ class DeltaPart(ArrowPart):
     def _table(self) -> Any:
         deltalake = library("deltalake", "deltalake", f"{self.where}, a Delta table,")
         try:
-            return deltalake.DeltaTable(self.where)
+            return deltalake.DeltaTable(self.where, storage_options=_of_delta(self.where))
         except (OSError, ValueError, deltalake.exceptions.DeltaError) as error:
             raise _unreadable(self.where, "a Delta table", error) from error
 
@@ -92,7 +92,7 @@ class IcebergPart(ArrowPart):
         tables = library("pyiceberg.table", "iceberg", f"{self.where}, an Iceberg table,")
         errors = library("pyiceberg.exceptions", "iceberg", self.where)
         try:
-            return tables.StaticTable.from_metadata(self._metadata())
+            return tables.StaticTable.from_metadata(self._metadata(), properties=_of_iceberg(self.where))
         except (OSError, ValueError, errors.NoSuchTableError, errors.ValidationError) as error:
             raise _unreadable(self.where, "an Iceberg table", error) from error
 
@@ -123,5 +123,26 @@ class IcebergPart(ArrowPart):
             raise _unreadable(self.where, "an Iceberg table", error) from error
 
 
+def _endpoint(where: str) -> str | None:
+    """The address of a server that speaks S3, where the environment names one."""
+    named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return named if where.startswith(("s3://", "s3a://")) else None
+
+
+def _of_delta(where: str) -> dict[str, str] | None:
+    """What deltalake has to be told beside what it finds in the environment: that a server without TLS will do."""
+    endpoint = _endpoint(where)
+    if endpoint is None:
+        return None
+    return {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": str(endpoint.startswith("http:")).lower()}
+
+
+def _of_iceberg(where: str) -> dict[str, str]:
+    """What pyiceberg does not find in the environment by itself."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    told = {"s3.endpoint": _endpoint(where), "s3.region": region}
+    return {name: value for name, value in told.items() if value}
+
+
 def _unreadable(where: str, what: str, error: BaseException) -> DataError:
-    return DataError(f"{where} cannot be read as {what}: {str(error).partition(chr(10))[0]}")
+    return DataError(f"{where} cannot be read as {what}: {' '.join(str(error).split())[:300]}")
