@@ -86,9 +86,8 @@ class ParquetPart(ArrowPart):
 
     def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
         with readable(self.place, self.kind), self._open() as file:
-            # To PyArrow names are paths, and no path leads to a column whose name is empty.
-            paths = None if "" in columns else columns
-            for batch in file.iter_batches(batch_size=rows, columns=paths):
+            # To PyArrow names are paths too: "a.b" also leads into a record called a.
+            for batch in file.iter_batches(batch_size=rows, columns=columns):
                 yield batch.select(columns)
 
     def _open(self) -> Any:

@@ -43,27 +43,44 @@ class DeltaPart(ArrowPart):
             raise _unreadable(self.where, "a Delta table", error) from error
 
     @cached_property
-    def _rows(self) -> Any:
+    def _files(self) -> Any:
+        """The files of the table as a data set of PyArrow; None where the table has features that PyArrow does not
+        know: deletion vectors, and columns that the files call otherwise, which it would read as nulls."""
+        if self._table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+            return None
         errors = library("deltalake.exceptions", "deltalake", f"{self.where}, a Delta table,")
         try:
             return self._table.to_pyarrow_dataset()
-        except errors.DeltaProtocolError as error:
-            raise DataError(
-                f"{self.where} has features that deltalake does not read ({error}); write the table without them, or "
-                f"read it by `query` with DuckDB's delta_scan"
-            ) from error
+        except errors.DeltaProtocolError:
+            return None
         except (OSError, ValueError, pa.ArrowException, errors.DeltaError) as error:
             raise _unreadable(self.where, "a Delta table", error) from error
 
+    def _asked(self, wanted: str, rest: str = "") -> Any:
+        """Batches that deltalake's own engine, the slower one, answers. wanted: what to select; rest: behind `from`."""
+        deltalake = library("deltalake", "deltalake", f"{self.where}, a Delta table,")
+        try:
+            engine = deltalake.QueryBuilder().register("rows", self._table)
+            return pa.RecordBatchReader.from_stream(engine.execute(f"select {wanted} from rows {rest}"))  # noqa: S608
+        except (OSError, ValueError, pa.ArrowException, deltalake.exceptions.DeltaError) as error:
+            raise _unreadable(self.where, "a Delta table", error) from error
+
     def own_schema(self) -> pl.Schema:
-        return frame_of(self._rows.schema.empty_table()).schema
+        schema = self._files.schema if self._files else self._asked("*", "limit 0").schema
+        return frame_of(schema.empty_table()).schema
 
     def count(self) -> int:
-        return int(self._rows.count_rows())
+        # Not the table's own count, which counts rows that a deletion vector takes out.
+        return int(self._files.count_rows() if self._files else self._asked("count(*)").read_all()[0][0].as_py())
 
     def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
         try:
-            yield from self._rows.scanner(columns=columns, batch_size=rows).to_batches()
+            if self._files:
+                yield from self._files.scanner(columns=columns, batch_size=rows).to_batches()
+                return
+            for batch in self._asked(quoted or "1"):
+                yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(self.where, "a Delta table", error) from error
 

@@ -1,6 +1,8 @@
 """Delta and Iceberg tables as their own libraries write them: only what a table still holds is read."""
 
 import json
+import string
+import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,17 +114,57 @@ def test_an_iceberg_table_may_rename_a_column_and_be_named_by_its_metadata(tmp_p
     assert rows_of(part_of(Path(before)), "user") == [("a",)]
 
 
-@pytest.mark.parametrize("feature", ["deletionVectors", "v2Checkpoint", "noSuchThing"])
-def test_a_feature_that_cannot_be_read_is_named(feature: str, tmp_path: Path) -> None:
+def change_log(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change each action of a Delta table's first version."""
+    log = folder / "_delta_log" / f"{0:020}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        change(action)
+    log.write_text("".join(json.dumps(action) + "\n" for action in actions))
+
+
+def deletion_vector(rows: list[int]) -> dict[str, Any]:
+    """A deletion vector as Delta's protocol writes it into the log: a roaring bitmap of rows below 65,536, in Z85."""
+    letters = string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"
+    bitmap = struct.pack(f"<IIHHI{len(rows)}H", 12346, 1, 0, len(rows) - 1, 16, *rows)
+    content = struct.pack("<IQI", 1681511377, 1, 0) + bitmap
+    padded = content + bytes(-len(content) % 4)
+    words = [int.from_bytes(padded[at : at + 4], "big") for at in range(0, len(padded), 4)]
+    text = "".join(letters[word // 85**power % 85] for word in words for power in (4, 3, 2, 1, 0))
+    return {"storageType": "i", "pathOrInlineDv": text, "sizeInBytes": len(content), "cardinality": len(rows)}
+
+
+def test_rows_that_a_deletion_vector_takes_out_are_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    users = pa.table({"user": ["a", "b", "c", "d"], 'odd "name': [1, 2, 3, 4]})
+    write_deltalake(folder, users, configuration={"delta.enableDeletionVectors": "true"})
+    change_log(folder, lambda action: action.get("add", {}).update(deletionVector=deletion_vector([0, 2])))
+    part = part_of(folder)
+    for portions in (PORTIONS, Portions(rows=1)):
+        assert rows_of(part, 'odd "name', "user", portions=portions) == [(2, "b"), (4, "d")]
+    assert (part.count(), part.sample()["user"].to_list()) == (2, ["b", "d"])
+
+
+def test_a_feature_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     write_deltalake(folder, pa.table({"user": ["a"]}))
-    log = folder / "_delta_log" / f"{0:020}.json"
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    features = {"readerFeatures": [feature], "writerFeatures": [feature]}
-    protocol = {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, **features}}
-    log.write_text("".join(json.dumps(protocol if "protocol" in line else line) + "\n" for line in lines))
-    with pytest.raises(DataError, match=rf"log (has features that deltalake does not read|cannot be read).*{feature}"):
+    features = {name: ["noSuchThing"] for name in ("readerFeatures", "writerFeatures")}
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7, **features}
+    change_log(folder, lambda action: action.update(protocol=protocol) if "protocol" in action else None)
+    with pytest.raises(DataError, match=r"log cannot be read as a Delta table: .*noSuchThing"):
         rows_of(part_of(folder), "user")
+
+
+def test_a_delta_table_may_rename_its_columns(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    write_deltalake(folder, TABLE.select(["user"]), configuration={"delta.columnMapping.mode": "name"})
+    change_log(
+        folder,
+        lambda action: action.get("metaData", {}).update(
+            schemaString=action.get("metaData", {}).get("schemaString", "").replace('"name":"user"', '"name":"person"')
+        ),
+    )
+    assert rows_of(part_of(folder), "person") == [("a",), ("b",), ("c",)]
 
 
 @pytest.mark.parametrize("kind", ["delta", "iceberg"])
