@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from penchant.logs.formats.part import ROW, column
 from penchant.logs.lists import as_lists, is_list
@@ -10,6 +11,9 @@ from penchant.logs.tables import EventsTable
 
 REASON = "reason"
 EMPTY = "an empty list"
+MOSTLY = 0.5
+"""Share of the rows whose lists are equally long, from which on the others are mistakes."""
+
 LOOKED_AT = 100
 """Texts that tell whether a column holds lists."""
 
@@ -86,7 +90,7 @@ def _names_items(frame: pl.DataFrame, table: EventsTable) -> bool:
     items = frame.schema[table.item]
     if not isinstance(items, pl.List | pl.Array):
         return True
-    alike = (column(table.item).list.len() == column(table.clicked).list.len()).fill_null(True).all()
+    alike = (column(table.item).list.len() == column(table.clicked).list.len()).fill_null(True).mean() >= MOSTLY
     values = column(table.clicked).list.explode().cast(pl.String).str.to_lowercase().unique()
     answers = values.drop_nulls().is_in(["0", "1", "0.0", "1.0", "true", "false", "yes", "no"]).all()
     return not frame.select(alike & answers).item()
@@ -101,7 +105,7 @@ def _explode(frame: pl.DataFrame, lists: list[str]) -> tuple[pl.DataFrame, pl.Da
     filled = lengths.to_series() > 0
     uneven = f"the lists in {' and '.join(map(repr, lists))} are not equally long"
     return (
-        frame.filter(even & filled).explode(lists),
+        frame.filter(even & filled).explode(cs.by_name(*lists)),
         _told(frame.filter(even & ~filled), EMPTY),
         _told(frame.filter(~even), uneven),
     )
