@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from math import isnan
 
 import polars as pl
 
@@ -27,6 +28,7 @@ def as_lists(texts: pl.Series) -> pl.Series:
     >>> as_lists(pl.Series(written)).to_list()
     [['a', 'b'], ['a', 'b'], ['a', 'b'], ['a', 'b'], ['a', 'b'], [], ['a'], ['a']]
     """
+    texts = texts.rename("")  # because to Polars its name may be a pattern
     written = texts.filter(texts.str.contains(_LIST).fill_null(False)).unique()
     single = texts.to_frame("text").select(pl.concat_list("text")).to_series()
     if written.is_empty():
@@ -51,7 +53,7 @@ def parse_list(text: str) -> list[str]:
     if len(text) > LONGEST:
         return [text]
     for value in _readings(text.strip()):
-        if isinstance(value, list | tuple | set):
+        if isinstance(value, list | tuple):
             return [part for one in value for part in _parts(one)]
     return [text]
 
@@ -62,9 +64,11 @@ def _readings(text: str) -> Iterator[object]:
     with suppress(ValueError, RecursionError):
         yield json.loads(text)
     if re.fullmatch(_NUMPY, text):
-        yield [one.strip("'\"") for one in re.findall(_NUMPY_PART, text)]
+        yield [re.sub(r"^([+-]?\d+)\.0*$", r"\1", one).strip("'\"") for one in re.findall(_NUMPY_PART, text)]
     with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        yield ast.literal_eval(text)
+        value = ast.literal_eval(text)
+        # A set has no order of its own, and another one in each process.
+        yield ast.literal_eval(f"[{text[1:-1]}]") if isinstance(value, set) else value
     if re.fullmatch(r"\[[^\[\]{}\"']*, [^\[\]{}\"']*\]", text):
         yield text[1:-1].split(", ")
     if re.fullmatch(rf"\{{(?:{_POSTGRES_PART}(?:,{_POSTGRES_PART})*)?\}}", text):
@@ -73,11 +77,13 @@ def _readings(text: str) -> Iterator[object]:
 
 
 def _parts(value: object) -> Iterator[str]:
-    """A part as a text; of a record, what it is called."""
+    """A part as a text, whole numbers without a fraction; of a record, what it is called."""
     if isinstance(value, dict):
         called = next((value[key] for key in _NAMES if value.get(key) is not None), None)
         yield from _parts(called if called is not None else json.dumps(value, default=str))
     elif isinstance(value, bool):
         yield str(value).lower()
-    elif value is not None:
+    elif isinstance(value, float) and value.is_integer():
+        yield str(int(value))
+    elif value is not None and not (isinstance(value, float) and isnan(value)):
         yield str(value)
