@@ -22,8 +22,8 @@ from penchant.kinds.answers import ModelRun
 from penchant.logs.doubts import Doubt, Purpose, doubts
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.formats.places import expand
-from penchant.logs.frames import run_file_of
 from penchant.logs.ingest import Log, ingest
+from penchant.logs.proposing.frames import run_file_of
 from penchant.models.catalog import find_baseline
 from penchant.operation.exports.export import ExportOptions, export
 from penchant.operation.exports.table import ExportTally

@@ -67,6 +67,19 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
 
 
+def test_no_module_starts_polars_when_it_is_imported() -> None:
+    """Its threads do not survive a fork, and who forks waits for them for ever: workers and servers are forked."""
+    calls = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in MODULES
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pl.Series", "pl.DataFrame", "pl.select", "pl.lit")
+    ]
+    assert calls == []
+
+
 def test_every_module_says_what_it_is_for() -> None:
     silent = [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
     assert not silent

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from penchant.logs.clocks import Clock, read_clock
 from penchant.logs.formats.part import ROW, column
-from penchant.logs.ids import as_id
-from penchant.logs.parting import part_lists
+from penchant.logs.rows.clocks import Clock, read_clock
+from penchant.logs.rows.ids import as_id
+from penchant.logs.rows.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Value
 from penchant.logs.times import NEWEST_S, OLDEST_S, clock_problem
 from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH

@@ -21,15 +21,15 @@ import pyarrow.parquet
 from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows
-from penchant.logs.clocks import Clock, settle_clock
 from penchant.logs.counting.buckets import Beside, Settled, Sum, count_bucket
 from penchant.logs.counting.whole import sum_up, where
 from penchant.logs.forgotten import Forgotten, without_forgotten
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import PORTIONS, ROW, Part, Portions
+from penchant.logs.formats.part import PORTIONS, ROW, Portions, TablePart
 from penchant.logs.found import Found, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
-from penchant.logs.parting import part_lists
+from penchant.logs.rows.clocks import Clock, settle_clock
+from penchant.logs.rows.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Tables
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
@@ -237,14 +237,14 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
     write_json(folder / "tally.json", tally)
 
 
-def _moments(parts: list[Part], table: EventsTable) -> Iterator[pl.DataFrame]:
+def _moments(parts: list[TablePart], table: EventsTable) -> Iterator[pl.DataFrame]:
     """The rows in small batches, as many as are asked for."""
     for part in parts:
         for batch in part.batches(table.columns, SETTLING):
             yield part_lists(batch.frame, batch.rows, table).frame
 
 
-def _guessed(parts: list[Part], table: EventsTable, clock: Clock) -> dict[str, str]:
+def _guessed(parts: list[TablePart], table: EventsTable, clock: Clock) -> dict[str, str]:
     """What had to be guessed to read the events: what it is about → a sentence."""
     found = {name: f"{Path(name).name}: {said}" for part in parts for name, said in part.guesses().items()}
     guessed = clock.told if table.time and table.time_format is None and table.time_unit == "auto" else None

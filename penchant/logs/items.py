@@ -10,11 +10,11 @@ import polars.selectors as cs
 
 from penchant.errors import DataError
 from penchant.logs.check import keep_rows
-from penchant.logs.clocks import read_clock, settle_clock
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import column
-from penchant.logs.ids import as_id
-from penchant.logs.lists import as_lists
+from penchant.logs.rows.clocks import read_clock, settle_clock
+from penchant.logs.rows.ids import as_id
+from penchant.logs.rows.lists import as_lists
 from penchant.logs.said import SINCE, UNTIL, WEIGHT, spans
 from penchant.logs.tables import (
     EventsTable,

@@ -13,7 +13,7 @@ import pytest
 
 import penchant
 from penchant.errors import ConfigError, DataError
-from penchant.logs.frames import write_frames
+from penchant.logs.proposing.frames import write_frames
 from penchant.runfile import load_config
 
 ROWS = {"user": ["a", "b"], "item": [1, 2], "tags": [["x", "y"], []]}

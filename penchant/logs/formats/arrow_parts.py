@@ -11,11 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from penchant.errors import DataError
-from penchant.logs.formats.part import PORTIONS, UNKNOWN, Part, Portions, ReadRows, frame_of, numbers, picked, roots
-from penchant.logs.formats.places import Place, readable
+from penchant.logs.formats.part import (
+    PORTIONS,
+    UNKNOWN,
+    Portions,
+    ReadRows,
+    TablePart,
+    frame_of,
+    numbers,
+    picked,
+    roots,
+)
+from penchant.logs.formats.places import StoredFile, readable
 
 
-class ArrowPart(Part):
+class ArrowPart(TablePart):
     """A part that gives Arrow batches of some of its columns."""
 
     @abstractmethod
@@ -52,7 +62,7 @@ class ParquetPart(ArrowPart):
     """A Parquet file."""
 
     kind: ClassVar[str] = "parquet"
-    place: Place
+    place: StoredFile
     partition: Mapping[str, str | None] = field(default_factory=dict)
 
     @property

@@ -14,8 +14,8 @@ import pyarrow.csv
 
 from penchant.errors import DataError
 from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect
-from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, column, frame_of, numbers
-from penchant.logs.formats.places import Place, readable
+from penchant.logs.formats.part import PORTIONS, Portions, ReadRows, TablePart, column, frame_of, numbers
+from penchant.logs.formats.places import StoredFile, readable
 
 HEAD = 1 << 18
 """Bytes from which the dialect is found, and of each piece of a sample."""
@@ -27,11 +27,11 @@ _COMMA_NUMBER = r"^\s*([+-]?)(\d+|\d{1,3}(?:\.\d{3})+),(\d+)\s*$"
 
 
 @dataclass(frozen=True)
-class DelimitedPart(Part):
+class DelimitedPart(TablePart):
     """A text file of columns."""
 
     kind: ClassVar[str] = "csv"
-    place: Place
+    place: StoredFile
     options: CsvOptions
     partition: Mapping[str, str | None] = field(default_factory=dict)
 

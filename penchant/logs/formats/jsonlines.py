@@ -13,19 +13,19 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.logs.formats.nested import as_text, follow, pick
-from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, column, numbers
-from penchant.logs.formats.places import Place, readable
+from penchant.logs.formats.part import PORTIONS, Portions, ReadRows, TablePart, column, numbers
+from penchant.logs.formats.places import StoredFile, readable
 
 SAMPLED = 1_000
 """Objects that tell which keys there are."""
 
 
 @dataclass(frozen=True)
-class JsonLinesPart(Part):
+class JsonLinesPart(TablePart):
     """A file of JSON lines."""
 
     kind: ClassVar[str] = "jsonl"
-    place: Place
+    place: StoredFile
     partition: Mapping[str, str | None] = field(default_factory=dict)
 
     @property

@@ -10,15 +10,15 @@ from penchant.logs.formats.arrow_parts import ParquetPart
 from penchant.logs.formats.delimited import DelimitedPart
 from penchant.logs.formats.jsonlines import JsonLinesPart
 from penchant.logs.formats.lakes import DeltaPart, IcebergPart
-from penchant.logs.formats.part import Part
-from penchant.logs.formats.places import FORMATS, LAKES, Place, expand, find, lake_of, reached, system_of
+from penchant.logs.formats.part import TablePart
+from penchant.logs.formats.places import FORMATS, LAKES, StoredFile, expand, find, lake_of, reached, system_of
 from penchant.logs.formats.sql import QueryPart
 
 if TYPE_CHECKING:
     from penchant.logs.tables import TableConfig
 
 
-def open_parts(table: "TableConfig", base: Path) -> list[Part]:
+def open_parts(table: "TableConfig", base: Path) -> list[TablePart]:
     """The parts of a table, in order, each once. base: the folder that paths are relative to.
 
     Raises ConfigError for a variable that is not set or a library that is missing, DataError where nothing matches, the
@@ -32,14 +32,16 @@ def open_parts(table: "TableConfig", base: Path) -> list[Part]:
     return list({part.name: part for part in parts}.values())
 
 
-def _of_pattern(pattern: str, table: "TableConfig", base: Path) -> Sequence[Part]:
+def _of_pattern(pattern: str, table: "TableConfig", base: Path) -> Sequence[TablePart]:
     where = expand(pattern, base)
     system, path = system_of(where)
     with reached(where):
         return _of_place(pattern, where, system, path, table, base)
 
 
-def _of_place(pattern: str, where: str, system: Any, path: str, table: "TableConfig", base: Path) -> Sequence[Part]:
+def _of_place(
+    pattern: str, where: str, system: Any, path: str, table: "TableConfig", base: Path
+) -> Sequence[TablePart]:
     lake = None if has_magic(path) else lake_of(system, path)
     if table.format in LAKES and lake != table.format and not path.endswith(".metadata.json"):
         raise DataError(f"{where} is no {table.format} table: it has no folder {LAKES[table.format]}")
@@ -52,7 +54,7 @@ def _of_place(pattern: str, where: str, system: Any, path: str, table: "TableCon
     return [_of_file(place, table) for place in places]
 
 
-def _of_file(place: Place, table: "TableConfig") -> Part:
+def _of_file(place: StoredFile, table: "TableConfig") -> TablePart:
     partition = place.partition
     match table.format or place.format:
         case "parquet":
@@ -69,7 +71,7 @@ def _of_file(place: Place, table: "TableConfig") -> Part:
             )
 
 
-def _refuse_lakes(places: Sequence[Place]) -> None:
+def _refuse_lakes(places: Sequence[StoredFile]) -> None:
     """Raise DataError for files inside the folder of a Delta or Iceberg table: among them are removed ones."""
     seen: set[str] = set()
     for place in places:

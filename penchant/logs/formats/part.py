@@ -42,7 +42,7 @@ class ReadRows:
     malformed: list[tuple[int, str]] = field(default_factory=list)
 
 
-class Part(ABC):
+class TablePart(ABC):
     """A file, or a table of a lake or a database: what `files` or `query` of a run file lead to.
 
     name: what messages call it; kind: its format; partition: the columns that the names of its folders give; state: a

@@ -47,7 +47,7 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
-class Place:
+class StoredFile:
     """A file. name: what messages call it; path: on its file system; root: the folder from which on names of folders
     are partitions, such as date=2026-03-01; info: its size and when it was written, as the file system lists it."""
 
@@ -116,7 +116,7 @@ class Place:
 
 
 @contextmanager
-def readable(place: Place, kind: str, encoding: str = "utf-8") -> Iterator[None]:
+def readable(place: StoredFile, kind: str, encoding: str = "utf-8") -> Iterator[None]:
     """Turn a library's error about an empty or broken file into a DataError that names the file. encoding: that the
     text of the file is taken to have."""
     try:
@@ -199,7 +199,7 @@ def reached(where: str) -> Iterator[None]:
         raise DataError(f"{where} cannot be reached: {said}; check {check}") from error
 
 
-def find(pattern: str, base: Path) -> list[Place]:
+def find(pattern: str, base: Path) -> list[StoredFile]:
     """The files behind a path, a folder or a glob, sorted by path. In a folder, names that begin with _ or . are passed
     over, as those that write tables mean them to be. Raises DataError where there is none."""
     where = expand(pattern, base)
@@ -237,7 +237,7 @@ def lake_of(system: Any, folder: str) -> str | None:
     return None
 
 
-def _files(system: Any, path: str, shown: tuple[str, int]) -> Iterator[Place]:
+def _files(system: Any, path: str, shown: tuple[str, int]) -> Iterator[StoredFile]:
     info = system.get_file_info(path)
     if info.type == pyarrow.fs.FileType.File:
         yield _place(system, info, shown)
@@ -248,9 +248,9 @@ def _files(system: Any, path: str, shown: tuple[str, int]) -> Iterator[Place]:
                 yield _place(system, one, shown)
 
 
-def _place(system: Any, info: Any, shown: tuple[str, int]) -> Place:
+def _place(system: Any, info: Any, shown: tuple[str, int]) -> StoredFile:
     before, start = shown
-    return Place(before + info.path[start:], info.path, system, _root_of(info.path), info)
+    return StoredFile(before + info.path[start:], info.path, system, _root_of(info.path), info)
 
 
 def _root_of(path: str) -> str:

@@ -16,8 +16,8 @@ import pyarrow.fs
 
 from penchant.errors import DataError, PenchantError
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import Part
-from penchant.logs.formats.places import COMPRESSED, FORMATS, Place, lake_of
+from penchant.logs.formats.part import TablePart
+from penchant.logs.formats.places import COMPRESSED, FORMATS, StoredFile, lake_of
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.words import made_up, tokens_of
 from penchant.logs.tables import TableConfig
@@ -74,7 +74,7 @@ class FoundTable:
         return [_relative(file, beside) for file in self.files]
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[TablePart]:
         return open_parts(TableConfig(files=[str(one) for one in self.files], format=self.format), Path())
 
     @cached_property
@@ -239,7 +239,7 @@ def _figureless(file: Path, root: Path | None) -> str:
 
 
 def _by_name(file: Path) -> Format | None:
-    ending, _ = Place("", str(file), None).endings
+    ending, _ = StoredFile("", str(file), None).endings
     return cast(Format | None, FORMATS.get(ending))
 
 
@@ -257,7 +257,7 @@ def _kind(file: Path, left_out: list[str]) -> Format | None:
 
 def _by_content(file: Path) -> Format | None:
     """The format that the first lines of a file without a known ending show."""
-    place = Place(str(file), str(file), _SYSTEM)
+    place = StoredFile(str(file), str(file), _SYSTEM)
     if place.format:
         return cast(Format, place.format)
     if file.suffix.lower() in (

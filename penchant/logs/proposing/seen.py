@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from penchant.errors import PenchantError
-from penchant.logs.formats.part import Part
+from penchant.logs.formats.part import TablePart
 from penchant.logs.proposing.columns.pairs import PairedTexts, find_pairs, source_of, taken_apart
 from penchant.logs.proposing.columns.profile import Column, columns_of
 from penchant.logs.proposing.columns.shares import share
@@ -112,7 +112,7 @@ def see(found: FoundTable) -> SeenTable:
     )
 
 
-def _extended(part: Part, columns: Sequence[Column]) -> tuple[str, ...]:
+def _extended(part: TablePart, columns: Sequence[Column]) -> tuple[str, ...]:
     """Columns of a Parquet file whose type is built on another one, such as arrow.uuid, each with its type."""
     place = getattr(part, "place", None)
     if part.kind != "parquet" or place is None or not place.local:

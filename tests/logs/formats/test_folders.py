@@ -12,16 +12,16 @@ import pytest
 
 from penchant.errors import ConfigError, DataError
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import Part
-from penchant.logs.formats.places import Place, expand, system_of
+from penchant.logs.formats.part import TablePart
+from penchant.logs.formats.places import StoredFile, expand, system_of
 from penchant.logs.tables import TableConfig
 
 
-def parts_of(folder: Path, files: str | list[str], **said: Any) -> list[Part]:
+def parts_of(folder: Path, files: str | list[str], **said: Any) -> list[TablePart]:
     return open_parts(TableConfig.parse({"files": files, **said}, origin="test"), folder)
 
 
-def rows_of(parts: list[Part], columns: list[str]) -> list[tuple[Any, ...]]:
+def rows_of(parts: list[TablePart], columns: list[str]) -> list[tuple[Any, ...]]:
     return [row for part in parts for batch in part.batches(columns) for row in batch.frame.rows()]
 
 
@@ -149,5 +149,5 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated() -> None:
 
 
 def test_a_name_in_a_folder_called_as_a_date_is_text(tmp_path: Path) -> None:
-    place = Place("x", "/log/date=2026-03-01/a.csv", None, "/log")
+    place = StoredFile("x", "/log/date=2026-03-01/a.csv", None, "/log")
     assert place.partition == {"date": str(date(2026, 3, 1))}

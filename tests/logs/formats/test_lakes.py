@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from penchant.errors import DataError
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import PORTIONS, Part, Portions
+from penchant.logs.formats.part import PORTIONS, Portions, TablePart
 from penchant.logs.tables import TableConfig
 from tests.logs.formats.iceberg_on_disk import create_iceberg
 
@@ -31,12 +31,12 @@ TABLE = pa.table(
 LATER = [("b", MOMENT, MOMENT.replace(tzinfo=None), 2, "2"), ("c", MOMENT, MOMENT.replace(tzinfo=None), None, None)]
 
 
-def part_of(folder: Path, **said: Any) -> Part:
+def part_of(folder: Path, **said: Any) -> TablePart:
     (part,) = open_parts(TableConfig.parse({"files": str(folder), **said}, origin="test"), folder.parent)
     return part
 
 
-def rows_of(part: Part, *columns: str, portions: Portions = PORTIONS) -> list[tuple[Any, ...]]:
+def rows_of(part: TablePart, *columns: str, portions: Portions = PORTIONS) -> list[tuple[Any, ...]]:
     rows = (row for batch in part.batches(list(columns), portions) for row in batch.frame.rows())
     return sorted(rows, key=str)
 

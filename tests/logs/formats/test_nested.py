@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from penchant.errors import DataError
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import PORTIONS, Portions, column
-from penchant.logs.ids import as_id
+from penchant.logs.rows.ids import as_id
 from penchant.logs.tables import TableConfig
 
 Row = dict[str, Any]

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from penchant.errors import DataError
-from penchant.logs.clocks import read_clock, settle_clock
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import PORTIONS, Part, Portions
-from penchant.logs.ids import as_id
+from penchant.logs.formats.part import PORTIONS, Portions, TablePart
+from penchant.logs.rows.clocks import read_clock, settle_clock
+from penchant.logs.rows.ids import as_id
 from penchant.logs.tables import NONE, EventsTable, TableConfig
 
 
@@ -75,13 +75,13 @@ PLAIN = MOMENT.replace(tzinfo=None)
 SECOND = MOMENT.replace(microsecond=0)
 
 
-def part_of(folder: Path, values: pa.Array, **options: Any) -> Part:
+def part_of(folder: Path, values: pa.Array, **options: Any) -> TablePart:
     pq.write_table(pa.table({"c": values, "other": pa.nulls(len(values))}), folder / "log.parquet", **options)
     (part,) = open_parts(TableConfig.parse({"files": "log.parquet"}, origin="test"), folder)
     return part
 
 
-def frames_of(part: Part, portions: Portions = PORTIONS) -> list[pl.DataFrame]:
+def frames_of(part: TablePart, portions: Portions = PORTIONS) -> list[pl.DataFrame]:
     return [batch.frame for batch in part.batches(["c"], portions)]
 
 

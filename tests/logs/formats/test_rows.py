@@ -7,7 +7,7 @@ import pytest
 
 from penchant.errors import ConfigError, DataError
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import PORTIONS, Part, Portions
+from penchant.logs.formats.part import PORTIONS, Portions, TablePart
 from penchant.logs.formats.places import expand, find
 from penchant.logs.tables import TableConfig
 
@@ -26,7 +26,7 @@ def write(path: Path, frame: pl.DataFrame) -> Path:
     return path
 
 
-def part_of(path: Path, **said: Any) -> Part:
+def part_of(path: Path, **said: Any) -> TablePart:
     """The one part of a table."""
     (part,) = open_parts(TableConfig.parse({"files": str(path), **said}, origin="test"), path.parent)
     return part
@@ -50,7 +50,7 @@ def rows_of(path: Path, column: str = "user", portions: Portions = PORTIONS) -> 
     return good, [line for batch in batches for line in batch.malformed]
 
 
-READERS: list[Callable[[Part], object]] = [
+READERS: list[Callable[[TablePart], object]] = [
     lambda part: part.schema(),
     lambda part: part.sample(),
     lambda part: list(part.batches(["user"])),

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from penchant.errors import DataError
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import Part
+from penchant.logs.formats.part import TablePart
 from penchant.logs.tables import TableConfig
 from tests.logs.formats.iceberg_on_disk import create_iceberg
 
@@ -61,7 +61,7 @@ def bucket(environment: None, address: str) -> str:
     return "s3://bucket"
 
 
-def parts_of(files: str) -> list[Part]:
+def parts_of(files: str) -> list[TablePart]:
     return open_parts(TableConfig.parse({"files": files}, origin="test"), Path("/nowhere"))
 
 

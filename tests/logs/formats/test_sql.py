@@ -8,19 +8,19 @@ import duckdb
 import pytest
 
 from penchant.errors import DataError
-from penchant.logs.clocks import read_clock, settle_clock
 from penchant.logs.formats.opened import open_parts
-from penchant.logs.formats.part import PORTIONS, Part, Portions
-from penchant.logs.ids import as_id
+from penchant.logs.formats.part import PORTIONS, Portions, TablePart
+from penchant.logs.rows.clocks import read_clock, settle_clock
+from penchant.logs.rows.ids import as_id
 from penchant.logs.tables import NONE, EventsTable, TableConfig
 
 
-def part_of(folder: Path, query: str, **said: Any) -> Part:
+def part_of(folder: Path, query: str, **said: Any) -> TablePart:
     (part,) = open_parts(TableConfig.parse({"query": query, **said}, origin="test"), folder)
     return part
 
 
-def rows_of(part: Part, *columns: str, portions: Portions = PORTIONS) -> list[tuple[Any, ...]]:
+def rows_of(part: TablePart, *columns: str, portions: Portions = PORTIONS) -> list[tuple[Any, ...]]:
     wanted = list(columns) or list(part.schema())
     return [row for batch in part.batches(wanted, portions) for row in batch.frame.rows()]
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.logs.check import check_rows
-from penchant.logs.clocks import settle_clock
 from penchant.logs.formats.opened import open_parts
+from penchant.logs.rows.clocks import settle_clock
 from penchant.logs.tables import EventsTable
 from penchant.logs.times import PER_SECOND
 from penchant.serving.incoming import read_lines

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from penchant.logs.lists import as_lists
 from penchant.logs.proposing.columns.shares import mean, share
+from penchant.logs.rows.lists import as_lists
 
 MARKS = ("|", ";", ",", "/", ">", " ")
 """In the order in which they are tried."""

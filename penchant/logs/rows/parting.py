@@ -6,7 +6,7 @@ import polars as pl
 import polars.selectors as cs
 
 from penchant.logs.formats.part import ROW, column
-from penchant.logs.lists import as_lists, is_list
+from penchant.logs.rows.lists import as_lists, is_list
 from penchant.logs.tables import EventsTable
 
 REASON = "reason"
@@ -18,7 +18,7 @@ LOOKED_AT = 100
 """Texts that tell whether a column holds lists."""
 
 _NUMBER = "number of the row"
-_NOTHING = pl.DataFrame(schema={ROW: pl.Int64, REASON: pl.String})
+_TOLD = {ROW: pl.Int64, REASON: pl.String}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def part_lists(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable) -> P
     frame = _texts_as_lists(frame, table)
     lists = list_columns(frame, table)
     if not lists:
-        return Parted(frame, numbers, _NOTHING, _NOTHING)
+        return Parted(frame, numbers, pl.DataFrame(schema=_TOLD), pl.DataFrame(schema=_TOLD))
     frame = frame.with_columns(pl.lit(numbers).alias(_NUMBER))
     clicks = table.clicked if table.clicked in lists and _names_items(frame, table) else None
     frame, empty, uneven = _explode(frame, [name for name in lists if name != clicks])
@@ -99,7 +99,7 @@ def _names_items(frame: pl.DataFrame, table: EventsTable) -> bool:
 def _explode(frame: pl.DataFrame, lists: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """A row per value; ROW, REASON of rows whose lists are empty; and of rows whose lists do not belong together."""
     if not lists:
-        return frame, _NOTHING, _NOTHING
+        return frame, pl.DataFrame(schema=_TOLD), pl.DataFrame(schema=_TOLD)
     lengths = frame.select(column(name).list.len().fill_null(0) for name in lists)
     even = lengths.select(pl.all_horizontal(pl.all() == pl.nth(0))).to_series()
     filled = lengths.to_series() > 0

@@ -10,7 +10,7 @@ import polars as pl
 
 from penchant.errors import ConfigError, DataError
 from penchant.logs.formats.part import column
-from penchant.logs.moments import ISO, LOOKED_AT, RAW, Formats, find_formats, in_zone, normal, read_texts
+from penchant.logs.rows.moments import ISO, LOOKED_AT, RAW, Formats, find_formats, in_zone, normal, read_texts
 from penchant.logs.tables import EventsTable, ItemValuesTable
 from penchant.logs.times import NEWEST_S, OLDEST_S, TimeUnit, seconds
 
@@ -31,7 +31,7 @@ _CALENDARS = {"years": (1990, 2100), "months": (199_001, 210_012), "days": (7_30
 _FIGURES = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "j": 3}
 
 
-_SOME_DAY = pl.Series([datetime(2026, 3, 13, 14, 5, 9, tzinfo=UTC)])
+_SOME_DAY = datetime(2026, 3, 13, 14, 5, 9, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def _are_moments(numbers: pl.Series, form: str, share: float) -> bool:
 def _usable(form: str) -> str:
     """The format, or ConfigError where a date cannot be written and read by it."""
     try:
-        written = _SOME_DAY.dt.strftime(form)
+        written = pl.Series([_SOME_DAY]).dt.strftime(form)
         read = read_texts(written, (form,), "UTC").count()
     except pl.exceptions.PolarsError:
         read = 0

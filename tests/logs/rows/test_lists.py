@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.logs.lists import LONGEST, as_lists, is_list, parse_list
+from penchant.logs.rows.lists import LONGEST, as_lists, is_list, parse_list
 
 WRITTEN = {
     '["a", "b"]': ["a", "b"],
@@ -70,7 +70,7 @@ def test_what_numpy_prints_is_read_back(numbers: list[int]) -> None:
 
 
 def test_a_set_has_the_same_order_in_every_process() -> None:
-    asks = "from penchant.logs.lists import parse_list; print(parse_list(\"{'e', 'd', 'c', 'b', 'a'}\"))"
+    asks = "from penchant.logs.rows.lists import parse_list; print(parse_list(\"{'e', 'd', 'c', 'b', 'a'}\"))"
     said = {
         subprocess.run(
             [sys.executable, "-c", asks], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True

@@ -13,7 +13,7 @@ LONGEST = 20_000
 """Characters of a text that is read as a list."""
 
 _LIST = r"^\s*(\[[\s\S]*\]|\{[\s\S]*\}|\([\s\S]*\))\s*$"
-_NUMPY_PART = r"'[^']*'|\"[^\"]*\"|[\w.+-]+"
+_NUMPY_PART = r"'[^']*'|\"[^\"]*\"|[+-]?(?:\d[\d.]*(?:e[+-]?\d+)?|nan|inf)"
 _NUMPY = rf"\[\s*(?:{_NUMPY_PART})(?:\s+(?:{_NUMPY_PART}))*\s*\]"
 _POSTGRES_PART = r'(?:"(?:[^"\\]|\\.)*"|[^\s,{}"\\:](?:[^,{}"\\:]*[^\s,{}"\\:])?)'
 _NAMES = ("name", "label", "title", "value", "text", "tag", "id")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.logs.formats.part import ROW
-from penchant.logs.parting import EMPTY, Parted, part_lists
+from penchant.logs.rows.parting import EMPTY, Parted, part_lists
 from penchant.logs.tables import EventsTable
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.errors import ConfigError, DataError
-from penchant.logs.clocks import Clock, read_clock, settle_clock
+from penchant.logs.rows.clocks import Clock, read_clock, settle_clock
 from penchant.logs.tables import EventsTable
 
 MOMENT = datetime(2026, 3, 13, 14, 5, 9, tzinfo=UTC)

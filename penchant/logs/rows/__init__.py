@@ -1,0 +1,1 @@
+"""What stands in a row: ids, times, lists, whatever a table holds them as."""
