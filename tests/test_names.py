@@ -13,17 +13,20 @@ from torch import nn
 import penchant
 from penchant import schema
 from penchant.features.prepare import prepare
-from penchant.logs import check, read
+from penchant.logs import check
 from penchant.logs.forgotten import digest_of
+from penchant.logs.formats import part
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
 from penchant.logs.propose import as_toml, find_tables, propose
+from penchant.logs.rows import parting
 from penchant.logs.tables import Tables
 from penchant.models.interests.utpm import Utpm
 from penchant.runfile import RunConfig
 from penchant.runfolder import RunFolder
 
-OURS = {str(value) for part in (schema, check, read) for value in vars(part).values() if isinstance(value, str)}
+MODULES = (schema, check, part, parting)
+OURS = {str(value) for module in MODULES for value in vars(module).values() if isinstance(value, str)}
 WORDS = sorted(
     {*dir(nn.ModuleDict), *dir(Utpm), *dir(dict), *dir(pl.DataFrame), *RESERVED_NAMES, *OF_SHARDS}
     | {text for text in OURS if len(text) < 40}
