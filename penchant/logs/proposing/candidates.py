@@ -68,13 +68,10 @@ def _judge(column: Column, table: SeenTable, tables: Sequence[SeenTable], burst:
     links = links_of(column, table, tables)
     for link in links[:2]:
         kind = about(link.table, link.key)
-        where = f"its values are the key {link.key.name!r} of {link.table.name}"
-        weight = 0.5 + 1.5 * link.share + 0.7 * (link.key.name == column.name and not words.made_up(column.name))
+        weight = (0.5 + 1.5 * link.share) * link.strength + 0.7 * (words.alike(link.key.name, column.name) == 1.0)
         user += weight * (0.4 if kind == "things" else 1.0 if kind == "people" else 0.7)
         item += weight * (0.4 if kind == "people" else 1.0 if kind == "things" else 0.7)
-        why["user"].append(where)
-        why["item"].append(where)
-    named_user, named_item = _named(column)
+    named_user, named_item = named_as(column)
     user += 2.5 * named_user - 1.5 * named_item
     item += 2.5 * named_item - 1.5 * named_user
     if named_user:
@@ -125,13 +122,13 @@ def _finer(
     return replace(candidate, for_item=candidate.for_item + 0.25 * min(3, len(follow)))
 
 
-def _named(column: Column) -> tuple[float, float]:
+def named_as(column: Column) -> tuple[float, float]:
     """How clearly the name says user, and item. A session is a user where there is none."""
     user = max(words.said(column.name, words.USER), 0.4 * words.said(column.name, words.SESSION))
     item = words.said(column.name, words.ITEM)
-    if words.holds(column.name, words.MEASURE):
+    if words.holds(column.name, f"{words.MEASURE}|{words.FEATURE}"):
         return 0.3 * user, 0.3 * item
-    return user, item
+    return user - 0.1 * words.holds(column.name, words.DEVICE) * (user > 0.1), item
 
 
 def _doubt(column: Column, table: SeenTable) -> float:
@@ -145,6 +142,8 @@ def _doubt(column: Column, table: SeenTable) -> float:
     elif column.repeats < 0.05 and rows > 100:
         doubt += 1.0
     if words.holds(column.name, words.MEASURE):
+        doubt += 1.5
+    elif words.holds(column.name, words.FEATURE) and values < 100:
         doubt += 1.5
     if words.holds(column.name, "ref|referrer|referer|previous|prev|parent|group|list"):
         doubt += 0.4

@@ -13,9 +13,10 @@ from penchant.logs.proposing.fields import Fields, as_label, find_fields, is_cal
 from penchant.logs.proposing.moments import best_clock
 from penchant.logs.proposing.proposal import Proposal
 from penchant.logs.proposing.roles import LikelyLog
-from penchant.logs.proposing.seen import SeenTable, overlap
+from penchant.logs.proposing.seen import SeenTable, called_alike, evidence, overlap
 
-_ENOUGH = 0.3
+_ENOUGH, _CALLED = 0.3, 0.8
+"""The share of values in common, and the likeness of names, either of which makes a column one of the log's ids."""
 _WEIGHT = "weight|relevance|count|n_users|users|score|confidence|votes"
 
 
@@ -49,33 +50,31 @@ def _match(table: SeenTable, log: SeenTable, column: Column | None, stems: str) 
     if column is None:
         return None
     best: tuple[Column, float] | None = None
-    last = column.name.rpartition(".")[2]
     for one in table.columns:
-        if (
-            one.is_list
-            or one.clock
-            or not (one.looks_like_ids or (one.name == last and not words.made_up(last)))
-            or len(one.distinct) < 1
-        ):
+        called = called_alike(column, one, table)
+        if one.is_list or one.clock or not len(one.distinct) or not (one.looks_like_ids or called == 1.0):
             continue
-        shared = max(
-            overlap(column, one) / max(0.05, table.coverage),
-            overlap(one, column) / max(0.05, log.coverage) if not _small(one, column) else 0.0,
-        )
-        same_name = one.name == last and not words.made_up(last)
-        named = 1.0 if same_name else 0.7 * words.said(one.name, stems)
-        if shared < _ENOUGH and not same_name:
+        named = max(called, 0.7 * words.said(one.name, stems))
+        shared = _shared(table, log, column, one, named)
+        if shared < _ENOUGH and called < _CALLED:
             continue
-        points = min(1.0, shared) + named + 0.3 * one.is_unique
+        points = shared + named + 0.3 * one.is_unique
         points -= 0.8 * (len(one.distinct) < 0.05 * len(column.distinct))
+        points -= 1.0 * (not named and words.said(one.name, f"{words.USER}|{words.ITEM}") == 1.0)
         if points > 0.5 and (best is None or points > best[1]):
             best = one, points
     return best
 
 
-def _small(one: Column, column: Column) -> bool:
-    """Whether a column has so few values, all small numbers, that they are among the ids by chance."""
-    return one.is_whole and column.is_whole and len(one.distinct) < 0.3 * len(column.distinct)
+def _shared(table: SeenTable, log: SeenTable, column: Column, one: Column, named: float) -> float:
+    """The share of the log's ids that a column has, or of the column's ids that the log has, weighed by how much that
+    says."""
+    ours = min(1.0, overlap(column, one) / max(0.05, table.coverage))
+    theirs = min(1.0, overlap(one, column) / max(0.3, log.coverage))
+    if named:
+        return max(ours, theirs)
+    weighed = [ours * evidence(column, one, ours, table.coverage), theirs * evidence(one, column, theirs, log.coverage)]
+    return max(weighed) if one.is_unique or not one.is_whole else weighed[0]
 
 
 Match = tuple[Column, float] | None
