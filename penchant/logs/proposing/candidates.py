@@ -32,11 +32,14 @@ class RoleCandidate:
     links: tuple[Link, ...] = ()
 
 
-def candidates_of(table: SeenTable, tables: Sequence[SeenTable], clock: Column | None) -> list[RoleCandidate]:
+def candidates_of(
+    table: SeenTable, tables: Sequence[SeenTable], moments: pl.Series | None
+) -> list[RoleCandidate]:
+    """The columns that may be the user or the item, best first. moments: when each row was, in any unit."""
     able = [one for one in table.columns if _may_be_id(one, table)]
     able.sort(key=lambda one: -_first_glance(one))
     able = able[: MOST_CANDIDATES * 2]
-    burst = {one.name: _burst(one, clock) for one in able[:MOST_CANDIDATES]}
+    burst = {one.name: _burst(one, moments) for one in able[:MOST_CANDIDATES]}
     found = [_judge(one, table, tables, burst.get(one.name)) for one in able]
     found = [_finer(_coarser(one, table, burst, able), table, burst, able) for one in found]
     return sorted(found, key=lambda one: -max(one.for_user, one.for_item))[:MOST_CANDIDATES]
@@ -128,7 +131,7 @@ def named_as(column: Column) -> tuple[float, float]:
     item = words.said(column.name, words.ITEM)
     if words.holds(column.name, f"{words.MEASURE}|{words.FEATURE}"):
         return 0.3 * user, 0.3 * item
-    return user - 0.1 * words.holds(column.name, words.DEVICE) * (user > 0.1), item
+    return user - 0.2 * words.holds(column.name, words.DEVICE) * (user > 0.1), item
 
 
 def _doubt(column: Column, table: SeenTable) -> float:
@@ -185,12 +188,12 @@ def is_title(column: Column) -> bool:
     return column.repeats < 0.3 and 0.3 < column.spaces < 15 and column.length < 120
 
 
-def _burst(column: Column, clock: Column | None) -> float | None:
+def _burst(column: Column, moments: pl.Series | None) -> float | None:
     """How much closer in time rows of one value lie than they would by chance: 0 not at all, 1 fully. None without a
     clock, or where too few values repeat. People click in sittings; things are clicked by many, all day."""
-    if clock is None or clock.clock is None or column.is_list:
+    if moments is None or column.is_list:
         return None
-    frame = pl.DataFrame({"value": column.texts, "time": clock.clock.seconds}).drop_nulls().head(6000).sort("time")
+    frame = pl.DataFrame({"value": column.texts, "time": moments}).drop_nulls().head(6000).sort("time")
     if frame.height < 50:
         return None
     frame = frame.with_row_index("place").with_columns(

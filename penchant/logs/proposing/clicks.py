@@ -1,5 +1,6 @@
 """What counts as a click: a flag, a rating with thresholds, a list of the clicked items, or what was done."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -28,9 +29,8 @@ class ClickRule:
 
 def find_clicks(log: LikelyLog) -> ClickRule:
     """What says which rows of a log are clicks."""
-    assert log.user
     assert log.item
-    used = {log.user.column.name, log.item.column.name, *([log.time] if isinstance(log.time, str) else log.time or [])}
+    used = {*(one.column.name for one in (log.user, log.item) if one), *([log.time] if isinstance(log.time, str) else log.time or [])}
     others = [one for one in log.table.columns if one.name not in used and one.nulls < 0.9]
     return (
         _clicked_lists(log, others)
@@ -89,6 +89,8 @@ def _flag(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | None
 
 
 def _says_clicked(column: Column) -> bool:
+    if re.search(rf"(^| )(not|no|un) ?({words.NOT_DONE})$", " ".join(tokens_of(column.name))):
+        return True
     return words.holds(column.name, words.CLICKED) and not words.holds(column.name, words.NO_CLICK)
 
 

@@ -158,8 +158,9 @@ _SAYS_SOMETHING = 0.15
 def links_of(column: Column, table: SeenTable, others: Sequence[SeenTable]) -> list[Link]:
     """The tables whose key holds the values of a column, what says most first."""
     found = []
+    measured = words.holds(column.name, words.MEASURE)
     for other in others:
-        if other is table:
+        if other is table or measured:
             continue
         for key in other.keys:
             shared = min(1.0, overlap(column, key) / max(0.02, other.coverage))
@@ -182,13 +183,16 @@ def evidence(column: Column, key: Column, shared: float, coverage: float) -> flo
     the key that was seen. Texts are not the same by chance.
     Whole numbers are: all are in a key that counts from 0 on. Of such a key, it says something that both reach from
     the same number to the same one, and more where that is far from 0; nothing, if they are called after two things."""
+    if column.is_number != key.is_number:
+        return 0.0
     if not (column.is_whole and key.is_whole):
         return 1.0
+    other = are_of_two_things(column.name, key.name)
     low, high = bounds(column.numbers)
     by_chance = _by_chance(key, low, high, coverage)
     if by_chance < _DENSE:
-        return max(0.0, (shared - by_chance) / (1.0 - by_chance))
-    if len(column.distinct) < 5 or _are_of_two_things(column.name, key.name):
+        return max(0.0, (shared - by_chance) / (1.0 - by_chance)) * (0.5 if other else 1.0)
+    if len(column.distinct) < 5 or other:
         return 0.0
     first, last = bounds(key.numbers)
     reach = max(0.0, min(high, last) - max(low, first) + 1) / (max(high, last) - min(low, first) + 1)
@@ -205,7 +209,7 @@ def _by_chance(key: Column, low: float, high: float, coverage: float) -> float:
     return inside / (high - low + 1) * min(1.0, len(key.distinct) / (last - first + 1) / max(0.02, coverage))
 
 
-def _are_of_two_things(left: str, right: str) -> bool:
+def are_of_two_things(left: str, right: str) -> bool:
     return bool(words.core(left) and words.core(right)) and not words.alike(left, right)
 
 

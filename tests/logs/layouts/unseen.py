@@ -389,7 +389,7 @@ def diginetica(folder: Path) -> int:
     pl.DataFrame(
         {"itemId": [81_000 + 13 * n for n in w.items["item"]], "categoryId": [names.index(one) + 3 for one in w.items["category"]]}
     ).write_csv(folder / "product-categories.csv", separator=";")
-    return log.height
+    return log.select("session", "item").n_unique()
 
 
 LAYOUTS = [
