@@ -17,6 +17,8 @@ from penchant.logs.proposing.seen import SeenTable, are_of_two_things, called_al
 
 _ENOUGH, _CALLED = 0.3, 0.8
 """The share of values in common, and the likeness of names, either of which makes a column one of the log's ids."""
+_NARROW = 5
+"""Columns of a table with a row per item and property, at most."""
 _ENDS = "head|tail|source|target|from|to|src|dst|other|related|neighbor"
 """What the two ends of a pair of items are called."""
 _WEIGHT = "weight|relevance|count|n_users|users|score|confidence|votes"
@@ -219,8 +221,9 @@ def _write_keyed(
 
 
 def _tell_keyed(key: str, table: SeenTable, column: Column, shared: float, proposal: Proposal) -> None:
+    of_all = f"about {min(1.0, shared / table.coverage):.0%}" if table.coverage < 0.9 else f"{shared:.0%}"
     proposal.reasons.append(
-        f"{table.name} has a row per {key}: {column.name!r} is unique, and has {shared:.0%} of the log's"
+        f"{table.name} has a row per {key}: {column.name!r} is unique, and has {of_all} of the log's"
     )
     if shared < 0.05 and table.coverage > 0.9:
         proposal.notes.append(
@@ -332,7 +335,7 @@ def _is_weight(column: Column, side: Side, value: Column) -> bool:
 
 def _property_of(side: Side, value: Column) -> tuple[Column, str] | None:
     """In a table with a row per item and property: the column of properties, and the one that says most about tags."""
-    for one in side.table.columns:
+    for one in side.table.columns if len(side.table.columns) <= _NARROW else ():
         if one in (side.item, side.user, value) or one.is_list or one.clock or one.is_flag:
             continue
         if not words.holds(one.name, "property|attribute|key|feature|field|name|attr") or one.repeats < 0.5:

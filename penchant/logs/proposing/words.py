@@ -33,7 +33,7 @@ NO_CLICK = (
 )
 RATING = "rating|rate|score|stars|star|overall|grade|betyg|bewertung|note|评分|user_rating"
 MEASURE = (
-    "count|cnt|num|number|price|amount|cost|duration|dur|length|len|size|width|height|age|lat|lon|lng|latitude|"
+    "n|nb|clicks|count|cnt|num|number|price|amount|cost|duration|dur|length|len|size|width|height|age|lat|lon|lng|latitude|"
     "longitude|ms|sec|secs|seconds|minutes|hours|quantity|qty|weight|views|likes|votes|rank|pct|percent|ratio|revenue|"
     "pris|preis|summe|total|sum|version|year|month|day|hour|hourmin|minute|timezone|offset|dwell|spent|scroll"
 )

@@ -457,7 +457,7 @@ LAYOUTS = [
         "criteo",
         "Criteo attribution, seconds from the start",
         criteo,
-        Expected(user="uid", item="campaign", time="timestamp", clicked="click", items_key="campaign", label="cat2"),
+        Expected(user="uid", item="campaign", time="timestamp", clicked="click", items_key="campaign", label="cat1"),
     ),
     Layout(
         "spotify",
