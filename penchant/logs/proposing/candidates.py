@@ -32,9 +32,7 @@ class RoleCandidate:
     links: tuple[Link, ...] = ()
 
 
-def candidates_of(
-    table: SeenTable, tables: Sequence[SeenTable], moments: pl.Series | None
-) -> list[RoleCandidate]:
+def candidates_of(table: SeenTable, tables: Sequence[SeenTable], moments: pl.Series | None) -> list[RoleCandidate]:
     """The columns that may be the user or the item, best first. moments: when each row was, in any unit."""
     able = [one for one in table.columns if _may_be_id(one, table)]
     able.sort(key=lambda one: -_first_glance(one))
@@ -144,9 +142,7 @@ def _doubt(column: Column, table: SeenTable) -> float:
         doubt += 3.0
     elif column.repeats < 0.05 and rows > 100:
         doubt += 1.0
-    if words.holds(column.name, words.MEASURE):
-        doubt += 1.5
-    elif words.holds(column.name, words.FEATURE) and values < 100:
+    if words.holds(column.name, words.MEASURE) or (words.holds(column.name, words.FEATURE) and values < 100):
         doubt += 1.5
     if words.holds(column.name, "ref|referrer|referer|previous|prev|parent|group|list"):
         doubt += 0.4

@@ -43,7 +43,7 @@ def _beside(log: LikelyLog) -> list[Column]:
     """The columns of the log that have no role and are no property of the user or of a moment."""
     assert log.item
     times = [log.time] if isinstance(log.time, str) else log.time or []
-    used = {log.item.column.name, *([log.user.column.name] if log.user else []), *times}
+    used = {log.item.column.name, log.click, *([log.user.column.name] if log.user else []), *times}
     return [
         one
         for one in log.table.columns

@@ -25,7 +25,7 @@ SURE, LIKELY, LEAST = 3.0, 1.2, -1.0
 @dataclass
 class LikelyLog:
     """The table of events and its columns. points: of the user and the item, and of the table; time: one column, three
-    (year, month, day), or none."""
+    (year, month, day), or none; click: the column that says which rows are clicks."""
 
     table: SeenTable
     user: RoleCandidate | None = None
@@ -35,6 +35,7 @@ class LikelyLog:
     points: float = 0.0
     why_time: str = ""
     other_times: list[str] = field(default_factory=list)
+    click: str | None = None
 
     @property
     def has_clock(self) -> bool:
@@ -87,12 +88,12 @@ def _as_log(table: SeenTable, tables: Sequence[SeenTable]) -> LikelyLog:
 
 def _as_table(log: LikelyLog) -> float:
     """Points of a table as a log, besides those of its columns."""
-    points = 0.4 * log10(max(1, log.table.rows))
+    points = 0.8 * log10(max(1, log.table.rows))
     points += 2.0 if log.time else 0.0
-    points += sum(1.0 for one in (log.user, log.item) if one and one.links)
+    points += sum(one.links[0].strength for one in (log.user, log.item) if one and one.links)
     names = [one.name for one in log.table.columns]
     points += 0.8 * any(words.said(name, f"{words.ACTION}|{words.CLICKED}|{words.RATING}") == 1.0 for name in names)
-    points -= 0.8 * any(words.said(name, f"{words.TAG}|{words.LABEL}") == 1.0 for name in names)
+    points -= 1.5 * any(words.said(name, f"{words.TAG}|{words.LABEL}") == 1.0 for name in names)
     user, item = log.user, log.item
     if user is None or item is None:
         points -= 4.0
@@ -124,7 +125,7 @@ def _of_pair(table: SeenTable, user: RoleCandidate, item: RoleCandidate) -> floa
 def _lists_of(user: RoleCandidate, item: RoleCandidate) -> float:
     """Points of a row per user with lists of items: the user is in no other row. A row per thing looks the same, so
     that points need a name of a user, or none that says what the row is of."""
-    if not (item.column.is_list and user.column.is_unique):
+    if not (item.column.is_list and user.column.is_unique) or user.column.spaces > 0.3:
         return 0.0
     named_user, named_item = named_as(user.column)
     return 4.0 if named_user else 0.0 if named_item else 3.5
@@ -132,7 +133,7 @@ def _lists_of(user: RoleCandidate, item: RoleCandidate) -> float:
 
 def _same_kind(left: Column, right: Column) -> bool:
     """Whether two columns hold ids of one and the same kind, such as who follows whom."""
-    if left.is_whole and right.is_whole and bounds(left.numbers)[1] < 1e7:
+    if left.is_number != right.is_number or (left.is_whole and right.is_whole and bounds(left.numbers)[1] < 1e7):
         return False
     return min(overlap(left, right), overlap(right, left)) > 0.5
 
@@ -166,15 +167,37 @@ def is_named(candidate: RoleCandidate | None, role: str) -> bool:
     return named_as(candidate.column)[role == "item"] >= 0.9
 
 
+def names_users(column: Column) -> bool:
+    return named_as(column)[0] >= 0.8 and not column.is_list
+
+
 def is_a_log(log: LikelyLog) -> bool:
-    """Whether a table tells of users and items at all: the name of one of them says so, or both are there and a time
-    is, or tables beside have both. A table with a key and neither is a list of things; of a graph, no part is a
-    person."""
+    """Whether a table tells of users and items at all: the name of one of them says so, or both are there, with a
+    time or many times over. A table with a key and neither is a list of things."""
     if is_named(log.user, "user") or is_named(log.item, "item"):
         return True
     if log.user and log.item:
-        return bool(log.time) or bool(log.user.links and log.item.links) or log.item.column.is_list
+        return bool(log.time) or log.item.column.is_list or _are_many_to_many(log)
     return not log.table.keys and not (log.user or log.item)
+
+
+_MANY = 20
+
+
+def _are_many_to_many(log: LikelyLog) -> bool:
+    """Whether users come back, and items too, and no other column has ids of the same kind, as the two ends of a graph
+    are."""
+    assert log.user
+    assert log.item
+    pair = [log.user.column, log.item.column]
+    if any(len(one.distinct) < max(_MANY, 0.01 * one.rows) or one.repeats < 0.2 for one in pair):
+        return False
+    others = [one for one in log.table.columns if not one.is_list and one.looks_like_ids]
+    return not any(_share_texts(one, other) for one in pair for other in others if one is not other)
+
+
+def _share_texts(left: Column, right: Column) -> bool:
+    return not left.is_number and not right.is_number and max(overlap(left, right), overlap(right, left)) > 0.1
 
 
 def _is_clock(column: Column, log: LikelyLog) -> bool:

@@ -191,7 +191,7 @@ def evidence(column: Column, key: Column, shared: float, coverage: float) -> flo
     low, high = bounds(column.numbers)
     by_chance = _by_chance(key, low, high, coverage)
     if by_chance < _DENSE:
-        return max(0.0, (shared - by_chance) / (1.0 - by_chance)) * (0.5 if other else 1.0)
+        return max(0.0, (shared - by_chance) / (1.0 - by_chance)) * (0.3 if other else 1.0)
     if len(column.distinct) < 5 or other:
         return 0.0
     first, last = bounds(key.numbers)

@@ -382,7 +382,11 @@ def names_of(value: Column, table: SeenTable, sides: Sequence[Side]) -> Named | 
             continue
         for code in other.table.keys:
             texts = [one for one in other.table.columns if one is not code and one.values.dtype == pl.String]
-            if texts and overlap(value, code) > 0.8 * min(1.0, 1.2 * other.table.coverage) and _are_called_alike(value, code, other.table):
+            if (
+                texts
+                and overlap(value, code) > 0.8 * min(1.0, 1.2 * other.table.coverage)
+                and _are_called_alike(value, code, other.table)
+            ):
                 texts.sort(key=lambda one: not is_called_title(one.name))
                 return Named(other.table, code, texts[0])
     return None

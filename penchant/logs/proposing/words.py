@@ -47,9 +47,9 @@ ACTION = "event|action|behavior|behaviour|type|interaction|activity|feedback|eve
 IDS = "id|ids|key|uuid|guid|pseudo|no|nr|number|code|hash|token|sk|pk|idx|index|anonymous"
 
 SHOWN = "impression|impressions|impress|imp|show|shown|exposure|expose|exposed|display|displayed|served|list|promotion"
-VIEWED = "view|viewed|pageview|pv|visning|visad|seen|see|screen|page|visit|detail|browse|浏览|曝光"
+VIEWED = "view|viewed|pageview|pv|visning|visad|seen|see|screen|page|visit|detail|browse|interaction|interact|浏览|曝光"
 DONE = (
-    "click|clicked|clk|klick|tap|select|selected|open|opened|read|purchase|purchased|buy|bought|order|ordered|"
+    "click|clicked|clickout|clk|klick|tap|select|selected|open|opened|read|purchase|purchased|buy|bought|order|ordered|"
     "transaction|checkout|cart|addtocart|added|add|basket|fav|favorite|favourite|wishlist|like|liked|share|shared|save|"
     "saved|bookmark|follow|play|played|listen|watch|watched|stream|complete|completed|download|rent|book|booked|apply|"
     "subscribe|comment|rate|rated|install|köp|kop|kauf|gekauft|kund|点击|购买|收藏|加购|conversion"
@@ -142,5 +142,5 @@ def holds(name: str, stems: str) -> bool:
     return any(re.fullmatch(rf"({stems})s?", token) for token in tokens_of(name))
 
 
-CLICK = "click|clicked|clk|klick|tap|select|selected|open|opened|点击"
+CLICK = "click|clicked|clickout|clk|klick|tap|select|selected|open|opened|点击"
 """Of what is done, what says that something shown was opened: beside it, a view is a showing."""
