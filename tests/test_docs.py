@@ -116,7 +116,11 @@ def test_parts_of_run_files_are_valid(path: Path) -> None:
     for block in blocks(path):
         if block.language == "toml":
             values = tomllib.loads(block.text)
-            penchant.RunConfig.parse(values if "logs" in values else demo | values, origin=str(path))
+            tables = values.get("logs", {}).get("tables")
+            if tables is not None:
+                tables.setdefault("events", {"files": "e.csv", "user": "user", "item": "item"})
+            whole = "features" in values and "logs" in values
+            penchant.RunConfig.parse(values if whole else demo | values, origin=str(path))
 
 
 WHOLE = """

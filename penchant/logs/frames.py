@@ -9,7 +9,7 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.files import aside, remove
-from penchant.logs.propose import UNSURE, as_toml, propose
+from penchant.logs.propose import UNSURE, as_toml, find_tables, propose
 
 
 def run_file_of(frames: Mapping[str, Any], folder: Path) -> Path:
@@ -18,7 +18,7 @@ def run_file_of(frames: Mapping[str, Any], folder: Path) -> Path:
     path = folder / "run.toml"
     written = write_frames(frames, folder / "tables")
     if not path.exists():
-        proposal = propose(list(written.values()), folder)
+        proposal = propose(find_tables(list(written.values())), folder)
         if any(UNSURE in line for lines in proposal.sections.values() for line in lines):
             raise DataError("; ".join(proposal.notes) + '; call the columns "user", "item", "time" and "clicked"')
         with aside(path) as temporary:

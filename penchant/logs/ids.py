@@ -1,15 +1,16 @@
 """Ids of users and items: texts, from whatever a table holds them as, exact or refused."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from contextlib import suppress
 
 import polars as pl
 
 from penchant.errors import DataError
-from penchant.logs.formats.part import column
+from penchant.logs.formats.part import column, uuid_text
 
 UUID_BYTES = 16
-EXACT = 2**53
+_NO_LETTER = r"[\x00-\x08\x0e-\x1f]"
+EXACT: dict[type[pl.DataType], int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Whole numbers from here on are not all exact as floats."""
 
 
@@ -21,7 +22,7 @@ def as_id(frame: pl.DataFrame, name: str, none: Sequence[str] = ()) -> pl.Expr:
     """
     dtype = frame.schema[name]
     if dtype.is_float() or isinstance(dtype, pl.Decimal):
-        return _whole(frame[name], name)
+        return _whole(frame[name].rename(""), name)
     if dtype == pl.Binary:
         return _empty_is_none(pl.lit(_from_bytes(frame[name], name)), none)
     if dtype.is_nested() or isinstance(dtype, pl.BaseExtension | pl.Object):
@@ -44,11 +45,12 @@ def _whole(numbers: pl.Series, name: str) -> pl.Expr:
     if len(broken):
         raise DataError(f"column {name!r} holds numbers such as {broken[0]}, which are no ids; name the column of ids")
     if numbers.dtype.is_float():
-        rounded = values.filter((values.abs() >= EXACT).fill_null(False))
+        exact = EXACT[type(values.dtype)]
+        rounded = values.filter((values.abs() >= exact).fill_null(False))
         if len(rounded):
             raise DataError(
                 f"column {name!r} holds ids such as {rounded[0]:.0f} as floats, which cannot hold every id beyond "
-                f"{EXACT:,}, so that several became one; write them as whole numbers or texts"
+                f"{exact:,}, so that several became one; write them as whole numbers or texts"
             )
         return pl.lit(values.cast(pl.Int64).cast(pl.String))
     return pl.lit(values.cast(pl.String).str.replace(r"\.0*$", ""))
@@ -56,12 +58,13 @@ def _whole(numbers: pl.Series, name: str) -> pl.Expr:
 
 def _from_bytes(values: pl.Series, name: str) -> pl.Series:
     """Bytes as the text that they are, or as UUIDs."""
-    try:
-        return values.cast(pl.String)
-    except pl.exceptions.ComputeError:  # no UTF-8
-        pass
+    values = values.rename("")
+    with suppress(pl.exceptions.ComputeError):  # no UTF-8
+        texts = values.cast(pl.String)
+        if not texts.str.contains(_NO_LETTER).any():
+            return texts
     if (values.bin.size() == UUID_BYTES).fill_null(True).all():
-        return pl.Series([None if one is None else str(UUID(bytes=one)) for one in values], dtype=pl.String)
+        return uuid_text(values)
     raise DataError(f"column {name!r} holds bytes that are neither UTF-8 nor UUIDs of 16 bytes; write ids as texts")
 
 

@@ -246,8 +246,9 @@ def _moments(parts: list[Part], table: EventsTable) -> Iterator[pl.DataFrame]:
 
 def _guessed(parts: list[Part], table: EventsTable, clock: Clock) -> dict[str, str]:
     """What had to be guessed to read the events: what it is about → a sentence."""
-    found = {what: said for part in parts for what, said in part.guesses().items()}
-    return {**found, **({f"{table.time}": clock.told} if clock.told and table.time else {})}
+    found = {name: f"{Path(name).name}: {said}" for part in parts for name, said in part.guesses().items()}
+    guessed = clock.told if table.time and table.time_format is None and table.time_unit == "auto" else None
+    return {**found, **({TIME: f"{table.time!r} {guessed}"} if guessed else {})}
 
 
 def _is_whole(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from penchant.logs.formats.part import ROW, column
 from penchant.logs.lists import as_lists, is_list
@@ -10,6 +11,9 @@ from penchant.logs.tables import EventsTable
 
 REASON = "reason"
 EMPTY = "an empty list"
+MOSTLY = 0.5
+"""Share of the rows whose lists are equally long, from which on the others are mistakes."""
+
 LOOKED_AT = 100
 """Texts that tell whether a column holds lists."""
 
@@ -63,13 +67,18 @@ def _texts_as_lists(frame: pl.DataFrame, table: EventsTable) -> pl.DataFrame:
     time = None if isinstance(table.time, list) else table.time
     names = dict.fromkeys([table.item, time, table.clicked])
     for name in [name for name in names if name and frame.schema[name] == pl.String]:
-        parted = table.separator and frame[name].str.contains(table.separator, literal=True).any()
+        parted = table.separator and _values(frame, name).str.contains(table.separator, literal=True).any()
         if table.separator and (parted or name == table.item):
             parts = column(name).str.split(table.separator).list.eval(pl.element().filter(pl.element() != ""))
             frame = frame.with_columns(parts.alias(name))
-        elif all(is_list(text) for text in frame[name].drop_nulls().head(LOOKED_AT)) and frame[name].count():
+        elif all(is_list(text) for text in _values(frame, name).drop_nulls().head(LOOKED_AT)) and frame[name].count():
             frame = frame.with_columns(as_lists(frame[name]).alias(name))
     return frame
+
+
+def _values(frame: pl.DataFrame, name: str) -> pl.Series:
+    """A column under a name that is no pattern to Polars."""
+    return frame[name].rename("")
 
 
 def _names_items(frame: pl.DataFrame, table: EventsTable) -> bool:
@@ -81,7 +90,7 @@ def _names_items(frame: pl.DataFrame, table: EventsTable) -> bool:
     items = frame.schema[table.item]
     if not isinstance(items, pl.List | pl.Array):
         return True
-    alike = (column(table.item).list.len() == column(table.clicked).list.len()).fill_null(True).all()
+    alike = (column(table.item).list.len() == column(table.clicked).list.len()).fill_null(True).mean() >= MOSTLY
     values = column(table.clicked).list.explode().cast(pl.String).str.to_lowercase().unique()
     answers = values.drop_nulls().is_in(["0", "1", "0.0", "1.0", "true", "false", "yes", "no"]).all()
     return not frame.select(alike & answers).item()
@@ -96,7 +105,7 @@ def _explode(frame: pl.DataFrame, lists: list[str]) -> tuple[pl.DataFrame, pl.Da
     filled = lengths.to_series() > 0
     uneven = f"the lists in {' and '.join(map(repr, lists))} are not equally long"
     return (
-        frame.filter(even & filled).explode(lists),
+        frame.filter(even & filled).explode(cs.by_name(*lists)),
         _told(frame.filter(even & ~filled), EMPTY),
         _told(frame.filter(~even), uneven),
     )

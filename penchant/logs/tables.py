@@ -162,8 +162,8 @@ class ItemsTable(TableConfig):
     """A row per item. `fields`: name of the field → its column, a value or a list of values. A column may be called
     anything; a field has a name of letters, digits, _ and -.
 
-    separator: where a list is written as one text, such as "Action|Comedy". Lists as JSON, Python, NumPy and PostgreSQL
-        write them are read without.
+    separator: where a list is written as one text, such as "Action|Comedy". Lists as JSON, Python, NumPy, Java and
+        PostgreSQL write them are read without.
     most_items: field → the largest share of the items that may have a value; values of more items say nothing about any
         and are left out, and counted.
     """

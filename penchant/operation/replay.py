@@ -1,5 +1,6 @@
 """A log played into a running server, in the order in which it happened, faster or slower than it did."""
 
+import glob
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from penchant.client import Client
-from penchant.errors import ConfigError
+from penchant.errors import ConfigError, DataError
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import EventsTable, Tables
@@ -67,8 +68,11 @@ def _read(path: Path, folder: Path) -> Log:
     if path.suffix == ".toml":
         logs = load_config(path).logs
         return ingest(logs.resolve(path.parent), path.parent, folder, max_rejected_share=logs.max_rejected_share)
-    table = EventsTable(files=path.name, user=USER, item=ITEM, time=TIME)
-    there = [name for part in open_parts(table, path.resolve().parent) for name in part.schema()]
+    table = EventsTable(files=glob.escape(path.name), user=USER, item=ITEM, time=TIME)
+    try:
+        there = [name for part in open_parts(table, path.resolve().parent) for name in part.schema()]
+    except DataError as error:
+        raise ConfigError(f"{path} is no run folder, run file or table: {error}") from None
     table = table.model_copy(update={"clicked": CLICKED if CLICKED in there else None})
     return ingest(Tables(events=table), path.resolve().parent, folder, max_rejected_share=0.05)
 

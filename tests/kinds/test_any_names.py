@@ -95,13 +95,23 @@ def write(folder: Path) -> dict[str, Any]:
     return {
         "logs": {
             "tables": {
-                "events": {"files": "e.parquet", "user": "user", "item": "item", "time": "time", "clicked": "clicked"},
+                # Users and items are called "None" here, so that it stands for no one.
+                "events": {
+                    "none": [],
+                    "files": "e.parquet",
+                    "user": "user",
+                    "item": "item",
+                    "time": "time",
+                    "clicked": "clicked",
+                },
                 "items": {
+                    "none": [],
                     "files": "i.parquet",
                     "item": "id?",
                     "fields": {"tags": "tags?", **dict(zip(fields[:HALF], COLUMNS[:HALF], strict=True))},
                 },
                 "users": {
+                    "none": [],
                     "files": "u.parquet",
                     "user": "id?",
                     "fields": {"age": "age?", **dict(zip(fields[HALF:], COLUMNS[HALF:], strict=True))},

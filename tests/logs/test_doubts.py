@@ -122,7 +122,7 @@ def busy_year(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 RATED = with_column(c=pl.when(pl.int_range(pl.len()) % 100 < 96).then(0.5).otherwise(1.0))
-LIKE_A_LIST = pl.concat_str(pl.lit("["), pl.col("tag").list.first(), pl.lit(", x]"))
+LIKE_A_LIST = pl.concat_str(pl.lit("["), pl.col("tag").list.first(), pl.lit(": x]"))
 
 
 @pytest.mark.parametrize(

@@ -168,9 +168,9 @@ def test_a_log_without_a_clock_cannot_be_replayed(client: Client, tmp_path: Path
 
 
 def test_what_is_no_log_is_refused(client: Client, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"events.xls is no run folder, run file or table; tables end in"):
+    with pytest.raises(ConfigError, match=r"events.xls is no run folder, run file or table: no file matches"):
         replay(tmp_path / "events.xls", client, 1.0)
-    with pytest.raises(ConfigError, match="is no run folder, run file or table"):
+    with pytest.raises(ConfigError, match="is no run folder, run file or table: no file matches"):
         replay(tmp_path, client, 1.0)
     path = tmp_path / "events.csv"
     path.write_text("who,what\nanna,x\n", encoding="utf-8")

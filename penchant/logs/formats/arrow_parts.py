@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 
-from penchant.logs.formats.part import PORTIONS, Part, Portions, ReadRows, frame_of, numbers, picked, roots
+from penchant.errors import DataError
+from penchant.logs.formats.part import PORTIONS, UNKNOWN, Part, Portions, ReadRows, frame_of, numbers, picked, roots
 from penchant.logs.formats.places import Place, readable
 
 
@@ -25,6 +26,9 @@ class ArrowPart(Part):
         self.require(columns)
         own = self.own_schema()
         wanted = roots([name for name in columns if name in own or name not in self.partition], own)
+        unknown = next((name for name in wanted if own[name] == UNKNOWN), None)
+        if unknown is not None:
+            raise DataError(f"{self.name}: {unknown!r} is of a type that cannot be read; convert it, or leave it out")
         first_row = 1
         for batch in self.arrow_batches(wanted, portions.rows):
             frame = frame_of(batch) if wanted else pl.DataFrame(height=batch.num_rows)
@@ -34,12 +38,13 @@ class ArrowPart(Part):
 
     def sample(self, rows: int = 2000) -> pl.DataFrame:
         taken, found = 0, []
-        for batch in self.arrow_batches(list(self.own_schema()), rows):
+        schema = {name: dtype for name, dtype in self.own_schema().items() if dtype != UNKNOWN}
+        for batch in self.arrow_batches(list(schema), rows):
             found.append(frame_of(batch.slice(0, rows - taken)))
             taken += batch.num_rows
             if taken >= rows:
                 break
-        return self.with_partition(pl.concat(found) if found else pl.DataFrame(schema=self.own_schema()))
+        return self.with_partition(pl.concat(found) if found else pl.DataFrame(schema=schema))
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class ParquetPart(ArrowPart):
     def own_schema(self) -> pl.Schema:
         with readable(self.place, self.kind), self._open() as file:
             schema = file.schema_arrow
+            _refuse_twice(self.name, schema.names)
             return pl.Schema(zip(schema.names, frame_of(schema.empty_table()).dtypes, strict=True))
 
     def count(self) -> int:
@@ -80,10 +86,19 @@ class ParquetPart(ArrowPart):
 
     def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
         with readable(self.place, self.kind), self._open() as file:
-            yield from file.iter_batches(batch_size=rows, columns=columns)
+            # To PyArrow names are paths too: "a.b" also leads into a record called a.
+            for batch in file.iter_batches(batch_size=rows, columns=columns):
+                yield batch.select(columns)
 
     def _open(self) -> Any:
         return pyarrow.parquet.ParquetFile(self.place.open(), pre_buffer=not self.place.local)
+
+
+def _refuse_twice(name: str, columns: list[str]) -> None:
+    """Raise DataError where two columns have the same name."""
+    twice = next((one for place, one in enumerate(columns) if one in columns[:place]), None)
+    if twice is not None:
+        raise DataError(f"{name} has two columns that are called {twice!r}; rename one of them")
 
 
 def _first(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

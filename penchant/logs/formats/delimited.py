@@ -61,27 +61,44 @@ class DelimitedPart(Part):
             return self.place.lines_about()
 
     def sample(self, rows: int = 2000) -> pl.DataFrame:
-        pieces = self._pieces()
+        text = b"".join(self._pieces())
+        if not text.strip():
+            return self.with_partition(pl.DataFrame(schema=self.own_schema()))
         found = pl.read_csv(
-            b"".join(pieces),
+            text,
             has_header=False,
             new_columns=list(self.dialect.columns),
             separator=_one_letter(self.dialect.separator),
             quote_char=self.dialect.quote,
-            decimal_comma=self.dialect.decimal == ",",
             infer_schema_length=None,
             ignore_errors=True,
             truncate_ragged_lines=True,
             extra_columns="ignore",
+            missing_columns="insert",
         )
         step = max(1, len(found) // rows)
         taken = found if len(found) <= rows else found.gather_every(step).head(rows)
+        if self.dialect.decimal == ",":
+            texts = taken.select(column(name) for name, dtype in taken.schema.items() if dtype == pl.String)
+            taken = taken.with_columns(map(_as_number, self._with_points(texts).get_columns()))
         return self.with_partition(taken)
+
+    def require(self, columns: list[str]) -> None:
+        """Raise a DataError that names the first missing column; of a file whose first line is taken for data, with
+        what to say if it is not."""
+        try:
+            super().require(columns)
+        except DataError as error:
+            if self.dialect.header or self.options.header is not None or self.options.columns is not None:
+                raise
+            raise DataError(
+                f"{error} (its first line is taken for data; say csv = {{ header = true }} if it names the columns)"
+            ) from None
 
     def batches(self, columns: list[str], portions: Portions = PORTIONS) -> Iterator[ReadRows]:
         self.require(columns)
         inside = [name for name in columns if name in self.dialect.columns]
-        with readable(self.place, self.kind), self._utf8() as file:
+        with readable(self.place, self.kind, self.dialect.encoding), self._utf8() as file:
             for read in self._read(file, inside or [self.dialect.columns[0]], portions):
                 yield ReadRows(self.with_partition(read.frame).select(map(column, columns)), read.rows, read.malformed)
 
@@ -89,10 +106,11 @@ class DelimitedPart(Part):
         malformed: list[tuple[int, str]] = []
 
         def set_aside(row: pyarrow.csv.InvalidRow) -> str:
-            malformed.extend((row.number, line) for line in row.text.splitlines() or [""])
+            malformed.extend((row.number - blank, line) for line in row.text.splitlines() or [""])
             return "skip"
 
-        first = self.dialect.remarks + (2 if self.dialect.header else 1)
+        first = 1 + self.dialect.before + int(self.dialect.header)
+        blank = self.dialect.blank if self._skipped else 0  # counted by Arrow among the lines that it skips
         reader = self._reader(file, columns, portions, set_aside)
         good = told = 0
         for part in reader:
@@ -108,14 +126,13 @@ class DelimitedPart(Part):
 
     def _reader(self, file: Any, columns: list[str], portions: Portions, set_aside: Any) -> Any:
         dialect = self.dialect
-        named = None if dialect.header and self.options.columns is None else list(dialect.columns)
         return pyarrow.csv.open_csv(
             file,
             read_options=pyarrow.csv.ReadOptions(
                 block_size=portions.csv_bytes,
                 use_threads=False,
-                column_names=named,
-                skip_rows=dialect.remarks + (1 if named and dialect.header else 0),
+                column_names=list(dialect.columns) if dialect.renamed or not dialect.header else None,
+                skip_rows=self._skipped,
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=_one_letter(dialect.separator),
@@ -130,6 +147,12 @@ class DelimitedPart(Part):
                 null_values=[""],
             ),
         )
+
+    @property
+    def _skipped(self) -> int:
+        """Lines that are no part of the table, or whose names do not count. Other blank lines are passed over."""
+        dialect = self.dialect
+        return dialect.blank + dialect.before + int(dialect.renamed) if dialect.before or dialect.renamed else 0
 
     def _with_points(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Numbers with a point, where the file has commas."""
@@ -152,7 +175,8 @@ class DelimitedPart(Part):
         with readable(self.place, self.kind), self._utf8() as file:
             head = bytes(file.read(HEAD))
         first, rest = head.removeprefix(b"\xef\xbb\xbf"), b""
-        for _ in range(self.dialect.remarks + self.dialect.header):
+        first = first if b"\n" in first else first.replace(b"\r", b"\n")
+        for _ in range(self.dialect.blank + self.dialect.before + int(self.dialect.header)):
             _, _, first = first.partition(b"\n")
         size = self.place.size
         plain = self.dialect.encoding.startswith("utf-8") and len(self.dialect.separator) == 1
@@ -206,6 +230,14 @@ def _with_point(text: pl.Expr) -> pl.Expr:
     return pl.coalesce(sign + whole.str.replace_all(".", "", literal=True) + pl.lit(".") + part, text)
 
 
+def _as_number(values: pl.Series) -> pl.Series:
+    """Texts all of which are numbers as numbers."""
+    if values.dtype != pl.String or not values.count():
+        return values
+    numbers = values.cast(pl.Float64, strict=False)
+    return numbers if numbers.count() == values.count() else values
+
+
 def _one_letter(separator: str) -> str:
     return separator if len(separator) == 1 else _UNIT_SEPARATOR
 
@@ -214,7 +246,8 @@ def _refuse_line_breaks(name: str, frame: pl.DataFrame, rows: pl.Series) -> None
     """Raise DataError where a value holds line breaks: a quote was left open, so that all lines after it became one
     value."""
     for values in frame.get_columns():
-        broken = values.str.contains("\n", literal=True).arg_true()
+        # Of a name such as "^a$", which is a pattern, Polars finds no column here.
+        broken = values.rename("").str.contains("\n", literal=True).arg_true()
         if len(broken):
             raise DataError(
                 f"{name}, row {rows[broken[0]]}: {values.name!r} goes on over several lines, "

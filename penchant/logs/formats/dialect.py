@@ -4,11 +4,12 @@ its first line names the columns. What the run file does not say is found from t
 import codecs
 import csv
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import islice, takewhile
-from typing import Literal
+from dataclasses import dataclass
+from itertools import chain, count, islice, takewhile
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from penchant.config import Config
 from penchant.errors import DataError
@@ -27,8 +28,13 @@ LOOKED_AT = 200
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\w{3} \w{3} \d{1,2} .*\d{4}")
+_BLANK = re.compile(r"(?:[ \t]*\r?\n)*")
+_EXCEL = re.compile(r"sep=(.)")
+NONE = (0.0, 0)
+"""How even columns are where there is but one."""
+
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_WESTERN = re.compile(r"[À-ÖØ-öø-ÿŒœŠšŽžŸ€’‘“”–—…´°§£©®«»¡¿ºª·]")
+_WESTERN = re.compile(r"[À-ÖØ-öø-ÿŒœŠšŽžŸ€’‘“”–—…´°\u00a7£©®«»¡¿ºª·]")
 
 
 class CsvOptions(Config):
@@ -39,9 +45,9 @@ class CsvOptions(Config):
     header: whether the first line names the columns; columns: their names, of a file whose first line does not.
     """
 
-    separator: str | None = None
-    quote: str | None = None
-    decimal: str | None = None
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    quote: Annotated[str, Field(max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     header: bool | None = None
     columns: list[str] | None = None
@@ -49,8 +55,9 @@ class CsvOptions(Config):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. quote: None for nothing; remarks: lines before the table, which begin with #; guessed:
-    what was found without being sure, a sentence each."""
+    """How a file is written. quote: None for nothing; before: lines above the table, which are remarks or say the
+    separator; blank: empty lines above its first; renamed: whether columns are called otherwise than the first line has
+    it; guessed: what was found without being sure, a sentence each."""
 
     separator: str
     quote: str | None
@@ -58,8 +65,10 @@ class Dialect:
     encoding: str
     header: bool
     columns: tuple[str, ...]
+    before: int = 0
+    blank: int = 0
+    renamed: bool = False
     guessed: tuple[str, ...] = ()
-    remarks: int = 0
 
 
 def decode(head: bytes, told: str | None, name: str) -> tuple[str, str, list[str]]:
@@ -73,10 +82,22 @@ def decode(head: bytes, told: str | None, name: str) -> tuple[str, str, list[str
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head), encoding, []
+    wide = _without_mark(head)
+    if wide:
+        text = codecs.getincrementaldecoder(wide)(errors="replace").decode(head)
+        return text, wide, [f"every second byte is 0, so it is read as {wide}"]
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(head), "utf-8", []
     except UnicodeDecodeError:
         return _western(head, name)
+
+
+def _without_mark(head: bytes) -> str | None:
+    """UTF-16 of a file that does not begin with its mark, by the zeros of Western letters."""
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if head[first::2].count(0) > 0.4 * len(head) > 10 * head[1 - first :: 2].count(0):
+            return encoding
+    return None
 
 
 def _western(head: bytes, name: str) -> tuple[str, str, list[str]]:
@@ -94,31 +115,85 @@ def _western(head: bytes, name: str) -> tuple[str, str, list[str]]:
 
 def find_dialect(head: bytes, told: CsvOptions, name: str, *, whole: bool) -> Dialect:
     """The dialect of a file that begins with these bytes; whole: they are the whole file. Raises DataError, see
-    `decode`."""
+    `decode`, and where the lines have fewer columns than are told, or the first line is none of the table."""
     text, encoding, guessed = decode(head, told.encoding, name)
     text = text.removeprefix("\ufeff")
-    remarks = count_remarks(text, told)
-    lines = _lines("".join(text.splitlines(keepends=True)[remarks:]), whole)
+    above = text.splitlines(keepends=True)[: count_remarks(text, told)]
+    remarks = sum(bool(line.strip()) for line in above)
+    guessed += [f"{remarks} lines of remarks above the table are passed over"] if remarks else []
+    below = text[sum(map(len, above)) :]
+    lines = _lines(below, whole)
+    says = _EXCEL.fullmatch(lines[0].strip()) if lines else None
+    if says:
+        told = told.model_copy(update={"separator": told.separator or says[1]})
+        lines = lines[1:]
     separator, quote = _separator(lines, told)
-    guessed += [f"{remarks} lines of remarks before the table are passed over"] if remarks else []
+    if separator == " " and not told.separator:
+        guessed.append("its columns are parted by spaces")
     rows = _rows(lines, separator, quote)
+    _refuse_preamble(lines, rows, name)
     decimal = told.decimal or _decimal(rows, separator)
-    if decimal == ",":
-        guessed += [] if told.decimal else ["its numbers have a decimal comma"]
-    found = Dialect(separator, quote, decimal, encoding, header=True, columns=(), guessed=())
-    header = told.header if told.header is not None else told.columns is None and has_header(rows)
+    guessed += ["its numbers have a decimal comma"] if decimal == "," and not told.decimal else []
+    header, columns, more = _columns(rows, told, name)
+    return Dialect(
+        *(separator, quote, decimal, encoding, header, columns),
+        before=remarks + int(bool(says)),
+        blank=len(above) - remarks + len(_BLANK.match(below)[0].splitlines()),  # type: ignore[index]
+        renamed=header and bool(rows) and tuple(rows[0]) != columns,
+        guessed=(*guessed, *more),
+    )
+
+
+def _columns(rows: Sequence[Sequence[str]], told: CsvOptions, name: str) -> tuple[bool, tuple[str, ...], list[str]]:
+    """Whether the first row names the columns, their names, and what was guessed."""
     width = max((len(row) for row in rows), default=0)
-    columns = rows[0] if header and rows else told.columns or [f"column_{place + 1}" for place in range(width)]
-    if header and told.columns is not None:
-        columns = told.columns
-    if not header and told.header is None and told.columns is None and rows:
-        guessed.append(f"its first line is data, so its columns are called {columns[0]} to {columns[-1]}")
-    return replace(found, header=header, columns=tuple(columns), guessed=tuple(guessed), remarks=remarks)
+    if told.columns is not None:
+        if rows and len(told.columns) != width:
+            raise DataError(
+                f"{name}: csv.columns names {len(told.columns)} columns, and its lines have {width}, such as "
+                f"{rows[0]}; name each of them"
+            )
+        header = told.header if told.header is not None else bool(rows) and list(rows[0]) == told.columns
+        return header, tuple(told.columns), []
+    header = told.header if told.header is not None else has_header(rows)
+    if header:
+        names = _once_each(rows[0] if rows else [])
+        twice = [new for new, old in zip(names, rows[0], strict=True) if new != old] if rows else []
+        return True, names, [f"its names stand twice, and the second is called {', '.join(twice)}"] if twice else []
+    names = tuple(f"column_{place + 1}" for place in range(width))
+    if told.header is None and rows:
+        return False, names, [f"its first line is data, so its columns are called {names[0]} to {names[-1]}"]
+    return False, names, []
+
+
+def _once_each(names: Sequence[str]) -> tuple[str, ...]:
+    """
+    >>> _once_each(["user", "item", "user", "user"])
+    ('user', 'item', 'user_2', 'user_3')
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        tries = chain([name], (f"{name}_{number}" for number in count(2)))
+        found[next(one for one in tries if one not in found)] = None
+    return tuple(found)
+
+
+def _refuse_preamble(lines: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> None:
+    """Raise DataError where the first line has one column and the lines below have several."""
+    if len(lines) < 3 or not rows or len(rows[0]) > 1:
+        return
+    for separator in SEPARATORS:
+        width = len(_rows(lines[1:2], separator, '"')[0])
+        if width > 1 and all(len(row) == width for row in _rows(lines[1:], separator, '"')):
+            raise DataError(
+                f"{name} begins with {lines[0].strip()[:60]!r}, which is no line of the table below it, whose "
+                f"{width} columns are parted by {separator!r}; take the lines above the table out"
+            )
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns: no name is a number, a moment or an id, none stands twice, and none
-    stands below itself or looks like all that stand there.
+    """Whether the first row names the columns: no name is a number, a moment or an id, and none stands below itself or
+    looks like all that stand there.
 
     >>> has_header([["user", "item"], ["a", "x"]]), has_header([["1", "x"], ["2", "y"]])
     (True, False)
@@ -127,9 +202,7 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
         return True
     first, rest = rows[0], rows[1:]
     named = [cell for cell in first if cell]
-    if not named or len(set(named)) < len(named):
-        return False
-    if any(_is_value(cell) for cell in named):
+    if not named or any(_is_value(cell) for cell in named):
         return False
     below = [[row[place] for row in rest if place < len(row)] for place in range(len(first))]
     return not any(_looks_alike(cell, cells) for cell, cells in zip(first, below, strict=True) if cell)
@@ -198,7 +271,18 @@ def _separator(lines: Sequence[str], told: CsvOptions) -> tuple[str, str | None]
     if lines and all("::" in line for line in lines):
         return "::", None
     tries = [(separator, _quote(lines, separator, told)) for separator in SEPARATORS]
-    return max(tries, key=lambda one: _evenness(lines, *one)) if lines else (",", '"')
+    best = max(tries, key=lambda one: _evenness(lines, *one)) if lines else (",", '"')
+    if lines and _evenness(lines, *best) == NONE and _are_spaced(lines):
+        return " ", None
+    return best
+
+
+def _are_spaced(lines: Sequence[str]) -> bool:
+    """Whether all lines have as many words, most of them numbers."""
+    rows = [line.strip().split(" ") for line in lines]
+    cells = [cell for row in rows for cell in row]
+    even = len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows)
+    return even and sum(bool(_NUMBER.fullmatch(cell)) for cell in cells) > len(cells) / 2
 
 
 def _evenness(lines: Sequence[str], separator: str, quote: str | None) -> tuple[float, int]:
@@ -206,7 +290,7 @@ def _evenness(lines: Sequence[str], separator: str, quote: str | None) -> tuple[
     rows = _rows(lines, separator, quote)
     width = len(rows[0]) if rows else 0
     if width < 2:
-        return 0.0, 0
+        return NONE
     return round(sum(len(row) == width for row in rows) / len(rows), 1), width
 
 
@@ -215,13 +299,12 @@ def _quote(lines: Sequence[str], separator: str, told: CsvOptions) -> str | None
         return told.quote or None
     if len(separator) > 1:
         return None
-    marks = Counter(
-        mark
-        for line in lines
-        for cell in line.strip().split(separator)
+    edge = re.escape(separator)
+    marks = {
+        mark: sum(bool(re.search(f"(^|{edge}){mark}([^{mark}]|{mark}{mark})*{mark}({edge}|$)", line)) for line in tried)
+        for tried in [[line.strip() for line in lines]]
         for mark in "\"'"
-        if len(cell) > 1 and cell[0] == mark == cell[-1]
-    )
+    }
     if marks["'"] and not marks['"'] and marks["'"] >= len(lines) / 2:
         return "'"
     return '"' if marks['"'] or separator in (",", ";") else None

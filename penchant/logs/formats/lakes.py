@@ -38,27 +38,49 @@ class DeltaPart(ArrowPart):
     def _table(self) -> Any:
         deltalake = library("deltalake", "deltalake", f"{self.where}, a Delta table,")
         try:
-            return deltalake.DeltaTable(self.where)
+            return deltalake.DeltaTable(self.where, storage_options=_of_delta(self.where))
         except (OSError, ValueError, deltalake.exceptions.DeltaError) as error:
             raise _unreadable(self.where, "a Delta table", error) from error
 
     @cached_property
-    def _rows(self) -> Any:
+    def _files(self) -> Any:
+        """The files of the table as a data set of PyArrow; None where the table has features that PyArrow does not
+        know: deletion vectors, and columns that the files call otherwise, which it would read as nulls."""
+        if self._table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+            return None
         errors = library("deltalake.exceptions", "deltalake", f"{self.where}, a Delta table,")
         try:
             return self._table.to_pyarrow_dataset()
+        except errors.DeltaProtocolError:
+            return None
         except (OSError, ValueError, pa.ArrowException, errors.DeltaError) as error:
             raise _unreadable(self.where, "a Delta table", error) from error
 
+    def _asked(self, wanted: str, rest: str = "") -> Any:
+        """Batches that deltalake's own engine, the slower one, answers. wanted: what to select; rest: behind `from`."""
+        deltalake = library("deltalake", "deltalake", f"{self.where}, a Delta table,")
+        try:
+            engine = deltalake.QueryBuilder().register("rows", self._table)
+            return pa.RecordBatchReader.from_stream(engine.execute(f"select {wanted} from rows {rest}"))  # noqa: S608
+        except (OSError, ValueError, pa.ArrowException, deltalake.exceptions.DeltaError) as error:
+            raise _unreadable(self.where, "a Delta table", error) from error
+
     def own_schema(self) -> pl.Schema:
-        return frame_of(self._rows.schema.empty_table()).schema
+        schema = self._files.schema if self._files else self._asked("*", "limit 0").schema
+        return frame_of(schema.empty_table()).schema
 
     def count(self) -> int:
-        return int(self._rows.count_rows())
+        # Not the table's own count, which counts rows that a deletion vector takes out.
+        return int(self._files.count_rows() if self._files else self._asked("count(*)").read_all()[0][0].as_py())
 
     def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
         try:
-            yield from self._rows.scanner(columns=columns, batch_size=rows).to_batches()
+            if self._files:
+                yield from self._files.scanner(columns=columns, batch_size=rows).to_batches()
+                return
+            for batch in self._asked(quoted or "1"):
+                yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(self.where, "a Delta table", error) from error
 
@@ -87,7 +109,7 @@ class IcebergPart(ArrowPart):
         tables = library("pyiceberg.table", "iceberg", f"{self.where}, an Iceberg table,")
         errors = library("pyiceberg.exceptions", "iceberg", self.where)
         try:
-            return tables.StaticTable.from_metadata(self._metadata())
+            return tables.StaticTable.from_metadata(self._metadata(), properties=_of_iceberg(self.where))
         except (OSError, ValueError, errors.NoSuchTableError, errors.ValidationError) as error:
             raise _unreadable(self.where, "an Iceberg table", error) from error
 
@@ -118,5 +140,26 @@ class IcebergPart(ArrowPart):
             raise _unreadable(self.where, "an Iceberg table", error) from error
 
 
+def _endpoint(where: str) -> str | None:
+    """The address of a server that speaks S3, where the environment names one."""
+    named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return named if where.startswith(("s3://", "s3a://")) else None
+
+
+def _of_delta(where: str) -> dict[str, str] | None:
+    """What deltalake has to be told beside what it finds in the environment: that a server without TLS will do."""
+    endpoint = _endpoint(where)
+    if endpoint is None:
+        return None
+    return {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": str(endpoint.startswith("http:")).lower()}
+
+
+def _of_iceberg(where: str) -> dict[str, str]:
+    """What pyiceberg does not find in the environment by itself."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    told = {"s3.endpoint": _endpoint(where), "s3.region": region}
+    return {name: value for name, value in told.items() if value}
+
+
 def _unreadable(where: str, what: str, error: BaseException) -> DataError:
-    return DataError(f"{where} cannot be read as {what}: {str(error).partition(chr(10))[0]}")
+    return DataError(f"{where} cannot be read as {what}: {' '.join(str(error).split())[:300]}")

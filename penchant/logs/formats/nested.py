@@ -45,15 +45,19 @@ def follow(value: Any, steps: Sequence[str]) -> Any:
 
 
 def as_text(value: Any) -> Any:
-    """A value of JSON as a text, a list as a list of texts, null as None.
+    """A value of JSON as a text, a list as a list of texts, null as None. A whole number loses its fraction.
 
-    >>> as_text([1, "b", True, None, {"c": 1}])
-    ['1', 'b', 'true', None, '{"c": 1}']
+    >>> as_text([1, 2.0, "b", True, None, {"c": 1}])
+    ['1', '2', 'b', 'true', None, '{"c": 1}']
     """
+    return [_text(one) for one in value] if isinstance(value, list) else _text(value)
+
+
+def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return [one if one is None or isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in value]
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return json.dumps(value, ensure_ascii=False)
 
 

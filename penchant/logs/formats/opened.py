@@ -1,8 +1,9 @@
 """From `files` or `query` of a run file to the parts of a table."""
 
 from collections.abc import Sequence
+from glob import has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penchant.errors import DataError
 from penchant.logs.formats.arrow_parts import ParquetPart
@@ -10,7 +11,7 @@ from penchant.logs.formats.delimited import DelimitedPart
 from penchant.logs.formats.jsonlines import JsonLinesPart
 from penchant.logs.formats.lakes import DeltaPart, IcebergPart
 from penchant.logs.formats.part import Part
-from penchant.logs.formats.places import FORMATS, Place, expand, find, lake_of, system_of
+from penchant.logs.formats.places import FORMATS, LAKES, Place, expand, find, lake_of, reached, system_of
 from penchant.logs.formats.sql import QueryPart
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def open_parts(table: "TableConfig", base: Path) -> list[Part]:
-    """The parts of a table, in order. base: the folder that paths are relative to.
+    """The parts of a table, in order, each once. base: the folder that paths are relative to.
 
     Raises ConfigError for a variable that is not set or a library that is missing, DataError where nothing matches, the
     format is unknown, or files of a Delta or Iceberg table are named one by one.
@@ -27,16 +28,24 @@ def open_parts(table: "TableConfig", base: Path) -> list[Part]:
         database = expand(table.database, base) if table.database else None
         return [QueryPart(table.query, base, database)]
     patterns = [table.files] if isinstance(table.files, str) else table.files or []
-    return [part for pattern in patterns for part in _of_pattern(pattern, table, base)]
+    parts = (part for pattern in patterns for part in _of_pattern(pattern, table, base))
+    return list({part.name: part for part in parts}.values())
 
 
 def _of_pattern(pattern: str, table: "TableConfig", base: Path) -> Sequence[Part]:
     where = expand(pattern, base)
     system, path = system_of(where)
-    lake = table.format if table.format in ("delta", "iceberg") else lake_of(system, path)
+    with reached(where):
+        return _of_place(pattern, where, system, path, table, base)
+
+
+def _of_place(pattern: str, where: str, system: Any, path: str, table: "TableConfig", base: Path) -> Sequence[Part]:
+    lake = None if has_magic(path) else lake_of(system, path)
+    if table.format in LAKES and lake != table.format and not path.endswith(".metadata.json"):
+        raise DataError(f"{where} is no {table.format} table: it has no folder {LAKES[table.format]}")
     if lake == "delta":
         return [DeltaPart(where)]
-    if lake == "iceberg" or path.endswith(".metadata.json"):
+    if lake == "iceberg" or (path.endswith(".metadata.json") and not has_magic(path)):
         return [IcebergPart(where, system, path)]
     places = find(pattern, base)
     _refuse_lakes(places)
@@ -70,10 +79,13 @@ def _refuse_lakes(places: Sequence[Place]) -> None:
             if not folder or folder in seen:
                 break
             seen.add(folder)
+            if "=" in folder.rpartition("/")[2]:  # a partition, of which there may be thousands
+                continue
             lake = lake_of(place.system, folder)
             if lake:
-                shown = place.name[: place.name.index(place.path)] + folder
+                shown = place.name[: len(place.name) - len(place.path) + len(folder)]
+                kind = "a Delta" if lake == "delta" else "an Iceberg"
                 raise DataError(
-                    f"{place.name} lies in a {lake.capitalize()} table, whose files may hold rows that were deleted "
-                    f'since; name the folder of the table instead: files = "{shown}"'
+                    f"{place.name} lies in {kind} table, whose files may hold rows that were deleted since; name the "
+                    f'folder of the table instead: files = "{shown}"'
                 )

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,8 @@ from penchant.errors import DataError
 from penchant.logs.formats.nested import pick
 
 ROW = "row"
+UNKNOWN = pl.Object()
+"""The type of a column whose values Polars has no type for."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,45 @@ def column(name: str) -> pl.Expr:
 
 
 def frame_of(part: pa.RecordBatch | pa.Table) -> pl.DataFrame:
-    """The rows under their own column names, because Polars renames a column whose name is empty."""
-    frame = pl.DataFrame(pl.from_arrow(part))
-    frame.columns = part.schema.names
-    return frame.with_columns(plain_text(values) for values in frame.get_columns() if is_text(values.dtype))
+    """The rows under their own column names, because Polars renames a column whose name is empty. UUIDs, JSON and
+    categories become texts, and so do decimals of more than 38 figures, for which Polars has no type. Columns of other
+    types that it does not know become UNKNOWN, without values."""
+    wide = [pa.types.is_decimal256(one.type) for one in part.schema]
+    if any(wide):
+        types = zip(part.schema, wide, strict=True)
+        part = part.cast(pa.schema([one.with_type(pa.string()) if is_wide else one for one, is_wide in types]))
+    unknown = [one.name for one in part.schema if not _is_known(one.type)]
+    known = part.select([one for one in part.schema.names if one not in unknown]) if unknown else part
+    frame = pl.DataFrame(pl.from_arrow(known)) if known.num_columns else pl.DataFrame(height=part.num_rows)
+    frame.columns = known.schema.names
+    uuids = [one.name for one in known.schema if one.type == pa.uuid()]
+    frame = frame.with_columns(
+        *(plain_text(values) for values in frame.get_columns() if is_text(values.dtype)),
+        *(uuid_text(frame[name]) for name in uuids),
+        *(pl.Series(name, [None] * part.num_rows, dtype=UNKNOWN) for name in unknown),
+    )
+    return frame.select(map(column, part.schema.names)) if unknown else frame
+
+
+def _is_known(kind: pa.DataType) -> bool:
+    """Whether Polars has a type for it."""
+    if pa.types.is_interval(kind) or pa.types.is_union(kind) or pa.types.is_run_end_encoded(kind):
+        return False
+    inside = [kind.field(place).type for place in range(kind.num_fields)]
+    return all(_is_known(one) and not pa.types.is_decimal256(one) for one in inside)
+
+
+def uuid_text(values: pl.Series) -> pl.Series:
+    """UUIDs of 16 bytes as texts.
+
+    >>> uuid_text(pl.Series([bytes(range(16)), None])).to_list()
+    ['00010203-0405-0607-0809-0a0b0c0d0e0f', None]
+    """
+    digits = values.rename("").bin.encode("hex")
+    parts = [digits.str.slice(start, end - start) for start, end in pairwise((0, 8, 12, 16, 20, 32))]
+    return (
+        parts[0].to_frame("0").select(pl.concat_str(map(pl.lit, parts), separator="-")).to_series().rename(values.name)
+    )
 
 
 def is_text(dtype: pl.DataType) -> bool:
@@ -131,8 +169,8 @@ def numbers(rows: np.ndarray) -> pl.Series:
 
 def roots(columns: list[str], schema: pl.Schema) -> list[str]:
     """The columns that have to be read for names and paths, each once."""
-    found = (name if name in schema else root for name in columns if (root := _root(name, schema)))
-    return list(dict.fromkeys(found))
+    found = (_root(name, schema) for name in columns)
+    return list(dict.fromkeys(root for root in found if root is not None))
 
 
 def _root(name: str, schema: pl.Schema) -> str | None:

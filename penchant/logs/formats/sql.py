@@ -1,5 +1,6 @@
 """What a query finds: DuckDB's SQL over its own files, and over all that it can read."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from penchant.errors import DataError
 from penchant.logs.formats.arrow_parts import ArrowPart
 from penchant.logs.formats.extras import library
 from penchant.logs.formats.part import frame_of
+
+WIDE = ("HUGEINT", "UHUGEINT", "BIGNUM", "BIT", "INTERVAL")
+"""Types whose values Arrow or Polars cannot hold as they are."""
 
 
 @dataclass(frozen=True)
@@ -35,26 +39,31 @@ class QueryPart(ArrowPart):
     @cached_property
     def state(self) -> str:
         """By the content, because nothing else tells whether a query would find the same again."""
-        with self._connected() as connection:
-            rows, content = connection.execute(f"select count(*), bit_xor(hash(rows)) from {self._rows}").fetchone()
+        with self._asked("select count(*), sum(hash(rows)::hugeint) from {rows}") as found:
+            rows, content = found.fetchall()[0]
         return f"{self.query} {self.database} {rows} {content}"
 
     def own_schema(self) -> pl.Schema:
-        with self._connected() as connection:
-            return frame_of(connection.sql(f"select * from {self._rows} limit 0").to_arrow_table()).schema
+        with self._asked("select * from {rows} limit 0") as found:
+            return frame_of(found.to_arrow_table()).schema
 
     def count(self) -> int:
-        with self._connected() as connection:
-            return int(connection.execute(f"select count(*) from {self._rows}").fetchone()[0])
+        with self._asked("select count(*) from {rows}") as found:
+            return int(found.fetchall()[0][0])
 
     def arrow_batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
-        wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
-        with self._connected() as connection:
-            yield from connection.sql(f"select {wanted} from {self._rows}").to_arrow_reader(rows)
+        wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns) or "1"
+        with self._asked(f"select {wanted} from {{rows}}") as found:
+            yield from found.to_arrow_reader(rows)
 
-    @property
-    def _rows(self) -> str:
-        return f"({self.query.strip().rstrip(';')}) rows"
+    @contextmanager
+    def _asked(self, question: str) -> Iterator[Any]:
+        """What DuckDB answers. question: SQL about {rows}, those that the query finds."""
+        with self._connected() as connection:
+            statements = connection.extract_statements(self.query)
+            if [one.type.name for one in statements] != ["SELECT"]:
+                raise DataError(f"{self.name} is not one statement that selects rows; write one `select`")
+            yield connection.sql(question.replace("{rows}", _exact(connection, _without_end(connection, self.query))))
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -67,3 +76,30 @@ class QueryPart(ArrowPart):
                 yield connection
         except duckdb.Error as error:
             raise DataError(f"{self.name} fails: {str(error).partition(chr(10))[0]}") from error
+
+
+def _exact(connection: Any, query: str) -> str:
+    """SQL of the rows, with numbers of more figures than Arrow's decimals have as texts: beyond those, they become
+    other numbers."""
+    rows = f"({query}\n) rows"  # on lines of its own, because a query may end in a comment
+    found = connection.sql(f"select * from {rows}")
+    wide = [name for name, kind in zip(found.columns, found.types, strict=True) if str(kind) in WIDE]
+    if not wide:
+        return rows
+    quoted = ['"' + name.replace('"', '""') + '"' for name in wide]
+    texts = ", ".join(f"{name}::varchar as {name}" for name in quoted)
+    return f"(select * replace ({texts}) from {rows}) rows"
+
+
+def _without_end(connection: Any, query: str) -> str:
+    """The query without a semicolon at its end, behind which there may be comments."""
+    body, semicolon, rest = query.rpartition(";")
+    if not semicolon or not re.fullmatch(r"(\s|--[^\n]*|/\*.*?\*/)*", rest, re.DOTALL):
+        return query
+    try:
+        connection.extract_statements(body)
+    except Exception as error:  # the semicolon stands in a text
+        if type(error).__name__ != "ParserException":
+            raise
+        return query
+    return _without_end(connection, body)
