@@ -196,7 +196,11 @@ def test_ordinary_names_and_a_time_leave_no_doubt(user: str, item: str, sure: st
 
 
 def test_a_graph_of_items_says_nothing_of_an_item(tmp_path: Path) -> None:
-    pairs = {"article_id": [n // 3 for n in range(900)], "relation": ["also_bought", "complement"] * 450, "other_id": kinds(900, 899)}
+    pairs = {
+        "article_id": [n // 3 for n in range(900)],
+        "relation": ["also_bought", "complement"] * 450,
+        "other_id": kinds(900, 899),
+    }
     tables, text = told(write(tmp_path, log=clicks(), relations=pl.DataFrame(pairs)))
     assert "item_values" not in tables
     assert "relations.parquet is left out" in text
