@@ -6,14 +6,13 @@ from pathlib import Path
 from penchant.errors import DataError, PenchantError
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.places import FORMATS
-from penchant.logs.proposing.candidates import RoleCandidate
-from penchant.logs.proposing.clicks import ClickRule, find_clicks
 from penchant.logs.proposing.discover import Discovered, FoundTable, discover
+from penchant.logs.proposing.events import listed, propose_events
 from penchant.logs.proposing.own import propose_own_values
 from penchant.logs.proposing.proposal import UNSURE, Proposal
-from penchant.logs.proposing.roles import LIKELY, SURE, LikelyLog, find_log
+from penchant.logs.proposing.roles import LikelyLog, find_log, is_a_log
 from penchant.logs.proposing.seen import SeenTable, try_to_see
-from penchant.logs.proposing.sides import propose_sides, sides_of
+from penchant.logs.proposing.sides import propose_sides, sides_of, tell_sides
 from penchant.logs.proposing.writing import as_toml, source_toml
 from penchant.logs.sources import known_tables
 
@@ -84,37 +83,33 @@ def propose(files: list[FoundTable], beside: Path) -> Proposal:
     proposal.rows = log.table.rows
     for table in tables:
         _tell_types(table, proposal)
-    _propose_events(log, proposal)
-    if log.item or log.user:
-        propose_sides(log, sides_of(log, tables), proposal)
+    if not is_a_log(log):
+        _ask_for_a_log(log, tables, proposal)
+        return proposal
+    sides = sides_of(log, tables) if log.item or log.user else []
+    propose_events(log, sides, proposal)
+    used = propose_sides(log, sides, proposal)
     if log.item:
-        propose_own_values(log, proposal)
+        used += propose_own_values(log, sides, proposal)
+    tell_sides(log, sides, used, proposal)
     _propose_label(proposal)
     return proposal
 
 
-def _propose_events(log: LikelyLog, proposal: Proposal) -> None:
-    table = log.table
-    lines: list[tuple[str, object]] = []
-    for role, candidate in (("user", log.user), ("item", log.item)):
-        lines.append((role, candidate.column.name if candidate else UNSURE))
-        _explain(role, candidate, log, proposal)
-    if log.time is None:
-        proposal.notes.append(
-            f"{table.name}: no column looks like a time, so the order of the rows will count; "
-            'if one is, add: time = "…"'
-        )
-    else:
-        lines += _time_lines(log, proposal)
-    if log.user and log.item:
-        clicks = find_clicks(log)
-        lines += clicks.lines
-        _explain_clicks(clicks, proposal)
-    if table.paired:
-        proposal.notes.append(
-            f"{table.name}: {table.paired.column} holds items with a flag each; the query makes a row of each"
-        )
-    proposal.add_section("logs.tables.events", table, lines)
+def _ask_for_a_log(log: LikelyLog, tables: list[SeenTable], proposal: Proposal) -> None:
+    """No table is a log: say what one is, and what is there."""
+    proposal.notes.append(
+        "no table looks like a log of users and items. Add one: a row each time somebody clicked, read, bought or "
+        "rated something, with a column that says who, one that says what, and if it is known one that says when"
+    )
+    proposal.notes.append(
+        f"if one of the tables is such a log after all (the nearest is {log.table.name}), write it and its columns "
+        'below: files = "…", user = "…", item = "…"'
+    )
+    for table in tables:
+        proposal.left_out.append(f"{table.name} has no users who come back to items: {listed(table)}")
+    proposal.label = UNSURE
+    proposal.sections["logs.tables.events"] = [f'{key} = "{UNSURE}"' for key in ("files", "user", "item")]
 
 
 def _tell_types(table: SeenTable, proposal: Proposal) -> None:
@@ -124,50 +119,6 @@ def _tell_types(table: SeenTable, proposal: Proposal) -> None:
     if table.extended:
         named = ", ".join(table.extended[:6])
         proposal.reasons.append(f"{table.name}: {named}: extension types, read as what they are stored as")
-
-
-def _explain(role: str, candidate: RoleCandidate | None, log: LikelyLog, proposal: Proposal) -> None:
-    """Say why a column has a role, and how surely; or what to write where none has it."""
-    table = log.table
-    if candidate is None:
-        listed = ", ".join(one.name for one in table.columns[:40])
-        proposal.notes.append(
-            f'{table.name}: which column is the {role}? It has {listed}; write it into the line: {role} = "…"'
-        )
-        return
-    points = candidate.for_user if role == "user" else candidate.for_item
-    column = candidate.column
-    why = "; ".join(candidate.why[role][:2]) or "it repeats, and fits best"
-    sure = "sure" if points >= SURE else "likely" if points >= LIKELY else "a guess"
-    said = f"{role} = {column.name!r} ({sure}): {why}; {len(column.distinct):,} values in {log.table.sampled:,} rows"
-    (proposal.notes if sure == "a guess" else proposal.reasons).append(said)
-    if column.nulls > 0.02 and not column.is_list:
-        proposal.notes.append(f"{column.name} is empty in {column.nulls:.0%} of the rows")
-
-
-def _time_lines(log: LikelyLog, proposal: Proposal) -> list[tuple[str, object]]:
-    lines: list[tuple[str, object]] = [("time", log.time)]
-    if log.why_time.startswith("a place"):
-        lines.append(("time_unit", "position"))
-    clock = log.clock.clock if log.clock else None
-    if clock and clock.two_ways:
-        proposal.notes.append(
-            f"{log.time}: day and month cannot be told apart by what was seen; say it, one of: "
-            'time_format = "%d/%m/%Y", time_format = "%m/%d/%Y"'
-        )
-    elif clock and clock.format:
-        lines.append(("time_format", clock.format))
-    others = f"; other times: {', '.join(log.other_times[:5])}" if log.other_times else ""
-    proposal.reasons.append(f"time = {log.time!r}: {log.why_time or 'year, month and day'}{others}")
-    if clock and not clock.fine:
-        proposal.notes.append(f"{log.time} tells days apart, no more: clicks of a day have no order")
-    return lines
-
-
-def _explain_clicks(clicks: ClickRule, proposal: Proposal) -> None:
-    proposal.notes += clicks.notes
-    if clicks.why:
-        proposal.reasons.append(f"clicks: {clicks.why}")
 
 
 def _propose_label(proposal: Proposal) -> None:

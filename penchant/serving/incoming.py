@@ -22,7 +22,7 @@ MOST_MARKS = 1_000_000
 
 KEYS = frozenset(Event._fields)
 
-ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| ?UTC|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?(Z| ?UTC|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 """What a log takes for a date or a moment too; Python knows more, such as 2026-W09, and any letter before the hour."""
 
 T = TypeVar("T")

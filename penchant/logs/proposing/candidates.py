@@ -32,11 +32,12 @@ class RoleCandidate:
     links: tuple[Link, ...] = ()
 
 
-def candidates_of(table: SeenTable, tables: Sequence[SeenTable], clock: Column | None) -> list[RoleCandidate]:
+def candidates_of(table: SeenTable, tables: Sequence[SeenTable], moments: pl.Series | None) -> list[RoleCandidate]:
+    """The columns that may be the user or the item, best first. moments: when each row was, in any unit."""
     able = [one for one in table.columns if _may_be_id(one, table)]
     able.sort(key=lambda one: -_first_glance(one))
     able = able[: MOST_CANDIDATES * 2]
-    burst = {one.name: _burst(one, clock) for one in able[:MOST_CANDIDATES]}
+    burst = {one.name: _burst(one, moments) for one in able[:MOST_CANDIDATES]}
     found = [_judge(one, table, tables, burst.get(one.name)) for one in able]
     found = [_finer(_coarser(one, table, burst, able), table, burst, able) for one in found]
     return sorted(found, key=lambda one: -max(one.for_user, one.for_item))[:MOST_CANDIDATES]
@@ -68,13 +69,10 @@ def _judge(column: Column, table: SeenTable, tables: Sequence[SeenTable], burst:
     links = links_of(column, table, tables)
     for link in links[:2]:
         kind = about(link.table, link.key)
-        where = f"its values are the key {link.key.name!r} of {link.table.name}"
-        weight = 0.5 + 1.5 * link.share + 0.7 * (link.key.name == column.name and not words.made_up(column.name))
+        weight = (0.5 + 1.5 * link.share) * link.strength + 0.7 * (words.alike(link.key.name, column.name) == 1.0)
         user += weight * (0.4 if kind == "things" else 1.0 if kind == "people" else 0.7)
         item += weight * (0.4 if kind == "people" else 1.0 if kind == "things" else 0.7)
-        why["user"].append(where)
-        why["item"].append(where)
-    named_user, named_item = _named(column)
+    named_user, named_item = named_as(column)
     user += 2.5 * named_user - 1.5 * named_item
     item += 2.5 * named_item - 1.5 * named_user
     if named_user:
@@ -125,13 +123,13 @@ def _finer(
     return replace(candidate, for_item=candidate.for_item + 0.25 * min(3, len(follow)))
 
 
-def _named(column: Column) -> tuple[float, float]:
+def named_as(column: Column) -> tuple[float, float]:
     """How clearly the name says user, and item. A session is a user where there is none."""
     user = max(words.said(column.name, words.USER), 0.4 * words.said(column.name, words.SESSION))
     item = words.said(column.name, words.ITEM)
-    if words.holds(column.name, words.MEASURE):
+    if words.holds(column.name, f"{words.MEASURE}|{words.FEATURE}"):
         return 0.3 * user, 0.3 * item
-    return user, item
+    return user - 0.2 * words.holds(column.name, words.DEVICE) * (user > 0.1), item
 
 
 def _doubt(column: Column, table: SeenTable) -> float:
@@ -144,7 +142,7 @@ def _doubt(column: Column, table: SeenTable) -> float:
         doubt += 3.0
     elif column.repeats < 0.05 and rows > 100:
         doubt += 1.0
-    if words.holds(column.name, words.MEASURE):
+    if words.holds(column.name, words.MEASURE) or (words.holds(column.name, words.FEATURE) and values < 100):
         doubt += 1.5
     if words.holds(column.name, "ref|referrer|referer|previous|prev|parent|group|list"):
         doubt += 0.4
@@ -186,12 +184,12 @@ def is_title(column: Column) -> bool:
     return column.repeats < 0.3 and 0.3 < column.spaces < 15 and column.length < 120
 
 
-def _burst(column: Column, clock: Column | None) -> float | None:
+def _burst(column: Column, moments: pl.Series | None) -> float | None:
     """How much closer in time rows of one value lie than they would by chance: 0 not at all, 1 fully. None without a
     clock, or where too few values repeat. People click in sittings; things are clicked by many, all day."""
-    if clock is None or clock.clock is None or column.is_list:
+    if moments is None or column.is_list:
         return None
-    frame = pl.DataFrame({"value": column.texts, "time": clock.clock.seconds}).drop_nulls().head(6000).sort("time")
+    frame = pl.DataFrame({"value": column.texts, "time": moments}).drop_nulls().head(6000).sort("time")
     if frame.height < 50:
         return None
     frame = frame.with_row_index("place").with_columns(

@@ -1,5 +1,6 @@
 """What counts as a click: a flag, a rating with thresholds, a list of the clicked items, or what was done."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -28,9 +29,11 @@ class ClickRule:
 
 def find_clicks(log: LikelyLog) -> ClickRule:
     """What says which rows of a log are clicks."""
-    assert log.user
     assert log.item
-    used = {log.user.column.name, log.item.column.name, *([log.time] if isinstance(log.time, str) else log.time or [])}
+    used = {
+        *(one.column.name for one in (log.user, log.item) if one),
+        *([log.time] if isinstance(log.time, str) else log.time or []),
+    }
     others = [one for one in log.table.columns if one.name not in used and one.nulls < 0.9]
     return (
         _clicked_lists(log, others)
@@ -89,6 +92,8 @@ def _flag(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | None
 
 
 def _says_clicked(column: Column) -> bool:
+    if re.search(rf"(^| )(not|no|un) ?({words.NOT_DONE})$", " ".join(tokens_of(column.name))):
+        return True
     return words.holds(column.name, words.CLICKED) and not words.holds(column.name, words.NO_CLICK)
 
 
@@ -164,7 +169,7 @@ def _as_written(column: Column, value: float) -> str:
 
 
 def _action(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | None:
-    able = [one for one in others if _may_be_action(one)]
+    able = [one for one in others if _may_be_action(one, log)]
     if named:
         able = [one for one in able if words.said(one.name, words.ACTION) >= 0.25 or _known_values(one) >= 0.5]
     else:
@@ -178,8 +183,13 @@ def _action(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | No
     return _unknown_action(log, able) if named else None
 
 
-def _may_be_action(column: Column) -> bool:
-    if column.is_list or column.is_number or column.is_flag or column.clock:
+def _may_be_action(column: Column, log: LikelyLog) -> bool:
+    """Few words; of lists, those that stand beside the items and say what people do."""
+    assert log.item
+    above = column.name.rpartition(".")[0]
+    if column.is_list and (not above or above != log.item.column.name.rpartition(".")[0] or not _known_values(column)):
+        return False
+    if column.is_number or column.is_flag or column.clock:
         return False
     return 1 < len(column.distinct) <= MOST_ACTIONS and column.repeats > 0.5 and column.length < 40
 
@@ -199,7 +209,7 @@ def _verdict(value: str) -> str | None:
     >>> [_verdict(value) for value in ("remove_from_cart", "addtocart", "scroll", "Order Completed")]
     ['undone', 'done', None, 'done']
     """
-    said = tokens_of(value)
+    said = _words_of(value)
     if any(word in words.NOT_DONE.split("|") for word in said):
         return "undone"
     if any(word in ("ping", "start", "end", "login", "signup", "search", "scroll", "error", "first") for word in said):
@@ -211,16 +221,26 @@ def _verdict(value: str) -> str | None:
     return "viewed" if any(word in words.VIEWED.split("|") for word in said) else None
 
 
+def _words_of(value: str) -> set[str]:
+    """The words of a value, of many also the form for one: clicks, click."""
+    said = tokens_of(value)
+    return {*said, *(word.removesuffix("s") for word in said)}
+
+
 def _judged(log: LikelyLog, column: Column) -> dict[str, bool]:
     """Of each value that says something, whether it is a click. Values whose rows have no item are left out; a view is
     a click, unless rows of the log say clicks too: then it only says that the item was seen."""
     assert log.item
-    filled = log.item.column.values.list.len() > 0 if log.item.column.is_list else log.item.column.texts.is_not_null()
+    item = log.item.column
+    if column.is_list:
+        filled = column.texts.is_not_null()
+    else:
+        filled = item.values.list.len() > 0 if item.is_list else item.texts.is_not_null()
     frame = pl.DataFrame({"value": column.texts, "item": filled.fill_null(False)}).drop_nulls("value")
     counts = frame.group_by("value").agg(pl.len(), pl.col("item").mean()).sort("len", "value", descending=[True, False])
     verdicts = {str(value): _verdict(str(value)) for value, _, item in counts.iter_rows() if item > 0.5}
     clicked = any(
-        verdict == "done" and set(tokens_of(value)) & set(words.CLICK.split("|")) for value, verdict in verdicts.items()
+        verdict == "done" and _words_of(value) & set(words.CLICK.split("|")) for value, verdict in verdicts.items()
     )
     judged = {}
     for value, verdict in verdicts.items():

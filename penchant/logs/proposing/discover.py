@@ -5,6 +5,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from glob import escape
@@ -131,6 +132,7 @@ def discover(paths: Sequence[Path]) -> Discovered:
     inside = list(dict.fromkeys(one for path in given for one in _walk(path)))
     found = Discovered([FoundTable(root, (one,)) for one in inside if one.is_dir()])
     found.tables += _group(root, [one for one in inside if one.is_file()], found.left_out)
+    found.left_out = _told_once(found.left_out)
     return found
 
 
@@ -179,6 +181,9 @@ def _by_columns(
     for file in looked:
         try:
             part = open_parts(TableConfig(files=str(file), format=told), Path())[0]
+            if part.kind == "csv" and len(part.own_schema()) < 2:
+                left_out.append(_without_columns(file))
+                continue
             header = getattr(getattr(part, "dialect", None), "header", True)
             names = tuple(sorted(part.schema()))
             columns[file] = (part.kind, names if header else (_figureless(file, None), names))
@@ -191,6 +196,32 @@ def _by_columns(
         if last:
             parted[last].append(file)
     yield from parted.items()
+
+
+_PROSE = " has no columns, and is passed over"
+
+
+def _without_columns(file: Path) -> str:
+    """What is said of a text of one column: a README, or rows below a line that all of them belong to."""
+    with suppress(OSError, UnicodeDecodeError), file.open(encoding="utf-8", errors="replace") as stream:
+        head = [stream.readline(200).strip() for _ in range(50)]
+        titles = [line for line in head if re.fullmatch(r"[^,;\t]{1,40}:", line)]
+        if titles and any("," in line or "\t" in line for line in head):
+            return (
+                f"{file.name} is left out: lines such as {titles[0]!r} stand above the rows that belong to them; write "
+                "what they say into a column of each row"
+            )
+    return f"{file.name}{_PROSE}"
+
+
+def _told_once(left_out: list[str]) -> list[str]:
+    """The sentences, with one for all texts without columns."""
+    texts = [said.removesuffix(_PROSE) for said in left_out if said.endswith(_PROSE)]
+    others = [said for said in left_out if not said.endswith(_PROSE)]
+    if not texts:
+        return others
+    shown = ", ".join(texts[:5]) + (" …" if len(texts) > 5 else "")
+    return [*others, f"{shown}{_PROSE if len(texts) == 1 else ' have no columns, and are passed over'}"]
 
 
 def _united(tables: list[FoundTable]) -> Iterator[FoundTable]:

@@ -7,7 +7,7 @@ import polars as pl
 
 from penchant.logs.proposing import words
 from penchant.logs.proposing.columns.profile import Column
-from penchant.logs.proposing.columns.shares import share
+from penchant.logs.proposing.columns.shares import bounds, share
 from penchant.logs.proposing.seen import SeenTable
 
 SOON_S = 10.0
@@ -60,6 +60,18 @@ def _in_order(seconds: pl.Series) -> float:
     """The share of rows that are not earlier than the row before."""
     steps = seconds.drop_nulls().diff().drop_nulls()
     return share(steps >= 0)
+
+
+def since_start(table: SeenTable, attributes_of: Sequence[Column]) -> str | None:
+    """A column that is called a time and counts from a start that it does not tell: many numbers, from near 0 on."""
+    for column in table.columns:
+        if column in attributes_of or column.is_list or not column.is_number or column.clock or column.nulls:
+            continue
+        low, high = bounds(column.numbers)
+        many = len(column.distinct) > 0.2 * column.rows
+        if words.said(column.name, words.TIME) == 1.0 and many and 0 <= low <= 0.05 * high:
+            return column.name
+    return None
 
 
 def position_of(table: SeenTable, user: Column, item: Column | None) -> str | None:

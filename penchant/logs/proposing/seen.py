@@ -11,9 +11,10 @@ import pyarrow.parquet
 
 from penchant.errors import PenchantError
 from penchant.logs.formats.part import TablePart
+from penchant.logs.proposing import words
 from penchant.logs.proposing.columns.pairs import PairedTexts, find_pairs, source_of, taken_apart
 from penchant.logs.proposing.columns.profile import Column, columns_of
-from penchant.logs.proposing.columns.shares import share
+from penchant.logs.proposing.columns.shares import bounds, share
 from penchant.logs.proposing.discover import FoundTable
 
 SAMPLED = 6_000
@@ -143,24 +144,73 @@ def _together(samples: Sequence[pl.DataFrame]) -> pl.DataFrame:
 @dataclass(frozen=True)
 class Link:
     """Values of a column stand in the key of another table. share: how many of the distinct ones, where the other
-    table's sample is all of it."""
+    table's sample is all of it; strength: how much that says, from 0 to 1."""
 
     table: SeenTable
     key: Column
     share: float
+    strength: float
+
+
+_SAYS_SOMETHING = 0.15
 
 
 def links_of(column: Column, table: SeenTable, others: Sequence[SeenTable]) -> list[Link]:
-    """The tables whose key holds the values of a column, best first."""
+    """The tables whose key holds the values of a column, what says most first."""
     found = []
+    measured = words.holds(column.name, words.MEASURE)
     for other in others:
-        if other is table:
+        if other is table or measured:
             continue
         for key in other.keys:
-            shared = overlap(column, key) / max(0.02, other.coverage)
-            if shared > 0.3 and not _is_by_chance(column, key):
-                found.append(Link(other, key, min(1.0, shared)))
-    return sorted(found, key=lambda link: -link.share)
+            shared = min(1.0, overlap(column, key) / max(0.02, other.coverage))
+            strength = shared * max(evidence(column, key, shared, other.coverage), called_alike(column, key, other))
+            if shared > 0.3 and strength > _SAYS_SOMETHING:
+                found.append(Link(other, key, shared, strength))
+    return sorted(found, key=lambda link: (-link.strength, -called_alike(column, link.key, link.table)))
+
+
+def called_alike(column: Column, key: Column, table: SeenTable) -> float:
+    """How clearly a column is called after a key of another table, or after that table: "user_id" and "id" of users."""
+    if not words.core(key.name) and not words.made_up(key.name):
+        of_table = [token.removesuffix("s") for token in words.tokens_of(table.found.stem)]
+        return 0.8 if words.core(column.name)[-1:] and words.core(column.name)[-1] in of_table else 0.0
+    return words.alike(column.name, key.name)
+
+
+def evidence(column: Column, key: Column, shared: float, coverage: float) -> float:
+    """How much it says, from 0 to 1, that a key has this share of a column's values. coverage: the share of
+    the key that was seen. Texts are not the same by chance.
+    Whole numbers are: all are in a key that counts from 0 on. Of such a key, it says something that both reach from
+    the same number to the same one, and more where that is far from 0; nothing, if they are called after two things."""
+    if column.is_number != key.is_number:
+        return 0.0
+    if not (column.is_whole and key.is_whole):
+        return 1.0
+    other = are_of_two_things(column.name, key.name)
+    low, high = bounds(column.numbers)
+    by_chance = _by_chance(key, low, high, coverage)
+    if by_chance < _DENSE:
+        return max(0.0, (shared - by_chance) / (1.0 - by_chance)) * (0.3 if other else 1.0)
+    if len(column.distinct) < 5 or other:
+        return 0.0
+    first, last = bounds(key.numbers)
+    reach = max(0.0, min(high, last) - max(low, first) + 1) / (max(high, last) - min(low, first) + 1)
+    return reach if low > 2 * (high - low) else 0.7 * reach
+
+
+_DENSE = 0.3
+
+
+def _by_chance(key: Column, low: float, high: float, coverage: float) -> float:
+    """The share of the whole numbers from the lowest to the highest of a column that a key has where it has any."""
+    first, last = bounds(key.numbers)
+    inside = max(0.0, min(high, last) - max(low, first) + 1)
+    return inside / (high - low + 1) * min(1.0, len(key.distinct) / (last - first + 1) / max(0.02, coverage))
+
+
+def are_of_two_things(left: str, right: str) -> bool:
+    return bool(words.core(left) and words.core(right)) and not words.alike(left, right)
 
 
 def overlap(left: Column, right: Column) -> float:
@@ -173,13 +223,6 @@ def overlap(left: Column, right: Column) -> float:
     if not len(left.distinct):
         return 0.0
     return float(left.distinct.is_in(right.distinct.implode()).sum()) / len(left.distinct)
-
-
-def _is_by_chance(column: Column, key: Column) -> bool:
-    """Whether both are small numbers, of which the column has only a few: a page, an hour, a score."""
-    if not (column.is_whole and key.is_whole):
-        return False
-    return len(column.distinct) < 0.02 * len(key.distinct) or len(column.distinct) < 5
 
 
 def try_to_see(tables: Sequence[FoundTable]) -> tuple[list[SeenTable], list[str]]:

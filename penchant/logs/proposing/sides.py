@@ -7,15 +7,20 @@ from dataclasses import dataclass
 import polars as pl
 
 from penchant.logs.proposing import words
-from penchant.logs.proposing.candidates import about
+from penchant.logs.proposing.candidates import RoleCandidate, about
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.fields import Fields, as_label, find_fields, is_called_title, why_no_field
 from penchant.logs.proposing.moments import best_clock
 from penchant.logs.proposing.proposal import Proposal
 from penchant.logs.proposing.roles import LikelyLog
-from penchant.logs.proposing.seen import SeenTable, overlap
+from penchant.logs.proposing.seen import SeenTable, are_of_two_things, called_alike, evidence, overlap
 
-_ENOUGH = 0.3
+_ENOUGH, _CALLED = 0.3, 0.8
+"""The share of values in common, and the likeness of names, either of which makes a column one of the log's ids."""
+_NARROW = 5
+"""Columns of a table with a row per item and property, at most."""
+_ENDS = "head|tail|source|target|from|to|src|dst|other|related|neighbor"
+"""What the two ends of a pair of items are called."""
 _WEIGHT = "weight|relevance|count|n_users|users|score|confidence|votes"
 
 
@@ -26,6 +31,24 @@ class Side:
     table: SeenTable
     item: Column | None
     user: Column | None
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether it says which items belong together: another column has ids of the same kind."""
+        item = self.item
+        if item is None or self.user or item.is_unique:
+            return False
+        return any(_is_other_end(one, item) for one in self.table.columns if one is not item)
+
+
+def _is_other_end(column: Column, item: Column) -> bool:
+    if not column.looks_like_ids or len(column.distinct) < 0.3 * len(item.distinct):
+        return False
+    if column.is_number != item.is_number:
+        return False
+    shared = overlap(column, item)
+    named = all(re.fullmatch(f"{_ENDS}|{words.IDS}|{words.ITEM}", one) for one in words.tokens_of(column.name))
+    return named or (shared > 0.5 and shared * evidence(column, item, shared, 1.0) > 0.3)
 
 
 def sides_of(log: LikelyLog, tables: Sequence[SeenTable]) -> list[Side]:
@@ -49,33 +72,33 @@ def _match(table: SeenTable, log: SeenTable, column: Column | None, stems: str) 
     if column is None:
         return None
     best: tuple[Column, float] | None = None
-    last = column.name.rpartition(".")[2]
     for one in table.columns:
-        if (
-            one.is_list
-            or one.clock
-            or not (one.looks_like_ids or (one.name == last and not words.made_up(last)))
-            or len(one.distinct) < 1
-        ):
+        called = called_alike(column, one, table)
+        if one.is_list or one.clock or not len(one.distinct) or not (one.looks_like_ids or called == 1.0):
             continue
-        shared = max(
-            overlap(column, one) / max(0.05, table.coverage),
-            overlap(one, column) / max(0.05, log.coverage) if not _small(one, column) else 0.0,
-        )
-        same_name = one.name == last and not words.made_up(last)
-        named = 1.0 if same_name else 0.7 * words.said(one.name, stems)
-        if shared < _ENOUGH and not same_name:
+        named = max(called, 0.7 * words.said(one.name, stems))
+        shared = _shared(table, log, column, one, named)
+        if shared < _ENOUGH and called < _CALLED:
             continue
-        points = min(1.0, shared) + named + 0.3 * one.is_unique
+        points = shared + named + 0.3 * one.is_unique
         points -= 0.8 * (len(one.distinct) < 0.05 * len(column.distinct))
+        points -= 1.0 * (not named and words.said(one.name, f"{words.USER}|{words.ITEM}") == 1.0)
         if points > 0.5 and (best is None or points > best[1]):
             best = one, points
     return best
 
 
-def _small(one: Column, column: Column) -> bool:
-    """Whether a column has so few values, all small numbers, that they are among the ids by chance."""
-    return one.is_whole and column.is_whole and len(one.distinct) < 0.3 * len(column.distinct)
+def _shared(table: SeenTable, log: SeenTable, column: Column, one: Column, named: float) -> float:
+    """The share of the log's ids that a column has, or of the column's ids that the log has, weighed by how much that
+    says."""
+    ours = min(1.0, overlap(column, one) / max(0.05 if one.is_unique else 0.3, table.coverage))
+    theirs = min(1.0, overlap(one, column) / max(0.3, log.coverage))
+    if named:
+        return max(ours, theirs)
+    if one.is_whole and not one.is_unique and are_of_two_things(column.name, one.name):
+        return 0.0
+    weighed = [ours * evidence(column, one, ours, table.coverage), theirs * evidence(one, column, theirs, log.coverage)]
+    return max(weighed) if one.is_unique or not one.is_whole else weighed[0]
 
 
 Match = tuple[Column, float] | None
@@ -94,15 +117,20 @@ def _one_of(
     return (item, None) if points >= 0 else (None, user)
 
 
-def propose_sides(log: LikelyLog, sides: Sequence[Side], proposal: Proposal) -> None:
-    """Sections for the tables beside the log, and notes about those that are left out."""
-    named = _propose_values(sides, proposal)
+def propose_sides(log: LikelyLog, sides: Sequence[Side], proposal: Proposal) -> list[SeenTable]:
+    """Sections for the tables beside the log; returns those that name values of others."""
+    named = _propose_values(log, sides, proposal)
     items = [side for side in sides if side.item and not side.user and side.item.is_unique]
     named += _propose_keyed("items", log, items, sides, proposal)
     users = [side for side in sides if side.user and not side.item and side.user.is_unique]
     _propose_keyed("users", log, users, sides, proposal)
+    return named
+
+
+def tell_sides(log: LikelyLog, sides: Sequence[Side], used: Sequence[SeenTable], proposal: Proposal) -> None:
+    """Notes about the tables beside the log that are left out. used: those that name values of others."""
     for side in sides:
-        if side.table not in named:
+        if side.table not in used:
             _tell_other(log, side, proposal)
 
 
@@ -112,6 +140,10 @@ def _tell_other(log: LikelyLog, side: Side, proposal: Proposal) -> None:
         proposal.notes.append(
             f"{log.table.name} is taken for the log; {table.name} has users and items too: if it is the better log, "
             "change `files` and the columns"
+        )
+    elif side.has_pairs:
+        proposal.left_out.append(
+            f"{table.name} is left out: it has pairs of items, or a graph of them, and not what an item is"
         )
     elif not side.item and not side.user:
         listed = ", ".join(one.name for one in table.columns)
@@ -126,8 +158,9 @@ def _propose_keyed(
     kind: str, log: LikelyLog, keyed: Sequence[Side], sides: Sequence[Side], proposal: Proposal
 ) -> list[SeenTable]:
     """The table of items or users: of several, the one with the best field. Returns the tables that name its values."""
+    of_log = log.item if kind == "items" else log.user
     looked = [(side, _fields_of(kind, side)) for side in keyed]
-    looked.sort(key=lambda pair: -_worth(pair[1]))
+    looked.sort(key=lambda pair: -_worth(pair[1]) * _reach(kind, pair[0], of_log))
     named: list[SeenTable] = []
     for place, (side, fields) in enumerate(looked):
         name = side.table.name
@@ -146,6 +179,14 @@ def _fields_of(kind: str, side: Side) -> Fields:
     return find_fields(side.table, column, kind == "items")
 
 
+def _reach(kind: str, side: Side, of_log: RoleCandidate | None) -> float:
+    """The share of the log's items or users that a table has, at least a tenth."""
+    column = side.item if kind == "items" else side.user
+    if column is None or of_log is None:
+        return 0.1
+    return max(0.1, min(1.0, overlap(of_log.column, column) / max(0.02, side.table.coverage)))
+
+
 def _worth(fields: Fields) -> float:
     best = max((as_label(one) + 3.0 for one in fields.chosen), default=0.0)
     return max(best, 0.1 if fields.chosen else 0.0) + (0.5 if fields.title else 0.0) + 0.01 * len(fields.chosen)
@@ -159,7 +200,7 @@ def _write_keyed(
     assert column
     assert of_log
     mark = _separator_of(table, fields, proposal) if of_items else None
-    names = {one.name: _names_of(one, side, sides) for one in fields.chosen} if of_items else {}
+    names = {one.name: names_of(one, table, sides) for one in fields.chosen} if of_items else {}
     whole = [one for one in fields.chosen if names.get(one.name) or (mark and _is_cut_by(mark, one, fields))]
     whole += [fields.title] if fields.title and mark and _is_cut_by(mark, fields.title, fields) else []
     chosen = {proposal.add_field(kind, one.name, as_label(one)): one.name for one in fields.chosen if one not in whole}
@@ -180,8 +221,9 @@ def _write_keyed(
 
 
 def _tell_keyed(key: str, table: SeenTable, column: Column, shared: float, proposal: Proposal) -> None:
+    of_all = f"about {min(1.0, shared / table.coverage):.0%}" if table.coverage < 0.9 else f"{shared:.0%}"
     proposal.reasons.append(
-        f"{table.name} has a row per {key}: {column.name!r} is unique, and has {shared:.0%} of the log's"
+        f"{table.name} has a row per {key}: {column.name!r} is unique, and has {of_all} of the log's"
     )
     if shared < 0.05 and table.coverage > 0.9:
         proposal.notes.append(
@@ -211,7 +253,7 @@ def _is_cut_by(mark: str, column: Column, fields: Fields) -> bool:
 
 
 def _write_whole(
-    table: SeenTable, item: Column, one: Column, is_title: bool, names: "_Named | None", proposal: Proposal
+    table: SeenTable, item: Column, one: Column, is_title: bool, names: "Named | None", proposal: Proposal
 ) -> None:
     """A section of its own for a column that the separator of the table would cut, or that has names elsewhere."""
     lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 1)]
@@ -222,18 +264,18 @@ def _write_whole(
         proposal.add_values(one.name, table, lines, as_label(one))
 
 
-def _propose_values(sides: Sequence[Side], proposal: Proposal) -> list[SeenTable]:
+def _propose_values(log: LikelyLog, sides: Sequence[Side], proposal: Proposal) -> list[SeenTable]:
     """Tables with a row per item and tag, and their tables of names; returns the latter."""
     named: list[SeenTable] = []
     for side in sides:
         value = _value_of(side)
-        if value and side.item and (side.user or not side.item.is_unique):
-            named += _write_values(side, side.item, value, sides, proposal)
+        if value and side.item and not side.has_pairs and (side.user or not side.item.is_unique):
+            named += _write_values(log, side, side.item, value, sides, proposal)
     return named
 
 
 def _write_values(
-    side: Side, item: Column, value: Column, sides: Sequence[Side], proposal: Proposal
+    log: LikelyLog, side: Side, item: Column, value: Column, sides: Sequence[Side], proposal: Proposal
 ) -> list[SeenTable]:
     """A section for a table with a row per item and value; returns the table that names its values."""
     table = side.table
@@ -247,10 +289,10 @@ def _write_values(
             f"{table.name} has a row per item and property; {kind[1]!r} is taken of them: "
             f"change keep to take another of {kind[0].name!r}"
         )
-    if side.user:
+    if side.user and log.has_clock:
         lines += _when_said(table)
     lines.append(("top", 5))
-    names = _names_of(value, side, sides)
+    names = names_of(value, table, sides)
     lines += names.lines(proposal) if names else []
     proposal.add_values(kind[1] if kind else value.name, table, lines, as_label(value) + 1.0)
     proposal.reasons.append(f"{table.name} has a row per item and value: {item.name!r} and {value.name!r}")
@@ -293,10 +335,12 @@ def _is_weight(column: Column, side: Side, value: Column) -> bool:
 
 def _property_of(side: Side, value: Column) -> tuple[Column, str] | None:
     """In a table with a row per item and property: the column of properties, and the one that says most about tags."""
-    for one in side.table.columns:
+    for one in side.table.columns if len(side.table.columns) <= _NARROW else ():
         if one in (side.item, side.user, value) or one.is_list or one.clock or one.is_flag:
             continue
         if not words.holds(one.name, "property|attribute|key|feature|field|name|attr") or one.repeats < 0.5:
+            continue
+        if not _has_several(side, one):
             continue
         frame = pl.DataFrame({"property": one.texts, "value": value.texts}).drop_nulls()
         kinds = frame.group_by("property").agg(pl.len(), pl.col("value").n_unique().alias("values")).sort("property")
@@ -308,8 +352,15 @@ def _property_of(side: Side, value: Column) -> tuple[Column, str] | None:
     return None
 
 
+def _has_several(side: Side, kind: Column) -> bool:
+    """Whether most items have several properties, each in a row of its own."""
+    assert side.item
+    pairs = pl.DataFrame({"item": side.item.texts, "kind": kind.texts}).drop_nulls()
+    return pairs.height > 0 and pairs.n_unique() > 1.5 * pairs["item"].n_unique()
+
+
 @dataclass(frozen=True)
-class _Named:
+class Named:
     """A table of names: the column of codes, and that of names."""
 
     table: SeenTable
@@ -321,19 +372,23 @@ class _Named:
         return [("names", {**where, "value": self.code.name, "name": self.name.name})]
 
 
-def _names_of(value: Column, side: Side, sides: Sequence[Side]) -> _Named | None:
+def names_of(value: Column, table: SeenTable, sides: Sequence[Side]) -> Named | None:
     """The table that names coded values: its key has them, it has a column of texts beside it, and either the two
     columns or the column and the table are called alike, or they have the very same values."""
     if value.is_list or value.listing or not value.looks_like_ids:
         return None
     for other in sides:
-        if other is side or other.table.rows < 2 or len(other.table.columns) > 4:
+        if other.table is table or other.table.rows < 2 or len(other.table.columns) > 4:
             continue
         for code in other.table.keys:
             texts = [one for one in other.table.columns if one is not code and one.values.dtype == pl.String]
-            if texts and overlap(value, code) > 0.8 and _are_called_alike(value, code, other.table):
+            if (
+                texts
+                and overlap(value, code) > 0.8 * min(1.0, 1.2 * other.table.coverage)
+                and _are_called_alike(value, code, other.table)
+            ):
                 texts.sort(key=lambda one: not is_called_title(one.name))
-                return _Named(other.table, code, texts[0])
+                return Named(other.table, code, texts[0])
     return None
 
 

@@ -3,11 +3,15 @@
 import re
 
 USER = (
-    "user|usr|uid|visitor|customer|cust|client|member|reader|viewer|subscriber|account|acct|anonymous|cookie|device|"
+    "user|usr|uid|distinct|visitor|customer|cust|client|member|reader|viewer|subscriber|account|acct|anonymous|cookie|device|"
     "person|player|listener|buyer|shopper|guest|student|reviewer|author_steamid|consumer|household|patient|fullvisitor|"
     "kund|anvandare|användare|nutzer|kunde|utilisateur|usuario|cliente|besökare|besokare|用户|会员|顾客|用户id"
 )
 SESSION = "session|sess|visit|sitting|basket"
+DEVICE = "device|cookie|client|anonymous|browser"
+"""Of the words for users, those for what a person uses, of which they may have several."""
+FEATURE = "feature|feat|onehot|embedding|affinity|segment|bucket|cluster|cohort|level|type|group|range|band"
+"""What is said of users and items, and is no id of theirs."""
 ITEM = (
     "item|article|product|prod|sku|movie|film|video|artist|track|song|album|music|book|news|doc|document|content|asin|"
     "post|page|listing|anime|manga|game|app|course|recipe|restaurant|business|hotel|job|offer|advert|ad|playlist|show|"
@@ -29,7 +33,7 @@ NO_CLICK = (
 )
 RATING = "rating|rate|score|stars|star|overall|grade|betyg|bewertung|note|评分|user_rating"
 MEASURE = (
-    "count|cnt|num|number|price|amount|cost|duration|dur|length|len|size|width|height|age|lat|lon|lng|latitude|"
+    "n|nb|clicks|count|cnt|num|number|price|amount|cost|duration|dur|length|len|size|width|height|age|lat|lon|lng|latitude|"
     "longitude|ms|sec|secs|seconds|minutes|hours|quantity|qty|weight|views|likes|votes|rank|pct|percent|ratio|revenue|"
     "pris|preis|summe|total|sum|version|year|month|day|hour|hourmin|minute|timezone|offset|dwell|spent|scroll"
 )
@@ -43,9 +47,9 @@ ACTION = "event|action|behavior|behaviour|type|interaction|activity|feedback|eve
 IDS = "id|ids|key|uuid|guid|pseudo|no|nr|number|code|hash|token|sk|pk|idx|index|anonymous"
 
 SHOWN = "impression|impressions|impress|imp|show|shown|exposure|expose|exposed|display|displayed|served|list|promotion"
-VIEWED = "view|viewed|pageview|pv|visning|visad|seen|see|screen|page|visit|detail|browse|浏览|曝光"
+VIEWED = "view|viewed|pageview|pv|visning|visad|seen|see|screen|page|visit|detail|browse|interaction|interact|浏览|曝光"
 DONE = (
-    "click|clicked|clk|klick|tap|select|selected|open|opened|read|purchase|purchased|buy|bought|order|ordered|"
+    "click|clicked|clickout|clk|klick|tap|select|selected|open|opened|read|purchase|purchased|buy|bought|order|ordered|"
     "transaction|checkout|cart|addtocart|added|add|basket|fav|favorite|favourite|wishlist|like|liked|share|shared|save|"
     "saved|bookmark|follow|play|played|listen|watch|watched|stream|complete|completed|download|rent|book|booked|apply|"
     "subscribe|comment|rate|rated|install|köp|kop|kauf|gekauft|kund|点击|购买|收藏|加购|conversion"
@@ -77,8 +81,10 @@ def said(name: str, stems: str) -> float:
 
     >>> said("user_id", USER), said("visitorid", USER), said("user_agent", USER), said("colour", USER)
     (1.0, 1.0, 0.25, 0.0)
+    >>> said("customer.id", USER), said("user.city", USER)
+    (1.0, 0.0)
     """
-    tokens = tokens_of(name.rpartition(".")[2] or name)
+    tokens = _last_tokens(name)
     best = 0.0
     if any(mark > "\u2e80" for mark in name):
         # Words of Chinese and Japanese stand side by side without a mark between.
@@ -88,6 +94,38 @@ def said(name: str, stems: str) -> float:
             rest = tokens[place + 1 :]
             best = max(best, 1.0 if all(re.fullmatch(IDS, one) for one in rest) else 0.25)
     return best
+
+
+def _last_tokens(name: str) -> list[str]:
+    """The words of the last part of a path, with the part above where the last one only says that it is an id."""
+    above, _, last = name.rpartition(".")
+    tokens = tokens_of(last or name)
+    return tokens_of(name) if above and all(re.fullmatch(IDS, one) for one in tokens) else tokens
+
+
+def core(name: str) -> list[str]:
+    """What a name is of: its words without those that only say that it is an id, and without the s of many.
+
+    >>> core("click_article_id"), core("articles.id"), core("id"), core("column_3")
+    (['click', 'article'], ['article'], [], [])
+    """
+    if made_up(name):
+        return []
+    return [token.removesuffix("s") for token in _last_tokens(name) if len(token) > 1 and not re.fullmatch(IDS, token)]
+
+
+def alike(left: str, right: str) -> float:
+    """How clearly two columns are called after the same thing: 1 where they are, 0.8 where one says more, 0 else.
+
+    >>> alike("user_id", "userId"), alike("click_article_id", "article_id"), alike("tag_id", "artist_id")
+    (1.0, 0.8, 0.0)
+    """
+    if left == right and not made_up(left):
+        return 1.0
+    one, other = sorted((core(left), core(right)), key=len)
+    if not one:
+        return 0.0
+    return 1.0 if one == other else 0.8 if other[-len(one) :] == one or other[: len(one)] == one else 0.0
 
 
 def made_up(name: str) -> bool:
@@ -104,5 +142,5 @@ def holds(name: str, stems: str) -> bool:
     return any(re.fullmatch(rf"({stems})s?", token) for token in tokens_of(name))
 
 
-CLICK = "click|clicked|clk|klick|tap|select|selected|open|opened|点击"
+CLICK = "click|clicked|clickout|clk|klick|tap|select|selected|open|opened|点击"
 """Of what is done, what says that something shown was opened: beside it, a view is a showing."""

@@ -124,9 +124,13 @@ def _of_numbers(values: pl.Series) -> ColumnClock | None:
 
 
 def _comes_back(known: pl.Series) -> bool:
-    """Whether most values stood there before, with others between: ids do so, moments do not."""
+    """Whether most values stood there before, and far away: ids do so, the moments of a log by user do not."""
     turns = known.filter((known != known.shift(1)).fill_null(True))
-    return len(turns) > 20 and turns.n_unique() < 0.5 * len(turns)
+    if len(turns) <= 20 or turns.n_unique() >= 0.5 * len(turns):
+        return False
+    places = pl.DataFrame({"value": known}).with_row_index("place").group_by("value").agg(pl.len(), pl.col("place"))
+    reach = places.filter(pl.col("len") > 1).select(pl.col("place").list.max() - pl.col("place").list.min())
+    return float(np.median(reach.to_series().to_numpy())) > 0.05 * len(known)
 
 
 def _of_texts(values: pl.Series) -> ColumnClock | None:

@@ -1,0 +1,1 @@
+"""How `penchant init` finds its way."""
