@@ -63,7 +63,6 @@ WANTED = {
     "less_than": "a number below {lt:g}",
     "less_than_equal": "a number of at most {le:g}",
     "string_too_short": "a text of {min_length} or more letters",
-    "string_too_long": "a text of at most {max_length}",
     "too_short": "a list of {min_length} or more",
     "too_long": "a list of at most {max_length}",
 }

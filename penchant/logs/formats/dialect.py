@@ -46,7 +46,7 @@ class CsvOptions(Config):
     """
 
     separator: Annotated[str, Field(min_length=1)] | None = None
-    quote: Annotated[str, Field(max_length=1)] | None = None
+    quote: Literal['"', "'", ""] | None = None
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     header: bool | None = None

@@ -253,7 +253,7 @@ def _is_cut_by(mark: str, column: Column, fields: Fields) -> bool:
 
 
 def _write_whole(
-    table: SeenTable, item: Column, one: Column, is_title: bool, names: "Named | None", proposal: Proposal
+    table: SeenTable, item: Column, one: Column, is_title: bool, names: "NamedCodes | None", proposal: Proposal
 ) -> None:
     """A section of its own for a column that the separator of the table would cut, or that has names elsewhere."""
     lines: list[tuple[str, object]] = [("item", item.name), ("value", one.name), ("top", 1)]
@@ -360,7 +360,7 @@ def _has_several(side: Side, kind: Column) -> bool:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedCodes:
     """A table of names: the column of codes, and that of names."""
 
     table: SeenTable
@@ -372,7 +372,7 @@ class Named:
         return [("names", {**where, "value": self.code.name, "name": self.name.name})]
 
 
-def names_of(value: Column, table: SeenTable, sides: Sequence[Side]) -> Named | None:
+def names_of(value: Column, table: SeenTable, sides: Sequence[Side]) -> NamedCodes | None:
     """The table that names coded values: its key has them, it has a column of texts beside it, and either the two
     columns or the column and the table are called alike, or they have the very same values."""
     if value.is_list or value.listing or not value.looks_like_ids:
@@ -388,7 +388,7 @@ def names_of(value: Column, table: SeenTable, sides: Sequence[Side]) -> Named | 
                 and _are_called_alike(value, code, other.table)
             ):
                 texts.sort(key=lambda one: not is_called_title(one.name))
-                return Named(other.table, code, texts[0])
+                return NamedCodes(other.table, code, texts[0])
     return None
 
 
