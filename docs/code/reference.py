@@ -95,7 +95,7 @@ def describe(kind: Any) -> str:
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(describe(part) for part in get_args(kind) if part is not type(None)))
     if get_origin(kind) is Literal:
-        return " or ".join(f'"{value}"' for value in get_args(kind))
+        return " or ".join(f"'{value}'" if '"' in value else f'"{value}"' for value in get_args(kind))
     if get_origin(kind) is list:
         return f"list of {describe(get_args(kind)[0])}"
     if get_origin(kind) is dict:
