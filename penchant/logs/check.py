@@ -115,9 +115,15 @@ def _is_one_of(frame: pl.DataFrame, name: str, values: Sequence[Value]) -> pl.Ex
         parts = column(name).cast(pl.List(pl.String))
         return parts.list.eval(pl.element().is_in(texts)).list.any().fill_null(False)
     found = column(name).cast(pl.String).is_in(texts)
-    if frame.schema[name].is_numeric():
+    if frame.schema[name] == pl.String and any(isinstance(one, bool) for one in values):
+        found = found | column(name).str.to_lowercase().is_in(
+            [str(one).lower() for one in values if isinstance(one, bool)]
+        )
+    if frame.schema[name].is_numeric() or (
+        frame.schema[name] == pl.String and any(isinstance(one, int | float) for one in values)
+    ):
         numbers = [float(one) for one in texts if _is_number(one)]
-        found = found | column(name).cast(pl.Float64).is_in(numbers)
+        found = found | column(name).cast(pl.Float64, strict=False).is_in(numbers)
     return found.fill_null(False)
 
 
@@ -175,7 +181,7 @@ def _rating(name: str) -> pl.Expr:
 
 
 def _reason(table: EventsTable, clock: Clock) -> pl.Expr:
-    oldest, newest = (0, float("inf")) if clock.unit == "position" else (OLDEST_S, NEWEST_S)
+    oldest, newest = (0, _farthest(table)) if clock.unit == "position" else (OLDEST_S, NEWEST_S)
     outside = "negative position" if clock.unit == "position" else f"time in {table.time!r}"
     time = pl.col(TIME)
     return (
@@ -185,11 +191,18 @@ def _reason(table: EventsTable, clock: Clock) -> pl.Expr:
         .then(pl.lit(f"no item in {table.item!r}"))
         .when(time.is_null() | time.is_nan())
         .then(pl.lit(f"time not understood in {table.time!r}"))
+        .when(time > newest if clock.unit == "position" else pl.lit(False))
+        .then(pl.lit(f"{table.time!r} holds small numbers, taken for places in a history, and this is a clock"))
         .when((time < oldest) | (time > newest))
         .then(pl.lit(outside))
         .when(pl.col(CLICKED).is_null())
         .then(pl.lit(f"neither clicked nor not in {table.clicked!r}"))
     )
+
+
+def _farthest(table: EventsTable) -> float:
+    """The highest position: beyond it is a clock, unless the run file says that these are positions."""
+    return 1e8 if table.time is not None and table.time_unit == "auto" else float("inf")
 
 
 def _rejected(rows: pl.DataFrame, frame: pl.DataFrame, table: EventsTable, clock: Clock) -> pl.DataFrame:

@@ -32,7 +32,7 @@ class DeltaPart(ArrowPart):
 
     @property
     def state(self) -> str:
-        return f"{self.where} version {self._table.version()}"
+        return f"{self.where} table {self._table.metadata().id} version {self._table.version()}"
 
     @cached_property
     def _table(self) -> Any:

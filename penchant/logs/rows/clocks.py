@@ -16,6 +16,9 @@ from penchant.logs.times import NEWEST_S, OLDEST_S, TimeUnit, seconds
 
 Timed = EventsTable | ItemValuesTable
 
+MOSTLY = 0.9
+"""Share of the numbers that has to be dates; the others are mistakes."""
+
 TRIES = 5
 """Batches without a single time that is understood, after which a column holds none."""
 
@@ -76,6 +79,8 @@ def settle_clock(batches: Iterable[pl.DataFrame], table: Timed, name: str) -> Cl
         clock = _of_format(times, table) if table.time_format else _of_numbers(times, table)
         if clock is not None:
             return clock
+        if times.dtype.is_numeric() and not table.time_format:
+            continue
         more = Formats() if table.time_format else find_formats(times.unique(maintain_order=True), found.in_question)
         if more.found:
             found = replace(more, differ=found.differ or more.differ)
@@ -195,11 +200,12 @@ def _of_numbers(times: pl.Series, table: Timed) -> Clock | None:
     if table.time_unit != "auto":
         return Clock(table.time_unit, zone=zone)
     numbers = numbers.drop_nulls()
+    numbers = numbers.filter(numbers > 0)  # 0 and -1 are written where there is no time
     if numbers.is_empty():
-        return Clock(zone=zone)
+        return None
     size = float(numbers.abs().median() or 0.0)  # type: ignore[arg-type]
     form = _NUMBERED.get(len(f"{size:.0f}"))
-    if form and _are_moments(numbers, form, 0.99):
+    if form and _are_moments(numbers, form, MOSTLY):
         return Clock(numbered=form, zone=zone)
     if size < 1e8:
         _refuse_dates(numbers, size, str(table.time))
@@ -209,8 +215,8 @@ def _of_numbers(times: pl.Series, table: Timed) -> Clock | None:
 
 def _refuse_dates(numbers: pl.Series, size: float, name: str) -> None:
     """Raise DataError for small numbers that are no places in a history, or need not be."""
-    dates = [what for what, (first, last) in _CALENDARS.items() if numbers.is_between(first, last).all()]
-    if dates == ["months"] and not (numbers % 100).is_between(1, 12).all():
+    dates = [what for what, (first, last) in _CALENDARS.items() if numbers.is_between(first, last).mean() >= MOSTLY]
+    if dates == ["months"] and (numbers % 100).is_between(1, 12).mean() < MOSTLY:
         dates = []
     if (numbers != numbers.floor()).any():
         what = dates[0] if dates else "neither a clock nor places in a history"

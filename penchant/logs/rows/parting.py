@@ -6,6 +6,7 @@ import polars as pl
 import polars.selectors as cs
 
 from penchant.logs.formats.part import ROW, column
+from penchant.logs.rows.ids import as_id
 from penchant.logs.rows.lists import as_lists, is_list
 from penchant.logs.tables import EventsTable
 
@@ -13,6 +14,9 @@ REASON = "reason"
 EMPTY = "an empty list"
 MOSTLY = 0.5
 """Share of the rows whose lists are equally long, from which on the others are mistakes."""
+
+NEARLY_ALL = 0.9
+"""Share of the texts that are lists, from which on a column holds lists."""
 
 LOOKED_AT = 100
 """Texts that tell whether a column holds lists."""
@@ -43,8 +47,10 @@ def part_lists(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable) -> P
     clicks = table.clicked if table.clicked in lists and _names_items(frame, table) else None
     frame, empty, uneven = _explode(frame, [name for name in lists if name != clicks])
     if clicks:
-        item = column(table.item).cast(pl.String)
-        inside = column(clicks).cast(pl.List(pl.String)).list.contains(item).fill_null(False)
+        item = as_id(frame, table.item)
+        inside = (
+            column(clicks).list.eval(_id_of_element(frame.schema[clicks].inner)).list.contains(item).fill_null(False)
+        )
         frame = frame.with_columns(inside.alias(clicks))
     return Parted(frame.drop(_NUMBER), frame[_NUMBER].rename(ROW), empty, uneven)
 
@@ -71,9 +77,13 @@ def _texts_as_lists(frame: pl.DataFrame, table: EventsTable) -> pl.DataFrame:
         if table.separator and (parted or name == table.item):
             parts = column(name).str.split(table.separator).list.eval(pl.element().filter(pl.element() != ""))
             frame = frame.with_columns(parts.alias(name))
-        elif all(is_list(text) for text in _values(frame, name).drop_nulls().head(LOOKED_AT)) and frame[name].count():
+        elif _are_lists(_values(frame, name).drop_nulls().head(LOOKED_AT)):
             frame = frame.with_columns(as_lists(frame[name]).alias(name))
     return frame
+
+
+def _are_lists(texts: pl.Series) -> bool:
+    return len(texts) > 0 and sum(map(is_list, texts)) >= NEARLY_ALL * len(texts)
 
 
 def _values(frame: pl.DataFrame, name: str) -> pl.Series:
@@ -94,6 +104,11 @@ def _names_items(frame: pl.DataFrame, table: EventsTable) -> bool:
     values = column(table.clicked).list.explode().cast(pl.String).str.to_lowercase().unique()
     answers = values.drop_nulls().is_in(["0", "1", "0.0", "1.0", "true", "false", "yes", "no"]).all()
     return not frame.select(alike & answers).item()
+
+
+def _id_of_element(dtype: pl.DataType) -> pl.Expr:
+    text = pl.element().cast(pl.String)
+    return text.str.replace(r"\.0*$", "") if dtype.is_float() or isinstance(dtype, pl.Decimal) else text
 
 
 def _explode(frame: pl.DataFrame, lists: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
