@@ -1,10 +1,12 @@
 """Judge event rows: each becomes an event, is left out by a rule of the run file, or is set aside with its reason."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
+from penchant.errors import DataError
 from penchant.logs.formats.part import ROW, column
 from penchant.logs.rows.clocks import Clock, read_clock
 from penchant.logs.rows.ids import as_id
@@ -44,6 +46,7 @@ def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, cloc
     parted = part_lists(wanted.frame, wanted.numbers, table)
     named = _keep(parted.frame, parted.numbers, _unnamed_action(parted.frame, table))
     frame = named.frame
+    _refuse_no_answer(frame, table)
     time = named.numbers.cast(pl.Float64) if table.time is None else read_clock(frame, table, clock)
     rows = frame.select(
         pl.lit(named.numbers).alias(ROW),
@@ -52,7 +55,7 @@ def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, cloc
         pl.lit(time).alias(TIME),
         _clicked(frame, table).alias(CLICKED),
         _neutral(table).alias("neutral"),
-        *_worth(frame, table),
+        *_worth(table),
     )
     rows = rows.with_columns(_reason(table, clock).alias(REASON))
     good, neutral = pl.col(REASON).is_null(), pl.col("neutral")
@@ -107,63 +110,92 @@ def _unnamed_action(frame: pl.DataFrame, table: EventsTable) -> pl.Expr | None:
     return pl.when(~named).then(pl.lit(f"{table.action!r} is an action that `actions` does not name"))
 
 
-def _is_one_of(frame: pl.DataFrame, name: str, values: Sequence[Value]) -> pl.Expr:
-    """Whether a column has one of the values, or a list with one of them; compared as texts, numbers by what they are
-    worth."""
-    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+def _is_one_of(frame: pl.DataFrame, name: str, values: Iterable[Value]) -> pl.Expr:
+    """Whether a column has one of the values, or a list with one of them."""
+    wanted = [key_of(one) for one in values]
     if isinstance(frame.schema[name], pl.List | pl.Array):
         parts = column(name).cast(pl.List(pl.String))
-        return parts.list.eval(pl.element().is_in(texts)).list.any().fill_null(False)
-    found = column(name).cast(pl.String).is_in(texts)
-    if frame.schema[name] == pl.String and any(isinstance(one, bool) for one in values):
-        found = found | column(name).str.to_lowercase().is_in(
-            [str(one).lower() for one in values if isinstance(one, bool)]
-        )
-    if frame.schema[name].is_numeric() or (
-        frame.schema[name] == pl.String and any(isinstance(one, int | float) for one in values)
-    ):
-        numbers = [float(one) for one in texts if _is_number(one)]
-        found = found | column(name).cast(pl.Float64, strict=False).is_in(numbers)
-    return found.fill_null(False)
+        return parts.list.eval(key(pl.element()).is_in(wanted)).list.any().fill_null(False)
+    return key(column(name)).is_in(wanted)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def key(values: pl.Expr) -> pl.Expr:
+    """Values as texts that are compared: of a whole number its figures, however it is written; truths in small letters;
+    an empty text for none."""
+    text = values.cast(pl.String).str.strip_chars().str.replace(r"^([+-]?\d+)\.0*$", "${1}")
+    return pl.when(text.str.contains("^(?i:true|false)$")).then(text.str.to_lowercase()).otherwise(text).fill_null("")
+
+
+def key_of(value: Value) -> str:
+    """The same of one value.
+
+    >>> key_of(True), key_of(1.0), key_of("1.00"), key_of(" True "), key_of("Buy")
+    ('true', '1', '1', 'true', 'Buy')
+    """
+    text = re.sub(r"^([+-]?\d+)\.0*$", r"\1", str(value).strip())
+    return text.lower() if text.lower() in ("true", "false") else text
+
+
+def met(frame: pl.DataFrame, table: EventsTable) -> set[tuple[str, str, Value]]:
+    """Which of the values that the run file names stand in some rows: key of the run file, column, value."""
+    named = [("keep", *one) for one in table.keep.items()] + [("drop", *one) for one in table.drop.items()]
+    found: set[tuple[str, str, Value]] = set()
+    for rule, name, values in [*named, *_named_actions(table)]:
+        there = frame[name].rename("")
+        there = there.explode() if isinstance(there.dtype, pl.List | pl.Array) else there
+        texts = set(there.to_frame("").select(key(pl.col(""))).to_series().unique())
+        found |= {(rule, name, one) for one in values if key_of(one) in texts}
+    return found
+
+
+def unmet(seen: set[tuple[str, str, Value]], table: EventsTable) -> Iterator[tuple[str, str]]:
+    """A sentence for each key of the run file that names values which no row has, under the key and the column."""
+    named = [("keep", *one) for one in table.keep.items()] + [("drop", *one) for one in table.drop.items()]
+    for rule, name, values in [*named, *_named_actions(table)]:
+        never = [one for one in values if (rule, name, one) not in seen]
+        if never:
+            yield f"{rule} {name}", f"no row has {', '.join(map(repr, never[:5]))} in {name!r}, which `{rule}` names"
+
+
+def _named_actions(table: EventsTable) -> list[tuple[str, str, list[Value]]]:
+    return [("actions", table.action, list(table.actions))] if table.action is not None else []
 
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:
     if table.action is not None:
         clicked = {action: bool(worth) for action, worth in table.actions.items()}
-        return _of_action(frame, table.action, clicked, pl.Boolean)
+        return _of_action(table.action, clicked, pl.Boolean)
     if table.clicked is None:
         return pl.lit(True)
     if table.clicked_at_least is not None:
         return _rating(table.clicked) >= table.clicked_at_least
     if frame.schema[table.clicked] == pl.Boolean:
         return column(table.clicked)
-    text = column(table.clicked).cast(pl.String).str.to_lowercase()
+    text = key(column(table.clicked)).str.to_lowercase()
     return pl.when(text.is_in(TRUE)).then(True).when(text.is_in(FALSE)).then(False)
 
 
-def _worth(frame: pl.DataFrame, table: EventsTable) -> list[pl.Expr]:
+def _worth(table: EventsTable) -> list[pl.Expr]:
     """WORTH, where not every click is a plain one."""
     if table.action is None or not table.worths:
         return []
-    return [_of_action(frame, table.action, table.worths, pl.Int32).alias(WORTH)]
+    return [_of_action(table.action, table.worths, pl.Int32).alias(WORTH)]
 
 
-def _of_action(frame: pl.DataFrame, name: str, said: Mapping[str, int], kind: type[pl.DataType]) -> pl.Expr:
-    """What is said of each row's action; compared as in `_is_one_of`."""
-    found = column(name).cast(pl.String).replace_strict(said, default=None, return_dtype=kind)
-    if frame.schema[name].is_numeric():
-        numbers = {float(action): one for action, one in said.items() if _is_number(action)}
-        of_number = column(name).cast(pl.Float64).replace_strict(numbers, default=None, return_dtype=kind)
-        found = pl.coalesce(found, of_number)
-    return found
+def _of_action(name: str, said: Mapping[str, int], kind: type[pl.DataType]) -> pl.Expr:
+    """What is said of each row's action."""
+    keys = {key_of(action): one for action, one in said.items()}
+    return key(column(name)).replace_strict(keys, default=None, return_dtype=kind)
+
+
+def _refuse_no_answer(frame: pl.DataFrame, table: EventsTable) -> None:
+    """Raise DataError where the column that says what a click is holds what says neither yes nor no."""
+    for name in (table.clicked, table.action):
+        if name is not None and (frame.schema[name].is_nested() or frame.schema[name] == pl.Binary):
+            raise DataError(
+                f"column {name!r} holds {frame.schema[name]}, which does not say whether an item was clicked; name a "
+                f"column of true and false, numbers or texts, or a value inside of it by its path"
+            )
 
 
 def _neutral(table: EventsTable) -> pl.Expr:

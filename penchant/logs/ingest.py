@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from penchant.errors import DataError
 from penchant.files import aside, disk_errors, read_json, remove, write_json
-from penchant.logs.check import REASON, check_rows
+from penchant.logs.check import REASON, check_rows, met, unmet
 from penchant.logs.counting.buckets import Beside, Settled, Sum, count_bucket
 from penchant.logs.counting.whole import sum_up, where
 from penchant.logs.forgotten import Forgotten, without_forgotten
@@ -30,7 +30,7 @@ from penchant.logs.found import Found, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.rows.clocks import Clock, settle_clock
 from penchant.logs.rows.parting import part_lists
-from penchant.logs.tables import EventsTable, TableConfig, Tables
+from penchant.logs.tables import EventsTable, TableConfig, Tables, Value
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
 from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
@@ -202,13 +202,15 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
         rejected = stack.enter_context(
             pyarrow.parquet.ParquetWriter(folder / "rejected.parquet", _arrow_schema(_REJECTED_TYPES))
         )
+        seen: set[tuple[str, str, Value]] = set()
+        place = 0
         for number, part in enumerate(parts):
-            rows_before = counts["rows"]
+            last = 0
             for batch in part.batches(table.columns, portions):
                 checked = check_rows(batch.frame, batch.rows, table, clock)
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
-                    events = events.with_columns(pl.col(TIME) + float(rows_before))
+                    events = events.with_columns(pl.col(TIME) + float(place))
                 _append(writers, events, types)
                 aside_rows = _rejected_rows(part.name, checked.rejected, batch.malformed)
                 rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))
@@ -217,10 +219,14 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
                 for reason, row in checked.left_out.group_by(REASON, maintain_order=True).first().iter_rows():
                     examples.setdefault(reason, where(part.name, row))
                 counts["rows"] += checked.rows + len(batch.malformed)
+                last = max([last, *batch.rows.tail(1), *(row for row, _ in batch.malformed)])
+                seen |= met(batch.frame, table)
                 counts["rows_read"] += len(batch.frame) + len(batch.malformed)
                 report(Progress("read", min(counts["rows_read"], sum(sizes)), sum(sizes), f"{counts['rows']:,} rows"))
+            place += last
     if counts["rows"] == 0:
         raise DataError(f"no events in {', '.join(names)}; check `files` in the run file")
+    guessed |= dict(unmet(seen, table))
     if counts["rows"] > counts["rows_read"]:
         guessed["lists"] = f"{counts['rows_read']:,} rows hold lists, which were parted into {counts['rows']:,}"
     report(Progress("read", sum(sizes), sum(sizes), f"{counts['rows']:,} rows"))

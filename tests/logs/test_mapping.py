@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from penchant.errors import ConfigError
+from penchant.errors import ConfigError, DataError
 from penchant.files import read_json
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.tables import EventsTable, ItemsTable, Tables
@@ -289,3 +289,49 @@ def test_of_a_user_with_more_events_than_a_store_keeps_the_latest_stay(tmp_path:
     assert log.found["events"] == 10_000
     assert log.found["first"] == NOON + 50
     assert log.found["left_out"] == {"user's event before the latest 10,000": 50}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "wanted"),
+    [
+        (["True", "false", "TRUE", None], [True], ["i0", "i2"]),
+        (["1.0", "1", "2", "x"], [1], ["i0", "i1"]),
+        (["1", "2", "1.00", None], [1.0], ["i0", "i2"]),
+        ([1.0, 2.5, 1.0, None], ["1"], ["i0", "i2"]),
+        (["a", "", None, " a "], [""], ["i1", "i2"]),
+        (["Buy", "buy", "b", None], ["buy"], ["i1"]),
+    ],
+)
+def test_a_value_is_the_same_however_a_table_writes_it(
+    column: list[Any], values: list[Any], wanted: list[str], tmp_path: Path
+) -> None:
+    log = read_log(tmp_path, shown(4, x=column), mapping={"keep": {"x": values}})
+    assert items_of(log) == wanted
+
+
+def test_values_that_no_row_has_are_told(tmp_path: Path) -> None:
+    mapping = {"keep": {"x": ["a", "z"]}, "action": "what", "actions": {"buy": True, "sell": True}}
+    log = read_log(tmp_path, shown(2, x=["a", "b"], what=["buy", "buy"]), mapping=mapping)
+    assert log.found["guessed"] == {
+        "keep x": "no row has 'z' in 'x', which `keep` names",
+        "actions what": "no row has 'sell' in 'what', which `actions` names",
+    }
+
+
+def test_where_nothing_is_left_it_says_why(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none of 2 rows is an event: 2 × 'x' is none of the values that `keep` names"):
+        read_log(tmp_path, shown(2, x=["a", "b"]), mapping={"keep": {"x": ["z"]}})
+
+
+@pytest.mark.parametrize("clicked", [[{"a": 1}], [b"x"], [[{"a": 1}]]])
+def test_what_says_neither_yes_nor_no_is_refused(clicked: list[Any], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"column 'c' holds .*, which does not say whether an item was clicked"):
+        read_log(tmp_path, shown(1, c=clicked))
+
+
+def test_without_a_time_the_order_of_two_files_stays_whatever_lines_are_blank(tmp_path: Path) -> None:
+    for name, first in (("a", 0), ("b", 6)):
+        lines = [f'{{"u": "u", "i": "i{first + n:02}"}}' for n in range(6)]
+        (tmp_path / f"{name}.jsonl").write_text("\n" * 5 * (name == "a") + "\n".join(lines) + "\n")
+    log = read_log(tmp_path, shown(1), mapping={"files": ["a.jsonl", "b.jsonl"], "time": None})
+    assert items_of(log) == [f"i{n:02}" for n in range(12)]

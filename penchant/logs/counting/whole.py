@@ -25,7 +25,9 @@ def sum_up(
 ) -> LogCounts:
     """The counts of all buckets together. items, users: with their fields, each a list of values."""
     if not added.events:
-        raise DataError(f"none of {tally['rows']:,} rows is an event: {tally['reasons']}; mend the mapping")
+        why = {**tally["reasons"], **tally["left_out"], **added.left_out}
+        told = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(why.items(), key=lambda one: -one[1]))
+        raise DataError(f"none of {tally['rows']:,} rows is an event: {told}; mend the mapping")
     seen = some_ids(bucket, tally["buckets"])
     beside = {ITEM: items[ITEM], USER: users[USER]}
     return {
