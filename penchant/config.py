@@ -32,13 +32,16 @@ class Config(BaseModel):
 def read_toml(path: Path) -> dict[str, Any]:
     """The values of a TOML file; a ConfigError where it is missing or not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; write one with `penchant init`") from None
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder; give a run file, write one with `penchant init`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not a TOML file: {error} (texts need quotes)") from None
+        said = str(error)
+        hint = " (texts need quotes)" if said.startswith("Invalid value") else ""
+        hint = " (in a path, write / instead of \\)" if "\\" in said else hint
+        raise ConfigError(f"{path} is not a TOML file: {said}{hint}") from None
 
 
 def config_of_run(folder: Path) -> Path:

@@ -172,7 +172,7 @@ def test_a_users_table_that_writes_its_ids_differently(file: Path) -> None:
 
 def test_nothing_was_clicked(file: Path) -> None:
     edit_table(file.parent, "events.parquet", lambda frame: frame.with_columns(clicked=False))
-    with pytest.raises(DataError, match=r"none of 1,200 events is a click, .* check `clicked` in the run file"):
+    with pytest.raises(DataError, match=r"none of 1,200 events is a click, .* the run file says a click is"):
         prepare(file)
 
 
@@ -184,14 +184,14 @@ def test_two_users_leave_nobody_to_test(command: str, file: Path) -> None:
     done = Forked(processes.penchant, command, file, *out)
     assert done.status() == 1
     assert "Good to go" not in done.out
-    assert re.search(r"error: too few users with a history and labels: \{.*'valid': 0", done.err)
+    assert re.search(r"error: too few users with a history and labels: .* 0 to choose by", done.err)
 
 
 def test_look_alike_without_anybody_to_validate_is_refused_before_anything_is_trained(file: Path) -> None:
     changed = file.read_text() + '[periods]\nvalidation_share = 0.001\n[models.ralm]\nname = "ralm"\n'
     file.write_text(changed)
     with pytest.raises(
-        DataError, match=r"too few users with a history: \{'train': \d+, 'valid': 0, .*`validation_share`"
+        DataError, match=r"too few users with a history: \d+ to train, 0 to choose by, .*`validation_share`"
     ):
         prepare(file)
 

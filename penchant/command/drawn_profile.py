@@ -10,6 +10,7 @@ from rich.table import Table
 
 from penchant.choices import Order
 from penchant.command.drawn import bar_of, console, moment, new_table
+from penchant.logs.times import clock_problem
 from penchant.profiles.explain import LATEST, Effect, Explanation, foremost, in_words
 from penchant.profiles.profile import RankedPreference, WholeProfile
 from penchant.schema import ITEM, TIME
@@ -59,7 +60,7 @@ def _preferences(title: str, preferences: Sequence[RankedPreference], by: Order)
 def _clicks(clicks: pl.DataFrame, most: int) -> Table:
     table = new_table(f"Latest of {len(clicks):,} clicks")
     for row in clicks.head(most).iter_rows(named=True):
-        when = moment(row[TIME]) if row[TIME] > 1e8 else f"no. {row[TIME]:.0f}"
+        when = moment(row[TIME]) if clock_problem(row[TIME]) is None else f"no. {row[TIME]:.0f}"
         table.add_row(f"[dim]{when}[/dim]", escape(row[ITEM]), f"[dim]{escape(', '.join(row['tags'] or []))}[/dim]")
     return table
 

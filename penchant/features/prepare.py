@@ -132,7 +132,7 @@ def _refuse_unpredictable(log: Log, plan: Plan, field: str) -> None:
     if field != ITEM and not log.items()[field].list.len().sum():
         raise DataError(
             f"no item has any {field}, so there is nothing to learn; check the mapping of {field!r} in the run file, "
-            f"and what it leaves out (`without`, `min_items`)"
+            f"and what it leaves out (`none`, `keep`, `drop`, `min_items`, `most_items`)"
         )
 
 
@@ -142,8 +142,8 @@ def _refuse_strangers(log: Log, plan: Plan) -> None:
     fields: dict[str, dict[str, int]] = found["fields"]  # type: ignore[assignment]
     if not found["clicked"]:
         raise DataError(
-            f"none of {found['events']:,} events is a click, so there is nothing to learn; check `clicked` in the run "
-            f"file, and its thresholds"
+            f"none of {found['events']:,} events is a click, so there is nothing to learn; check what the run file "
+            f"says a click is: `actions`, or `clicked` and its thresholds"
         )
     for source in plan.sources:
         if source in fields and fields[source]["items_with"] and not fields[source]["events_with"]:

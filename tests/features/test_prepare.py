@@ -328,7 +328,7 @@ def test_tags_that_nobody_clicked_often_enough_are_nothing_to_learn(tmp_path: Pa
 
 def test_too_few_users_are_counted(tmp_path: Path) -> None:
     only = {name: EVENTS[name] for name in ("anna", "berta")}
-    said = r"too few users with a history and labels: \{'train': 1, 'valid': 1, 'test': 0, 'latest': 2\}"
+    said = r"too few users with a history and labels: 1 to train, 1 to choose by, 0 to test, 2 to serve"
     with pytest.raises(DataError, match=said):
         prepare(toy_log(tmp_path, only), toy_plan(), tmp_path / "prepared")
 

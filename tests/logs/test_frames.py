@@ -46,6 +46,8 @@ def test_the_same_table_again_leaves_the_file_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "why"),
     [
+        (pl.Series([1]), "events is Series; give a table"),
+        (pa.table([[1], [2]], names=["a", "a"]), "events has several columns called 'a'"),
         ([1, 2], "events is list; give a table of pandas"),
         (pl.DataFrame({"user": []}), "events holds no rows"),
         (pd.DataFrame({"user": [1, "a"]}), "events cannot be read as a table: .*; give each column one type"),

@@ -16,6 +16,7 @@ from penchant.features.cuts.cut import (
     DAY_S,
     Cut,
     Split,
+    counted,
     day_of,
     end_of,
     histories,
@@ -181,9 +182,9 @@ class ByPeriod(Cut):
 
     def too_few(self, totals: Mapping[str, int]) -> str:
         return (
-            f"too few users with a history: {totals}; training and validation users need at least two events in the "
-            f"represent period, so give more users or a longer log, or change `learn`, `test`, `window` or "
-            f"`validation_share`"
+            f"too few users with a history: {counted(totals)}; training and validation users need at "
+            f"least two events in the represent period, so give more users or a longer log, or change `learn`, `test`, "
+            f"`window` or `validation_share`"
         )
 
     def _names_of_borders(self) -> list[str]:

@@ -16,6 +16,7 @@ from penchant.features.cuts.cut import (
     DAY_S,
     Cut,
     Split,
+    counted,
     day_of,
     end_of,
     histories,
@@ -158,9 +159,9 @@ class ByUser(Cut):
 
     def too_few(self, totals: Mapping[str, int]) -> str:
         return (
-            f"too few users with a history and labels: {totals}; each user needs an event before the window and a "
-            f"later one in it, and events of the same time stay together; give more users or a longer log, or change "
-            f"`share`, `days` or `validation_share`"
+            f"too few users with a history and labels: {counted(totals)}; each user needs an event before the "
+            f"window and a later one in it, and events of the same time stay together; give more users or a longer "
+            f"log, or change `share`, `days` or `validation_share`"
         )
 
     def _by_share(self, people: pl.DataFrame, instants: Instants, window: int) -> pl.DataFrame:

@@ -18,6 +18,16 @@ MOMENT = "moment"
 DAY_S = 86_400.0
 
 
+def counted(totals: Mapping[str, int]) -> str:
+    """Numbers of users by split, in words.
+
+    >>> counted({"train": 4, "valid": 0})
+    '4 to train, 0 to choose by'
+    """
+    words = {"train": "train", "valid": "choose by", "learn": "learn likeness", "test": "test", "latest": "serve"}
+    return ", ".join(f"{count:,} to {words.get(split, split)}" for split, count in totals.items())
+
+
 class Cut(ABC):
     """How the events of each user are cut into histories and label windows.
 

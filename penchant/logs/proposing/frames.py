@@ -1,26 +1,35 @@
 """Tables that are in memory, of pandas, Polars, Arrow or DuckDB, become Parquet files that a run file can name."""
 
 import filecmp
+import logging
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from penchant.errors import DataError
+from penchant.errors import ConfigError, DataError
 from penchant.files import aside, remove
 from penchant.logs.propose import UNSURE, as_toml, find_tables, propose
+
+_log = logging.getLogger(__name__)
 
 
 def run_file_of(frames: Mapping[str, Any], folder: Path) -> Path:
     """Write tables to `folder`/tables, and the run file that `penchant init` would write for them to
-    `folder`/run.toml, unless there is one; return its path. Raises DataError where a column is not found."""
+    `folder`/run.toml, unless there is one; return its path. What a person should look at is logged as warnings. Raises
+    ConfigError where the folder is a file, DataError where a column is not found."""
     path = folder / "run.toml"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; give a folder for the run as `out`")
     written = write_frames(frames, folder / "tables")
     if not path.exists():
         proposal = propose(find_tables(list(written.values())), folder)
         if any(UNSURE in line for lines in proposal.sections.values() for line in lines):
             raise DataError("; ".join(proposal.notes) + '; call the columns "user", "item", "time" and "clicked"')
+        for note in proposal.notes:
+            _log.warning("%s (%s)", note, path)
         with aside(path) as temporary:
             temporary.write_text(as_toml(proposal), encoding="utf-8")
     return path
@@ -55,10 +64,14 @@ def _as_frame(name: str, table: Any) -> pl.DataFrame:
         return table.collect()
     if hasattr(table, "reset_index") and any(one is not None for one in table.index.names):
         table = table.reset_index()
-    if not hasattr(table, "__arrow_c_stream__"):
+    columns = getattr(table, "column_names", getattr(table, "columns", None))
+    if not hasattr(table, "__arrow_c_stream__") or columns is None:
         raise DataError(f"{name} is {type(table).__name__}; give a table of pandas, Polars, PyArrow or DuckDB")
+    twice = [one for one, count in Counter(map(str, columns)).items() if count > 1]
+    if twice:
+        raise DataError(f"{name} has several columns called {twice[0]!r}; give each its own name")
     try:
         return pl.DataFrame(table)
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+    except (pl.exceptions.PolarsError, TypeError, ValueError, NotImplementedError) as error:
         said = str(error).partition("\n")[0]
         raise DataError(f"{name} cannot be read as a table: {said}; give each column one type") from error

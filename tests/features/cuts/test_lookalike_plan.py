@@ -211,7 +211,7 @@ def test_days_without_a_clock_are_refused(tmp_path: Path) -> None:
 
 
 def test_too_few_users_are_counted(tmp_path: Path) -> None:
-    said = r"too few users with a history: \{'train': 3, 'valid': 0, 'learn': 3, 'test': 3, 'latest': 3\}; training and"
+    said = r"too few users with a history: 3 to train, 0 to choose by, 3 to learn likeness, 3 to test, 3 to serve"
     with pytest.raises(DataError, match=said):
         prepare(toy_log(tmp_path), toy_plan(validation_share=1e-9), tmp_path / "prepared")
 
