@@ -326,7 +326,16 @@ def test_a_field_that_holds_no_values_is_refused_by_its_column_and_type(told: st
         read_field(tmp_path, NO_FIELDS[told])
 
 
-@pytest.mark.parametrize("tags", [[["a", "b"], ["c"]], [{"id": 1, "name": "a"}, {"id": 2}], {"name": "a"}, [1.0, 2]])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [["a", "b"], ["c"]],
+        [{"id": 1, "name": "a"}, {"id": 2}, {"id": None, "x": 1}],
+        {"name": "a"},
+        [1.0, 2],
+        [{"name": ["a", "b"]}],
+    ],
+)
 def test_tags_mean_the_same_in_parquet_in_json_lines_and_in_texts(tags: Any, tmp_path: Path) -> None:
     lines = json.dumps({"id": "0", "tags": tags})
     (tmp_path / "items.jsonl").write_text(f"{lines}\n")

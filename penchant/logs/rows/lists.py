@@ -9,6 +9,7 @@ from decimal import Decimal
 from math import isnan
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from penchant.logs.formats.nested import flat
 from penchant.logs.rows.ids import text_of_bytes, wrong_type
@@ -61,8 +62,13 @@ def values_as_lists(values: pl.Series, name: str) -> pl.Series:
         told = [row if row is None else [texts.get(one) for one in row] for row in values]
         return pl.Series(told, dtype=pl.List(pl.String))
     if isinstance(inner, pl.Struct):
-        return _of_each(values)
-    lists = values.list.eval(_element(inner))
+        fields = {one.name: one.dtype for one in inner.fields}
+        names = {name: _instance(fields[name]) for name in _NAMES if name in fields}
+        if any(dtype.is_nested() for dtype in names.values()):
+            return _of_each(values)
+        called = [_as_text(pl.element().struct.field(name), dtype) for name, dtype in names.items()]
+        return values.list.eval(pl.coalesce(called))
+    lists = values.list.eval(_as_text(pl.element(), inner))
     return _of_each(lists) if lists.list.eval(pl.element().str.contains(_RECORD)).list.any().any() else lists
 
 
@@ -78,17 +84,21 @@ def _refuse(name: str, dtype: pl.DataType, whole: pl.DataType) -> None:
 
 
 def _inside(dtype: pl.List | pl.Array) -> pl.DataType:
-    return dtype.inner() if isinstance(dtype.inner, type) else dtype.inner
+    return _instance(dtype.inner)
 
 
-def _element(dtype: pl.DataType) -> pl.Expr:
-    """A value inside a list as a text."""
-    text = pl.element().cast(pl.String)
+def _instance(dtype: DataTypeClass | pl.DataType) -> pl.DataType:
+    """An instance, where Polars gives a class."""
+    return dtype() if isinstance(dtype, type) else dtype
+
+
+def _as_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A plain value as a text, without a fraction where it is whole."""
     if isinstance(dtype, pl.Decimal) and dtype.scale:
-        return text.str.strip_chars_end("0").str.strip_chars_end(".")
+        return value.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
     if dtype.is_float():
-        return pl.element().fill_nan(None).cast(pl.String).str.replace(r"\.0$", "")
-    return text
+        return value.fill_nan(None).cast(pl.String).str.replace(r"\.0$", "")
+    return value.cast(pl.String)
 
 
 def _of_each(lists: pl.Series) -> pl.Series:
@@ -100,18 +110,19 @@ def _of_each(lists: pl.Series) -> pl.Series:
 
 def _said(value: object) -> list[str | None]:
     if isinstance(value, str):
-        return list(_record(value) or [value])
+        called = _record(value)
+        return [value] if called is None else list(called) or [None]
     return list(_parts(value)) or [None]
 
 
-def _record(text: str) -> list[str]:
-    """What a record in JSON or Python is called; nothing for other texts and for records without a name."""
+def _record(text: str) -> list[str] | None:
+    """What a record in JSON or Python is called; None for other texts and for records that have no key for a name."""
     if not re.match(_RECORD, text) or len(text) > LONGEST:
-        return []
+        return None
     with suppress(RecursionError):
         value = next((one for one in _readings(text.strip()) if isinstance(one, dict)), {})
-        return list(_parts(value)) if any(value.get(key) is not None for key in _NAMES) else []
-    return []
+        return list(_parts(value)) if any(key in value for key in _NAMES) else None
+    return None
 
 
 def as_lists(texts: pl.Series) -> pl.Series:
@@ -132,8 +143,9 @@ def as_lists(texts: pl.Series) -> pl.Series:
         return single
     filled = texts.filter((texts.str.len_bytes() > 0).fill_null(False))
     in_lists = int(filled.str.contains(_BRACKETED).sum()) > MOSTLY * len(filled)
-    parts = pl.Series([_record(text) or parse_list(text, in_lists) for text in written], dtype=pl.List(pl.String))
-    found = pl.DataFrame({"text": written, "parts": parts})
+    called = [_record(text) for text in written]
+    parts = [parse_list(text, in_lists) if name is None else name for text, name in zip(written, called, strict=True)]
+    found = pl.DataFrame({"text": written, "parts": pl.Series(parts, dtype=pl.List(pl.String))})
     joined = texts.to_frame("text").join(found, on="text", how="left", maintain_order="left")
     return joined.select(pl.coalesce("parts", pl.Series("single", single))).to_series()
 
@@ -187,8 +199,9 @@ def _readings(text: str) -> Iterator[object]:
 def _parts(value: object) -> Iterator[str]:
     """A value as texts, whole numbers without a fraction; of a record, what it is called; of a list, all it holds."""
     if isinstance(value, dict):
+        named = any(key in value for key in _NAMES)
         called = next((value[key] for key in _NAMES if value.get(key) is not None), None)
-        yield from _parts(called if called is not None else _unnamed(value))
+        yield from _parts(called if named else json.dumps(value, default=str))
     elif isinstance(value, list | tuple):
         yield from (part for one in value for part in _parts(one))
     elif isinstance(value, bool):
@@ -199,8 +212,3 @@ def _parts(value: object) -> Iterator[str]:
         yield f"{value:f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))
     elif value is not None and not (isinstance(value, float) and isnan(value)):
         yield str(value)
-
-
-def _unnamed(record: dict[object, object]) -> str | None:
-    """A record without a name as JSON; None where it holds nothing."""
-    return None if record and all(value is None for value in record.values()) else json.dumps(record, default=str)
