@@ -13,8 +13,8 @@ from penchant.logs.check import keep_rows
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import column
 from penchant.logs.rows.clocks import read_clock, settle_clock
-from penchant.logs.rows.ids import as_id
-from penchant.logs.rows.lists import as_lists
+from penchant.logs.rows.ids import as_id, stands_for_none
+from penchant.logs.rows.lists import as_lists, values_as_lists
 from penchant.logs.said import SINCE, UNTIL, WEIGHT, spans
 from penchant.logs.tables import (
     EventsTable,
@@ -83,7 +83,7 @@ def _items_table(table: ItemsTable, base: Path, left_out: LeftOut) -> pl.DataFra
 def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
     """ITEM, VALUE, WEIGHT, and TIME where values have one."""
     timed = _timed(table, events, base)
-    frame = _a_row_each(_read_all(table, base, timed.columns, table.field, left_out))
+    frame = _a_row_each(_read_all(table, base, timed.columns, table.field, left_out), table, left_out)
     weight = column(table.weight).cast(pl.Float64, strict=False) if table.weight else pl.lit(1.0)
     rows = frame.select(
         as_id(frame, table.item, table.none).alias(ITEM),
@@ -100,10 +100,40 @@ def _item_values(table: ItemValuesTable, events: EventsTable, base: Path, left_o
     return rows
 
 
-def _a_row_each(frame: pl.DataFrame) -> pl.DataFrame:
-    """A row per value of the columns that hold lists, such as all items of one event, each with its category."""
+def _a_row_each(frame: pl.DataFrame, table: ItemValuesTable, left_out: LeftOut) -> pl.DataFrame:
+    """A row per value of the columns that hold lists, such as all items of one event, each with its category. Rows
+    whose lists do not belong together are added to `left_out`."""
+    frame = _values_as_lists(frame, table)
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List | pl.Array)]
-    return frame.explode(cs.by_name(lists)) if lists else frame
+    if not lists:
+        return frame
+    lengths = frame.select(_length(name, frame.schema[name]) for name in lists)
+    even = lengths.select(pl.all_horizontal(pl.all() == pl.nth(0))).to_series()
+    if not even.all():
+        reason = f"{table.field}: the lists in {' and '.join(map(repr, lists))} are not equally long"
+        left_out[reason] += int((~even).sum())
+    return frame.filter(even).explode(cs.by_name(lists))
+
+
+def _length(name: str, dtype: pl.DataType) -> pl.Expr:
+    lists = column(name)
+    return (lists.list if isinstance(dtype, pl.List) else lists.arr).len().cast(pl.UInt32).fill_null(0)
+
+
+def _values_as_lists(frame: pl.DataFrame, table: ItemValuesTable) -> pl.DataFrame:
+    """The values, and the weights beside them, as lists where they are lists in texts, lists of lists, or records."""
+    dtype = frame.schema[table.value]
+    if not (dtype == pl.String or dtype.is_nested()):
+        return frame
+    values = values_as_lists(frame[table.value], table.value)
+    if dtype == pl.String and (values.list.len().fill_null(1) == 1).all():
+        return frame.with_columns(values.list.first().alias(table.value))
+    frame = frame.with_columns(values.alias(table.value))
+    if table.weight and frame.schema[table.weight] == pl.String:
+        weights = as_lists(frame[table.weight])
+        if (weights.list.len() > 1).any():
+            frame = frame.with_columns(weights.alias(table.weight))
+    return frame
 
 
 def _timed(table: ItemValuesTable, events: EventsTable, base: Path) -> ItemValuesTable:
@@ -168,20 +198,12 @@ def _names(table: NamesTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
 
 def _as_list(frame: pl.DataFrame, source: str, none: Sequence[str], separator: str | None = None) -> pl.Expr:
     """The column as a list of texts without empty ones, those in `none` and repeats, order kept."""
-    dtype = frame.schema[source]
-    if isinstance(dtype, pl.List | pl.Array):
-        values = column(source).cast(pl.List(pl.String))
-    elif dtype == pl.String:
-        lists = as_lists(frame[source])
-        values = pl.lit(lists)
-        if separator:
-            values = pl.when(values.list.len() == 1).then(values.list.first().str.split(separator)).otherwise(values)
-    elif dtype.is_float() or dtype == pl.Decimal:
-        values = pl.concat_list(column(source).cast(pl.String).str.replace(r"\.0$", ""))
-    else:
-        values = pl.concat_list(column(source).cast(pl.String))
+    lists = values_as_lists(frame[source], source)
+    values = pl.lit(lists)
+    if separator and frame.schema[source] == pl.String:
+        values = pl.when(values.list.len() == 1).then(values.list.first().str.split(separator)).otherwise(values)
     values = values.list.eval(pl.element().str.strip_chars())
-    said = (pl.element().str.len_bytes() > 0) & ~pl.element().is_in(list(none))
+    said = (pl.element().str.len_bytes() > 0) & ~stands_for_none(pl.element(), none)
     return values.list.eval(pl.element().filter(said)).list.unique(maintain_order=True)
 
 

@@ -1,10 +1,16 @@
 """The tables of items and users: every way a field may be written, and what is refused."""
 
+import json
+import uuid
 from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from penchant.errors import ConfigError, DataError
@@ -54,7 +60,7 @@ def test_a_separated_text_is_a_list_in_every_field(tmp_path: Path) -> None:
 def test_a_value_that_stands_for_none_is_left_away(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("id,genres\nq,Action|none\nr,none\ns,None\n")
     table = {"files": "items.csv", "item": "id", "fields": {"g": "genres"}, "separator": "|", "none": ["none"]}
-    assert items_of(tmp_path, items=table) == {"q": {"g": ["Action"]}, "r": {"g": []}, "s": {"g": ["None"]}}
+    assert items_of(tmp_path, items=table) == {"q": {"g": ["Action"]}, "r": {"g": []}, "s": {"g": []}}
 
 
 def test_a_rule_about_a_field_that_no_item_has_is_refused() -> None:
@@ -266,3 +272,113 @@ def test_a_unit_without_a_time_is_refused() -> None:
     table = {"field": "tags", "files": "y.csv", "item": "id", "value": "b", "time_unit": "ms"}
     with pytest.raises(ConfigError, match="time_unit = 'ms' needs `time`, the column that it belongs to"):
         Tables.parse({"events": EVENTS, "item_values": [table]}, origin="test")
+
+
+def read_field(folder: Path, values: pa.Array) -> list[list[str]]:
+    """What a field of the items in Parquet becomes."""
+    pq.write_table(pa.table({"id": range(len(values)), "tags": values}), folder / "items.parquet")
+    table = {"files": "items.parquet", "item": "id", "fields": {"tags": "tags"}}
+    return [fields["tags"] for fields in items_of(folder, items=table).values()]
+
+
+NAMED = pa.struct([("id", pa.int64()), ("name", pa.string())])
+UUID = uuid.UUID(int=2**127)
+FIELDS = {
+    "floats": (pa.array([1.0, 2.5, float("nan")]), [["1"], ["2.5"], []]),
+    "lists of floats": (pa.array([[1.0, 2.5], [float("nan")], None]), [["1", "2.5"], [], []]),
+    "decimals": (pa.array([Decimal("10.00"), Decimal("2.50")]), [["10"], ["2.5"]]),
+    "lists of decimals": (pa.array([[Decimal("1.00")]]), [["1"]]),
+    "whole decimals": (pa.array([[Decimal("100")]]), [["100"]]),
+    "lists of lists": (pa.array([[["a", "b"], [], ["c"]], [], None]), [["a", "b", "c"], [], []]),
+    "records": (pa.array([{"id": 1, "name": "a"}, {"id": 2}, None], NAMED), [["a"], ["2"], []]),
+    "lists of records": (pa.array([[{"id": 1, "name": "a"}, {"id": None}]], pa.list_(NAMED)), [["a"]]),
+    "lists of lists of records": (pa.array([[[{"id": 1}]]], pa.list_(pa.list_(NAMED))), [["1"]]),
+    "records in texts": (pa.array(['{"id": 1, "name": "a"}', "b"]), [["a"], ["b"]]),
+    "lists of records in texts": (pa.array([['{"id": 1, "name": "a"}', "b"]]), [["a", "b"]]),
+    "binary": (pa.array([b"a", None]), [["a"], []]),
+    "lists of binary": (pa.array([[b"a", None], None]), [["a"], []]),
+    "lists of UUIDs": (pa.array([[UUID.bytes]], pa.list_(pa.binary(16))), [[str(UUID)]]),
+    "lists of one length": (pa.array([["a", "b"], None], pa.list_(pa.string(), 2)), [["a", "b"], []]),
+    "nothing": (pa.nulls(1), [[]]),
+}
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_a_field_of_any_type_becomes_texts(kind: str, tmp_path: Path) -> None:
+    values, expected = FIELDS[kind]
+    assert read_field(tmp_path, values) == expected
+
+
+NO_FIELDS = {
+    "values of type Duration": pa.array([timedelta(1)]),
+    "lists of Duration": pa.array([[timedelta(1)]]),
+    "values of type Map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+    "records, .*; name a value inside, by its path: tags.x": pa.array([{"x": 1}]),
+    "lists of records, .*; name a value inside, by its path: tags.x": pa.array([[{"x": 1}]]),
+    "bytes that are neither UTF-8 nor UUIDs": pa.array([[b"\xff"]]),
+    "bytes that are neither UTF-8 nor UUIDs of": pa.array([b"\xff"]),
+}
+
+
+@pytest.mark.parametrize("told", NO_FIELDS)
+def test_a_field_that_holds_no_values_is_refused_by_its_column_and_type(told: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"column 'tags' holds {told}"):
+        read_field(tmp_path, NO_FIELDS[told])
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [["a", "b"], ["c"]],
+        [{"id": 1, "name": "a"}, {"id": 2}, {"id": None, "x": 1}],
+        {"name": "a"},
+        [1.0, 2],
+        [{"name": ["a", "b"]}],
+    ],
+)
+def test_tags_mean_the_same_in_parquet_in_json_lines_and_in_texts(tags: Any, tmp_path: Path) -> None:
+    lines = json.dumps({"id": "0", "tags": tags})
+    (tmp_path / "items.jsonl").write_text(f"{lines}\n")
+    table = {"files": "items.jsonl", "item": "id", "fields": {"tags": "tags"}}
+    found = items_of(tmp_path, items=table)["0"]["tags"]
+    assert [found] == read_field(tmp_path, pa.array([tags])) == read_field(tmp_path, pa.array([json.dumps(tags)]))
+
+
+@pytest.mark.parametrize("text", ["NULL ", " nan", "Null", "NONE", "<na>", "\tnull"])
+def test_what_stands_for_none_may_have_spaces_around_it_and_letters_of_any_case(text: str, tmp_path: Path) -> None:
+    pl.DataFrame({"id": ["x", text], "tags": [["a", text], ["b"]]}).write_parquet(tmp_path / "items.parquet")
+    table = {"files": "items.parquet", "item": "id", "fields": {"tags": "tags"}}
+    assert items_of(tmp_path, items=table) == {"x": {"tags": ["a"]}}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ["['jazz', 'blues']", "['jazz']", "[]"],
+        [["jazz", "blues"], ["jazz"], []],
+        [[["jazz"], ["blues"]], [["jazz"]], []],
+        [[{"name": "jazz"}, {"name": "blues"}], [{"name": "jazz"}], []],
+        ["[jazz,blues]", "[jazz]", "[]"],
+    ],
+)
+def test_values_may_be_lists_and_lists_in_texts(tags: list[Any], tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": ["x", "y", "z"], "tag": tags})
+    assert values_of(tmp_path, frame) == {"x": ["blues", "jazz"], "y": ["jazz"]}
+
+
+@pytest.mark.parametrize(
+    ("tags", "weights"),
+    [
+        ([["a", "b"], ["c"], ["d"]], [[1.0, 2.0], [1.0, 2.0], [1.0]]),
+        (["['a', 'b']", "['c']", "['d']"], ["[1, 2]", "[1, 2]", "[1]"]),
+    ],
+)
+def test_lists_that_do_not_belong_together_are_set_aside_and_counted(
+    tags: list[Any], weights: list[Any], tmp_path: Path
+) -> None:
+    pl.DataFrame({"item": ["x", "y", "z"], "tag": tags, "w": weights}).write_parquet(tmp_path / "v.parquet")
+    table = {"field": "tags", "files": "v.parquet", "item": "item", "value": "tag", "weight": "w"}
+    left_out: Counter[str] = Counter()
+    items = read_items(Tables.parse({"events": EVENTS, "item_values": [table]}, origin="test"), tmp_path, left_out)
+    assert items.table.rows() == [("x", ["b", "a"]), ("z", ["d"])]
+    assert left_out == {"tags: the lists in 'tag' and 'w' are not equally long": 1}

@@ -11,7 +11,7 @@ Walked = tuple[pl.Expr, pl.DataType]
 
 
 def pick(path: str, schema: pl.Schema) -> tuple[str, pl.Expr] | None:
-    """The column that a path begins with, and the values at its end: of a path through a list, lists. None where the
+    """The column that a path begins with, and the values at its end: of a path through lists, one list. None where the
     path leads nowhere.
 
     >>> frame = pl.DataFrame({"items": [[{"id": 1, "n": 2}, {"id": 3, "n": 4}]]})
@@ -22,7 +22,7 @@ def pick(path: str, schema: pl.Schema) -> tuple[str, pl.Expr] | None:
         if root in schema and steps:
             walked = _walk(cs.by_name(root).as_expr(), schema[root], steps)
             if walked:
-                return root, walked[0]
+                return root, flat(*walked)[0]
     return None
 
 
@@ -45,12 +45,29 @@ def follow(value: Any, steps: Sequence[str]) -> Any:
 
 
 def as_text(value: Any) -> Any:
-    """A value of JSON as a text, a list as a list of texts, null as None. A whole number loses its fraction.
+    """A value of JSON as a text, a list or a list of lists as one list of texts, null as None. A whole number loses its
+    fraction.
 
-    >>> as_text([1, 2.0, "b", True, None, {"c": 1}])
+    >>> as_text([1, 2.0, ["b", [True]], None, {"c": 1}])
     ['1', '2', 'b', 'true', None, '{"c": 1}']
     """
+    while isinstance(value, list) and any(isinstance(one, list) for one in value):
+        value = [part for one in value for part in (one if isinstance(one, list) else [one])]
     return [_text(one) for one in value] if isinstance(value, list) else _text(value)
+
+
+def flat(values: pl.Expr, dtype: pl.DataType) -> Walked:
+    """Lists of lists as one list of all values; anything else as it is.
+
+    >>> frame = pl.DataFrame({"a": [[["x"], [], ["y", None]], None]})
+    >>> frame.select(flat(pl.col("a"), frame.schema["a"])[0])["a"].to_list()
+    [['x', 'y', None], None]
+    """
+    while isinstance(dtype, pl.List | pl.Array) and isinstance(inner := _type(dtype.inner), pl.List | pl.Array):
+        deeper = pl.List(inner.inner)
+        parts = pl.element().cast(deeper).list.explode(keep_nulls=True, empty_as_null=False)
+        values, dtype = values.cast(pl.List(deeper)).list.eval(parts), deeper
+    return values, dtype
 
 
 def _text(value: Any) -> str | None:

@@ -24,18 +24,33 @@ def as_id(frame: pl.DataFrame, name: str, none: Sequence[str] = ()) -> pl.Expr:
     if dtype.is_float() or isinstance(dtype, pl.Decimal):
         return _whole(frame[name].rename(""), name)
     if dtype == pl.Binary:
-        return _empty_is_none(pl.lit(_from_bytes(frame[name], name)), none)
+        return _empty_is_none(pl.lit(text_of_bytes(frame[name], name)), none)
     if dtype.is_nested() or isinstance(dtype, pl.BaseExtension | pl.Object):
-        raise DataError(
-            f"column {name!r} holds {_kind(dtype)}, and ids are texts or whole numbers{_instead(name, dtype)}"
-        )
-    if dtype == pl.String:
-        return _empty_is_none(column(name), none)
+        raise wrong_type(name, dtype, "ids are texts or whole numbers")
+    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        return _empty_is_none(column(name).cast(pl.String), none)
     return column(name).cast(pl.String)
 
 
+def stands_for_none(texts: pl.Expr, none: Sequence[str]) -> pl.Expr:
+    """Whether a text is one of `none`, in any case of letters and with spaces around it or not.
+
+    >>> texts = pl.Series([" NULL ", "<Na>", "nullable", "", None])
+    >>> texts.to_frame("t").select(stands_for_none(pl.col("t"), ["null", "<NA>"]))["t"].to_list()
+    [True, True, False, False, None]
+    """
+    # Polars searches three million texts so in 0.05 seconds, and takes 0.2 to strip and lower them.
+    words = "|".join(pl.escape_regex(word.strip()) for word in none if word.strip())
+    return texts.str.contains(rf"^\s*(?i:{words})\s*$") if words else texts.is_null() & False
+
+
+def wrong_type(name: str, dtype: pl.DataType, wanted: str) -> DataError:
+    """The error of a column whose values are of no use. wanted: a sentence that says which are."""
+    return DataError(f"column {name!r} holds {_kind(dtype)}, and {wanted}{_instead(name, dtype)}")
+
+
 def _empty_is_none(text: pl.Expr, none: Sequence[str]) -> pl.Expr:
-    return pl.when((text.str.len_bytes() > 0) & ~text.is_in(none)).then(text)
+    return pl.when((text.str.len_bytes() > 0) & ~stands_for_none(text, none)).then(text)
 
 
 def _whole(numbers: pl.Series, name: str) -> pl.Expr:
@@ -56,7 +71,7 @@ def _whole(numbers: pl.Series, name: str) -> pl.Expr:
     return pl.lit(values.cast(pl.String).str.replace(r"\.0*$", ""))
 
 
-def _from_bytes(values: pl.Series, name: str) -> pl.Series:
+def text_of_bytes(values: pl.Series, name: str) -> pl.Series:
     """Bytes as the text that they are, or as UUIDs."""
     values = values.rename("")
     with suppress(pl.exceptions.ComputeError):  # no UTF-8
@@ -65,7 +80,7 @@ def _from_bytes(values: pl.Series, name: str) -> pl.Series:
             return texts
     if (values.bin.size() == UUID_BYTES).fill_null(True).all():
         return uuid_text(values)
-    raise DataError(f"column {name!r} holds bytes that are neither UTF-8 nor UUIDs of 16 bytes; write ids as texts")
+    raise DataError(f"column {name!r} holds bytes that are neither UTF-8 nor UUIDs of 16 bytes; write them as texts")
 
 
 def _kind(dtype: pl.DataType) -> str:

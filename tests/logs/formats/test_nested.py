@@ -136,6 +136,19 @@ def lines_of(folder: Path, *lines: str) -> Path:
     return path
 
 
+DEEP = [
+    {"o": [{"items": [{"id": 0}, {"id": 5}]}, {"items": None}, {"items": [{"id": None}]}]},
+    {"o": [{"items": [{"id": 7}]}, {"items": []}]},
+    {"o": None},
+]
+
+
+def test_a_path_through_lists_in_lists_gives_one_list(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(DEEP), tmp_path / "log.parquet")
+    for path in (tmp_path / "log.parquet", lines_of(tmp_path, *map(json.dumps, DEEP))):
+        assert texts(path, "o.items.id") == [["0", "5", None, None], ["7"], None]
+
+
 def test_a_key_may_hold_now_a_text_and_now_a_record(tmp_path: Path) -> None:
     path = lines_of(tmp_path, '{"u": "t", "x": {"y": 1}}', '{"u": {"v": [1]}, "x": "z"}', '{"u": [1, 2], "x": null}')
     assert texts(path, "u") == ["t", '{"v": [1]}', "[1, 2]"]

@@ -29,10 +29,36 @@ WRITTEN = {
     '[{"id": 1, "name": "a"}, {"id": 2}]': ["a", "2"],
     "[12345678901234567890123]": ["12345678901234567890123"],
     "[Action, Comedy]": ["Action", "Comedy"],
+    "[Action,Adventure]": ["Action", "Adventure"],
+    "['a', nan]": ["a"],
+    "[nan, 'nan']": ["nan"],
+    "array(['a', 'b'], dtype=object)": ["a", "b"],
+    "array(['a',\n       'b'], dtype='<U1')": ["a", "b"],
+    "np.array([1, 2])": ["1", "2"],
+    "array([], dtype=object)": [],
+    "set()": [],
+    "frozenset({'a'})": ["a"],
+    '"[\\"a\\", \\"b\\"]"': ["a", "b"],
+    "\"['a', 'b']\"": ["a", "b"],
+    "['a'\n 'b']": ["a", "b"],
+    "[[1, 2], [3]]": ["1", "2", "3"],
     "[]": [],
     "{}": [],
 }
-PLAIN = ["a", "", "[sic] a", "(2020)", "Toy Story (1995)", '["a"', "{'a': 1}", "[a, b] c", "[REC]", "a|b"]
+PLAIN = [
+    "a",
+    "",
+    "[sic] a",
+    "(2020)",
+    "Toy Story (1995)",
+    '["a"',
+    "{'a': 1}",
+    "[a, b] c",
+    "[REC]",
+    '"[REC]"',
+    "set(a)",
+    "a|b",
+]
 
 
 @pytest.mark.parametrize("text", WRITTEN)
@@ -47,8 +73,9 @@ def test_any_other_text_is_one_value(text: str) -> None:
 
 
 def test_a_column_keeps_its_order_its_nulls_and_its_repeats() -> None:
-    texts = pl.Series("^a$", ["x", *WRITTEN, *PLAIN, "x", *WRITTEN])
-    expected = [["x"], *WRITTEN.values(), *([one] for one in PLAIN), ["x"], *WRITTEN.values()]
+    titles = ["title"] * 2 * len(WRITTEN)  # because most texts in square brackets make [REC] a list
+    texts = pl.Series("^a$", ["x", *WRITTEN, *PLAIN, *titles, "x", *WRITTEN])
+    expected = [["x"], *WRITTEN.values(), *([one] for one in [*PLAIN, *titles]), ["x"], *WRITTEN.values()]
     assert as_lists(texts).to_list() == expected
     assert not as_lists(pl.Series(["[1]", None]))[1].drop_nulls().len()
 
@@ -78,3 +105,20 @@ def test_a_set_has_the_same_order_in_every_process() -> None:
         for seed in ("1", "2")
     }
     assert len(said) == 1
+
+
+def test_one_word_in_square_brackets_is_a_list_where_most_texts_are() -> None:
+    assert as_lists(pl.Series(["[Action,Drama]", "[Action]", "[ Sci-Fi ]", "", None])).to_list() == [
+        ["Action", "Drama"],
+        ["Action"],
+        ["Sci-Fi"],
+        [""],
+        [None],
+    ]
+    titles = ["Alien", "[REC]", "Heat", "[REC]²"]
+    assert as_lists(pl.Series(titles)).to_list() == [[title] for title in titles]
+
+
+@pytest.mark.parametrize("text", ["[" * 9_000 + "]" * 9_000, '{"name":' * 2_000 + "1" + "}" * 2_000])
+def test_a_text_of_any_depth_stays_or_is_read(text: str) -> None:
+    assert as_lists(pl.Series([text])).to_list() in ([[text]], [[]], [["1"]])
