@@ -9,7 +9,7 @@ import polars as pl
 from penchant.errors import DataError
 from penchant.logs.formats.part import ROW, column
 from penchant.logs.rows.clocks import Clock, read_clock
-from penchant.logs.rows.ids import as_id
+from penchant.logs.rows.ids import as_id, stands_for_none
 from penchant.logs.rows.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Value
 from penchant.logs.times import NEWEST_S, OLDEST_S, clock_problem
@@ -255,7 +255,7 @@ def _rejected(rows: pl.DataFrame, frame: pl.DataFrame, table: EventsTable, clock
             plain = pl.lit(f"no {kind} in {name!r}")
             says = pl.lit(of_bad[name])
             rejected = rejected.with_columns(
-                pl.when((pl.col(REASON) == plain) & says.is_in(table.none))
+                pl.when((pl.col(REASON) == plain) & stands_for_none(says, table.none))
                 .then(pl.concat_str(plain, pl.lit(", where '"), says, pl.lit("' stands for none")))
                 .otherwise(REASON)
                 .alias(REASON)

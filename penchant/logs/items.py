@@ -125,6 +125,9 @@ def _values_as_lists(frame: pl.DataFrame, table: ItemValuesTable) -> pl.DataFram
     dtype = frame.schema[table.value]
     if not (dtype == pl.String or dtype.is_nested()):
         return frame
+    if table.separator is not None and dtype == pl.String:
+        parts = column(table.value).str.split(table.separator)
+        return frame.with_columns(parts.list.eval(pl.element().filter(pl.element() != "")).alias(table.value))
     values = values_as_lists(frame[table.value], table.value)
     if dtype == pl.String and (values.list.len().fill_null(1) == 1).all():
         return frame.with_columns(values.list.first().alias(table.value))

@@ -13,7 +13,7 @@ from penchant.schema import ONE_CLICK
 
 NONE = [
     *("\\N", "NULL", "null", "nan", "NaN", "None", "undefined", "<NA>", "N/A", "n/a", "#N/A", "NaT", "(null)"),
-    *("(not set)", "(none)", "(no genres listed)"),
+    *("<null>", "nil", "(not set)", "(none)", "(no genres listed)"),
 ]
 """Texts that programs write where there is no value."""
 
@@ -194,6 +194,7 @@ class ItemValuesTable(TableConfig):
     Values of an item are ordered by the sum of `weight` (by the number of rows where it is not given), then by
     name; values of fewer than `min_items` items, and of more than the share `most_items` of the items, are left out,
     then only the first `top` of each item kept.
+    separator: where several values are written as one text, such as "jazz; blues", each a row of its own.
     names: a table from value to its readable name.
     time, time_unit, time_format, time_zone: when it was said, as for the events. A history then knows what had been
         said before its labels begin, ordered and counted by that; labels know all that was ever said. A table of the
@@ -205,6 +206,7 @@ class ItemValuesTable(TableConfig):
     item: str
     value: str
     weight: str | None = None
+    separator: str | None = None
     top: Annotated[int, Field(ge=1)] | None = None
     min_items: Annotated[int, Field(ge=1)] = 1
     most_items: Share | None = None

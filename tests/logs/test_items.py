@@ -382,3 +382,8 @@ def test_lists_that_do_not_belong_together_are_set_aside_and_counted(
     items = read_items(Tables.parse({"events": EVENTS, "item_values": [table]}, origin="test"), tmp_path, left_out)
     assert items.table.rows() == [("x", ["b", "a"]), ("z", ["d"])]
     assert left_out == {"tags: the lists in 'tag' and 'w' are not equally long": 1}
+
+
+def test_values_of_one_text_are_parted_by_a_separator(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"item": ["x", "x", "y"], "tag": ["jazz; blues", "jazz", "; pop"]})
+    assert values_of(tmp_path, frame, separator=";") == {"x": ["jazz", "blues"], "y": ["pop"]}

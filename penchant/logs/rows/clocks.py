@@ -10,6 +10,7 @@ import polars as pl
 
 from penchant.errors import ConfigError, DataError
 from penchant.logs.formats.part import column
+from penchant.logs.rows.ids import stands_for_none
 from penchant.logs.rows.moments import ISO, LOOKED_AT, RAW, Formats, find_formats, in_zone, normal, read_texts
 from penchant.logs.tables import EventsTable, ItemValuesTable
 from penchant.logs.times import NEWEST_S, OLDEST_S, TimeUnit, seconds
@@ -146,7 +147,10 @@ def _plain(times: pl.Series) -> pl.Series:
 def _said(times: pl.Series, table: Timed) -> pl.Series:
     """The times without those that stand for none."""
     times = times.drop_nulls()
-    return times.filter((times != "") & ~times.is_in(table.none)) if times.dtype == pl.String else times
+    if times.dtype != pl.String:
+        return times
+    said = ~stands_for_none(pl.lit(times), table.none)
+    return times.filter((times != "") & pl.select(said).to_series())
 
 
 def _read_by(texts: pl.Series, clock: Clock) -> pl.Series:

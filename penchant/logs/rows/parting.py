@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 import polars.selectors as cs
 
+from penchant.logs.formats.nested import flat
 from penchant.logs.formats.part import ROW, column
 from penchant.logs.rows.ids import as_id
 from penchant.logs.rows.lists import as_lists, is_list
@@ -39,7 +40,7 @@ class Parted:
 def part_lists(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable) -> Parted:
     """A row per value of the columns that hold lists. `clicked` may be a list beside the items, a value of each, or a
     list of the items that were clicked."""
-    frame = _texts_as_lists(frame, table)
+    frame = _texts_as_lists(_flat_lists(frame, table), table)
     lists = list_columns(frame, table)
     if not lists:
         return Parted(frame, numbers, pl.DataFrame(schema=_TOLD), pl.DataFrame(schema=_TOLD))
@@ -66,6 +67,12 @@ def list_columns(frame: pl.DataFrame, table: EventsTable) -> list[str]:
         and isinstance(dtype := frame.schema[name], pl.List | pl.Array)
         and not pl.List(dtype.inner).inner.is_nested()
     ]
+
+
+def _flat_lists(frame: pl.DataFrame, table: EventsTable) -> pl.DataFrame:
+    """Lists of lists become one list of all values, as in JSON lines."""
+    names = [name for name in dict.fromkeys([table.item, table.clicked]) if name]
+    return frame.with_columns(flat(column(name), frame.schema[name])[0].alias(name) for name in names)
 
 
 def _texts_as_lists(frame: pl.DataFrame, table: EventsTable) -> pl.DataFrame:
