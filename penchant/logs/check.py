@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import polars as pl
@@ -191,11 +192,18 @@ def _of_action(name: str, said: Mapping[str, int], kind: type[pl.DataType]) -> p
 def _refuse_no_answer(frame: pl.DataFrame, table: EventsTable) -> None:
     """Raise DataError where the column that says what a click is holds what says neither yes nor no."""
     for name in (table.clicked, table.action):
-        if name is not None and (frame.schema[name].is_nested() or frame.schema[name] == pl.Binary):
+        if name is not None and (frame.schema[name].is_nested() or not _is_text(frame[name])):
             raise DataError(
                 f"column {name!r} holds {frame.schema[name]}, which does not say whether an item was clicked; name a "
                 f"column of true and false, numbers or texts, or a value inside of it by its path"
             )
+
+
+def _is_text(values: pl.Series) -> bool:
+    """Whether bytes are texts; other types are."""
+    with suppress(pl.exceptions.ComputeError):
+        return values.dtype != pl.Binary or len(values.cast(pl.String)) == len(values)
+    return False
 
 
 def _neutral(table: EventsTable) -> pl.Expr:

@@ -49,9 +49,8 @@ def part_lists(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable) -> P
     frame, empty, uneven = _explode(frame, [name for name in lists if name != clicks])
     if clicks:
         item = as_id(frame, table.item)
-        inside = (
-            column(clicks).list.eval(_id_of_element(frame.schema[clicks].inner)).list.contains(item).fill_null(False)
-        )
+        inner = frame.schema[clicks].inner  # type: ignore[attr-defined]
+        inside = column(clicks).list.eval(_id_of_element(inner)).list.contains(item).fill_null(False)
         frame = frame.with_columns(inside.alias(clicks))
     return Parted(frame.drop(_NUMBER), frame[_NUMBER].rename(ROW), empty, uneven)
 
