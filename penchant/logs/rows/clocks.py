@@ -32,6 +32,13 @@ _SHORT = {6: "%y%m%d", 8: "%y%m%d%H"}
 _CALENDARS = {"years": (1990, 2100), "months": (199_001, 210_012), "days": (7_305, 73_050)}
 """Numbers, from and to, that could be dates, though not such as can be read: days since 1970, or since 1900."""
 
+_COUNTED = {"hours since 1970": (175_000, 1_140_000), "minutes since 1970": (10_500_000, 68_000_000)}
+"""Numbers, from and to, that could be so many hours or minutes of the years 1990 to 2100. Places in a history begin at
+0 or 1, so that fewer than MOSTLY of them lie here."""
+
+_TICKS = (6.2e17, 6.7e17)
+"""Numbers, from and to, that .NET writes for the years 1965 to 2124, in tenths of a microsecond since the year 1."""
+
 _FIGURES = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "j": 3}
 
 
@@ -72,15 +79,15 @@ def settle_clock(batches: Iterable[pl.DataFrame], table: Timed, name: str) -> Cl
     found, odd = Formats(), list[str]()
     for frame in batches:
         times = _said(_plain(frame[table.time]), table)
-        if not times.dtype.is_numeric() and times.dtype != pl.String:
+        if times.dtype == pl.Null or (times.is_empty() and _may_be_numbers(times)):
+            continue
+        if not _may_be_numbers(times):
             _refuse_no_time(times, table.time)
             return Clock(zone=zone)
-        if times.is_empty():
-            continue
         clock = _of_format(times, table) if table.time_format else _of_numbers(times, table)
         if clock is not None:
             return clock
-        if times.dtype.is_numeric() and not table.time_format:
+        if not table.time_format and _are_numbers(times):
             continue
         more = Formats() if table.time_format else find_formats(times.unique(maintain_order=True), found.in_question)
         if more.found:
@@ -191,19 +198,29 @@ def _read_numbers(said: pl.Expr, dtype: pl.DataType, unit: TimeUnit) -> pl.Expr:
     return number
 
 
+def _may_be_numbers(times: pl.Series) -> bool:
+    return times.dtype.is_numeric() or times.dtype == pl.String
+
+
+def _are_numbers(times: pl.Series) -> bool:
+    """Whether they are numbers, or texts most of which are."""
+    return times.dtype.is_numeric() or _numbers(times).count() > len(times) / 2
+
+
 def _numbers(times: pl.Series) -> pl.Series:
     texts = times.str.strip_chars() if times.dtype == pl.String else times
     return texts.cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def _of_numbers(times: pl.Series, table: Timed) -> Clock | None:
-    """The clock of numbers, and of texts most of which are numbers; None of other texts."""
-    numbers, zone = _numbers(times), table.time_zone or "UTC"
-    if times.dtype == pl.String and numbers.count() <= len(times) / 2:
+    """The clock of numbers, and of texts most of which are numbers; None of other texts, and where no number is above
+    0."""
+    zone = table.time_zone or "UTC"
+    if not _are_numbers(times):
         return None
     if table.time_unit != "auto":
         return Clock(table.time_unit, zone=zone)
-    numbers = numbers.drop_nulls()
+    numbers = _numbers(times).drop_nulls()
     numbers = numbers.filter(numbers > 0)  # 0 and -1 are written where there is no time
     if numbers.is_empty():
         return None
@@ -214,13 +231,19 @@ def _of_numbers(times: pl.Series, table: Timed) -> Clock | None:
     if size < 1e8:
         _refuse_dates(numbers, size, str(table.time))
         return Clock("position")
+    if _TICKS[0] <= size <= _TICKS[1]:
+        raise DataError(
+            f"{str(table.time)!r} holds numbers such as {numbers[0]:.0f}, which look like ticks of .NET (tenths of a "
+            f"microsecond since the year 1); write times as dates or as seconds since 1970, or say "
+            f'time_unit = "ns" if they are nanoseconds'
+        )
     return Clock("s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns", zone=zone)
 
 
 def _refuse_dates(numbers: pl.Series, size: float, name: str) -> None:
     """Raise DataError for small numbers that are no places in a history, or need not be."""
-    dates = [what for what, (first, last) in _CALENDARS.items() if numbers.is_between(first, last).mean() >= MOSTLY]
-    if dates == ["months"] and (numbers % 100).is_between(1, 12).mean() < MOSTLY:
+    dates = [what for what, (first, last) in _CALENDARS.items() if _mostly(numbers.is_between(first, last))]
+    if dates == ["months"] and not _mostly((numbers % 100).is_between(1, 12)):
         dates = []
     if (numbers != numbers.floor()).any():
         what = dates[0] if dates else "neither a clock nor places in a history"
@@ -239,6 +262,26 @@ def _refuse_dates(numbers: pl.Series, size: float, name: str) -> None:
             f"{name!r} holds numbers such as {numbers[0]:.0f}, which may be moments or places in a history; say "
             f'time_format = "{form}" or time_unit = "position" in the run file'
         )
+    _refuse_counted(numbers, name)
+
+
+def _refuse_counted(numbers: pl.Series, name: str) -> None:
+    """Raise DataError for numbers nearly all of which lie where hours, minutes or days of a year do."""
+    if _mostly(numbers.is_between(1_990_001, 2_100_366) & (numbers % 1000).is_between(1, 366)):
+        raise DataError(
+            f"{name!r} holds numbers such as {numbers[0]:.0f}, which look like years and their days; say "
+            f'time_format = "%Y%j", or time_unit = "position" if they are places in a history'
+        )
+    for what, (first, last) in _COUNTED.items():
+        if _mostly(numbers.is_between(first, last)):
+            raise DataError(
+                f"{name!r} holds numbers such as {numbers[0]:.0f}, which look like {what}; write times as dates or as "
+                f'seconds since 1970, or say time_unit = "position" if they are places in a history'
+            )
+
+
+def _mostly(true: pl.Series) -> bool:
+    return int(true.sum()) >= MOSTLY * len(true)
 
 
 def _are_moments(numbers: pl.Series, form: str, share: float) -> bool:

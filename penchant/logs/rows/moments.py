@@ -20,7 +20,8 @@ ISO = (f"{_SPACE}%.f%z", f"{_SPACE}%.f", "%Y-%m-%d %H:%M%z", "%Y-%m-%d %H:%M", "
 
 _DAYS = (
     *("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%m-%y"),
-    *("%m-%d-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%m %d, %Y"),
+    *("%m-%d-%y", "%y/%m/%d", "%y-%m-%d", "%y.%m.%d"),
+    *("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%m %d, %Y"),
     "%Y年%m月%d日",
 )
 _HOURS = (
@@ -39,6 +40,12 @@ LOOKED_AT = 2_000
 
 FEW = 0.05
 """Below this share of the dates that only one of two formats reads, those of the other are mistakes."""
+
+NARROW = 10
+"""How many times shorter a log has to be by one place of a year of two figures than by the other, so that it counts."""
+
+DAYS_ENOUGH = 3
+"""Distinct days from which that is seen."""
 
 NO_RIVAL, ALIKE, DIFFERENT = range(3)
 
@@ -95,8 +102,31 @@ def find_formats(texts: pl.Series, others: Sequence[str] = OTHERS) -> Formats:
     others_days = [form for form in likely if _day_of(form) != _day_of(best)]
     compared = {form: _compare(texts, best, form) for form in others_days}
     rivals = tuple(form for form in others_days if compared[form] != NO_RIVAL)
+    best, *rest = _one_place_of_year(texts, (best, *rivals))
+    rivals = tuple(rest)
     same_day = [form for form in OTHERS if form != best and _day_of(form) == _day_of(best)]
     return Formats((best, *same_day), rivals, any(compared[form] == DIFFERENT for form in rivals))
+
+
+def _one_place_of_year(texts: pl.Series, forms: tuple[str, ...]) -> tuple[str, ...]:
+    """Of formats with a year of two figures, those that have it where the log is shorter: 26/03/01 and 26/03/31 are a
+    month apart where the year stands first, and 30 years where it stands last. All, where both are much alike, or the
+    texts are of too few days."""
+    first = tuple(form for form in forms if form.startswith("%y"))
+    last = tuple(form for form in forms if "%y" in form and form not in first)
+    if not first or not last or len(first + last) < len(forms):
+        return forms
+    spans = {form: _span_s(read_texts(texts, (form,), "UTC")) for form in forms}
+    one, two = (min(spans[form] for form in some) for some in (first, last))
+    if not one or not two:
+        return forms
+    return first if NARROW * one <= two else last if NARROW * two <= one else forms
+
+
+def _span_s(moments: pl.Series) -> float:
+    """Seconds from the first to the last; 0 where they are of too few days to say anything."""
+    days = (moments / 86_400).floor().n_unique()
+    return float(moments.max() - moments.min()) if days >= DAYS_ENOUGH else 0.0  # type: ignore[operator, arg-type]
 
 
 def in_zone(times: pl.Series, zone: str, *, days: bool = False) -> pl.Series:

@@ -42,9 +42,7 @@ KNOWN: list[tuple[Any, datetime]] = [
     ("2026/03/13", DAY),
     ("13.03.2026 14:05", MINUTE),
     ("13.3.2026 14:05:09", MOMENT),
-    ("13.03.26", DAY),
     ("13/03/2026 14:05", MINUTE),
-    ("13/03/26", DAY),
     ("13-03-2026", DAY),
     ("13-Mar-2026 14:05", MINUTE),
     ("13-Mar-26", DAY),
@@ -87,6 +85,8 @@ UNKNOWN = {
     "yesterday": "'yesterday', which is no time",
     "03/04/2026": "%m/%d/%Y or as %d/%m/%Y, and the rows do not say which; say it in the run file",
     "03-04-26": "%d-%m-%y or as %m-%d-%y",
+    "13.03.26": "%d.%m.%y or as %y.%m.%d",
+    "13/03/26 10:00": "%d/%m/%y %H:%M or as %y/%m/%d %H:%M",
     "03/04/2026 10:00 AM": "%m/%d/%Y %I:%M %p or as %d/%m/%Y %I:%M %p",
 }
 
@@ -98,6 +98,10 @@ NO_CLOCK: dict[Any, str] = {
     202603: "202603, which look like months",
     260313: 'time_format = "%y%m%d" or time_unit = "position"',
     14102100: 'time_format = "%y%m%d%H" or time_unit = "position"',
+    2026060: '2026060, which look like years and their days; say time_format = "%Y%j"',
+    492_336: "492336, which look like hours since 1970; write times as dates",
+    29_540_160: "29540160, which look like minutes since 1970",
+    639_079_632_000_000_000: "639079632000000000, which look like ticks of .NET",
     0.5: "0.5, which are neither a clock nor places in a history",
 }
 
@@ -135,6 +139,50 @@ def test_small_numbers_are_places_in_a_history() -> None:
     assert settle_clock([pl.DataFrame({"t": [1, 2, 2026, 50_000]})], table(), "log").unit == "position"
 
 
+@pytest.mark.parametrize("last", [50_000, 1_200_000, 70_000_000])
+def test_places_that_begin_at_one_are_places_however_many_there_are(last: int) -> None:
+    places = pl.select(t=pl.int_range(1, last, last // 5_000)).to_series().to_list()
+    assert settle_clock([pl.DataFrame({"t": places})], table(), "log").unit == "position"
+
+
+@pytest.mark.parametrize("mark", "/-.")
+@pytest.mark.parametrize("hour", ["", " 10:00:00"])
+def test_a_year_of_two_figures_is_first_or_last_by_what_makes_the_log_shorter(mark: str, hour: str) -> None:
+    days = [f"{day:02}" for day in range(1, 32)]
+    first, last = (
+        [mark.join(parts) + hour for parts in some]
+        for some in ([("26", "03", day) for day in days], [(day, "03", "26") for day in days])
+    )
+    meant = [datetime(2026, 3, int(day), 10 if hour else 0, tzinfo=UTC) for day in days]
+    assert read(first) == read(last) == meant
+    assert read(first[:1], first) == [meant[0], *meant]
+    with pytest.raises(DataError, match=r"can be read as .*%y"):
+        read(first[:1] * 5)
+
+
+def test_a_first_batch_without_a_time_says_nothing_of_the_clock() -> None:
+    with pytest.raises(DataError, match="46094, which look like days"):
+        read([None, None], [46094, 46094])
+    assert read([None, None], [20260313])[2] == DAY
+    assert read([None, None], ["13.03.2026"])[2] == DAY
+    assert read([None]) == [None]
+
+
+EARLY: list[Any] = [0, "0", -1, "-1"]
+
+
+@pytest.mark.parametrize("none", EARLY)
+def test_zeros_say_nothing_of_the_clock_first_or_among_times(none: Any) -> None:
+    seconds = type(none)(1773410709)
+    assert read(*[[none] * 3] * 7, [none, seconds])[-1] == MOMENT
+    assert read([none] * 6 + [seconds] * 4)[-1] == MOMENT
+
+
+@pytest.mark.parametrize("odd", [0, -1, 99999999])
+def test_a_few_numbers_that_are_no_day_do_not_make_days_places(odd: int) -> None:
+    assert read([odd] * 3 + [20260313] * 97) == [None] * 3 + [DAY] * 97
+
+
 def test_the_run_file_may_say_that_numbers_which_look_like_dates_are_places() -> None:
     said = table(time_unit="position")
     assert settle_clock([pl.DataFrame({"t": [2025, 2026]})], said, "log") == Clock("position")
@@ -144,6 +192,7 @@ def test_the_run_file_may_say_that_numbers_which_look_like_dates_are_places() ->
     ("form", "written", "meant"),
     [
         ("%y%m%d%H", 26031314, HOUR),
+        ("%Y%j", 2026072, DAY),
         ("%d%m%Y", 1042026, datetime(2026, 4, 1, tzinfo=UTC)),
         ("%Y-%d-%m", "2026-04-03", datetime(2026, 3, 4, tzinfo=UTC)),
         ("%d/%m/%Y %H", "13/03/2026 14", HOUR),
