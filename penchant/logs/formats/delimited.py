@@ -2,6 +2,7 @@
 blank lines do not count, and a quoted line break, allowed in columns that are not read, is part of its row."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,17 +14,27 @@ import pyarrow as pa
 import pyarrow.csv
 
 from penchant.errors import DataError
-from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect
+from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect, width_of
 from penchant.logs.formats.part import PORTIONS, Portions, ReadRows, TablePart, column, frame_of, numbers
 from penchant.logs.formats.places import StoredFile, readable
 
 HEAD = 1 << 18
 """Bytes from which the dialect is found, and of each piece of a sample."""
 
+_UNQUOTE = 'close the quote that is open there, or say csv = { quote = "" } if quotes are plain text'
+
 _UNIT_SEPARATOR = "\x1f"
 """In the place of a separator of several letters: libraries know separators of one."""
 
-_COMMA_NUMBER = r"^\s*([+-]?)(\d+|\d{1,3}(?:\.\d{3})+),(\d+)\s*$"
+_COMMA_NUMBER = r"^\s*([+-]?)(\d+|\d{1,3}(?:\.\d{3})+)(?:,(\d+))?\s*$"
+
+_END, _RETURN, _PIECE = *b"\n\r", 1 << 17
+
+BREAKS = 5
+"""So many lines may stand inside quoted texts without a second look at them."""
+
+LIKE_ROWS = 0.75
+"""Share of the lines inside quoted texts that look like rows, above which a quote was left open."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +89,8 @@ class DelimitedPart(TablePart):
         )
         step = max(1, len(found) // rows)
         taken = found if len(found) <= rows else found.gather_every(step).head(rows)
-        if self.dialect.decimal == ",":
-            texts = taken.select(column(name) for name, dtype in taken.schema.items() if dtype == pl.String)
-            taken = taken.with_columns(map(_as_number, self._with_points(texts).get_columns()))
+        texts = taken.select(column(name) for name in self.dialect.decimals if taken.schema[name] == pl.String)
+        taken = taken.with_columns(map(_as_number, self._with_points(texts).get_columns()))
         return self.with_partition(taken)
 
     def require(self, columns: list[str]) -> None:
@@ -109,20 +119,50 @@ class DelimitedPart(TablePart):
             malformed.extend((row.number - blank, line) for line in row.text.splitlines() or [""])
             return "skip"
 
-        first = 1 + self.dialect.before + int(self.dialect.header)
+        above = self.dialect.before + int(self.dialect.header)
         blank = self.dialect.blank if self._skipped else 0  # counted by Arrow among the lines that it skips
-        reader = self._reader(file, columns, portions, set_aside)
+        counted = _Counted(file)
         good = told = 0
-        for part in reader:
+        for part in self._parts(counted, columns, portions, set_aside):
             frame = self._with_points(frame_of(part))
             aside = list(dict.fromkeys(row for row, _ in malformed))
-            rows = numbers(_rows(good, len(frame), aside, first))
+            rows = numbers(_rows(good, len(frame), aside, 1 + above))
             _refuse_line_breaks(self.name, frame, rows)
             yield ReadRows(frame, rows, malformed[told:])
             good, told = good + len(frame), len(malformed)
         if told < len(malformed):
             nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
             yield ReadRows(nothing, numbers(np.arange(0)), malformed[told:])
+        known = above + good + len(malformed)
+        if counted.lines - known > BREAKS and self.dialect.quote is not None:
+            self._refuse_swallowed(known)
+
+    def _parts(self, file: Any, columns: list[str], portions: Portions, set_aside: Any) -> Iterator[Any]:
+        """The rows by blocks. Raises DataError where one row is longer than a block."""
+        try:
+            yield from self._reader(pa.PythonFile(file, mode="r"), columns, portions, set_aside)
+        except pa.ArrowInvalid as error:
+            if "straddling object" not in str(error):
+                raise
+            raise DataError(
+                f"{self.name} has a row that is longer than {portions.csv_bytes:,} bytes, in its first "
+                f"{file.lines:,} lines; {_UNQUOTE if self.dialect.quote else 'make it shorter'}"
+            ) from None
+
+    def _refuse_swallowed(self, rows: int) -> None:
+        """Raise DataError where lines are missing that would be rows by themselves: a quote was opened before them and
+        not closed. Other lines that are missing are parts of texts of several lines. rows: all that were found, good or
+        not, with the lines above the table."""
+        separator, quote = _one_letter(self.dialect.separator), str(self.dialect.quote)
+        with self._utf8() as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="replace")
+            widths = Counter(width_of(line, separator, quote) for line in text)
+        missing = widths.total() - widths[0] - rows
+        if missing > BREAKS and widths[len(self.dialect.columns)] - rows > LIKE_ROWS * missing:
+            raise DataError(
+                f"{self.name}: {missing:,} of its {rows + missing:,} lines stand inside quoted texts, though most of "
+                f"them look like rows; {_UNQUOTE}"
+            )
 
     def _reader(self, file: Any, columns: list[str], portions: Portions, set_aside: Any) -> Any:
         dialect = self.dialect
@@ -155,10 +195,9 @@ class DelimitedPart(TablePart):
         return dialect.blank + dialect.before + int(dialect.renamed) if dialect.before or dialect.renamed else 0
 
     def _with_points(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Numbers with a point, where the file has commas."""
-        if self.dialect.decimal != ",":
-            return frame
-        return frame.with_columns(_with_point(column(name)).alias(name) for name in frame.columns)
+        """Numbers with a point, in the columns that have commas."""
+        commas = [name for name in frame.columns if name in self.dialect.decimals]
+        return frame.with_columns(_with_point(column(name)).alias(name) for name in commas)
 
     def _utf8(self) -> Any:
         """The file as UTF-8, with a separator of one letter."""
@@ -187,6 +226,33 @@ class DelimitedPart(TablePart):
                 file.seek(start)
                 rest += bytes(file.read(HEAD)).partition(b"\n")[2].rpartition(b"\n")[0] + b"\n"
         return [first.rpartition(b"\n")[0] + b"\n", rest]
+
+
+class _Counted:
+    """A stream that counts the lines that it gives, blank ones too."""
+
+    closed = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.lines = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """The stream is closed by those who opened it."""
+
+    def read(self, size: int) -> pa.Buffer:
+        block = self._stream.read_buffer(size)
+        letters = np.frombuffer(block, np.uint8) if block.size else np.empty(0, np.uint8)
+        self.lines += _count(letters, _END) or _count(letters, _RETURN)
+        return block
+
+
+def _count(letters: np.ndarray, letter: int) -> int:
+    """How often a letter is there; by pieces that stay in the processor's cache."""
+    pieces = (letters[start : start + _PIECE] for start in range(0, len(letters), _PIECE))
+    return sum(int(np.count_nonzero(piece == letter)) for piece in pieces)
 
 
 class _Recoded(io.RawIOBase):
@@ -223,11 +289,11 @@ class _Recoded(io.RawIOBase):
 
 def _with_point(text: pl.Expr) -> pl.Expr:
     """
-    >>> pl.select(_with_point(pl.lit(pl.Series(["1.234,5", "-3,50", "a,b"])))).to_series().to_list()
-    ['1234.5', '-3.50', 'a,b']
+    >>> pl.select(_with_point(pl.lit(pl.Series(["1.234,5", "-3,50", "1.234", "a,b"])))).to_series().to_list()
+    ['1234.5', '-3.50', '1234', 'a,b']
     """
     sign, whole, part = (text.str.extract(_COMMA_NUMBER, group) for group in (1, 2, 3))
-    return pl.coalesce(sign + whole.str.replace_all(".", "", literal=True) + pl.lit(".") + part, text)
+    return pl.coalesce(sign + whole.str.replace_all(".", "", literal=True) + (pl.lit(".") + part).fill_null(""), text)
 
 
 def _as_number(values: pl.Series) -> pl.Series:

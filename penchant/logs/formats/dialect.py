@@ -27,6 +27,16 @@ LOOKED_AT = 200
 
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+_WHOLE_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)")
+_NO_LIST = re.compile(r"[+-].*|0,\d+|\d+\..*|(0|[1-9]\d*),0\d*")
+"""Numbers that are no list of two ids: with a sign, a whole part of 0 or with points in it, or decimals that begin with
+0."""
+
+_PADDED = re.compile(r"0\d")
+
+NEARLY_ALL = 0.99
+"""Share of the cells of a column that have to be numbers, so that commas in it are decimal marks."""
+
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\w{3} \w{3} \d{1,2} .*\d{4}")
 _BLANK = re.compile(r"(?:[ \t]*\r?\n)*")
 _EXCEL = re.compile(r"sep=(.)")
@@ -41,7 +51,8 @@ class CsvOptions(Config):
     """How text files of columns are written, as far as that is not found by itself.
 
     separator: what parts the columns, such as ";" or "::"; quote: what stands around a text that holds the separator,
-    "" for nothing; decimal: the decimal mark, "." or ","; encoding: a name that Python knows, such as "cp1252".
+    "" for nothing; decimal: the decimal mark of all columns of numbers, "." or ","; encoding: a name that Python knows,
+    such as "cp1252".
     header: whether the first line names the columns; columns: their names, of a file whose first line does not.
     """
 
@@ -55,13 +66,14 @@ class CsvOptions(Config):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. quote: None for nothing; before: lines above the table, which are remarks or say the
-    separator; blank: empty lines above its first; renamed: whether columns are called otherwise than the first line has
-    it; guessed: what was found without being sure, a sentence each."""
+    """How a file is written. quote: None for nothing; decimals: the columns whose numbers have a comma; before: lines
+    above the table, which are remarks or say the separator; blank: empty lines above its first; renamed: whether
+    columns are called otherwise than the first line has it; guessed: what was found without being sure, a sentence
+    each."""
 
     separator: str
     quote: str | None
-    decimal: str
+    decimals: tuple[str, ...]
     encoding: str
     header: bool
     columns: tuple[str, ...]
@@ -132,11 +144,11 @@ def find_dialect(head: bytes, told: CsvOptions, name: str, *, whole: bool) -> Di
         guessed.append("its columns are parted by spaces")
     rows = _rows(lines, separator, quote)
     _refuse_preamble(lines, rows, name)
-    decimal = told.decimal or _decimal(rows, separator)
-    guessed += ["its numbers have a decimal comma"] if decimal == "," and not told.decimal else []
     header, columns, more = _columns(rows, told, name)
+    decimals = _decimals(rows[int(header) :], columns, separator, told.decimal)
+    guessed += [f"numbers in {', '.join(decimals)} have a decimal comma"] if decimals and not told.decimal else []
     return Dialect(
-        *(separator, quote, decimal, encoding, header, columns),
+        *(separator, quote, decimals, encoding, header, columns),
         before=remarks + int(bool(says)),
         blank=len(above) - remarks + len(_BLANK.match(below)[0].splitlines()),  # type: ignore[index]
         renamed=header and bool(rows) and tuple(rows[0]) != columns,
@@ -320,9 +332,30 @@ def _rows(lines: Sequence[str], separator: str, quote: str | None) -> list[list[
         return [line.rstrip("\r\n").split(separator) for line in lines]
 
 
-def _decimal(rows: Sequence[Sequence[str]], separator: str) -> str:
-    """A comma, where numbers of some column have one and no number has a point."""
-    cells = [cell for row in rows[1:] for cell in row]
-    commas = sum(bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
-    points = sum(bool(re.fullmatch(r"[+-]?\d+\.\d+", cell)) for cell in cells)
-    return "," if separator != "," and commas > points else "."
+def width_of(line: str, separator: str, quote: str) -> int:
+    """How many columns a line has by itself; 0 of a blank one."""
+    if quote not in line:
+        return line.count(separator) + 1 if line.strip("\r\n") else 0
+    return len(_rows([line], separator, quote)[0])
+
+
+def _decimals(
+    rows: Sequence[Sequence[str]], columns: Sequence[str], separator: str, told: str | None
+) -> tuple[str, ...]:
+    """The columns whose numbers have a decimal comma. All columns of numbers, where that is told. Else those where at
+    least half of the cells have a comma and some cell shows that it is no list of two ids, as 12,15 could be: a sign,
+    a whole part of 0 or with points in it, or decimals that begin with 0. A column is one of numbers where nearly all
+    of its cells are, and none begins with a 0 that numbers do not have, as 07,12 does."""
+    if told == "." or (separator == "," and not told):
+        return ()
+    found = []
+    for place, name in enumerate(columns):
+        cells = [row[place].strip() for row in rows if place < len(row) and row[place].strip()]
+        commas = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
+        whole = sum(bool(_WHOLE_NUMBER.fullmatch(cell)) for cell in cells)
+        sure = 2 * len(commas) >= max(1, len(cells)) and any(map(_NO_LIST.fullmatch, commas))
+        if any(map(_PADDED.match, cells)):
+            continue
+        if len(commas) + whole >= NEARLY_ALL * len(cells) and (told or sure):
+            found.append(name)
+    return tuple(found)

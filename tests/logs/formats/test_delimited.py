@@ -53,8 +53,8 @@ DIALECTS: list[tuple[str, str | bytes, Rows]] = [
     ("log.tsv", 'user\titem\na\t19" screen\nb\t"x\nc\t"y" z\n', [("a", '19" screen'), ("b", '"x'), ("c", '"y" z')]),
     (
         "log.csv",
-        "user;price\na;1.234,50\nb;-2,5\nc;x,y\nd;1,234.5\n",
-        [("a", "1234.50"), ("b", "-2.5"), ("c", "x,y"), ("d", "1,234.5")],
+        "user;price\na;1.234,50\nb;-2,5\nc;1.000\nd;\n",
+        [("a", "1234.50"), ("b", "-2.5"), ("c", "1000"), ("d", None)],
     ),
     ("log.csv", "user,*,^a$,\na,1,2,3\n", [("a", "1", "2", "3")]),
     ("log.inter", "user_id:token\titem_id:token\n1\t2\n", [("1", "2")]),
@@ -69,6 +69,85 @@ def test_a_dialect_is_found(name: str, content: str, expected: Rows, tmp_path: P
     part = part_of(tmp_path, name, content)
     assert rows_of(part) == expected
     assert part.sample().columns == list(part.schema())
+
+
+DECIMALS: dict[str, tuple[list[str], list[str]]] = {
+    "weights": (["0,5", "1,25", "1"], ["0.5", "1.25", "1"]),
+    "prices": (["9,99", "12,50", "3,05"], ["9.99", "12.50", "3.05"]),
+    "with signs": (["-1,5", "2,5", "+3,5"], ["-1.5", "2.5", "+3.5"]),
+    "pairs of ids": (["12,15", "1,2", "33,4"], ["12,15", "1,2", "33,4"]),
+    "lists of ids": (["12,15", "1,0,3", "0,4"], ["12,15", "1,0,3", "0,4"]),
+    "padded ids": (["07,12", "08,09", "11,02"], ["07,12", "08,09", "11,02"]),
+    "names": (["0,5", "1,5", "x,y"], ["0,5", "1,5", "x,y"]),
+    "mostly whole": (["3", "4", "0,4"], ["3", "4", "0,4"]),
+    "points as well": (["0,5", "1.5", "2,5"], ["0,5", "1.5", "2,5"]),
+}
+
+
+@pytest.mark.parametrize("what", DECIMALS)
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_commas_are_decimal_marks_where_a_column_shows_it(what: str, separator: str, tmp_path: Path) -> None:
+    written, meant = DECIMALS[what]
+    lines = [separator.join(["user", "of", "n"]), *(separator.join(["a", "1,2", one]) for one in written)]
+    part = part_of(tmp_path, "log.csv", "\n".join(lines))
+    assert rows_of(part) == [("a", "1,2", one) for one in meant]
+    assert part.guesses() == ({} if written == meant else {part.name: "numbers in n have a decimal comma"})
+
+
+def test_a_decimal_comma_that_is_told_counts_in_all_columns_of_numbers(tmp_path: Path) -> None:
+    part = part_of(tmp_path, "log.csv", "user;n;tags;m\na;12,15;1,2,3;4\nb;1,2;4,5;5\n", decimal=",")
+    assert rows_of(part) == [("a", "12.15", "1,2,3", "4"), ("b", "1.2", "4,5", "5")]
+    assert rows_of(part_of(tmp_path, "log.csv", "user;n\na;0,5\n", decimal=".")) == [("a", "0,5")]
+
+
+def log_with(titles: dict[int, str], rows: int = 1_000) -> str:
+    """A CSV log, some of whose titles are told."""
+    lines = (f"u{row % 50},i{row % 7},{1_700_000_000 + row},{titles.get(row, 'Foo')}" for row in range(rows))
+    return "\n".join(["user,item,time,title", *lines, ""])
+
+
+UNREAD = ["user", "item", "time"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("opened", "lost"), [([50], "949 of its 1,001"), ([50, 60], "10 of its 1,001"), ([5, 800], "795 of its 1,001")]
+)
+def test_a_quote_left_open_in_a_column_that_is_not_read_is_told(
+    opened: list[int], lost: str, end: str, tmp_path: Path
+) -> None:
+    text = log_with(dict.fromkeys(opened, '"Foo bar baz')).replace("\n", end)
+    part = part_of(tmp_path, "log.csv", text)
+    with pytest.raises(DataError, match=rf'log\.csv: {lost} lines stand inside .* csv = \{{ quote = "" \}}'):
+        list(part.batches(UNREAD))
+
+
+def test_a_quote_left_open_for_longer_than_a_block_is_told(tmp_path: Path) -> None:
+    part = part_of(tmp_path, "log.csv", log_with({50: '"Foo'}))
+    with pytest.raises(DataError, match=r"log\.csv has a row that is longer than 4,000 bytes, .* close the quote"):
+        list(part.batches(UNREAD, Portions(csv_bytes=4_000)))
+
+
+def test_quotes_that_are_plain_text_swallow_nothing_where_that_is_told(tmp_path: Path) -> None:
+    part = part_of(tmp_path, "log.csv", log_with({50: '"Foo', 60: '7" disc'}), quote="")
+    assert sum(len(batch.frame) for batch in part.batches(UNREAD)) == 1_000
+
+
+@pytest.mark.parametrize("title", ['"Foo,\nbar"', '"\n\n\nFoo\n\n, bar, baz\n"', '"a, b, c\nd\n""e"", f, g, h\ni"'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("above", ["", "\n\n", "# one\n# two\n\n", "sep=,\n"])
+def test_texts_of_several_lines_in_columns_that_are_not_read_are_fine(
+    title: str, encoding: str, above: str, tmp_path: Path
+) -> None:
+    text = above + log_with(dict.fromkeys(range(300, 1_000, 2), title))
+    part = part_of(tmp_path, "log.csv", text.encode(encoding))
+    assert sum(len(batch.frame) for batch in part.batches(UNREAD)) == 1_000
+    assert not any(batch.malformed for batch in part.batches(UNREAD))
+
+
+def test_blank_lines_between_rows_are_no_lost_lines(tmp_path: Path) -> None:
+    part = part_of(tmp_path, "log.csv", log_with({}).replace("\n", "\n\n"))
+    assert sum(len(batch.frame) for batch in part.batches(UNREAD)) == 1_000
 
 
 LETTERS = "user,item\nMåns Öberg,smörgås\nb,c\n"
