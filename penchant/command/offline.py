@@ -82,7 +82,11 @@ def init(
 
 @app.command(rich_help_panel=START)
 def check(
-    files: RunFiles,
+    files: Annotated[
+        list[Path],
+        # A file that is missing or broken is told below, so that it is JSON too.
+        typer.Argument(help="The run file, then any files that change some of its keys.", metavar="RUN.toml"),
+    ],
     in_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead: counts, doubts, verdict.")
     ] = False,

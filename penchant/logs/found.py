@@ -21,11 +21,24 @@ class JoinedText(TypedDict):
     example: str
 
 
+class AlikeValues(TypedDict):
+    """Values of a field that differ only in capital letters or spaces. values: how many others are such; texts: how
+    often they stand, over all items; all_texts: how often any value does; case: how many of `values` differ only in
+    capital letters; example: one, and a commoner one."""
+
+    values: int
+    texts: int
+    all_texts: int
+    case: int
+    example: tuple[str, str]
+
+
 class FieldFound(TypedDict):
     """Of one field of the items. values: how many are different; items_with: items with any; per_item: values per item;
     events_with: events whose item has any; commonest: the values that most items have, and how many have them; beside:
-    items that have a value beside those that nearly all have, see `counting.NEARLY_ALL`; joined: None where no value
-    looks like several."""
+    items that have a value beside those that nearly all have, see `counting.NEARLY_ALL`; shared: items that have a
+    value which another item has too; absent: items by value that is a word for none; joined: None where no value looks
+    like several; alike: None where no two values differ only in capital letters or spaces."""
 
     values: int
     items_with: int
@@ -33,7 +46,10 @@ class FieldFound(TypedDict):
     events_with: int
     commonest: list[tuple[str, int]]
     beside: int
+    shared: int
+    absent: dict[str, int]
     joined: JoinedText | None
+    alike: AlikeValues | None
 
 
 class IdsFound(TypedDict):
@@ -73,6 +89,14 @@ class TimesFound(TypedDict):
     midnight: int
 
 
+class DrawnFound(TypedDict):
+    """Of some items, drawn by hash. items: those with `buckets.OFTEN` events or more; at_once: of these, those whose
+    events nearly all have one and the same time. Both are 0 where times are positions."""
+
+    items: int
+    at_once: int
+
+
 class LogCounts(TypedDict):
     """What a checked log holds, in numbers.
 
@@ -82,9 +106,11 @@ class LogCounts(TypedDict):
     seconds, or positions; events_of_items: those whose item has a row in a table of items, whatever it says; backwards:
     rows that stand after a later row of the same user.
 
-    busiest_user: events of the user with most; its bucket; busiest_items: items with most events, and how many, at
-    least; days: events by day, UTC, empty where times are positions; absent: events whose user or item is a word that
-    stands for none, by word; ids: of "user" and "item"; strangers: of "user" and "item", where there is a table.
+    busiest_user: events of the user with most; its bucket; busiest_users: events of those with most, most first,
+    without their ids; busiest_items: items with most events, and how many, at least; drawn: times of some items; again:
+    events on an item that the same user had up to two seconds before; days: events by day, UTC, empty where times are
+    positions; absent: events whose user or item is a word that stands for none, by word; ids: of "user" and "item";
+    strangers: of "user" and "item", where there is a table.
     """
 
     columns: dict[str, str | None]
@@ -106,8 +132,11 @@ class LogCounts(TypedDict):
     users_in_table: int
     fields: dict[str, FieldFound]
     busiest_user: int
+    busiest_users: list[int]
     busiest_bucket: int
     busiest_items: list[tuple[str, int]]
+    drawn: DrawnFound
+    again: int
     times: TimesFound
     days: dict[str, int]
     absent: dict[str, dict[str, int]]

@@ -13,7 +13,7 @@ import penchant
 from penchant.command import drawn as terminal
 from penchant.command.drawn_check import show_found
 from penchant.command.offline import app
-from penchant.errors import DataError, MissingStepError
+from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.logs.doubts import Doubt
 from penchant.pipeline import Run
 from tests.helpers.planted import write_planted_run
@@ -95,11 +95,11 @@ def test_json_is_one_object_with_the_same_status(
     table: str, change: dict[str, Any], verdict: str, status: int, file: Path
 ) -> None:
     edit(file, "users", group=pl.col("group"))
-    # The planted log has few users; ten of a hundred are enough to be silent about it.
+    # The planted log has few users within an hour, which is told of every case.
     edit(file, table, **change)
     done = CliRunner().invoke(app, ["check", str(file), "--json"])
     said = json.loads(done.stdout)
-    known = {doubt["kind"] for doubt in said["doubts"]} - {"testers"}
+    known = {doubt["kind"] for doubt in said["doubts"]} - {"testers", "one hour"}
     assert done.exit_code == status
     assert said["verdict"] == (verdict if known or verdict == "no" else "look")
     assert set(said) == {"verdict", "error", "doubts", "found"}
@@ -113,6 +113,18 @@ def test_a_broken_run_file_is_json_too(file: Path) -> None:
     said = json.loads(done.stdout)
     assert (done.exit_code, said["verdict"], said["found"], said["doubts"]) == (1, "no", None, [])
     assert "labls" in said["error"]
+
+
+@pytest.mark.parametrize(("text", "why"), [(None, "does not exist"), ("[logs", "not a TOML file"), ("x = [", "TOML")])
+def test_a_run_file_that_is_none_is_json_too(text: str | None, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(app, ["check", str(path), "--json"])
+    said = json.loads(done.stdout)
+    assert (done.exit_code, said["verdict"], said["found"], said["doubts"]) == (1, "no", None, [])
+    assert why in said["error"]
+    assert isinstance(call("check", path).exception, ConfigError)
 
 
 def test_python_has_the_same_doubts_before_and_after_a_run_is_opened(file: Path) -> None:

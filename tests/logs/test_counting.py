@@ -53,7 +53,10 @@ def test_counts_are_those_of_the_rows(tmp_path: Path) -> None:
     assert found["busiest_user"] == max(users.values())
     top = Counter(log.events(found["busiest_bucket"])["user"]).most_common(1)[0][1]
     assert top == found["busiest_user"]
+    assert found["busiest_users"] == sorted(users.values(), reverse=True)
     assert found["busiest_items"][0][1] == max(items.values())
+    assert found["drawn"] == {"items": sum(count >= 5 for count in items.values()), "at_once": 0}
+    assert found["again"] == 0
     assert found["days"] == dict(sorted(days.items()))
     assert found["times"]["distinct"] == events["time"].n_unique()
     assert found["times"]["midnight"] == 0
@@ -96,7 +99,8 @@ def test_what_is_kept_of_a_bucket_stays_small() -> None:
     )
     kept = count_bucket(events, beside, clock=True)
     assert kept["distinct"] is None
-    assert len(json.dumps(kept)) < 5_000
+    assert len(json.dumps(kept)) < 15_000
+    assert "u1" not in json.dumps(kept)
 
 
 def test_different_times_are_counted_up_to_a_bound(tmp_path: Path) -> None:
@@ -202,6 +206,9 @@ def test_how_ids_are_written_is_counted(ids: list[str], expected: dict[str, int]
         ([["a;b"], ["b;a"], ["a"], ["b"]], ";"),
         ([["['a', 'b']"], ["['b', 'a']"], ["['a']"], []], "[ ]"),
         ([["Matrix, The"], ["Alien, The"], ["Heat"], []], ", "),
+        ([["a\x02b"], ["b\x02a"], ["a"], ["b"]], "\x02"),
+        ([["a、b"], ["b、a"], ["a"], ["b"]], "、"),
+        ([["a b"], ["b a"], ["a"], ["b"]], None),
         ([["a"], ["b c"], [], []], None),
     ],
 )
@@ -218,3 +225,12 @@ def test_items_that_have_nothing_beside_a_common_value_are_counted() -> None:
     field = count_field(items, "tags", 9)
     assert (field["beside"], field["items_with"], field["values"]) == (4, 40, 3)
     assert field["commonest"][0] == ("all", 39)
+
+
+def test_values_that_are_shared_say_nothing_or_differ_in_letters_only_are_counted() -> None:
+    tags = [["House"], ["house"], ["house"], ["hip hop"], ["Hip  Hop"], ["Unknown", "own"], ["0"], []]
+    field = count_field(pl.DataFrame({"item": list("abcdefgh"), "tags": tags}), "tags", 0)
+    assert field["shared"] == 2
+    assert field["absent"] == {"Unknown": 1}
+    assert field["alike"] is not None
+    assert (field["alike"]["values"], field["alike"]["texts"], field["alike"]["all_texts"]) == (2, 2, 8)

@@ -7,17 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
 
+from penchant.logs.counting.ids import RULES
 from penchant.logs.doubts import Doubt, Purpose, doubts
 from penchant.logs.doubts.bounds import BOUNDS
+from penchant.logs.doubts.tables import IN_SQL, alike_query
 from penchant.logs.formats.part import Portions
 from tests.logs.logs_on_disk import DAY_S, NOON, read_log
 
 NOW = NOON + 1000.0 * DAY_S
 USERS, EVENTS = 120, 5
+SOME_BUCKETS = Portions(bucket=200)
 PAGE = Path(__file__).parents[2] / "docs" / "data" / "check.md"
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
@@ -56,6 +60,7 @@ def told(
     users: Change = as_it_is,
     purpose: Purpose | None = None,
     mapping: dict[str, Any] | None = None,
+    portions: Portions = SOME_BUCKETS,
 ) -> dict[str, Doubt]:
     """Doubts by kind, about a good log with some changes."""
     items(items_table()).write_parquet(folder / "items.parquet")
@@ -63,7 +68,7 @@ def told(
     log = read_log(
         folder,
         events(log_of_ninety_days()),
-        portions=Portions(bucket=200),
+        portions=portions,
         items={"files": "items.parquet", "item": "id", "fields": {"tags": "tag"}},
         users={"files": "users.parquet", "user": "id", "fields": {"age": "age"}},
         mapping=mapping or {},
@@ -122,6 +127,42 @@ def busy_year(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 RATED = with_column(c=pl.when(pl.int_range(pl.len()) % 100 < 96).then(0.5).otherwise(1.0))
+
+
+def joined_by(separator: str) -> Change:
+    return with_column(tag=pl.col("tag").list.join(separator))
+
+
+def words_with_spaces(frame: pl.DataFrame) -> pl.DataFrame:
+    """Each item has three of seven words, in one text."""
+    words = [" ".join(f"t{(number * step) % 7}" for step in (1, 2, 5)) + f" t{number // 7}" for number in range(30)]
+    return frame.with_columns(tag=pl.Series(words))
+
+
+def some_are(value: str) -> pl.Expr:
+    """One in four of the items has this value, the others what they had."""
+    some = pl.int_range(pl.len()) % 4 == 0
+    return pl.when(some).then(pl.concat_list(pl.lit(value))).otherwise(pl.col("tag"))
+
+
+def robots(number: int, share: float) -> Change:
+    """So many more users, who make this share of the log, in among 300 others."""
+
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        others = frame.with_columns(u=pl.lit("p") + (pl.int_range(pl.len()) % 300).cast(pl.String))
+        rows = int(len(frame) * share / (1 - share)) // number * number
+        more = frame.sample(rows, with_replacement=True, seed=3).with_columns(
+            u=pl.lit("bot") + (pl.int_range(pl.len()) % number).cast(pl.String), t=pl.col("t").sort() + 7
+        )
+        return pl.concat([others, more])
+
+    return change
+
+
+def logged_twice(frame: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([frame, frame.with_columns(t=pl.col("t") + 1)])
+
+
 LIKE_A_LIST = pl.concat_str(pl.lit("["), pl.col("tag").list.first(), pl.lit(": x]"))
 
 
@@ -176,6 +217,33 @@ LIKE_A_LIST = pl.concat_str(pl.lit("["), pl.col("tag").list.first(), pl.lit(": x
         ("few clicked", True, {"events": with_column(c=False)}),
         ("one text", True, {"items": with_column(tag=pl.col("tag").list.join("|"))}),
         ("one text", True, {"items": with_column(tag=LIKE_A_LIST)}),
+        ("one text", True, {"items": joined_by("\x01")}),
+        ("one text", True, {"items": joined_by("^")}),
+        ("one text", True, {"items": joined_by("、")}),
+        ("one text", True, {"items": joined_by("·")}),
+        ("one text", True, {"items": words_with_spaces}),
+        ("alone", True, {"items": with_column(tag=pl.concat_list("id"))}),
+        ("alone", True, {"items": with_column(tag=pl.concat_list(pl.lit("The ") + pl.col("id")))}),
+        ("no value", False, {"items": with_column(tag=some_are("Unbekannt"))}),
+        ("no value", False, {"items": with_column(tag=some_are("other"))}),
+        ("alike", False, {"items": with_column(tag=some_are("T1"))}),
+        ("alike", False, {"items": with_column(tag=some_are("t 1"))}),
+        ("none", True, {"events": mostly(0.1, "u", "未登录")}),
+        ("none", True, {"events": mostly(0.1, "i", "#NV")}),
+        ("few users", True, {"events": robots(12, 0.55)}),
+        ("few users", False, {"events": robots(5, 0.4)}),
+        ("no time", False, {"events": lambda frame: frame.drop("t")}),
+        ("one hour", False, {"events": with_column(t=NOON + 3 * pl.int_range(pl.len()))}),
+        ("long ago", False, {"events": rewritten("t", lambda times: times - 8 * 365 * DAY_S)}),
+        (
+            "time of the item",
+            True,
+            {
+                "events": rewritten("t", lambda _: NOON + pl.col("i").cast(pl.Int64) * 70_007),
+                "portions": Portions(bucket=40),
+            },
+        ),
+        ("twice", False, {"events": logged_twice}),
         ("window", True, {"events": later(20, 1), "purpose": Purpose(("tags",), 1, 2, 7.0)}),
         ("short", False, {"purpose": Purpose(("tags",), 1, 20, 7.0)}),
     ],
@@ -194,6 +262,38 @@ def test_what_is_doubtful_is_told(kind: str, serious: bool, changes: dict[str, A
 def test_every_kind_is_tried() -> None:
     (mark,) = (one for one in test_what_is_doubtful_is_told.pytestmark if one.name == "parametrize")
     assert {case[0] for case in mark.args[1]} == set(BOUNDS)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"items": with_column(tag=pl.lit("science fiction ") + pl.col("tag").list.first())},
+        {"items": with_column(tag=pl.col("tag").list.eval(pl.lit("dark comedy ") + pl.element()))},
+        {"events": lambda frame: frame.with_columns(u=heavy_tail(len(frame)))},
+        {"events": rewritten("t", lambda times: times // DAY_S * DAY_S)},
+        {"events": with_column(t=pl.int_range(pl.len())), "mapping": {"time_unit": "position"}},
+    ],
+)
+def test_what_people_do_is_left_in_peace(changes: dict[str, Any], tmp_path: Path) -> None:
+    new = {"one text", "alone", "no value", "alike", "few users", "one hour", "long ago", "time of the item", "twice"}
+    assert new & set(told(tmp_path, **changes)) == set()
+
+
+def heavy_tail(rows: int) -> pl.Series:
+    weights = np.random.default_rng(5).lognormal(sigma=1.2, size=300)
+    drawn = np.random.default_rng(6).choice(300, size=rows, p=weights / weights.sum())
+    return pl.Series([f"{number:03}" for number in drawn])
+
+
+@pytest.mark.parametrize("rule", IN_SQL)
+def test_the_query_that_is_advised_is_one(rule: str, tmp_path: Path) -> None:
+    """DuckDB runs it, and what it makes of ids is what the rule makes of them."""
+    ids = ["a7.0", "x007", " 7", "A7", "{a1b2-c3d4}", "user_7"]
+    pl.DataFrame({"item": ids}).write_csv(tmp_path / "clicks.csv")
+    query = alike_query("item", rule)
+    rows = duckdb.connect().execute(query.replace("clicks.csv", str(tmp_path / "clicks.csv"))).fetchall()
+    expected = pl.Series(ids).to_frame("item").select(RULES[rule](pl.col("item")))["item"]
+    assert [row[0] or None for row in rows] == [one or None for one in expected]
 
 
 def test_ids_written_otherwise_are_told_with_a_pair_and_what_to_do(tmp_path: Path) -> None:

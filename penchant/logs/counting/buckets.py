@@ -9,12 +9,14 @@ from typing import TypedDict, TypeVar
 import numpy as np
 import polars as pl
 
-from penchant.logs.found import TimesFound
+from penchant.logs.found import DrawnFound, TimesFound
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 DAY_S = 86_400
 MOST_ITEMS = 50
 """Items with most events that are kept of a bucket."""
+MOST_USERS = 50
+"""Users with most events whose counts are kept of a bucket, without their ids."""
 MOST_TIMES = 20
 FEW_TIMES = 100
 """Up to here, different times are counted."""
@@ -23,7 +25,10 @@ LOOKED_AT = 10_000
 ABSENT = (
     *("\\n", "null", "(null)", "<null>", "none", "(none)", "nan", "nil", "na", "n/a", "#n/a", "<na>", "nat"),
     *("undefined", "unknown", "(not set)", "not set", "anonymous", "guest", "missing", "empty", "-", "--", "?", "-1"),
-    *("0", "0.0", "00000000-0000-0000-0000-000000000000", "[object object]"),
+    *("0", "0.0", "00000000-0000-0000-0000-000000000000", "[object object]", "#nv", "#n/d", "s/o"),
+    *("unbekannt", "inconnu", "inconnue", "desconocido", "desconhecido", "sconosciuto", "okänd", "ukjent", "ukendt"),
+    *("onbekend", "nieznany", "неизвестно", "неизвестный", "不明", "未知", "未登录", "匿名", "anonym", "anonyme"),
+    *("anonimo", "anónimo", "anônimo", "аноним", "gast", "invité", "invitado", "ospite", "гость", "游客", "ゲスト"),
 )
 """What programs write for a user or an item that there is not, in small letters. Numbers are among them: one item may
 be called 0, so what is said of these words is only how many events they have."""
@@ -31,7 +36,8 @@ be called 0, so what is said of these words is only how many events they have.""
 
 class BucketCounts(TypedDict):
     """Of one bucket, see `LogCounts` for what is not explained here. known: events by field whose item has a value of
-    it; times, several: a sample of times; whether there are more than FEW_TIMES of them."""
+    it; times, several: a sample of times; whether there are more than FEW_TIMES of them; drawn: of the DRAWN items
+    whose ids have the lowest hashes, by hash: events, the time that most of them have, and how many have it."""
 
     events: int
     clicked: int
@@ -42,8 +48,10 @@ class BucketCounts(TypedDict):
     known: dict[str, int]
     first: float | None
     last: float | None
-    busiest_user: int
+    busiest_users: list[int]
     busiest_items: list[tuple[str, int]]
+    drawn: dict[str, tuple[int, float, int]]
+    again: int
     looked_at: int
     commonest: list[tuple[float, int]]
     distinct: list[float] | None
@@ -66,7 +74,8 @@ class Beside:
 
 
 def count_bucket(events: pl.DataFrame, beside: Beside, *, clock: bool) -> BucketCounts:
-    """What one bucket of the log holds. clock: whether times are those of a clock."""
+    """What one bucket of the log holds. events: by user, in their order in time; clock: whether times are those of a
+    clock."""
     people = events.group_by(USER).len()
     shown = events.group_by(ITEM).len()
     known = shown.join(beside.items, on=ITEM, how="inner")
@@ -81,8 +90,10 @@ def count_bucket(events: pl.DataFrame, beside: Beside, *, clock: bool) -> Bucket
         "known": {name: int(known["len"].filter(known[name]).sum()) for name in beside.items.columns[1:]},
         "first": events[TIME].min(),
         "last": events[TIME].max(),
-        "busiest_user": int(people["len"].max() or 0),
+        "busiest_users": people["len"].top_k(MOST_USERS).sort(descending=True).to_list(),
         "busiest_items": [(item, count) for item, count in busiest if len(item) <= LONGEST],
+        "drawn": _drawn(events, shown[ITEM]) if clock else {},
+        "again": _again(events) if clock else 0,
         **_times(events[TIME], clock=clock),  # type: ignore[typeddict-item]
         "absent": {USER: _absent(people), ITEM: _absent(shown)},
     }
@@ -90,6 +101,32 @@ def count_bucket(events: pl.DataFrame, beside: Beside, *, clock: bool) -> Bucket
 
 LONGEST = 200
 """Characters of an item's id that is kept as an example."""
+DRAWN = 150
+"""Items that are drawn by the hash of their id, so that all buckets draw the same ones."""
+TWICE_S = 2.0
+"""Seconds within which a user hardly chooses the same item again."""
+TWICE_APART = 3
+"""Rows of the same user that are looked back for the same item."""
+
+
+def _drawn(events: pl.DataFrame, items: pl.Series) -> dict[str, tuple[int, float, int]]:
+    """items: different ids."""
+    lowest = pl.DataFrame({ITEM: items, "hash": items.hash(seed=7)}).bottom_k(DRAWN, by="hash")
+    times = events.select(ITEM, TIME).join(lowest, on=ITEM, how="inner").group_by("hash", TIME).len()
+    common = times.sort("len", TIME, descending=[True, False]).group_by("hash", maintain_order=True)
+    told = common.agg(pl.col("len").sum().alias("events"), pl.col(TIME).first(), pl.col("len").first())
+    return {f"{key:016x}": (count, time, most) for key, count, time, most in told.sort("hash").iter_rows()}
+
+
+def _again(events: pl.DataFrame) -> int:
+    """Events on an item that the same user had at most TWICE_S seconds before, but not at the same time."""
+    back = [
+        (pl.col(USER) == pl.col(USER).shift(apart))
+        & (pl.col(ITEM) == pl.col(ITEM).shift(apart))
+        & (pl.col(TIME) - pl.col(TIME).shift(apart)).is_between(0, TWICE_S, closed="right")
+        for apart in range(1, TWICE_APART + 1)
+    ]
+    return int(events.select(pl.any_horizontal(back).fill_null(False).sum()).item())
 
 
 def _times(times: pl.Series, *, clock: bool) -> dict[str, object]:
@@ -132,8 +169,11 @@ class BucketsCounted(TypedDict):
     users_with_row: int
     events_of_items: int
     busiest_user: int
+    busiest_users: list[int]
     busiest_bucket: int
     busiest_items: list[tuple[str, int]]
+    drawn: DrawnFound
+    again: int
     times: TimesFound
     days: dict[str, int]
     absent: dict[str, dict[str, int]]
@@ -157,7 +197,10 @@ class Sum:
         self._counts: Counter[str] = Counter()
         self._first, self._last = float("inf"), float("-inf")
         self._busiest = (0, 0)
+        self._users: list[int] = []
         self._items: Counter[str] = Counter()
+        self._drawn: dict[str, Counter[float]] = {}
+        self._drawn_events: Counter[str] = Counter()
         self._common: Counter[float] = Counter()
         self._distinct: set[float] | None = set()
         self._days: Counter[int] = Counter()
@@ -181,7 +224,9 @@ class Sum:
         assert first is not None
         assert last is not None
         self._first, self._last = min(self._first, first), max(self._last, last)
-        self._busiest = max(self._busiest, (counts["busiest_user"], -bucket))
+        self._busiest = max(self._busiest, (counts["busiest_users"][0], -bucket))
+        self._users = sorted(self._users + counts["busiest_users"], reverse=True)[:MOST_USERS]
+        self._draw(counts["drawn"])
         self._items.update(dict(counts["busiest_items"]))
         self._common.update(dict(counts["commonest"]))
         self._distinct = _union(self._distinct, counts["distinct"])
@@ -189,6 +234,19 @@ class Sum:
         self._days.update({begin + number: count for number, count in enumerate(days) if count})
         for name, words in counts["absent"].items():
             self._absent[name].update(words)
+
+    def _draw(self, drawn: Mapping[str, tuple[int, float, int]]) -> None:
+        """An item with one of the lowest hashes of all is drawn by every bucket that has it, so it is counted whole."""
+        for key, (events, time, most) in drawn.items():
+            self._drawn.setdefault(key, Counter())[time] += most
+            self._drawn_events[key] += events
+        for key in sorted(self._drawn)[DRAWN:]:
+            del self._drawn[key], self._drawn_events[key]
+
+    def _drawn_found(self) -> DrawnFound:
+        often = {key: count for key, count in self._drawn_events.items() if count >= OFTEN}
+        at_once = sum(max(self._drawn[key].values()) >= AT_ONCE * count for key, count in often.items())
+        return {"items": len(often), "at_once": at_once}
 
     @property
     def events(self) -> int:
@@ -207,8 +265,11 @@ class Sum:
             "users_with_row": self._counts["users_with_row"],
             "events_of_items": self._counts["events_of_items"],
             "busiest_user": self._busiest[0],
+            "busiest_users": self._users,
             "busiest_bucket": -self._busiest[1],
             "busiest_items": _most(self._items, 3),
+            "drawn": self._drawn_found(),
+            "again": self._counts["again"],
             "times": {
                 "looked_at": self._counts["looked_at"],
                 "commonest": _most(self._common, 3),
@@ -222,8 +283,12 @@ class Sum:
 
 _ADDED = (
     *("events", "clicked", "users", "users_with_one_event", "users_with_row", "events_of_items"),
-    *("looked_at", "midnight"),
+    *("looked_at", "midnight", "again"),
 )
+OFTEN = 5
+"""Events from where on an item's times are judged."""
+AT_ONCE = 0.9
+"""The share of an item's events that have one time, if that is a time of the item."""
 
 
 def _union(known: set[float] | None, more: Iterable[float] | None) -> set[float] | None:

@@ -2,17 +2,40 @@
 
 import polars as pl
 
-from penchant.logs.found import FieldFound, JoinedText
+from penchant.logs.counting.buckets import ABSENT
+from penchant.logs.found import AlikeValues, FieldFound, JoinedText
 from penchant.schema import ITEM
 
 NEARLY_ALL = 0.9
 """A value that more than this share of the items have tells them apart no more."""
 MOST_VALUES = 3
-SEPARATORS = ("|", ";", ", ", ",", "/", " > ", "\t")
+SEPARATORS = ("|", ";", ", ", ",", "/", " > ", "\t", "\x01", "\x02", "\x1f", "^", "、", "，", "；", "·")
+SPACE = " "
+FEW_WORDS = 1 / 3
+"""Words that a space parts are values of their own only where different words are so few beside different texts; titles
+and names of two words have about as many words as there are texts."""
 BRACKETS = "[ ]"
 _IN_BRACKETS = r"(?s)^\s*(\[.*\]|\{.*\})\s*$"
 LONGEST = 80
 """Characters of a value that is kept as an example."""
+_NOT_SAID = (
+    *(
+        "other",
+        "others",
+        "misc",
+        "miscellaneous",
+        "sonstige",
+        "sonstiges",
+        "autre",
+        "autres",
+        "otro",
+        "otros",
+        "прочее",
+    ),
+    *("其他", "その他", "uncategorized", "uncategorised", "(no genres listed)", "default", "tbd"),
+)
+NO_TAGS = (*(word for word in ABSENT if not word.removesuffix(".0").lstrip("-").isdigit()), *_NOT_SAID)
+"""Values that say nothing of an item, in small letters. Numbers are not among them: 0 may be a category."""
 
 
 def count_field(items: pl.DataFrame, name: str, events_with: int) -> FieldFound:
@@ -29,7 +52,38 @@ def count_field(items: pl.DataFrame, name: str, events_with: int) -> FieldFound:
         "events_with": events_with,
         "commonest": [(value[:LONGEST], count) for value, count in counts.head(MOST_VALUES).rows()],
         "beside": _beside(items, name, nearly_all) if len(nearly_all) else items_with,
+        "shared": _having(items, name, counts.filter(pl.col("len") > 1)[name]),
+        "absent": _absent(counts, name),
         "joined": _joined(counts, name),
+        "alike": _alike(counts, name),
+    }
+
+
+def _having(items: pl.DataFrame, name: str, values: pl.Series) -> int:
+    """Items that have any of the values."""
+    rows = items.select(ITEM, name).explode(name, keep_nulls=False, empty_as_null=False)
+    return rows.filter(pl.col(name).is_in(values.implode()))[ITEM].n_unique()
+
+
+def _absent(counts: pl.DataFrame, name: str) -> dict[str, int]:
+    words = counts.filter(pl.col(name).str.strip_chars().str.to_lowercase().is_in(NO_TAGS))
+    return dict(words.head(MOST_VALUES).iter_rows())
+
+
+def _alike(counts: pl.DataFrame, name: str) -> AlikeValues | None:
+    """counts: the commonest first, so that a way of writing is compared with one that is as common or commoner."""
+    case, bare = pl.col(name).str.to_lowercase(), pl.col(name).str.to_lowercase().str.replace_all(r"\s+", "")
+    folded = counts.with_columns(case=case, bare=bare).filter(bare.str.len_bytes() > 0)
+    others = folded.filter(~pl.col("bare").is_first_distinct())
+    if others.is_empty():
+        return None
+    first = folded.filter(pl.col("bare") == others["bare"][0])[name][0]
+    return {
+        "values": len(others),
+        "texts": int(others["len"].sum()),
+        "all_texts": int(counts["len"].sum()),
+        "case": int((~folded["case"].is_first_distinct()).sum()),
+        "example": (others[name][0][:LONGEST], first[:LONGEST]),
     }
 
 
@@ -43,7 +97,11 @@ def _joined(counts: pl.DataFrame, name: str) -> JoinedText | None:
     """The way to cut the texts that makes most of them into few different ones. counts: values and "len", items."""
     found = [_brackets(counts, name), *(_cut(counts, name, separator) for separator in SEPARATORS)]
     there = [one for one in found if one is not None]
-    return max(there, key=lambda one: one["texts"] * (1 - one["parts"] / one["pieces"]), default=None)
+    best = max(there, key=lambda one: one["texts"] * (1 - one["parts"] / one["pieces"]), default=None)
+    words = _cut(counts, name, SPACE)
+    if words is None or words["parts"] > FEW_WORDS * words["values"]:
+        return best
+    return words if best is None or 2 * best["texts"] < words["texts"] else best
 
 
 def _brackets(counts: pl.DataFrame, name: str) -> JoinedText | None:

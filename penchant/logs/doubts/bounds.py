@@ -69,6 +69,21 @@ BOUNDS = {
         "Guessing that value is nearly always right, so that every model looks good and says nothing. It is serious "
         "only where the field is predicted.",
     ),
+    "alone": Bound(
+        "items of which no value of the predicted field belongs to another item too",
+        *(0.5, 0.9),
+        "What is learned of such a value says nothing of another item; ids and titles are so.",
+    ),
+    "no value": Bound(
+        "items whose value is a word such as “unknown” or “other”",
+        *(0.1, None),
+        "Such a word becomes a taste like any other, and a common one.",
+    ),
+    "alike": Bound(
+        "values (over all items) that differ from a commoner one only in capital letters or spaces",
+        *(0.02, None),
+        "One taste is counted as two; a few such values are usual where people write tags.",
+    ),
     "common value": Bound(
         "items that have one and the same value, beside others",
         *(0.9, None),
@@ -78,6 +93,12 @@ BOUNDS = {
         "events of the user with most events",
         *(0.1, 0.5),
         "No person makes a tenth of a log: it is a robot, a test account, or a word for “no user”.",
+    ),
+    "few users": Bound(
+        "events of the busiest 1 % of the users (at most 50, at least 20) who have 10 times those of others or more",
+        *(0.3, 0.5),
+        "Robots come by the dozen. In logs of people, few have 10 times the usual events, and less than a quarter of "
+        "the log.",
     ),
     "one item": Bound(
         "events of the item with most events",
@@ -95,6 +116,36 @@ BOUNDS = {
         "Events of one time are never parted, so few times mean few places where a history may end.",
         below=True,
         count=True,
+    ),
+    "no time": Bound(
+        "events without a time, because the run file names no column of it",
+        *(0.0, None),
+        "What came first is taken from the order of the rows, which many exports do not keep.",
+    ),
+    "one hour": Bound(
+        "hours from the first event to the last",
+        *(1, None),
+        "Nobody's taste is seen in an hour; mostly it is the time of an export, or a wrong unit.",
+        below=True,
+        count=True,
+    ),
+    "long ago": Bound(
+        "years from 1970 to the last event",
+        *(25, None),
+        "Hardly a log of clicks is older. Seconds since another year than 1970, such as Apple's of 2001, look like "
+        "that.",
+        below=True,
+        count=True,
+    ),
+    "time of the item": Bound(
+        "items with 5 events or more of which nearly all have one and the same time",
+        *(0.5, 0.9),
+        "It is when the item was published, not when a user chose it, so nothing has an order.",
+    ),
+    "twice": Bound(
+        "events on an item that the same user had up to 2 seconds before",
+        *(0.2, None),
+        "One click is logged twice, in the browser and on the server for instance, and counts twice.",
     ),
     "days only": Bound(
         "events at midnight, UTC",
@@ -210,4 +261,10 @@ SURELY_CUTS_TO = 0.5
 """Where so few are different, each stands in two texts or more, and it can be serious."""
 TOO_MANY = 10
 """Times the events of a usual user, from where on an id such as 0 is taken for a word for none."""
+SOME_ITEMS = 10
+"""Items, at least, before something is said of how many of them share a value or have one time."""
+USUAL_USERS = 100
+"""Users, at least, beside the busiest, before these are said to be far above the usual."""
+LEAST_BUSY = 20
+"""The busiest 1 % of the users are so many, at least."""
 DAY_S = 86_400

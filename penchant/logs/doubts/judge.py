@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from penchant.logs.doubts.doubt import Doubt, Looked, Purpose
-from penchant.logs.doubts.people import absent, busiest, few_users, rounded
+from penchant.logs.doubts.people import absent, busiest, few_busy, few_users, rounded
 from penchant.logs.doubts.rows import clicks, lost_rows
-from penchant.logs.doubts.tables import known, one_text, one_value, written_otherwise
+from penchant.logs.doubts.tables import known, written_otherwise
 from penchant.logs.doubts.times import clock, stretches, windows
+from penchant.logs.doubts.values import alone, no_value, one_text, one_value, written_twice
 from penchant.logs.ingest import Log
 
 ASKED: tuple[Callable[[Looked], Iterator[Doubt]], ...] = (
@@ -14,10 +15,14 @@ ASKED: tuple[Callable[[Looked], Iterator[Doubt]], ...] = (
     known,
     few_users,
     busiest,
+    few_busy,
     absent,
     rounded,
     one_value,
     one_text,
+    alone,
+    no_value,
+    written_twice,
     clock,
     windows,
     stretches,

@@ -6,7 +6,7 @@ import polars as pl
 
 from penchant.logs.counting.ids import count_ids
 from penchant.logs.counting.whole import MOST_IDS, some_ids
-from penchant.logs.doubts.bounds import BOUNDS, MANY_IDS, TOO_MANY
+from penchant.logs.doubts.bounds import BOUNDS, LEAST_BUSY, MANY_IDS, TOO_MANY, USUAL_USERS
 from penchant.logs.doubts.doubt import Doubt, Looked
 from penchant.logs.found import IdsFound
 from penchant.schema import ITEM, USER
@@ -65,6 +65,28 @@ def busiest(at: Looked) -> Iterator[Doubt]:
             (repr(item),),
             f"If this is a start page or a default that everybody is shown, leave its rows out: {_drop(at, ITEM)}.",
             BOUNDS["one item"].is_serious(count / events),
+        )
+
+
+def few_busy(at: Looked) -> Iterator[Doubt]:
+    """A few users, each far above all others, with a large part of the log. Of one user, `busiest` speaks."""
+    found, events = at.found, at.rows_per["events"]
+    top = found["busiest_users"]
+    others = found["users"] - len(top)
+    if others < USUAL_USERS:
+        return
+    usual = (events - sum(top)) / others
+    busy = [count for count in top if count >= TOO_MANY * usual][: max(LEAST_BUSY, found["users"] // 100)]
+    share = sum(busy) / events
+    if len(busy) > 1 and BOUNDS["few users"].tells(share):
+        yield Doubt(
+            "few users",
+            f"{len(busy)} of {found['users']:,} users have {share:.1%} of the events: each has {busy[-1]:,} or more, "
+            f"where others have {usual:,.1f}.",
+            share,
+            _busiest_user(at),
+            f"If these are robots or test accounts, leave their rows out: {_drop(at, USER)}.",
+            BOUNDS["few users"].is_serious(share),
         )
 
 

@@ -22,6 +22,7 @@ def lost_rows(at: Looked) -> Iterator[Doubt]:
             f"fine as your log has it. If each row is one tag or one view of the same click, this is as it should be.",
             BOUNDS["repeats"].is_serious(repeats / rows),
         )
+    yield from _twice(at)
     senseless = {reason: count for reason, count in found["rejected"].items() if reason != REPEATED}
     share = sum(senseless.values()) / rows
     if BOUNDS["set aside"].tells(share):
@@ -43,6 +44,20 @@ def lost_rows(at: Looked) -> Iterator[Doubt]:
             "Look at these rules in the run file, under [logs.tables.events]. What is learned will hold for the other "
             "rows only.",
             BOUNDS["left out"].is_serious(share),
+        )
+
+
+def _twice(at: Looked) -> Iterator[Doubt]:
+    share = at.found["again"] / at.rows_per["events"]
+    if BOUNDS["twice"].tells(share):
+        yield Doubt(
+            "twice",
+            f"{share:.1%} of the events are on an item that the same user had at most two seconds before.",
+            share,
+            (),
+            "Check whether each click is logged twice, for instance in the browser and on the server. If so, keep the "
+            "rows of one of them, with `keep` under [logs.tables.events].",
+            BOUNDS["twice"].is_serious(share),
         )
 
 

@@ -1,13 +1,13 @@
-"""Doubts about the tables beside the log: whether events and users find their row there, and what the rows say."""
+"""Doubts about the tables beside the log: whether events and users find their row there."""
 
+import re
 from collections.abc import Iterator
 
 import polars as pl
 
-from penchant.logs.counting.fields import BRACKETS
 from penchant.logs.counting.ids import alike
 from penchant.logs.counting.whole import MOST_IDS, some_ids
-from penchant.logs.doubts.bounds import BOUNDS, BY_CHANCE, CUTS_TO, SURELY_CUTS_TO
+from penchant.logs.doubts.bounds import BOUNDS, BY_CHANCE
 from penchant.logs.doubts.doubt import Doubt, Looked
 from penchant.schema import ITEM, USER
 
@@ -103,9 +103,41 @@ def written_otherwise(at: Looked) -> Iterator[Doubt]:
             f"{share:.1%} of the {what}.",
             share,
             (f"{stranger!r} in the log is {its!r} in the table",),
-            f"Write the ids of {one}s alike in both tables.",
+            _alike_how(at, name, rule),
             BOUNDS["ids"].is_serious(share) and count >= BY_CHANCE * said["looked_at"],
         )
+
+
+IN_SQL = {
+    "“.0” at the end is taken away": r"regexp_replace(COLUMN::varchar, '\.0+$', '')",
+    "zeros at the front are taken away": r"regexp_replace(COLUMN::varchar, '(^|\D)0+(\d)', '\1\2')",
+    "space around them is taken away": "trim(COLUMN::varchar)",
+    "capital letters are made small": "lower(COLUMN::varchar)",
+    "braces, dashes and quotes are taken away": r"""regexp_replace(COLUMN::varchar, '[{}()\[\]"-]', '', 'g')""",
+    "everything before the number at the end is taken away": r"regexp_extract(COLUMN::varchar, '\d+$')",
+}
+"""What to write in a query of DuckDB; a rule that rounds has none, because digits that are lost do not come back."""
+
+
+def alike_query(column: str, rule: str) -> str:
+    """A query of DuckDB that writes a column by a rule of `IN_SQL`. clicks.csv stands for the table."""
+    changed = IN_SQL[rule].replace("COLUMN", f'"{column}"')
+    return f"""select * replace ({changed} as "{column}") from 'clicks.csv'"""  # noqa: S608 - it is shown, not run
+
+
+def _alike_how(at: Looked, name: str, rule: str) -> str:
+    """How to write ids alike, in plain words and as a line of a run file."""
+    said = f"Write the ids of {name}s alike in both tables."
+    column = at.found["columns"][name]
+    if "rounded" in rule:
+        return f"{said} Rounded ids have lost digits: export them again, as text."
+    if rule not in IN_SQL or column is None or not re.fullmatch(r"[\w -]+", column):
+        return said
+    return (
+        f"{said} A query in place of `files` does so, with the name of your file for clicks.csv: write "
+        f"query = '''{alike_query(column, rule)}''' under [logs.tables.events]. Do the same in the table of {name}s "
+        f"where its ids need it."
+    )
 
 
 def _pair(at: Looked, name: str, rule: str) -> tuple[str, str]:
@@ -114,54 +146,3 @@ def _pair(at: Looked, name: str, rule: str) -> tuple[str, str]:
     ids = some_ids(at.log.events, at.log.buckets)[name]
     pairs = alike(ids.filter(~ids.is_in(table.implode())).head(MOST_IDS), table, rule)
     return pairs.row(0) if len(pairs) else ("(erased)", "(erased)")
-
-
-def one_value(at: Looked) -> Iterator[Doubt]:
-    """A field of which nearly all items have the same value."""
-    for field, said in at.found["fields"].items():
-        if not said["items_with"]:
-            continue
-        value, count = said["commonest"][0]
-        common, only = count / said["items_with"], 1 - said["beside"] / said["items_with"]
-        kind, share = ("one value", only) if BOUNDS["one value"].tells(only) else ("common value", common)
-        if not BOUNDS[kind].tells(share):
-            continue
-        rest = f"{only:.1%} have no rarer value" if only else "all of these have other values too"
-        yield Doubt(
-            kind,
-            f"{common:.1%} of the items that have any {field} have the value {value!r}; {rest}.",
-            share,
-            tuple(f"{name!r} on {items:,} of {said['items_with']:,} items" for name, items in said["commonest"]),
-            f"Map a column with more different values as {field}, or leave this value out: "
-            f"most_items = {{ {field} = 0.9 }} under [logs.tables.items].",
-            field in at.purpose.predicted and BOUNDS[kind].is_serious(share),
-        )
-
-
-def one_text(at: Looked) -> Iterator[Doubt]:
-    """A field whose values are several in one text."""
-    for field, said in at.found["fields"].items():
-        joined = said["joined"]
-        if joined is None:
-            continue
-        shared = 0.0 if joined["separator"] == BRACKETS else joined["parts"] / joined["pieces"]
-        if shared > CUTS_TO:
-            continue
-        share = joined["texts"] / max(1.0, said["per_item"] * at.found["items_in_table"])
-        if not BOUNDS["one text"].tells(share):
-            continue
-        brackets = joined["separator"] == BRACKETS
-        how = "are a list in brackets" if brackets else f"hold {joined['separator']!r}"
-        advice = f'write separator = "{joined["separator"].strip() or joined["separator"]}" under [logs.tables.items]'
-        yield Doubt(
-            "one text",
-            f"{share:.1%} of the values of {field} {how}, so each looks like several values in one text: "
-            f"{joined['values']:,} different texts have {joined['pieces']:,} parts, of which {joined['parts']:,} are "
-            f"different.",
-            share,
-            (repr(joined["example"]),),
-            f"Give {field} as a list column, or as a table with a row per item and value."
-            if brackets
-            else f"If these are several values, {advice}.",
-            field in at.purpose.predicted and shared <= SURELY_CUTS_TO and BOUNDS["one text"].is_serious(share),
-        )

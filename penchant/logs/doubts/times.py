@@ -12,6 +12,7 @@ from penchant.logs.doubts.bounds import (
     FAR_DAYS,
     FEW_APART,
     GAP_DAYS,
+    SOME_ITEMS,
     SPELL,
     USUAL_EVENTS,
 )
@@ -22,6 +23,15 @@ def clock(at: Looked) -> Iterator[Doubt]:
     """Times that do not tell when something happened."""
     found, times, column = at.found, at.found["times"], at.found["columns"]["time"]
     if column is None:
+        yield Doubt(
+            "no time",
+            "The run file names no column of times, so the order of the rows counts as time.",
+            1.0,
+            (),
+            "Name the column of when an item was shown or clicked as `time` under [logs.tables.events]. If there is "
+            "none, make sure that earlier events stand above later ones.",
+            BOUNDS["no time"].is_serious(1.0),
+        )
         return
     if found["time_unit"] == "position":
         if not found["unit_said"]:
@@ -69,6 +79,58 @@ def clock(at: Looked) -> Iterator[Doubt]:
             BOUNDS["days only"].is_serious(midnight),
         )
     yield from _future(at)
+    yield from _span(at)
+    yield from _of_items(at)
+
+
+def _span(at: Looked) -> Iterator[Doubt]:
+    """A log that is too short, or too old to be one."""
+    found, column = at.found, at.found["columns"]["time"]
+    hours = (found["last"] - found["first"]) / 3600
+    advice = f"Check that {column!r} is when an item was shown or clicked, and its `time_unit`."
+    if BOUNDS["one hour"].tells(hours) and found["events"] > 1 and found["times"]["distinct"] != 1:
+        yield Doubt(
+            "one hour",
+            f"The whole log lies within {hours * 60:,.1f} minutes, from {_moment(found['first'])} to "
+            f"{_moment(found['last'])} UTC.",
+            hours,
+            (),
+            advice,
+            BOUNDS["one hour"].is_serious(hours),
+        )
+    years = found["last"] / (365.25 * DAY_S)
+    if BOUNDS["long ago"].tells(years):
+        yield Doubt(
+            "long ago",
+            f"The last event is on {_moment(found['last'])} UTC. Seconds that are counted from another year than 1970, "
+            f"such as those of Apple from 2001, look like that.",
+            years,
+            (),
+            f"{advice} Seconds of Apple need 978,307,200 more.",
+            BOUNDS["long ago"].is_serious(years),
+        )
+
+
+def _of_items(at: Looked) -> Iterator[Doubt]:
+    """Times that belong to the item, not to the event."""
+    found, drawn = at.found, at.found["drawn"]
+    distinct, midnight = found["times"]["distinct"], found["times"]["midnight"] / at.rows_per["events"]
+    # Where the whole log has fewer times than items, items share their times by need.
+    coarse = (distinct is not None and distinct < drawn["items"] / 2) or BOUNDS["days only"].tells(midnight)
+    if drawn["items"] < SOME_ITEMS or coarse:
+        return
+    share = drawn["at_once"] / drawn["items"]
+    if BOUNDS["time of the item"].tells(share):
+        yield Doubt(
+            "time of the item",
+            f"{drawn['at_once']:,} of {drawn['items']:,} items that were looked at have one and the same time in "
+            f"nearly all of their events.",
+            share,
+            (),
+            f"Check that {found['columns']['time']!r} is when a user saw or clicked the item, not when the item was "
+            f"published, and name another column as `time` if so.",
+            BOUNDS["time of the item"].is_serious(share),
+        )
 
 
 def _spread(at: Looked, share: float) -> bool:
