@@ -165,7 +165,7 @@ def _if_one(log: SeenTable, table: SeenTable) -> str:
 
 
 def _shown(table: SeenTable) -> str:
-    return f"{table.found.path} ({table.rows:,} rows)"
+    return f"{table.found.path} (about {table.rows:,} rows)"
 
 
 def _propose_keyed(

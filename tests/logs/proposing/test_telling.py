@@ -94,7 +94,9 @@ def test_two_logs_of_nearly_one_shape_are_told_by_path_and_rows(names: tuple[str
     write(tmp_path / names[1], log(ROWS, 100).rename({"clicked": "is_clicked"}))
     tables, text = told(tmp_path)
     assert tables["events"]["files"] == names[0]
-    assert f"{names[0]} (240 rows) is taken for the log; {names[1]} (100 rows) has users and items too" in text
+    assert (
+        f"{names[0]} (about 241 rows) is taken for the log; {names[1]} (about 101 rows) has users and items too" in text
+    )
     assert "if they are parts of one log, call clicked and is_clicked alike in both" in text
 
 

@@ -56,12 +56,12 @@ _NO = [
     "faux",
     "falskt",
     "falsch",
-    "falso",
+    "falso",  # codespell:ignore falso
     "nie",
     "fałsz",
     "nee",
     "onwaar",
-    "falsk",
+    "falsk",  # codespell:ignore falsk
     "epätosi",
     "ei",
     "hayır",

@@ -34,8 +34,8 @@ def united(log: LikelyLog, tables: Sequence[SeenTable]) -> tuple[SeenTable, list
 def not_in_all(parts: Sequence[SeenTable]) -> list[str]:
     """The columns that some parts of a log lack."""
     looked = [one.found.parts[place] for one in parts for place in (0, len(one.found.parts) // 2, -1)]
-    schemas = [set(one.schema()) for one in looked]
-    return sorted(set.union(*schemas) - set.intersection(*schemas))
+    schemas: list[set[str]] = [set(one.schema()) for one in looked]
+    return sorted(name for name in set[str]().union(*schemas) if not all(name in one for one in schemas))
 
 
 def _roles(log: LikelyLog) -> set[str]:
