@@ -13,6 +13,7 @@ from penchant.logs.proposing.proposal import UNSURE, Proposal
 from penchant.logs.proposing.roles import LikelyLog, find_log, is_a_log
 from penchant.logs.proposing.seen import SeenTable, try_to_see
 from penchant.logs.proposing.sides import propose_sides, sides_of, tell_sides
+from penchant.logs.proposing.telling.parts import not_in_all, united
 from penchant.logs.proposing.writing import as_toml, source_toml
 from penchant.logs.sources import known_tables
 
@@ -79,7 +80,7 @@ def propose(files: list[FoundTable], beside: Path) -> Proposal:
         raise DataError("no table can be read: " + "; ".join(unreadable[:3]))
     proposal = Proposal(beside)
     proposal.left_out += [*getattr(files, "left_out", ()), *unreadable]
-    log = find_log(tables)
+    log, tables = _whole_log(tables, proposal)
     proposal.rows = log.table.rows
     for table in tables:
         _tell_types(table, proposal)
@@ -94,6 +95,24 @@ def propose(files: list[FoundTable], beside: Path) -> Proposal:
     tell_sides(log, sides, used, proposal)
     _propose_label(proposal)
     return proposal
+
+
+def _whole_log(tables: list[SeenTable], proposal: Proposal) -> tuple[LikelyLog, list[SeenTable]]:
+    """The log with all of its parts, and the tables, the log with its parts as one of them."""
+    log = find_log(tables)
+    try:
+        found = united(log, tables)
+    except PenchantError:
+        found = None
+    if found is None:
+        return log, tables
+    whole, parts = found
+    shown = ", ".join(one.found.path for one in parts[:5]) + (" …" if len(parts) > 5 else "")
+    lacking = not_in_all(parts)
+    others = f"; not all have {', '.join(lacking[:6])}, which is not read" if lacking else ""
+    proposal.reasons.append(f"{shown} are taken for parts of one log, because their columns are alike{others}")
+    tables = [whole, *(one for one in tables if one not in parts)]
+    return find_log(tables), tables
 
 
 def _ask_for_a_log(log: LikelyLog, tables: list[SeenTable], proposal: Proposal) -> None:

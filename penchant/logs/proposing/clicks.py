@@ -7,6 +7,7 @@ from itertools import pairwise
 import polars as pl
 
 from penchant.logs.proposing import words
+from penchant.logs.proposing.columns.answers import yes_and_no
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.columns.shares import bounds, share
 from penchant.logs.proposing.proposal import key
@@ -60,6 +61,8 @@ def _clicked_lists(log: LikelyLog, others: list[Column]) -> ClickRule | None:
     if not item.is_list:
         return None
     for one in others:
+        if one.is_list and one.is_flag and _is_beside(one, item) and _says_clicked(one):
+            return ClickRule([("clicked", one.name)], f"{one.name} has a flag for each of {item.name}")
         if one.is_list and "." not in one.name:
             if words.holds(one.name, words.CLICKED) and overlap(one, item) > 0.5:
                 return ClickRule([("clicked", one.name)], f"{one.name} lists those of {item.name} that were clicked")
@@ -79,7 +82,12 @@ def _flag(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | None
     if not flags:
         return None
     best = flags[0]
-    clicks = ClickRule([("clicked", best.name)], f"{best.name} says yes or no")
+    answers = yes_and_no(best.distinct.sort(descending=True).to_list())
+    lines: list[tuple[str, object]] = [("action", best.name), ("actions", answers)] if answers else []
+    clicks = ClickRule(lines or [("clicked", best.name)], f"{best.name} says yes or no")
+    if answers:
+        told = " and ".join(f"{value} for {'yes' if yes else 'no'}" for value, yes in answers.items())
+        clicks.notes.append(f"{best.name} has {told}; mend `actions` if that is wrong")
     if not named:
         clicks.notes.append(
             f"{best.name} is taken for what says whether a row was a click, because it alone says yes or no; "
@@ -186,12 +194,19 @@ def _action(log: LikelyLog, others: list[Column], named: bool) -> ClickRule | No
 def _may_be_action(column: Column, log: LikelyLog) -> bool:
     """Few words; of lists, those that stand beside the items and say what people do."""
     assert log.item
-    above = column.name.rpartition(".")[0]
-    if column.is_list and (not above or above != log.item.column.name.rpartition(".")[0] or not _known_values(column)):
+    if column.is_list and not (_is_beside(column, log.item.column) and _known_values(column)):
         return False
     if column.is_number or column.is_flag or column.clock:
         return False
     return 1 < len(column.distinct) <= MOST_ACTIONS and column.repeats > 0.5 and column.length < 40
+
+
+def _is_beside(column: Column, item: Column) -> bool:
+    """Whether a list has a value for each item: it stands in the same records, or in those around them."""
+    above = column.name.rpartition(".")[0]
+    if not above or not item.is_list or not item.name.startswith(f"{above}."):
+        return False
+    return bool((column.values.list.len().fill_null(0) == item.values.list.len().fill_null(0)).all())
 
 
 def _known_values(column: Column) -> float:

@@ -52,9 +52,14 @@ class FoundTable:
         first, others = self.files[0], len(self.files) - 1
         if not others:
             return first.name
-        if self._is_a_folder or "*" in self._pattern:
+        if self.is_a_folder or "*" in self._pattern:
             return os.path.relpath(self._common / self._pattern, self.root)
         return f"{first.name} and {others} more"
+
+    @property
+    def path(self) -> str:
+        """What tells it from all other tables: its path in the folder that was given."""
+        return self.name if len(self.files) > 1 else os.path.relpath(self.files[0], self.root)
 
     @property
     def stem(self) -> str:
@@ -64,7 +69,7 @@ class FoundTable:
         """What `files` says in a run file of the folder `beside`."""
         if len(self.files) == 1:
             return _relative(self.files[0], beside)
-        if self._is_a_folder:
+        if self.is_a_folder:
             return _relative(self._common, beside)
         if "*" in self._pattern:
             return f"{escape(_relative(self._common, beside))}/{self._pattern}".removeprefix("./")
@@ -87,7 +92,7 @@ class FoundTable:
         return common
 
     @cached_property
-    def _is_a_folder(self) -> bool:
+    def is_a_folder(self) -> bool:
         """Whether the files are all that a folder below the given one has, besides what is passed over there."""
         if self._common == self.root:
             return False
@@ -96,7 +101,7 @@ class FoundTable:
     @cached_property
     def _pattern(self) -> str:
         """A glob below the common folder that fits these files and no others; "" where there is none."""
-        if self._is_a_folder:
+        if self.is_a_folder:
             return ""
         names = [file.name for file in self.files]
         if len(names) <= _LISTED and len({_figureless(file, None) for file in self.files}) > 1:

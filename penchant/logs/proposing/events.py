@@ -16,6 +16,8 @@ from penchant.logs.proposing.roles import (
 )
 from penchant.logs.proposing.seen import SeenTable
 from penchant.logs.proposing.sides import Side
+from penchant.logs.proposing.telling.texts import told_json
+from penchant.logs.proposing.telling.times import no_time, two_units
 
 _LISTED = 12
 """Columns that a message lists."""
@@ -34,10 +36,7 @@ def propose_events(log: LikelyLog, sides: Sequence[Side], proposal: Proposal) ->
         others = {one.table.name for one in sides if (one.item if role == "user" else one.user)}
         _explain(role, candidate, log, others, proposal)
     if log.time is None:
-        proposal.notes.append(
-            f"{table.name}: no column looks like a time, so the order of the rows will count; "
-            'if one is, add: time = "…"'
-        )
+        proposal.notes.append(no_time(log, proposal.beside))
     else:
         lines += _time_lines(log, proposal)
     if log.item:
@@ -46,6 +45,7 @@ def propose_events(log: LikelyLog, sides: Sequence[Side], proposal: Proposal) ->
         log.click = next((str(value) for name, value in clicks.lines if name in ("clicked", "action")), None)
         _explain_clicks(clicks, proposal)
     _tell_owner(log, proposal)
+    proposal.notes += told_json(table, proposal.beside)
     if table.paired:
         proposal.notes.append(
             f"{table.name}: {table.paired.column} holds items with a flag each; the query makes a row of each"
@@ -117,6 +117,8 @@ def _time_lines(log: LikelyLog, proposal: Proposal) -> list[tuple[str, object]]:
             f"start, make times of it in a query: start + {log.time}"
         )
     clock = log.clock.clock if log.clock else None
+    if log.clock and clock and clock.mixed:
+        proposal.notes.append(two_units(log.table, log.clock))
     if clock and clock.two_ways:
         proposal.notes.append(
             f"{log.time}: day and month cannot be told apart by what was seen; say it, one of: "

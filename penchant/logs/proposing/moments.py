@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from penchant.logs.proposing import words
+from penchant.logs.proposing.columns.clocks import unit_of
 from penchant.logs.proposing.columns.profile import Column
 from penchant.logs.proposing.columns.shares import bounds, share
 from penchant.logs.proposing.seen import SeenTable
@@ -51,7 +52,7 @@ def as_clock(column: Column, table: SeenTable, attributes_of: Sequence[Column]) 
     points -= 2.0 if column.name in table.partition else 0.0
     points += min(1.0, len(column.distinct) / max(1, len(column.flat)))
     points += 0.5 * _in_order(clock.seconds)
-    if not clock.sure and column.is_number and not words.said(column.name, words.TIME):
+    if not (clock.sure or clock.digits) and column.is_number and not words.said(column.name, words.TIME):
         points -= 1.0
     return points - 0.001 * len(column.name)
 
@@ -69,9 +70,23 @@ def since_start(table: SeenTable, attributes_of: Sequence[Column]) -> str | None
             continue
         low, high = bounds(column.numbers)
         many = len(column.distinct) > 0.2 * column.rows
-        if words.said(column.name, words.TIME) == 1.0 and many and 0 <= low <= 0.05 * high:
+        if (
+            words.said(column.name, words.TIME) == 1.0
+            and many
+            and 0 <= low <= 0.05 * high
+            and not _since_1970(column.numbers)
+        ):
             return column.name
     return None
+
+
+def _since_1970(numbers: pl.Series) -> bool:
+    """Whether numbers are times since 1970 after all, in several units or with others among them: all are large, or
+    most are as large as such times."""
+    if bounds(numbers)[0] >= 1e8:
+        return True
+    units = [unit_of(number) for number in numbers.head(2_000).to_list()]
+    return sum(unit is not None for unit in units) > 0.8 * len(units)
 
 
 def position_of(table: SeenTable, user: Column, item: Column | None) -> str | None:

@@ -9,6 +9,7 @@ from penchant.logs.proposing.proposal import Proposal
 from penchant.logs.proposing.roles import LikelyLog
 from penchant.logs.proposing.seen import SeenTable
 from penchant.logs.proposing.sides import Side, names_of
+from penchant.logs.proposing.telling.texts import listed_in_log, lists_of
 
 GOOD = 1.5
 """Points of a label of another table, from which on the log is not searched for a better one."""
@@ -24,6 +25,7 @@ def propose_own_values(log: LikelyLog, sides: Sequence[Side], proposal: Proposal
     used = []
     able = [one for one in _beside(log) if _is_tag(one) or not why_no_field(one)]
     able = [one for one in able if not (one.listing and one.listing.mark) and not _is_title(log, one)]
+    proposal.notes += [listed_in_log(log, one, proposal.beside) for one in lists_of(log)[:_MOST]]
     chosen = [one for one in able if _follows(log, one) or (not one.is_list and (_is_tag(one) or _is_label(one)))]
     for one in sorted(chosen, key=lambda one: -as_label(one))[:_MOST]:
         lines: list[tuple[str, object]] = [("item", log.item.column.name), ("value", one.name), ("top", 5)]

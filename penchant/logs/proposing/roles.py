@@ -45,7 +45,7 @@ class LikelyLog:
 
 def find_log(tables: Sequence[SeenTable]) -> LikelyLog:
     """The log among the tables: the best one, by its users, items and times."""
-    logs = [_as_log(table, tables) for table in tables]
+    logs = [as_log(table, tables) for table in tables]
     best = max(logs, key=lambda log: log.points)
     if best.time:
         return best
@@ -58,7 +58,7 @@ def _compares(log: LikelyLog, best: LikelyLog) -> bool:
     return log.points > best.points - _WORTH_OF_TIME and log.table.rows > 0.1 * best.table.rows
 
 
-def _as_log(table: SeenTable, tables: Sequence[SeenTable]) -> LikelyLog:
+def as_log(table: SeenTable, tables: Sequence[SeenTable]) -> LikelyLog:
     """What the table would be as a log, and how good a log it would be."""
     clock = best_clock(table, ())
     started = None if clock else since_start(table, ())

@@ -12,7 +12,7 @@ import pyarrow.parquet
 from penchant.errors import PenchantError
 from penchant.logs.formats.part import TablePart
 from penchant.logs.proposing import words
-from penchant.logs.proposing.columns.pairs import PairedTexts, find_pairs, source_of, taken_apart
+from penchant.logs.proposing.columns.pairs import PairedTexts, find_pairs, quoted_text, source_of, taken_apart
 from penchant.logs.proposing.columns.profile import Column, columns_of
 from penchant.logs.proposing.columns.shares import bounds, share
 from penchant.logs.proposing.discover import FoundTable
@@ -63,6 +63,21 @@ class SeenTable:
         names = tuple(part.own_schema())
         source = source_of(part.kind, self.found.relative(beside), names, header, mark)
         return self.paired.query(source) if source else None
+
+    def source(self, beside: Path) -> str:
+        """What a query in a run file of the folder `beside` reads the table by, in DuckDB's SQL."""
+        patterns = self.found.patterns(beside)
+        listed = [patterns] if isinstance(patterns, str) else patterns
+        part = self.found.parts[0]
+        ending = {"parquet": "parquet", "csv": "csv"}.get(part.kind, "json")
+        if self.found.files[0].is_dir():
+            return f"{part.kind}_scan({quoted_text(listed[0])})"
+        if self.found.is_a_folder:
+            listed = [f"{listed[0]}/**/*{''.join(self.found.files[0].suffixes[-2:])}"]
+        texts = ", ".join(map(quoted_text, listed))
+        reading = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}[ending]
+        apart = ", union_by_name = true" if len(self.found.files) > 1 else ""
+        return f"{reading}({texts if len(listed) == 1 else f'[{texts}]'}{apart})"
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

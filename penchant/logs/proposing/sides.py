@@ -138,8 +138,8 @@ def _tell_other(log: LikelyLog, side: Side, proposal: Proposal) -> None:
     table = side.table
     if side.item and side.user and not _value_of(side):
         proposal.notes.append(
-            f"{log.table.name} is taken for the log; {table.name} has users and items too: if it is the better log, "
-            "change `files` and the columns"
+            f"{_shown(log.table)} is taken for the log; {_shown(table)} has users and items too: if it is the better "
+            f"log, change `files` and the columns{_if_one(log.table, table)}"
         )
     elif side.has_pairs:
         proposal.left_out.append(
@@ -152,6 +152,20 @@ def _tell_other(log: LikelyLog, side: Side, proposal: Proposal) -> None:
         proposal.left_out.append(f"{table.name} is left out: it has several rows for a user; make it one row for each")
     elif side.item and not side.user and not side.item.is_unique and not _value_of(side):
         proposal.left_out.append(f"{table.name} is left out: it has several rows for an item, and no column of tags")
+
+
+def _if_one(log: SeenTable, table: SeenTable) -> str:
+    """What to do where two logs are alike but for the names of a few columns."""
+    ours, theirs = (
+        [one for one in left.by_name if one not in right.by_name] for left, right in ((log, table), (table, log))
+    )
+    if not ours or not theirs or len(ours) > len(log.by_name) / 3 or len(theirs) > len(table.by_name) / 3:
+        return ""
+    return f"; if they are parts of one log, call {', '.join(ours)} and {', '.join(theirs)} alike in both"
+
+
+def _shown(table: SeenTable) -> str:
+    return f"{table.found.path} (about {table.rows:,} rows)"
 
 
 def _propose_keyed(

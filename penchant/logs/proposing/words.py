@@ -25,7 +25,7 @@ TIME = (
 LATE = "received|sent|etl|load|loaded|ingest|ingested|ingestion|inserted|updated|modified|processed|sync|synced|upload"
 CLICKED = (
     "click|clicked|clk|klick|klickad|label|target|y|recommended|purchased|bought|converted|conversion|interacted|"
-    "interaction|played|watched|completed|positive|consumed|geklickt|点击"
+    "interaction|played|watched|completed|positive|consumed|geklickt|klickat|klickt|cliqué|cliquée|clic|clicado|clique|pulsado|cliccato|kliknięto|клик|点击"
 )
 NO_CLICK = (
     "mobile|bot|new|test|premium|member|active|deleted|rand|random|weekend|logged|admin|free|paid|early|verified|"

@@ -104,7 +104,7 @@ def test_a_log_with_a_time_wins_and_its_codes_get_their_names(tmp_path: Path) ->
     tables, text = told(write(tmp_path, a_counts=counts, tagged=log, tags=names, titles=titles))
     assert (tables["events"]["files"], tables["events"]["time"]) == ("tagged.parquet", ["year", "month", "day"])
     assert tables["item_values"][0]["names"] == {"files": "tags.parquet", "value": "tag_id", "name": "tag"}
-    assert "tagged.parquet is taken for the log; a_counts.parquet has users and items too" in text
+    assert "tagged.parquet (about 4,000 rows) is taken for the log; a_counts.parquet (about 5,000 rows) has" in text
 
 
 def test_times_of_tags_are_not_compared_with_places(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Whether a column is a clock, of which kind, and what it says in seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -57,13 +57,16 @@ _WRITTEN = [
 class ColumnClock:
     """seconds: of each row of the sample, null where the value is no time; fine: whether it tells moments of a day
     apart; format: how the run file has to say it is written, where it must; two_ways: whether days and months cannot
-    be told apart by what was seen; sure: whether the type itself says that it is a time."""
+    be told apart by what was seen; sure: whether the type itself says that it is a time; digits: whether numbers are
+    written as dates, 20260301; mixed: whether numbers count in several units since 1970."""
 
     seconds: pl.Series
     fine: bool
     format: str | None = None
     two_ways: bool = False
     sure: bool = False
+    digits: bool = False
+    mixed: bool = False
 
 
 def clock_of(values: pl.Series) -> ColumnClock | None:
@@ -115,12 +118,36 @@ def _of_numbers(values: pl.Series) -> ColumnClock | None:
             named = None if _DIGITS[digits] in _READ_BY_ITSELF else _DIGITS[digits]
             found = _clock(written, named)
             if found:
-                return found
+                return replace(found, digits=True)
     for per_second in _EPOCHS.values():
         if OLDEST * per_second <= size <= NEWEST * per_second:
-            found = _clock(numbers / per_second)
+            found = _clock(numbers / per_second) or _of_several_units(numbers)
             return None if found and found.fine and _comes_back(known) else found
-    return None
+    return _of_several_units(numbers)
+
+
+def unit_of(number: float) -> str | None:
+    """The unit in which a number counts from 1970 to a moment between 1990 and 2040; None where there is none.
+
+    >>> [unit_of(number) for number in (1_767_225_600, 1_767_225_600_000, 1e9 * 1e9, 7)]
+    ['s', 'ms', 'ns', None]
+    """
+    return next((unit for unit, per in _EPOCHS.items() if OLDEST * per <= number <= NEWEST * per), None)
+
+
+def _of_several_units(numbers: pl.Series) -> ColumnClock | None:
+    """The clock of numbers that count in seconds in some rows, and in milliseconds or finer in others."""
+    number = pl.col("number")
+    inside = [(number.is_between(OLDEST * per, NEWEST * per), per) for per in _EPOCHS.values()]
+    frame = pl.DataFrame({"number": numbers})
+    if sum(share(frame.select(found).to_series()) > 0.0 for found, _ in inside) < 2:
+        return None
+    read = pl.coalesce(*(pl.when(found).then(number / per) for found, per in inside))
+    seconds = frame.select(read).to_series()
+    if len(seconds.drop_nulls()) < ENOUGH * len(numbers.drop_nulls()):
+        return None
+    clock = _clock(seconds)
+    return replace(clock, mixed=True) if clock else None
 
 
 def _comes_back(known: pl.Series) -> bool:

@@ -23,9 +23,9 @@ class PairedTexts:
 
     def query(self, source: str) -> str:
         """DuckDB's SQL for a row per item. source: what it reads from, such as read_csv('…')."""
-        kept = ", ".join(_name(one) for one in self.others)
-        one = f"unnest(string_split({_name(self.column)}, {_text(self.mark)})) as one"
-        taken = f"left(one, length(one) - 2) as {_name(self.item)}, right(one, 1) as {_name(self.clicked)}"
+        kept = ", ".join(quoted_name(one) for one in self.others)
+        one = f"unnest(string_split({quoted_name(self.column)}, {quoted_text(self.mark)})) as one"
+        taken = f"left(one, length(one) - 2) as {quoted_name(self.item)}, right(one, 1) as {quoted_name(self.clicked)}"
         return f"select {kept}, {taken} from (select {kept}, {one} from {source})"  # noqa: S608
 
 
@@ -62,21 +62,23 @@ def taken_apart(frame: pl.DataFrame, paired: PairedTexts) -> pl.DataFrame:
 
 def source_of(kind: str, files: list[str], columns: tuple[str, ...], header: bool, separator: str) -> str | None:
     """What DuckDB reads files by, all columns of texts as text; None for formats that it does not read so."""
-    listed = "[" + ", ".join(map(_text, files)) + "]" if len(files) > 1 else _text(files[0])
+    listed = "[" + ", ".join(map(quoted_text, files)) + "]" if len(files) > 1 else quoted_text(files[0])
     if kind == "parquet":
         return f"read_parquet({listed})"
     if kind == "csv" and len(separator) == 1:
-        names = "[" + ", ".join(map(_text, columns)) + "]"
-        mark = "'\\t'" if separator == "\t" else _text(separator)
+        names = "[" + ", ".join(map(quoted_text, columns)) + "]"
+        mark = "'\\t'" if separator == "\t" else quoted_text(separator)
         quote = ", quote = ''" if separator == "\t" else ""
         dialect = f"delim = {mark}, header = {str(header).lower()}{quote}"
         return f"read_csv({listed}, {dialect}, names = {names}, all_varchar = true)"
     return None
 
 
-def _name(text: str) -> str:
+def quoted_name(text: str) -> str:
+    """A name as SQL has it."""
     return '"' + text.replace('"', '""') + '"'
 
 
-def _text(text: str) -> str:
+def quoted_text(text: str) -> str:
+    """A text as SQL has it."""
     return "'" + text.replace("'", "''") + "'"

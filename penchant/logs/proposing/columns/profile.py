@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from penchant.logs.proposing.columns.answers import yes_and_no
 from penchant.logs.proposing.columns.clocks import ColumnClock, clock_of
 from penchant.logs.proposing.columns.lists import Listing, listing_of
 from penchant.logs.proposing.columns.shares import bounds, mean, share
 
 NOTHING = ["", "\\N", "NULL", "null", "nan", "NaN", "None", "undefined", "<NA>", "N/A", "n/a", "#N/A", "NaT", "(null)"]
 NOTHING += ["(not set)", "(none)", "(no genres listed)"]
-FLAGS = {"0", "1", "true", "false", "yes", "no", "t", "f", "y", "n", "ja", "nej", "nein"}
+FLAGS = {"0", "1", "true", "false", "yes", "no", "t", "f", "y", "n"}
 MOST_COLUMNS, DEEPEST = 400, 5
 _KEY_VALUE = {"key", "value"}
 
@@ -97,7 +98,11 @@ class Column:
         """Whether it says yes or no."""
         if self.flat_values.dtype == pl.Boolean:
             return True
-        return 1 <= len(self.distinct) <= 2 and set(self.distinct.str.to_lowercase()) <= FLAGS | {"0.0", "1.0"}
+        if not 1 <= len(self.distinct) <= 6:
+            return False
+        said = set(self.distinct.str.to_lowercase())
+        plain = said <= {"0", "1", "0.0", "1.0", "true", "false"}
+        return plain or (len(said) <= 2 and said <= FLAGS) or yes_and_no(said) is not None
 
     @cached_property
     def clock(self) -> ColumnClock | None:
