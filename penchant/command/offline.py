@@ -84,7 +84,7 @@ def init(
 def check(
     files: Annotated[
         list[Path],
-        # A file that is missing or broken is told below, so that it is JSON too.
+        # A file that is missing or broken is told by the command itself, so that it can be JSON.
         typer.Argument(help="The run file, then any files that change some of its keys.", metavar="RUN.toml"),
     ],
     in_json: Annotated[
@@ -95,6 +95,11 @@ def check(
 
     Nothing is written. It ends with status 1 where something is so doubtful that a run would mean little.
     """
+    from penchant.config import read_toml
+
+    if not in_json:
+        for file in files:
+            read_toml(file)
     from penchant.command.drawn import bars
     from penchant.command.drawn_check import as_json, show_found, show_verdict
 
