@@ -40,7 +40,7 @@ SAID = "said.parquet"
 MOST_BUCKETS = 500
 SETTLING = Portions(rows=20_000, csv_bytes=1 << 20)
 """What is read at once to find out what the times are: the first of it mostly says so."""
-FORM = 4
+FORM = 5
 """Of the files; a log of another one is read again."""
 REPEATED = "repeats an earlier row: same user, item and time"
 FORGOTTEN = "user who was forgotten"
