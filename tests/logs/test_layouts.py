@@ -1,6 +1,5 @@
 """What `penchant init` makes of the tables of other programs: the right mapping, and a log with all of its events."""
 
-import importlib.util
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "data" / "layouts.md"
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_a_layout_is_mapped_and_read(layout: Layout, tmp_path: Path) -> None:
-    if layout.library and importlib.util.find_spec(layout.library) is None:
-        pytest.skip(f"{layout.library} is not here")
     events = layout.write(tmp_path)
     tables = mapped(layout, tmp_path)
     found = ingest(tables, tmp_path, tmp_path / "log", max_rejected_share=0.05).found

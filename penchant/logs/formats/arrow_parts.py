@@ -1,8 +1,8 @@
 """Parts whose columns have types: Parquet files, and whatever else is read as Arrow batches."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from penchant.errors import DataError
 from penchant.logs.formats.part import (
     PORTIONS,
     UNKNOWN,
+    FilePart,
     Portions,
     ReadRows,
     TablePart,
@@ -22,7 +23,7 @@ from penchant.logs.formats.part import (
     picked,
     roots,
 )
-from penchant.logs.formats.places import StoredFile, readable
+from penchant.logs.formats.places import readable
 
 
 class ArrowPart(TablePart):
@@ -58,20 +59,10 @@ class ArrowPart(TablePart):
 
 
 @dataclass(frozen=True)
-class ParquetPart(ArrowPart):
+class ParquetPart(FilePart, ArrowPart):
     """A Parquet file."""
 
     kind: ClassVar[str] = "parquet"
-    place: StoredFile
-    partition: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.place.name
-
-    @property
-    def state(self) -> str:
-        return self.place.state
 
     def own_schema(self) -> pl.Schema:
         with readable(self.place, self.kind), self._open() as file:

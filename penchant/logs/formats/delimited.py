@@ -3,7 +3,7 @@ blank lines do not count, and a quoted line break, allowed in columns that are n
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -15,8 +15,8 @@ import pyarrow.csv
 
 from penchant.errors import DataError
 from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect, width_of
-from penchant.logs.formats.part import PORTIONS, Portions, ReadRows, TablePart, column, frame_of, numbers
-from penchant.logs.formats.places import StoredFile, readable
+from penchant.logs.formats.part import PORTIONS, FilePart, Portions, ReadRows, column, frame_of, numbers
+from penchant.logs.formats.places import readable
 
 HEAD = 1 << 18
 """Bytes from which the dialect is found, and of each piece of a sample."""
@@ -38,21 +38,11 @@ LIKE_ROWS = 0.75
 
 
 @dataclass(frozen=True)
-class DelimitedPart(TablePart):
+class DelimitedPart(FilePart):
     """A text file of columns."""
 
     kind: ClassVar[str] = "csv"
-    place: StoredFile
-    options: CsvOptions
-    partition: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.place.name
-
-    @property
-    def state(self) -> str:
-        return self.place.state
+    options: CsvOptions = field(default_factory=CsvOptions)
 
     @cached_property
     def dialect(self) -> Dialect:

@@ -3,7 +3,7 @@
 import codecs
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from typing import ClassVar
@@ -13,28 +13,18 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.logs.formats.nested import as_text, follow, pick
-from penchant.logs.formats.part import PORTIONS, Portions, ReadRows, TablePart, column, numbers
-from penchant.logs.formats.places import StoredFile, readable
+from penchant.logs.formats.part import PORTIONS, FilePart, Portions, ReadRows, column, numbers
+from penchant.logs.formats.places import readable
 
 SAMPLED = 1_000
 """Objects that tell which keys there are."""
 
 
 @dataclass(frozen=True)
-class JsonLinesPart(TablePart):
+class JsonLinesPart(FilePart):
     """A file of JSON lines."""
 
     kind: ClassVar[str] = "jsonl"
-    place: StoredFile
-    partition: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.place.name
-
-    @property
-    def state(self) -> str:
-        return self.place.state
 
     @cached_property
     def _sampled(self) -> pl.DataFrame:

@@ -60,7 +60,7 @@ def _of_file(place: StoredFile, table: "TableConfig") -> TablePart:
         case "parquet":
             return ParquetPart(place, partition)
         case "csv":
-            return DelimitedPart(place, table.csv, partition)
+            return DelimitedPart(place, partition, table.csv)
         case "jsonl":
             return JsonLinesPart(place, partition)
         case _:

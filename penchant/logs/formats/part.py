@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from penchant.errors import DataError
 from penchant.logs.formats.nested import pick
+from penchant.logs.formats.places import StoredFile
 
 ROW = "row"
 UNKNOWN = pl.Object()
@@ -101,6 +102,22 @@ class TablePart(ABC):
         """The frame with the columns of the folders' names, where it does not have them itself."""
         others = {name: value for name, value in self.partition.items() if name not in frame.columns}
         return frame.with_columns(pl.lit(value, dtype=pl.String).alias(name) for name, value in others.items())
+
+
+@dataclass(frozen=True)
+class FilePart(TablePart):
+    """A part that is one file."""
+
+    place: StoredFile
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    @property
+    def state(self) -> str:
+        return self.place.state
 
 
 def column(name: str) -> pl.Expr:

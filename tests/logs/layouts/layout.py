@@ -35,15 +35,13 @@ class Expected:
 
 @dataclass(frozen=True)
 class Layout:
-    """write: fills a folder, and returns the number of events. needs: what `init` has to ask for, where it cannot know;
-    library: what the layout is written with, if it may be missing."""
+    """write: fills a folder, and returns the number of events. needs: what `init` asks for where it cannot know."""
 
     name: str
     what: str
     write: Callable[[Path], int]
     expected: Expected
     needs: tuple[str, ...] = ()
-    library: str | None = None
 
     def expected_of(self, said: dict[str, Any]) -> Expected:
         """What is expected, with all of `files` that the run file says, if it begins with what is expected of it."""

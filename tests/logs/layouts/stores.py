@@ -248,8 +248,8 @@ LAYOUTS = [
         bigquery_shards,
         Expected(**{**_OURS, "time": "event_time", "label": "topics"}, files="impressions-"),
     ),
-    Layout("delta", "A Delta table", delta, Expected(**_OURS, files="clicks"), library="deltalake"),
-    Layout("iceberg", "An Iceberg table", iceberg, Expected(**_OURS, files="clicks"), library="pyiceberg"),
+    Layout("delta", "A Delta table", delta, Expected(**_OURS, files="clicks")),
+    Layout("iceberg", "An Iceberg table", iceberg, Expected(**_OURS, files="clicks")),
     Layout(
         "excel-german",
         "Excel in Germany, CSV",
