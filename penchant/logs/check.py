@@ -1,7 +1,7 @@
 """Judge event rows: each becomes an event, is left out by a rule of the run file, or is set aside with its reason."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -139,9 +139,8 @@ def key_of(value: Value) -> str:
 
 def met(frame: pl.DataFrame, table: EventsTable) -> set[tuple[str, str, Value]]:
     """Which of the values that the run file names stand in some rows: key of the run file, column, value."""
-    named = [("keep", *one) for one in table.keep.items()] + [("drop", *one) for one in table.drop.items()]
     found: set[tuple[str, str, Value]] = set()
-    for rule, name, values in [*named, *_named_actions(table)]:
+    for rule, name, values in _named(table):
         there = frame[name].rename("")
         there = there.explode() if isinstance(there.dtype, pl.List | pl.Array) else there
         texts = set(there.to_frame("").select(key(pl.col(""))).to_series().unique())
@@ -151,15 +150,19 @@ def met(frame: pl.DataFrame, table: EventsTable) -> set[tuple[str, str, Value]]:
 
 def unmet(seen: set[tuple[str, str, Value]], table: EventsTable) -> Iterator[tuple[str, str]]:
     """A sentence for each key of the run file that names values which no row has, under the key and the column."""
-    named = [("keep", *one) for one in table.keep.items()] + [("drop", *one) for one in table.drop.items()]
-    for rule, name, values in [*named, *_named_actions(table)]:
+    for rule, name, values in _named(table):
         never = [one for one in values if (rule, name, one) not in seen]
         if never:
             yield f"{rule} {name}", f"no row has {', '.join(map(repr, never[:5]))} in {name!r}, which `{rule}` names"
 
 
-def _named_actions(table: EventsTable) -> list[tuple[str, str, list[Value]]]:
-    return [("actions", table.action, list(table.actions))] if table.action is not None else []
+def _named(table: EventsTable) -> Iterator[tuple[str, str, Collection[Value]]]:
+    """The key of the run file, the column and the values of each rule that names values."""
+    for rule, columns in ("keep", table.keep), ("drop", table.drop):
+        for name, values in columns.items():
+            yield rule, name, values
+    if table.action is not None:
+        yield "actions", table.action, table.actions.keys()
 
 
 def _clicked(frame: pl.DataFrame, table: EventsTable) -> pl.Expr:

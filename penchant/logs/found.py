@@ -97,28 +97,17 @@ class DrawnFound(TypedDict):
     at_once: int
 
 
-class LogCounts(TypedDict):
-    """What a checked log holds, in numbers.
+class BucketsCounted(TypedDict):
+    """What all buckets of a log hold together.
 
-    columns: what the run file reads as user, item, time and clicked; unit_said: whether it says what numbers of the
-    time are; rows: read from the tables of events; left_out:
-    rows that a rule of the run file leaves out, by reason; first, last: times of the first and the last event, UTC
-    seconds, or positions; events_of_items: those whose item has a row in a table of items, whatever it says; backwards:
-    rows that stand after a later row of the same user.
-
-    busiest_user: events of the user with most; its bucket; busiest_users: events of those with most, most first,
-    without their ids; busiest_items: items with most events, and how many, at least; drawn: times of some items; again:
-    events on an item that the same user had up to two seconds before; days: events by day, UTC, empty where times are
-    positions; absent: events whose user or item is a word that stands for none, by word; ids: of "user" and "item";
-    strangers: of "user" and "item", where there is a table.
+    first, last: times of the first and the last event, UTC seconds, or positions; events_of_items: those whose item has
+    a row in a table of items, whatever it says; busiest_user: events of the user with most; its bucket; busiest_users:
+    events of those with most, most first, without their ids; busiest_items: items with most events, and how many, at
+    least; drawn: times of some items; again: events on an item that the same user had up to two seconds before; days:
+    events by day, UTC, empty where times are positions; absent: events whose user or item is a word that stands for
+    none, by word.
     """
 
-    columns: dict[str, str | None]
-    unit_said: bool
-    rows: int
-    left_out: dict[str, int]
-    buckets: int
-    time_unit: TimeUnit
     first: float
     last: float
     events: int
@@ -127,10 +116,6 @@ class LogCounts(TypedDict):
     users_with_one_event: int
     users_with_row: int
     events_of_items: int
-    backwards: int
-    items_in_table: int
-    users_in_table: int
-    fields: dict[str, FieldFound]
     busiest_user: int
     busiest_users: list[int]
     busiest_bucket: int
@@ -140,6 +125,27 @@ class LogCounts(TypedDict):
     times: TimesFound
     days: dict[str, int]
     absent: dict[str, dict[str, int]]
+
+
+class LogCounts(BucketsCounted):
+    """What a checked log holds, in numbers.
+
+    columns: what the run file reads as user, item, time and clicked; unit_said: whether it says what numbers of the
+    time are; rows: read from the tables of events; left_out: rows that a rule of the run file leaves out, by reason;
+    backwards: rows that stand after a later row of the same user; ids: of "user" and "item"; strangers: of "user" and
+    "item", where there is a table.
+    """
+
+    columns: dict[str, str | None]
+    unit_said: bool
+    rows: int
+    left_out: dict[str, int]
+    buckets: int
+    time_unit: TimeUnit
+    backwards: int
+    items_in_table: int
+    users_in_table: int
+    fields: dict[str, FieldFound]
     ids: dict[str, IdsFound]
     strangers: dict[str, StrangersFound]
 

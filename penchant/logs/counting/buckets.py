@@ -9,7 +9,7 @@ from typing import TypedDict, TypeVar
 import numpy as np
 import polars as pl
 
-from penchant.logs.found import DrawnFound, TimesFound
+from penchant.logs.found import BucketsCounted, DrawnFound
 from penchant.schema import CLICKED, ITEM, TIME, USER
 
 DAY_S = 86_400
@@ -35,8 +35,8 @@ be called 0, so what is said of these words is only how many events they have.""
 
 
 class BucketCounts(TypedDict):
-    """Of one bucket, see `LogCounts` for what is not explained here. known: events by field whose item has a value of
-    it; times, several: a sample of times; whether there are more than FEW_TIMES of them; drawn: of the DRAWN items
+    """Of one bucket, see `BucketsCounted` for what is not explained here. known: events by field whose item has a value
+    of it; times, several: a sample of times; whether there are more than FEW_TIMES of them; drawn: of the DRAWN items
     whose ids have the lowest hashes, by hash: events, the time that most of them have, and how many have it."""
 
     events: int
@@ -155,28 +155,6 @@ def _absent(counts: pl.DataFrame) -> dict[str, int]:
     short = counts.filter(pl.col(name).str.len_bytes() <= max(map(len, ABSENT)))
     words = short.filter(pl.col(name).str.strip_chars().str.to_lowercase().is_in(ABSENT))
     return dict(words.sort(name).iter_rows())
-
-
-class BucketsCounted(TypedDict):
-    """Of all buckets, see `LogCounts`."""
-
-    first: float
-    last: float
-    events: int
-    clicked: int
-    users: int
-    users_with_one_event: int
-    users_with_row: int
-    events_of_items: int
-    busiest_user: int
-    busiest_users: list[int]
-    busiest_bucket: int
-    busiest_items: list[tuple[str, int]]
-    drawn: DrawnFound
-    again: int
-    times: TimesFound
-    days: dict[str, int]
-    absent: dict[str, dict[str, int]]
 
 
 class Settled(BucketCounts):
