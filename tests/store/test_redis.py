@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from penchant.errors import StoreError
-from penchant.store.base import Event, StoreBounds
+from penchant.store.base import Event, Fate, StoreBounds
 from penchant.store.redis.store import RedisStore
 from tests.helpers.processes import until
 from tests.helpers.servers import RedisServer
@@ -227,7 +227,7 @@ def test_memory_that_runs_out_loses_nothing_and_can_be_drained(server: RedisServ
         assert store.backlog().events == 0
         assert store.shown("1") == ["bob"]
         raw.config_set("maxmemory", 0)
-        assert store.append([look("ann", "more", 1.0)], 1.0) == [True]
+        assert store.append([look("ann", "more", 1.0)], 1.0) == [Fate.NEW]
 
 
 def test_histories_are_bounded_in_memory_too(server: RedisServer, raw: Any) -> None:

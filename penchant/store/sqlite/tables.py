@@ -3,6 +3,7 @@
 import sqlite3
 
 from penchant.errors import StoreError
+from penchant.store.numbers import is_later, next_epoch
 
 APPLICATION = 0x50656E63
 """Marks a file as ours: "Penc"."""
@@ -40,6 +41,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO numbers VALUES ('backlog', 0), ('aside', 0), ('joins dropped', 0), ('items', 0), ('clusters', 0), "
         "('forgotten', 0), ('pings', 0)",
     ),
+    (
+        "ALTER TABLE forgotten ADD COLUMN until REAL NOT NULL DEFAULT 0",
+        "UPDATE forgotten SET until = at",
+        "INSERT INTO numbers SELECT 'forgotten until', coalesce(max(until), 0) FROM forgotten",
+        "INSERT INTO numbers SELECT 'items kept', count(*) FROM items",
+        "INSERT INTO numbers VALUES ('epoch', 0), ('tidied', 0)",
+    ),
 )
 """What makes version 1 out of an empty file, version 2 out of version 1, and so on; never changed, only added to."""
 
@@ -47,13 +55,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 Migrations = tuple[tuple[str, ...], ...]
 
 
-def migrate(connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS) -> None:
-    """Bring a file to this version in one transaction; an empty one gets its tables.
+def migrate(
+    connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS, *, may_begin: bool = True
+) -> None:
+    """Bring a file to this version in one transaction; an empty one gets its tables, if it may begin.
 
     Raises StoreError for a file of a later version, and for a database of something else.
     """
-    if _version(connection, path, migrations) == len(migrations):
+    version = _version(connection, path, migrations)
+    if version == len(migrations):
         return
+    if version == 0 and not may_begin:
+        raise StoreError(f"{path} is an empty file now; put the store, or a backup of it, in its place")
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statements in migrations[_version(connection, path, migrations) :]:
@@ -80,3 +93,19 @@ def _version(connection: sqlite3.Connection, path: str, migrations: Migrations) 
             f"run that one, or name another file"
         )
     return version
+
+
+def agree_on_epoch(connection: sqlite3.Connection, known: int) -> int:
+    """Return the epoch of a file that was just opened; known: of the file before, 0 where there was none. It begins a
+    new one unless it is later than that: a copy of the file before lacks what came after."""
+    question = "SELECT value FROM numbers WHERE name = 'epoch'"
+    if not is_later(connection.execute(question).fetchone()[0], known):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not is_later(connection.execute(question).fetchone()[0], known):
+                connection.execute("UPDATE numbers SET value = ? WHERE name = 'epoch'", (next_epoch(known),))
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    return int(connection.execute(question).fetchone()[0])
