@@ -20,7 +20,7 @@ from penchant.store.sqlite.place import (
     place_of,
     remove_left_behind,
 )
-from penchant.store.sqlite.tables import agree_on_epoch, migrate
+from penchant.store.sqlite.tables import agree_on_epoch, migrate, refuse_empty
 
 TIMEOUT_S = 5.0
 """How long to wait for another writer."""
@@ -114,8 +114,10 @@ class SqliteFile:
             self._refuse_others()
         connection = self._connect(mode)
         try:
+            if mode == "rw":
+                refuse_empty(connection, self.path)
             _write_ahead(connection, self.path, self._timeout_s)
-            migrate(connection, self.path, may_begin=mode == "rwc")
+            migrate(connection, self.path)
             self._epoch = agree_on_epoch(connection, self._epoch)
             place = place_of(self.path)
             if before.database not in (place.database, None):

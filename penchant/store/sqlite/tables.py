@@ -55,18 +55,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 Migrations = tuple[tuple[str, ...], ...]
 
 
-def migrate(
-    connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS, *, may_begin: bool = True
-) -> None:
-    """Bring a file to this version in one transaction; an empty one gets its tables, if it may begin.
+def refuse_empty(connection: sqlite3.Connection, path: str) -> None:
+    """StoreError where a file is no store yet, nor a database of something else."""
+    if _version(connection, path, MIGRATIONS) == 0:
+        raise StoreError(f"{path} is an empty file now; put the store, or a backup of it, in its place")
+
+
+def migrate(connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS) -> None:
+    """Bring a file to this version in one transaction; an empty one gets its tables.
 
     Raises StoreError for a file of a later version, and for a database of something else.
     """
-    version = _version(connection, path, migrations)
-    if version == len(migrations):
+    if _version(connection, path, migrations) == len(migrations):
         return
-    if version == 0 and not may_begin:
-        raise StoreError(f"{path} is an empty file now; put the store, or a backup of it, in its place")
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statements in migrations[_version(connection, path, migrations) :]:
