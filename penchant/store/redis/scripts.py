@@ -12,7 +12,7 @@ VERSION = "1"
 
 _WORDS = """
 local P = 'penchant:'
-local LOG, GROUP, NUMBERS = P .. 'log', 'consumers', P .. 'numbers'
+local LOG, GROUP, NUMBERS, JOINED = P .. 'log', 'consumers', P .. 'numbers', P .. 'joined'
 
 local function content_of(fields)
   local known = {}
@@ -37,18 +37,40 @@ local function write(at, lines)
 end
 """
 
+_UNTIL = """
+-- The moment up to which events of a user are dropped, false for a user who was not forgotten; and the latest of all.
+local function until_of(digest)
+  return redis.call('HGET', P .. 'forgotten:until', digest) or redis.call('HGET', P .. 'forgotten', digest)
+end
+
+local function latest_until()
+  local known, latest = redis.call('HGET', NUMBERS, 'forgotten until'), -math.huge
+  if known then return tonumber(known) end
+  for _, at in ipairs(redis.call('HVALS', P .. 'forgotten')) do latest = math.max(latest, tonumber(at)) end
+  return latest
+end
+"""
+
 APPEND = (
     _WORDS
+    + _UNTIL
     + """
--- at, then for each event: user, id, what the history holds, line of the log. Returns a 1 for each that is new, else 0.
-local lines, new = {}, {}
-for i = 2, #ARGV, 4 do
-  local added = redis.call('HSETNX', P .. 'history:' .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
-  if added == 1 then lines[#lines + 1] = ARGV[i + 3] end
-  new[#new + 1] = added
+-- at, then for each event: user, digest of the user, time, id, what the history holds, line of the log. Returns a digit
+-- for each: 1 if it is new, 0 if it is repeated, 2 if it is of a user who was forgotten later.
+local latest = latest_until()
+local lines, fates = {}, {}
+for i = 2, #ARGV, 6 do
+  local fate = 2
+  local at = tonumber(ARGV[i + 2])
+  local until_ = at <= latest and until_of(ARGV[i + 1])
+  if not until_ or at > tonumber(until_) then
+    fate = redis.call('HSETNX', P .. 'history:' .. ARGV[i], ARGV[i + 3], ARGV[i + 4])
+    if fate == 1 then lines[#lines + 1] = ARGV[i + 5] end
+  end
+  fates[#fates + 1] = fate
 end
 if #lines > 0 then write(ARGV[1], lines) end
-return table.concat(new)
+return table.concat(fates)
 """
 )
 
@@ -113,12 +135,9 @@ local function is_open(item)
 end
 
 local function join(item, user)
-  local last = redis.call('HINCRBY', NUMBERS, 'joins', 1)
-  redis.call('XADD', P .. 'joins', string.format('%.0f-0', last), 'item', item, 'user', user)
-  local dropped = tonumber(redis.call('HGET', NUMBERS, 'joins dropped') or 0)
-  if last - dropped > most_joined * 1.01 then
-    redis.call('XTRIM', P .. 'joins', 'MINID', string.format('%.0f-0', last - most_joined + 1))
-    redis.call('HSET', NUMBERS, 'joins dropped', string.format('%.0f', last - most_joined))
+  redis.call('HINCRBY', NUMBERS, 'joins', 1)
+  if redis.call('RPUSH', JOINED, cjson.encode({item, user})) > most_joined * 1.01 then
+    redis.call('LTRIM', JOINED, -most_joined, -1)
   end
 end
 
@@ -153,14 +172,42 @@ end
 """
 )
 
+_REMEMBER = (
+    _UNTIL
+    + """
+local function remember(digest, at, until_)
+  local latest, own = latest_until(), until_of(digest)
+  local before = redis.call('HGET', P .. 'forgotten', digest)
+  if not before or tonumber(before) < tonumber(at) then redis.call('HSET', P .. 'forgotten', digest, at) end
+  redis.call('ZADD', P .. 'forgotten:changes', redis.call('HINCRBY', NUMBERS, 'forgotten', 1), digest)
+  if own and tonumber(own) > tonumber(until_) then until_ = own end
+  redis.call('HSET', P .. 'forgotten:until', digest, until_)
+  if latest < tonumber(until_) then
+    redis.call('HSET', NUMBERS, 'forgotten until', until_)
+  end
+end
+"""
+)
+
+ADD_FORGOTTEN = (
+    _WORDS
+    + _REMEMBER
+    + """
+-- digest and at, again and again.
+for i = 1, #ARGV, 2 do remember(ARGV[i], ARGV[i + 1], ARGV[i + 1]) end
+"""
+)
+
 FORGET = (
     _WORDS
+    + _REMEMBER
     + """
--- user, how the user's lines of the log begin, digest, at, the last join looked at; then lists, each after its length:
--- entries of the log that cannot be read and name the user, the user's joins up to that last one, poison that names the
--- user, items that the user touched. Returns how many events, events of the log and items there were.
-local user, begins, digest, at, looked = unpack(ARGV, 1, 5)
-local place = 6
+-- user, how the user's lines of the log begin, digest, at, the last join looked at, how long a history may be so that the
+-- items named are all; then lists, each after its length: entries of the log that cannot be read and name the user, the
+-- user's joins up to that last one, poison that names the user, items that the user touched beside those of the history.
+-- Returns how many events, events of the log and items there were; nothing where the history is too long.
+local user, begins, digest, at, looked, most = unpack(ARGV, 1, 6)
+local place = 7
 
 local function list()
   local length, found = tonumber(ARGV[place]), {}
@@ -171,28 +218,41 @@ end
 
 local history = P .. 'history:' .. user
 local events, items, log, touched = redis.call('HLEN', history), {}, 0, 0
-for _, value in ipairs(redis.call('HVALS', history)) do items[cjson.decode(value)[1]] = true end
+if events > tonumber(most) then return false end
+local until_ = at
+local joins = tonumber(redis.call('HGET', NUMBERS, 'joins') or 0)
+
+local function drop_join(number)
+  local place = number - joins - 1
+  if redis.call('LINDEX', JOINED, place) then redis.call('LSET', JOINED, place, '') end
+end
+
+for _, value in ipairs(redis.call('HVALS', history)) do
+  local event = cjson.decode(value)
+  items[event[1]] = true
+  if event[2] > tonumber(until_) then until_ = string.format('%.17g', event[2]) end
+end
 redis.call('DEL', history)
 for _, model in ipairs(redis.call('SMEMBERS', P .. 'models')) do redis.call('HDEL', P .. 'vectors:' .. model, user) end
 
 for _, number in ipairs(list()) do
   if remove(number) then log = log + 1 end
 end
-for _, number in ipairs(list()) do redis.call('XDEL', P .. 'joins', number) end
+for _, number in ipairs(list()) do drop_join(tonumber(number)) end
 for _, said in ipairs(list()) do redis.call('LREM', P .. 'poison', 0, said) end
 for _, item in ipairs(list()) do items[item] = true end
 
-local function each(stream, first, act)
-  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+local function each_logged(act)
+  local first, last = '-', redis.call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
   while last do
-    local found = redis.call('XRANGE', stream, first, last[1], 'COUNT', 1000)
+    local found = redis.call('XRANGE', LOG, first, last[1], 'COUNT', 1000)
     for _, entry in ipairs(found) do act(entry) end
     if #found < 1000 then return end
     first = '(' .. found[#found][1]
   end
 end
 
-each(LOG, '-', function(entry)
+each_logged(function(entry)
   local content, _, appended = content_of(entry[2])
   if not string.find(content, begins, 1, true) then return end
   local kept, all = {}, 0
@@ -206,19 +266,51 @@ each(LOG, '-', function(entry)
   if #kept > 0 then write(appended, kept) end
 end)
 
-each(P .. 'joins', looked, function(entry)
-  if entry[2][4] == user then redis.call('XDEL', P .. 'joins', entry[1]) end
-end)
+for number = tonumber(looked) + 1, joins do
+  local found = redis.call('LINDEX', JOINED, number - joins - 1)
+  if found and found ~= '' and cjson.decode(found)[2] == user then drop_join(number) end
+end
+redis.call('DEL', P .. 'joins')  -- where versions before kept them
 
 for item in pairs(items) do
   local found = redis.call('ZREM', P .. 'seeds:' .. item, user) + redis.call('SREM', P .. 'shown:' .. item, user)
   if found > 0 then touched = touched + 1 end
 end
 
-local change = redis.call('HINCRBY', NUMBERS, 'forgotten', 1)
-redis.call('HSET', P .. 'forgotten', digest, at)
-redis.call('ZADD', P .. 'forgotten:changes', change, digest)
+remember(digest, at, until_)
 return {events, log, touched}
+"""
+)
+
+JOINS = (
+    _WORDS
+    + """
+-- a number of joins, most. Returns the number before the first of those that are told, which is higher where joins were
+-- dropped since, and then each.
+local last = tonumber(redis.call('HGET', NUMBERS, 'joins') or 0)
+local before = math.max(tonumber(ARGV[1]), last - redis.call('LLEN', JOINED))
+local ends = math.min(-1, before - last + tonumber(ARGV[2]) - 1)
+if before >= last or tonumber(ARGV[2]) < 1 then return {before, {}} end
+return {before, redis.call('LRANGE', JOINED, before - last, ends)}
+"""
+)
+
+LOG_ANEW = (
+    _WORDS
+    + """
+-- how many entries at most. A stream keeps what was removed from it for a while, and an append-only file that is written
+-- anew holds that too; so what is left in the log is logged again under other numbers, as FORGET does. Returns 1 if so.
+if redis.call('EXISTS', LOG) == 0 then return 1 end
+if redis.call('XLEN', LOG) > tonumber(ARGV[1]) then return 0 end
+local entries, said, last = redis.call('XRANGE', LOG, '-', '+'), redis.call('XINFO', 'STREAM', LOG), nil
+for i = 1, #said, 2 do
+  if said[i] == 'last-generated-id' then last = said[i + 1] end
+end
+redis.call('DEL', LOG)
+redis.call('XGROUP', 'CREATE', LOG, GROUP, '0', 'MKSTREAM')
+redis.call('XSETID', LOG, last)
+for _, entry in ipairs(entries) do redis.call('XADD', LOG, '*', unpack(entry[2])) end
+return 1
 """
 )
 
@@ -231,7 +323,8 @@ redis.call('SADD', P .. 'models', ARGV[1])
 for i = 2, #ARGV, 3 do
   local kept = redis.call('HGET', vectors, ARGV[i])
   local seen = kept and tonumber(string.match(kept, '^%d+')) or 0
-  if tonumber(ARGV[i + 1]) >= seen and redis.call('EXISTS', P .. 'history:' .. ARGV[i]) == 1 then
+  local there = redis.call('HLEN', P .. 'history:' .. ARGV[i])
+  if tonumber(ARGV[i + 1]) >= seen and there > 0 and tonumber(ARGV[i + 1]) <= there then
     redis.call('HSET', vectors, ARGV[i], ARGV[i + 1] .. ':' .. ARGV[i + 2])
   end
 end
@@ -241,12 +334,19 @@ end
 PUT_ITEMS = (
     _WORDS
     + """
--- item and fields, again and again.
+-- how many items may have fields; then item and fields, again and again. Returns how many would have some: nothing was
+-- done where these are too many.
+local held = redis.call('HLEN', P .. 'items')
+for i = 2, #ARGV, 2 do
+  if redis.call('HEXISTS', P .. 'items', ARGV[i]) == 0 then held = held + 1 end
+end
+if held > tonumber(ARGV[1]) then return held end
 local change = redis.call('HINCRBY', NUMBERS, 'items', 1)
-for i = 1, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   redis.call('HSET', P .. 'items', ARGV[i], ARGV[i + 1])
   redis.call('ZADD', P .. 'items:changes', change, ARGV[i])
 end
+return held
 """
 )
 
