@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,7 @@ log = logging.getLogger("penchant.server")
 class ServerConfig:
     """store: its URL; roles: what this process does; open_to_all: no keys, which needs a host that is loopback;
     recluster_s: how often all seeds of a candidate are clustered again; lease_s: see `Store`; live: whether events come
-    in, rather than a run that is only looked at."""
+    in, rather than a run that is only looked at; trusted_proxies: see `HttpServer`."""
 
     folder: Path
     store: str
@@ -68,6 +68,7 @@ class ServerConfig:
     recluster_s: float = 300.0
     lease_s: float = LEASE_S
     live: bool = True
+    trusted_proxies: Sequence[str] = ()
 
 
 def start(config: ServerConfig, report: Report = quiet) -> "Server":
@@ -156,7 +157,9 @@ class Server:
         self.sources = open_sources(self.config.folder, service, measures, live=self.config.live)
         add = partial(add_dashboard, sources=self.sources, keys=keys)
         app = make_app(service, keys, limits=Limits(), measures=measures, more=add)
-        return HttpServer(app, host=self.config.host, port=self.config.port)
+        return HttpServer(
+            app, host=self.config.host, port=self.config.port, measures=measures, proxies=self.config.trusted_proxies
+        )
 
     def _wait(self, listening: Callable[[str], None]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -78,9 +78,11 @@ class Desk:
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[str]:
-    """The address of a server around an app, on a free port: that of `HttpServer`, but in a thread, without signals."""
-    config = HttpServer(app, host="127.0.0.1", port=0)._server.config
+def running(app: FastAPI, *, proxies: Sequence[str] = (), measures: Measures | None = None) -> Iterator[str]:
+    """The address of a server around an app, on a free port: that of `HttpServer`, but in a thread, without signals.
+    measures: that connections are counted in."""
+    served = HttpServer(app, host="127.0.0.1", port=0, measures=measures or Measures(), proxies=proxies)
+    config = served._server.config
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
         socket.listen(config.backlog)
