@@ -16,6 +16,7 @@ from penchant.operation.served import open_served
 from penchant.profiles.profile import LiveProfile
 from penchant.serving.http.app import Limits, make_app
 from penchant.serving.http.run import HttpServer
+from penchant.serving.http.wire.connections import Connections, room
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
 from penchant.store.sqlite.store import SqliteStore
@@ -201,7 +202,7 @@ def test_a_failure_of_the_server_is_raised(tmp_path_factory: pytest.TempPathFact
 def serve(run: Path, path: Path, port: int) -> None:
     service = Service(SqliteStore(path), open_served(run), lambda: MADE)
     app = make_app(service, None, limits=Limits(), measures=Measures())
-    HttpServer(app, host="127.0.0.1", port=port, measures=Measures()).run(print)
+    HttpServer(app, host="127.0.0.1", port=port, connections=Connections(Measures(), room())).run(print)
 
 
 def test_a_server_that_is_killed_and_started_again_loses_and_repeats_nothing(

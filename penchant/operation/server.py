@@ -29,6 +29,7 @@ from penchant.operation.served import open_served, signature_of, version_of
 from penchant.progress import Report, quiet
 from penchant.serving.http.app import Limits, make_app
 from penchant.serving.http.run import HttpServer
+from penchant.serving.http.wire.connections import Connections, room
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures
 from penchant.serving.roles.loops import Loop
@@ -157,8 +158,9 @@ class Server:
         self.sources = open_sources(self.config.folder, service, measures, live=self.config.live)
         add = partial(add_dashboard, sources=self.sources, keys=keys)
         app = make_app(service, keys, limits=Limits(), measures=measures, more=add)
+        connections, proxies = Connections(measures, room()), self.config.trusted_proxies
         return HttpServer(
-            app, host=self.config.host, port=self.config.port, measures=measures, proxies=self.config.trusted_proxies
+            app, host=self.config.host, port=self.config.port, connections=connections, proxies=proxies
         )
 
     def _wait(self, listening: Callable[[str], None]) -> None:

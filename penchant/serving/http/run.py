@@ -9,9 +9,8 @@ from typing import Any, cast
 
 import uvicorn
 
-from penchant.serving.http.wire.connections import Connections, room
+from penchant.serving.http.wire.connections import Connections
 from penchant.serving.http.wire.protocol import Connection
-from penchant.serving.measures import Measures
 
 GRACE_S = 10
 """How long requests that go on have to end."""
@@ -50,8 +49,10 @@ class HttpServer:
     HTTPS (`X-Forwarded-For`, `X-Forwarded-Proto`); nobody else is.
     """
 
-    def __init__(self, app: Any, *, host: str, port: int, measures: Measures, proxies: Sequence[str] = ()) -> None:
-        connection = partial(Connection, held=Connections(measures, room()))
+    def __init__(
+        self, app: Any, *, host: str, port: int, connections: Connections, proxies: Sequence[str] = ()
+    ) -> None:
+        connection = partial(Connection, held=connections)
         config = uvicorn.Config(
             app,
             host=host,

@@ -57,7 +57,6 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= MOST_AHEAD:
             raise _TooManyAheadError
-        self._bare = 0
         super().on_message_begin()
         if self._held.is_waiting(self):
             self._held.waits(self, HEAD_S)
@@ -71,6 +70,10 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._bare = 0
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._bare = 0
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
