@@ -159,9 +159,7 @@ class Server:
         add = partial(add_dashboard, sources=self.sources, keys=keys)
         app = make_app(service, keys, limits=Limits(), measures=measures, more=add)
         connections, proxies = Connections(measures, room()), self.config.trusted_proxies
-        return HttpServer(
-            app, host=self.config.host, port=self.config.port, connections=connections, proxies=proxies
-        )
+        return HttpServer(app, host=self.config.host, port=self.config.port, connections=connections, proxies=proxies)
 
     def _wait(self, listening: Callable[[str], None]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):

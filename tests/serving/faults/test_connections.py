@@ -6,13 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
-from penchant.pipeline import Run
-from penchant.serving.http.wire.connections import HEAD_S
 from tests.helpers.processes import HANG_S, Forked, ServerProcess, penchant, until
+from tests.serving.worlds import served, trained
 
 DESCRIPTORS = 256
 MANY = 1_000
@@ -34,8 +32,6 @@ class Poor(ServerProcess):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poor]:
-    from tests.serving.worlds import served, trained  # noqa: PLC0415
-
     served(tmp_path_factory)
     store = f"sqlite:{tmp_path_factory.mktemp('poor') / 'live.sqlite'}"
     server = Poor(trained(tmp_path_factory).folder, store).start()
@@ -124,5 +120,14 @@ def test_too_many_at_work_are_told_to_come_back(server: Poor, crowd: Callable[..
     until(lambda: server.ask("GET", "/healthz")[0] == 200)
 
 
-def test_descriptors_that_others_use_up_end_nothing(server: Poor) -> None:
-    pass
+def test_a_process_without_any_descriptor_left_goes_on_once_there_are_some(
+    server: Poor, crowd: Callable[..., Crowd]
+) -> None:
+    until(lambda: server.ask("GET", "/healthz")[0] == 200)
+    used = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used + 5, DESCRIPTORS))
+    many = crowd(50)
+    assert any(one.recv(1) == b"" for one in many.sockets[-5:]), "nobody of the last could be let in"
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    many.close()
+    assert_answers(server)
