@@ -20,7 +20,7 @@ from penchant.serving.http.routes import Routes
 from penchant.serving.keys import Keys, NoKeyError
 
 FORM = "application/x-www-form-urlencoded"
-FORMS = Limits(body=20_000, bodies=2_000_000, body_s=10.0)
+FORMS = Limits(body=20_000, bodies=2_000_000, share=500_000, least=20_000, body_s=10.0)
 
 THREADS = 2
 """Pages that are worked on at the same time; the other threads are left to the API."""

@@ -21,9 +21,8 @@ LARGE = 1 << 25
 HERE = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
 
-async def app(scope: Mapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+async def app(scope: Mapping[str, Any], _receive: Callable[..., Any], send: Callable[..., Any]) -> None:
     """Answers at once, at /large with much."""
-    assert receive
     body = bytes(LARGE) if scope["path"] == "/large" else b"{}"
     headers = [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
