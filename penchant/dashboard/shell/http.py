@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from penchant.dashboard.shell.access import LOGIN, ROOT, Access, Visitor, inside, login_url, remember
+from penchant.dashboard.shell.access import LOGIN, ROOT, Access, Visitor, inside, let_forget, login_url, remember
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.shell.rendering import Renderer
 from penchant.dashboard.shell.static_files import Assets
@@ -142,7 +142,9 @@ class Dashboard:
             self._access.log_out(request)
         except PenchantError as error:
             return await self._work(self._problem, request, error, None)
-        return RedirectResponse(LOGIN, 303, HEADERS)
+        response = RedirectResponse(LOGIN, 303, HEADERS)
+        let_forget(request, response)
+        return response
 
 
 def _to_log_in(request: Request) -> Response:

@@ -131,5 +131,5 @@ def code_of(error: Exception) -> tuple[int, str]:
 def _first(error: RequestValidationError | ValidationError) -> str:
     """What is wrong first, and where; not what was said."""
     found = error.errors()[0]
-    place = ".".join(str(part)[:50].encode(errors="backslashreplace").decode() for part in found["loc"])
+    place = ".".join(str(part)[:50] for part in found["loc"])
     return f"{place}: {found['msg']}" if place else str(found["msg"])
