@@ -76,6 +76,23 @@ def test_what_was_refused_is_told_and_not_raised(client: Client) -> None:
     assert (said["accepted"], said["refused_count"], said["refused"][0]["index"]) == (0, 1, 0)
 
 
+def test_an_event_that_no_json_can_hold_is_refused_alone(client: Client) -> None:
+    events: list[dict[str, Any]] = [{"user": "whole"}, {"user": "half \ud800"}, {"user": "another"}]
+    events += [{"user": "late", "time": float("nan")}, {"user": "late", "time": float("inf")}]
+    told = client.send([{"item": "i0-0", **one} for one in events])
+    assert (told["accepted"], [one["index"] for one in told["refused"]]) == (2, [1, 3, 4])
+
+
+def test_an_id_that_is_no_unicode_is_refused_by_the_server(client: Client) -> None:
+    for ask in (client.profile, client.forget, client.audience, lambda one: client.score([one])):
+        with pytest.raises(ClientError) as refused:
+            ask("half \ud800")
+        assert (refused.value.status, refused.value.code) == (422, "invalid")
+    with pytest.raises(ClientError) as unknown:
+        client.explain("u003", "half \ud800")
+    assert unknown.value.code == "unknown_tag"
+
+
 def test_an_error_says_status_code_and_message(client: Client) -> None:
     with pytest.raises(ClientError, match="'closed' is not open to audience extension") as refused:
         client.audience("closed")

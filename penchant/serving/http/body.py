@@ -120,4 +120,4 @@ def _refuse_announced(request: Request, most: int) -> None:
 
 
 def _too_large(most: int) -> RequestError:
-    return RequestError(413, "content_too_large", f"a body of this kind may have {most:,} bytes; send less at once")
+    return RequestError(413, "content_too_large", f"such a body may have {most:,} bytes; send less at once")

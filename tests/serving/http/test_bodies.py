@@ -264,11 +264,11 @@ def test_what_is_said_of_an_item_has_a_size(desk: Desk, url: str) -> None:
         assert (answer.status, answer.code) == (413, "content_too_large")
     assert memory_mb() - before < 50
     for letters, status in ((MOST_OF_ITEM, 204), (MOST_OF_ITEM + 1, 413)):
-        sent = {"fields": {"tags": ["x" * 1_000] * (letters // 1_000) + ["x" * (letters % 1_000)]}}
-        assert ask(url, "PUT", "/v1/items/whole", sent).status == status
+        said = {"fields": {"tags": ["x" * 1_000] * (letters // 1_000) + ["x" * (letters % 1_000)]}}
+        assert ask(url, "PUT", "/v1/items/whole", said).status == status
     assert sum(map(len, desk.service.view.tags_of("whole"))) == MOST_OF_ITEM
-    said = ask(url, "PUT", "/v1/items/whole", {"fields": {"tags": ["\u00fc" * 999] * 10}}).said["error"]
-    assert said["message"].startswith("the values of item 'whole' have 19,980 bytes")
+    refused = ask(url, "PUT", "/v1/items/whole", {"fields": {"tags": ["\u00fc" * 999] * 10}}).said["error"]
+    assert refused["message"].startswith("the values of item 'whole' have 19,980 bytes")
 
 
 @pytest.mark.parametrize(

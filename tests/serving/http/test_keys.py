@@ -200,6 +200,9 @@ def test_addresses_are_not_remembered_without_end(door: Door) -> None:
         ("read", "x", float("nan"), "a key cannot do nan requests a second"),
         ("read", "x", float("inf"), "a key cannot do inf requests a second"),
         ("read", "a\nb", 1.0, r"'a\\nb' is no label"),
+        ("read", "\x1b[31mred", 1.0, r"'\\x1b\[31mred' is no label"),
+        ("read", "a\0", 1.0, r"'a\\x00' is no label"),
+        ("read", "a\u202eb", 1.0, r"'a\\u202eb' is no label"),
         ("read", "x" * 101, 1.0, "give up to 100 printable characters"),
     ],
 )

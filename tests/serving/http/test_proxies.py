@@ -1,7 +1,5 @@
 """Who tries keys is slowed down by address: by the one that a connection comes from, or that a trusted proxy names."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.serving.apps import Desk, ask, running
@@ -11,7 +9,7 @@ TRIES = 30
 
 
 @pytest.fixture
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return Desk(served(tmp_path_factory), open_to_all=False)
 
 
