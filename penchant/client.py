@@ -73,16 +73,16 @@ class Client:
         """by: "lift" or "preference"; the order of the run file if not given; model: the interest model that is asked,
         the first that `model()` names if not given."""
         asked = {"most": most, **({"by": by} if by else {}), **({"model": model} if model else {})}
-        return self._ask("GET", f"/v1/users/{_part(user)}/profile?{urlencode(asked)}")
+        return self._ask("GET", f"/v1/users/{_part(user)}/profile?{_query(asked)}")
 
     def explain(self, user: str, tag: str | None = None, *, model: str | None = None) -> dict[str, Any]:
         said = {name: value for name, value in (("tag", tag), ("model", model)) if value is not None}
-        asked = f"?{urlencode(said)}" if said else ""
+        asked = f"?{_query(said)}" if said else ""
         return self._ask("GET", f"/v1/users/{_part(user)}/explain{asked}")
 
     def recall(self, user: str, *, most: int = 50, model: str | None = None) -> list[dict[str, Any]]:
         """model: the interest model whose tags count, the first that `model()` names if not given."""
-        asked = urlencode({"most": most, **({"model": model} if model else {})})
+        asked = _query({"most": most, **({"model": model} if model else {})})
         found: list[dict[str, Any]] = self._ask("GET", f"/v1/users/{_part(user)}/recall?{asked}")["items"]
         return found
 
@@ -181,5 +181,9 @@ def _json(said: bytes) -> dict[str, Any]:
 
 
 def _part(text: str) -> str:
-    """An id as a part of a path."""
-    return quote(text, safe="")
+    """An id as a part of a path; one that is no valid Unicode is for the server to refuse."""
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def _query(asked: Mapping[str, object]) -> str:
+    return urlencode(asked, errors="surrogatepass")

@@ -65,6 +65,10 @@ class UnknownFieldError(PenchantError):
         super().__init__(f"items have no field {name[:50]!r}; {told}")
 
 
+class LargeItemError(PenchantError):
+    """More is said of an item than processes keep."""
+
+
 class AudienceError(PenchantError):
     """An audience that cannot be had: no seeds, too few people, or so few that they could be told apart."""
 

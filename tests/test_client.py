@@ -16,6 +16,7 @@ from penchant.operation.served import open_served
 from penchant.profiles.profile import LiveProfile
 from penchant.serving.http.app import Limits, make_app
 from penchant.serving.http.run import HttpServer
+from penchant.serving.http.wire.connections import Connections, room
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
 from penchant.store.sqlite.store import SqliteStore
@@ -73,6 +74,23 @@ def test_everything_can_be_asked(client: Client) -> None:
 def test_what_was_refused_is_told_and_not_raised(client: Client) -> None:
     said = client.send([{"user": "anna"}])
     assert (said["accepted"], said["refused_count"], said["refused"][0]["index"]) == (0, 1, 0)
+
+
+def test_an_event_that_no_json_can_hold_is_refused_alone(client: Client) -> None:
+    events: list[dict[str, Any]] = [{"user": "whole"}, {"user": "half \ud800"}, {"user": "another"}]
+    events += [{"user": "late", "time": float("nan")}, {"user": "late", "time": float("inf")}]
+    told = client.send([{"item": "i0-0", **one} for one in events])
+    assert (told["accepted"], [one["index"] for one in told["refused"]]) == (2, [1, 3, 4])
+
+
+def test_an_id_that_is_no_unicode_is_refused_by_the_server(client: Client) -> None:
+    for ask in (client.profile, client.forget, client.audience, lambda one: client.score([one])):
+        with pytest.raises(ClientError) as refused:
+            ask("half \ud800")
+        assert (refused.value.status, refused.value.code) == (422, "invalid")
+    with pytest.raises(ClientError) as unknown:
+        client.explain("u003", "half \ud800")
+    assert unknown.value.code == "unknown_tag"
 
 
 def test_an_error_says_status_code_and_message(client: Client) -> None:
@@ -201,7 +219,7 @@ def test_a_failure_of_the_server_is_raised(tmp_path_factory: pytest.TempPathFact
 def serve(run: Path, path: Path, port: int) -> None:
     service = Service(SqliteStore(path), open_served(run), lambda: MADE)
     app = make_app(service, None, limits=Limits(), measures=Measures())
-    HttpServer(app, host="127.0.0.1", port=port).run(print)
+    HttpServer(app, host="127.0.0.1", port=port, connections=Connections(Measures(), room())).run(print)
 
 
 def test_a_server_that_is_killed_and_started_again_loses_and_repeats_nothing(

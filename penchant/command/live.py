@@ -3,6 +3,7 @@
 As in `offline.py`, commands import what they do inside their functions, so that help pages need not wait for PyTorch.
 """
 
+import ipaddress
 import os
 import re
 import time
@@ -60,6 +61,15 @@ def serve_run(
             min=1,
         ),
     ] = 30.0,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            help="The address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; may be "
+            "given several times. If not given: nobody's are.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
     log: Annotated[
         Literal["info", "warning"],
         typer.Option(help="info: log every request; warning: log only what failed or was slow."),
@@ -70,13 +80,24 @@ def serve_run(
     See docs/serving.md.
     """
     host, port = _address(listen)
+    proxies = [_proxy(one) for one in trusted_proxy or ()]
     url = _url(folder, store)
     from penchant.command.drawn import bars
     from penchant.operation.server import ServerConfig, start
     from penchant.serving.http.requests_log import start_logging
 
     start_logging(log)
-    config = ServerConfig(folder, url, role or tuple(Role), host, port, no_keys, recluster, lease)
+    config = ServerConfig(
+        folder,
+        url,
+        role or tuple(Role),
+        host,
+        port,
+        no_keys,
+        recluster,
+        lease,
+        trusted_proxies=proxies,
+    )
     with bars() as report:
         server = start(config, report)
     _say_who_scores(server)
@@ -239,6 +260,20 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ConfigError(f"--listen is {text!r}; write HOST:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def _proxy(text: str) -> str:
+    """An address or a network, as uvicorn compares it.
+
+    >>> _proxy("10.0.0.7"), _proxy("10.0.0.0/8")
+    ('10.0.0.7', '10.0.0.0/8')
+    """
+    try:
+        return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
+    except ValueError as error:
+        raise ConfigError(
+            f"--trusted-proxy is {text!r}: {error}; write an address such as 10.0.0.7, or a network such as 10.0.0.0/8"
+        ) from None
 
 
 def _speed(text: str) -> float:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from penchant.operation.served import open_served, signature_of, version_of
 from penchant.progress import Report, quiet
 from penchant.serving.http.app import Limits, make_app
 from penchant.serving.http.run import HttpServer
+from penchant.serving.http.wire.connections import Connections, room
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures
 from penchant.serving.roles.loops import Loop
@@ -59,7 +60,7 @@ log = logging.getLogger("penchant.server")
 class ServerConfig:
     """store: its URL; roles: what this process does; open_to_all: no keys, which needs a host that is loopback;
     recluster_s: how often all seeds of a candidate are clustered again; lease_s: see `Store`; live: whether events come
-    in, rather than a run that is only looked at."""
+    in, rather than a run that is only looked at; trusted_proxies: see `HttpServer`."""
 
     folder: Path
     store: str
@@ -70,6 +71,7 @@ class ServerConfig:
     recluster_s: float = 300.0
     lease_s: float = LEASE_S
     live: bool = True
+    trusted_proxies: Sequence[str] = ()
 
 
 def start(config: ServerConfig, report: Report = quiet) -> "Server":
@@ -160,7 +162,8 @@ class Server:
         self.sources = open_sources(self.config.folder, service, measures, live=self.config.live)
         add = partial(add_dashboard, sources=self.sources, keys=keys)
         app = make_app(service, keys, limits=Limits(), measures=measures, more=add)
-        return HttpServer(app, host=self.config.host, port=self.config.port)
+        connections, proxies = Connections(measures, room()), self.config.trusted_proxies
+        return HttpServer(app, host=self.config.host, port=self.config.port, connections=connections, proxies=proxies)
 
     def _wait(self, listening: Callable[[str], None]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,5 +1,6 @@
 """Bodies of requests into events: each is read alone, so that one that makes no sense stops no other."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from penchant.store.base import Event, natural_id
 
 MOST_EVENTS = 100_000
 """Events of one body."""
+
+MOST_DIGITS = 20
+"""Of an integer of 64 bits, with its sign."""
 
 MOST_MARKS = 1_000_000
 """Commas and opening brackets of one body: what a body of a few bytes a value may become in memory is bounded."""
@@ -77,7 +81,7 @@ def read_lines(content: bytes, now: float) -> Incoming:
     refuse_many(content.count(b"\n"))
     refuse_marks(content)
     lines = [(place, line) for place, line in enumerate(content.split(b"\n")) if line and not line.isspace()]
-    return _read(lines, lambda line: event_of(orjson.loads(line), now))
+    return _read(lines, lambda line: event_of(_decoded(line), now))
 
 
 def read_values(values: Sequence[object], now: float) -> Incoming:
@@ -92,7 +96,7 @@ def _read(said: Iterable[tuple[int, T]], read: Callable[[T], Event]) -> Incoming
         try:
             events.append(read(one))
             places.append(place)
-        except orjson.JSONDecodeError as error:
+        except json.JSONDecodeError as error:
             refused[place] = f"line {place + 1} is no JSON: {_where(error)}"
         except EventError as error:
             refused[place] = str(error)
@@ -163,12 +167,36 @@ def seconds_of(said: object) -> float:
 
 
 def load(content: bytes) -> Any:
-    """JSON of bounded size in memory. Raises BodyError, with no word of what stands in the body."""
+    """JSON of bounded size in memory; see `_decoded`. Raises BodyError, with no word of what stands in the body."""
     refuse_marks(content)
+    try:
+        return _decoded(content)
+    except json.JSONDecodeError as error:
+        raise BodyError(f"the body is no JSON: {_where(error)}") from None
+
+
+def _decoded(content: bytes) -> Any:
+    """What JSON says, where one value that JSON does not know spoils no other: half of a surrogate pair, or a byte that
+    is no UTF-8, is a lone surrogate in its text, which no id may hold; NaN, Infinity and numbers too large are floats
+    that are no time; control characters are taken as if they were escaped. Raises json.JSONDecodeError for what has no
+    values that could be told apart.
+
+    >>> _decoded(b'[NaN, 1e999, "\\xff", "a"]')
+    [nan, inf, '\\udcff', 'a']
+    """
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise BodyError(f"the body is no JSON: {_where(error)}") from None
+        try:
+            return json.loads(content.decode("utf-8", "surrogateescape"), strict=False, parse_int=_whole)
+        except (ValueError, RecursionError):
+            raise error from None
+
+
+def _whole(digits: str) -> int | float:
+    """A number as orjson reads it: exactly where 64 bits can hold it."""
+    whole = int(digits) if len(digits) <= MOST_DIGITS else None
+    return whole if whole is not None and -(1 << 63) <= whole < 1 << 64 else float(digits)
 
 
 def refuse_many(events: int) -> None:
@@ -182,7 +210,7 @@ def refuse_marks(content: bytes) -> None:
         raise LargeBodyError(f"the body holds {marks:,} values; send {MOST_MARKS:,} at most")
 
 
-def _where(error: orjson.JSONDecodeError) -> str:
+def _where(error: json.JSONDecodeError) -> str:
     return f"{error.msg} at character {error.pos + 1:,}"
 
 

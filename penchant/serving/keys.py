@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+from ipaddress import IPv6Address, ip_address
 from math import isfinite
 from secrets import token_hex, token_urlsafe
 from threading import Lock
@@ -24,12 +25,28 @@ BURST_S = 2.0
 """A key may do at once what it may do in so long."""
 
 STRANGER_PER_S = 5.0
-"""Requests a second without a key that counts, of one address."""
+"""Requests a second without a key that counts, of one address; see `network_of`."""
 
 MOST_STRANGERS = 10_000
 """Addresses that are remembered; the one longest ago is forgotten first."""
 
 MOST_LABEL = 100
+
+
+def network_of(address: str) -> str:
+    """Whom an address belongs to, as far as it tells: an IPv4 address to itself, one of IPv6 to the /64 that its owner
+    can choose any of; whatever is no address, to all of that kind.
+
+    >>> network_of("10.0.0.7"), network_of("::ffff:10.0.0.7"), network_of("fd00:0:0:1::5"), network_of("me, not it")
+    ('10.0.0.7', '10.0.0.7', 'fd00:0:0:1::', '')
+    """
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64)
+    return str(found)
 
 
 class NoKeyError(AccessError):
@@ -134,8 +151,9 @@ class Keys:
     def _stranger(self, address: str, sent: str | None) -> AccessError:
         with self._lock:
             now = self._clock()
-            bucket = self._strangers.setdefault(address, _Bucket.full(STRANGER_PER_S, now))
-            self._strangers.move_to_end(address)
+            network = network_of(address)
+            bucket = self._strangers.setdefault(network, _Bucket.full(STRANGER_PER_S, now))
+            self._strangers.move_to_end(network)
             if len(self._strangers) > MOST_STRANGERS:
                 self._strangers.popitem(last=False)
             wait_s = bucket.take(STRANGER_PER_S, now)

@@ -63,6 +63,19 @@ class Measures:
             "penchant_store_reachable", "1 if the store answered last, 0 if not.", registry=registry
         )
 
+        self._connections = Gauge("penchant_connections_open", "Connections that are open.", registry=registry)
+        self._closed = Counter(
+            "penchant_connections_closed", "Connections that were closed from here, by why.", ["why"], registry=registry
+        )
+
+    def connections(self, count: int) -> None:
+        """So many are open now."""
+        self._connections.set(count)
+
+    def closed(self, why: str) -> None:
+        """A connection was closed from here though the other side might have gone on."""
+        self._closed.labels(why).inc()
+
     def answered(self, route: str, status: int, seconds: float) -> None:
         """route: the template, "" where there is none. From one thread only, which is that of the event loop."""
         kind = Kind(route, status)

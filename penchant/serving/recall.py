@@ -46,12 +46,13 @@ class TagIndex:
                     found.append(item)
 
     def put(self, item: str, tags: Iterable[str]) -> None:
-        """An item that is new, or has other tags now."""
+        """An item that is new, or has other tags now. Tags that no item of the run has are left out: no model knows
+        them, so nobody prefers them."""
         for tag in self._tags.get(item, ()):
             self._items[tag] = [other for other in self.of(tag) if other != item]
-        self._tags[item] = tuple(dict.fromkeys(tags))
+        self._tags[item] = tuple(tag for tag in dict.fromkeys(tags) if tag in self._items)
         for tag in self._tags[item]:
-            self._items[tag] = [item, *self._items.get(tag, [])][:PER_TAG]
+            self._items[tag] = [item, *self._items[tag]][:PER_TAG]
 
     def of(self, tag: str) -> list[str]:
         return self._items.get(tag, [])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from penchant.choices import Order
-from penchant.errors import BusyError, UnknownFieldError, UnknownItemError
+from penchant.errors import BusyError, LargeItemError, UnknownFieldError, UnknownItemError
 from penchant.logs.forgotten import digest_of
 from penchant.profiles.directions import Directions
 from penchant.profiles.explain import Explanation
@@ -25,6 +25,10 @@ from penchant.store.base import Backlog, Event, Poison, Store
 MOST_BACKLOG = 500_000
 
 RETRY_S = 1.0
+
+MOST_OF_ITEM = 1 << 14
+"""Bytes of all values that are said of one item. A body that says them is longer: JSON may write a letter of two bytes
+in six."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,15 @@ class Health:
     backlog: Backlog
     candidates: int
     scored: int
+
+
+def _refuse_long(item: str, fields: Mapping[str, list[str]]) -> None:
+    size = sum(len(value.encode(errors="replace")) for values in fields.values() for value in values)
+    if size > MOST_OF_ITEM:
+        raise LargeItemError(
+            f"the values of item {item[:50]!r} have {size:,} bytes; every process keeps them, so say "
+            f"{MOST_OF_ITEM:,} at most"
+        )
 
 
 def _nothing(_user: str, _at: float) -> dict[str, int]:
@@ -94,12 +107,14 @@ class Service:
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Say what new items are about, by the fields of the items' table. UnknownFieldError where no model that this
-        process works with has one of these fields; then nothing is said of any."""
+        process works with has one of these fields, LargeItemError where too much is said of one; then nothing is said
+        of any."""
         known = dict.fromkeys(field for users in self.models.all for field in users.served.item_fields)
-        for fields in items.values():
+        for item, fields in items.items():
             for field in fields:
                 if field not in known:
                     raise UnknownFieldError(field, known)
+            _refuse_long(item, fields)
         self.store.put_items(items)
         self.refresh()
 

@@ -11,6 +11,7 @@ from penchant.features.live import NO_WORTHS, Worths, known
 from penchant.logs.forgotten import digest_of
 from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
+from penchant.serving.told import Told
 from penchant.store.base import Event, Store
 
 Clicks = list[tuple[float, str]]
@@ -42,7 +43,7 @@ class News:
     def __init__(self, store: Store) -> None:
         self._store, self._lock = store, Lock()
         self._items_number = self._forgotten_number = 0
-        self.items: dict[str, Mapping[str, list[str]]] = {}
+        self.items = Told()
         self.forgotten: dict[str, float] = {}
         self.refresh()
 
@@ -51,7 +52,7 @@ class News:
         with self._lock:
             self._items_number, items = self._store.items(self._items_number)
             self._forgotten_number, forgotten = self._store.forgotten(self._forgotten_number)
-            self.items.update(items)
+            self.items.add(items)
             self.forgotten.update(forgotten)
             return dict(items)
 

@@ -20,6 +20,7 @@ from penchant.serving.candidates.clusters import grown, to_bytes
 from penchant.serving.http.app import Limits, make_app
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.run import HttpServer
+from penchant.serving.http.wire.connections import Connections, room
 from penchant.serving.keys import Keys, create_key
 from penchant.serving.measures import Measures
 from penchant.serving.served import Served
@@ -78,9 +79,12 @@ class Desk:
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[str]:
-    """The address of a server around an app, on a free port: that of `HttpServer`, but in a thread, without signals."""
-    config = HttpServer(app, host="127.0.0.1", port=0)._server.config
+def running(app: Any, *, connections: Connections | None = None, proxies: Sequence[str] = ()) -> Iterator[str]:
+    """The address of a server around an app, on a free port: that of `HttpServer`, but in a thread, without signals.
+    connections: those of its own if not given."""
+    held = connections or Connections(Measures(), room())
+    served = HttpServer(app, host="127.0.0.1", port=0, connections=held, proxies=proxies)
+    config = served._server.config
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
         socket.listen(config.backlog)

@@ -80,8 +80,17 @@ class Access:
 
 def remember(request: Request, response: Response, token: str) -> None:
     """Set the cookie. No script can read it, other sites cannot post with it, and it ends with the browser."""
-    secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, token, path=ROOT, httponly=True, samesite="lax", secure=secure)
+    response.set_cookie(COOKIE, token, path=ROOT, httponly=True, samesite="lax", secure=_is_secure(request))
+
+
+def let_forget(request: Request, response: Response) -> None:
+    """Have the browser drop the cookie. `Clear-Site-Data` would drop those of everything else on this host too."""
+    response.delete_cookie(COOKIE, path=ROOT, httponly=True, samesite="lax", secure=_is_secure(request))
+
+
+def _is_secure(request: Request) -> bool:
+    """Whether the browser speaks HTTPS, as far as this server, or a proxy that it trusts, knows."""
+    return request.url.scheme == "https"
 
 
 def login_url(request: Request) -> str:

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from penchant.dashboard.shell.access import LOGIN, ROOT, Access, Visitor, inside, login_url, remember
+from penchant.dashboard.shell.access import LOGIN, ROOT, Access, Visitor, inside, let_forget, login_url, remember
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.shell.rendering import Renderer
 from penchant.dashboard.shell.static_files import Assets
@@ -20,7 +20,7 @@ from penchant.serving.http.routes import Routes
 from penchant.serving.keys import Keys, NoKeyError
 
 FORM = "application/x-www-form-urlencoded"
-FORMS = Limits(body=20_000, bodies=2_000_000, body_s=10.0)
+FORMS = Limits(body=20_000, bodies=2_000_000, share=500_000, least=20_000, body_s=10.0)
 
 THREADS = 2
 """Pages that are worked on at the same time; the other threads are left to the API."""
@@ -142,7 +142,9 @@ class Dashboard:
             self._access.log_out(request)
         except PenchantError as error:
             return await self._work(self._problem, request, error, None)
-        return RedirectResponse(LOGIN, 303, HEADERS)
+        response = RedirectResponse(LOGIN, 303, HEADERS)
+        let_forget(request, response)
+        return response
 
 
 def _to_log_in(request: Request) -> Response:

@@ -15,6 +15,7 @@ from penchant.errors import (
     BusyError,
     DiskFullError,
     FolderError,
+    LargeItemError,
     MissingStepError,
     PenchantError,
     StoreError,
@@ -42,6 +43,7 @@ CODES: dict[type[PenchantError], tuple[int, str]] = {
     UnknownTagError: (404, "unknown_tag"),
     AudienceError: (409, "no_audience"),
     MissingStepError: (409, "not_trained"),
+    LargeItemError: (413, "content_too_large"),
     LargeBodyError: (413, "content_too_large"),
     UnknownFieldError: (422, "unknown_field"),
     BusyError: (429, "busy"),
@@ -129,5 +131,5 @@ def code_of(error: Exception) -> tuple[int, str]:
 def _first(error: RequestValidationError | ValidationError) -> str:
     """What is wrong first, and where; not what was said."""
     found = error.errors()[0]
-    place = ".".join(str(part) for part in found["loc"])
+    place = ".".join(str(part)[:50] for part in found["loc"])
     return f"{place}: {found['msg']}" if place else str(found["msg"])

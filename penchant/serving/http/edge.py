@@ -16,6 +16,8 @@ from penchant.serving.http.answers import SCOPE, problem
 from penchant.serving.http.requests_log import RequestLine, failure, log
 from penchant.serving.measures import Measures
 
+STOPPED = "the server was stopped before this was answered"
+
 SANE = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -26,6 +28,10 @@ HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
+
+MOST_LINGERING = 32
+"""Refused bodies that are thrown away at the same time. Nobody needs a key to be refused, so beyond these connections
+are closed at once."""
 
 UNREAD = frozenset({401, 403, 408, 413, 415, 429})
 """Answers that may come before a body was read; then the connection is closed, so that nobody has to read it."""
@@ -38,7 +44,8 @@ class Edge:
     """
 
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float], measures: Measures, linger_s: float) -> None:
-        self.app, self.clock, self.measures, self._linger_s = app, clock, measures, linger_s
+        self.app, self.clock, self.measures = app, clock, measures
+        self._lingering = _Lingering(linger_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,7 +55,7 @@ class Edge:
         headers = dict(scope["headers"])
         said = RequestLine(self.clock(), _id(headers.get(b"x-request-id")), scope["method"])
         scope[SCOPE], scope["path"] = said, scope["raw_path"].decode("latin-1")
-        answer = _Answer(said, _Body(receive, headers, self._linger_s), send)
+        answer = _Answer(said, _Body(receive, headers), send, self._lingering)
         try:
             await self._answer(scope, answer.body, answer)
         finally:
@@ -62,21 +69,19 @@ class Edge:
             await self.app(scope, receive, answer)
         except ClientDisconnect:
             pass  # nobody is there to be told
+        except asyncio.CancelledError:  # only a server that ends cancels, when its patience is over
+            answer.said.error = [STOPPED]
+            await answer.fails(503, "stopping", f"{STOPPED}; ask again")
         except Exception as error:
             answer.said.error = failure(error)
-            if not answer.began:
-                body = problem(answer.said, 500, "internal", "this failed here; the log tells why, by the request's id")
-                await answer(
-                    {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"application/json")]}
-                )
-                await answer({"type": "http.response.body", "body": orjson.dumps(body)})
+            await answer.fails(500, "internal", "this failed here; the log tells why, by the request's id")
 
 
 class _Body:
     """What is received of a request. left: whether some of its body was not read yet."""
 
-    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes], linger_s: float) -> None:
-        self._receive, self._linger_s = receive, linger_s
+    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
+        self._receive = receive
         self.left = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
     async def __call__(self) -> Message:
@@ -84,19 +89,32 @@ class _Body:
         self.left = self.left and message.get("more_body", False)
         return message
 
-    async def throw_away(self) -> None:
-        """All that is left, or what comes in time."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._linger_s):
-                while self.left:
-                    await self()
+
+class _Lingering:
+    """Throws away what still comes of refused bodies."""
+
+    def __init__(self, linger_s: float) -> None:
+        self._linger_s, self._now = linger_s, 0
+
+    async def throw_away(self, body: _Body) -> None:
+        """All that is left, or what comes in time; nothing where too many are at it."""
+        if self._now >= MOST_LINGERING:
+            return
+        self._now += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._linger_s):
+                    while body.left:
+                        await body()
+        finally:
+            self._now -= 1
 
 
 class _Answer:
     """Adds headers to an answer, and notes how it went. ended: when it was sent, None before."""
 
-    def __init__(self, said: RequestLine, body: _Body, send: Send) -> None:
-        self.said, self.body, self._send = said, body, send
+    def __init__(self, said: RequestLine, body: _Body, send: Send, lingering: _Lingering) -> None:
+        self.said, self.body, self._send, self._lingering = said, body, send, lingering
         self.began = False
         self.ended: float | None = None
         self._closes = False
@@ -112,8 +130,18 @@ class _Answer:
         await self._send({**message, "more_body": True} if self._closes else message)
         self.ended = perf_counter()
         if self._closes:
-            await self.body.throw_away()
+            await self._lingering.throw_away(self.body)
             await self._send({"type": "http.response.body", "body": b""})
+
+    async def fails(self, status: int, code: str, message: str) -> None:
+        """Say that nothing else will come, unless an answer is under way."""
+        if self.began:
+            self.said.status = status
+            return
+        body = problem(self.said, status, code, message)
+        headers = [(b"content-type", b"application/json")]
+        await self({"type": "http.response.start", "status": status, "headers": headers})
+        await self({"type": "http.response.body", "body": orjson.dumps(body)})
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
         own = {name for name, _ in message.get("headers", ())}

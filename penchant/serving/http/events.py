@@ -52,7 +52,7 @@ class EventRoutes:
     async def put_item(self, request: Request, item: PathId) -> Response:
         """Say what an item is about, by fields that the items of the run have. What was said of it before is
         replaced."""
-        asked = await self.routes.body(request, ItemFields)
+        asked = await self.routes.body(request, ItemFields, most=self.routes.limits.item)
         await self.routes.work(self.routes.service.put_items, {item: asked.fields})
         return Response(status_code=204)
 

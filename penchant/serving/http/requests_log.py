@@ -16,6 +16,10 @@ READY = "/readyz"
 
 logger = logging.getLogger("penchant.requests")
 
+OTHERS = {"uvicorn": "ERROR", "asyncio": "ERROR"}
+"""Who else speaks in a server, and from which level on: uvicorn warns of every request that it cannot read, which
+anybody may send, so that is counted instead."""
+
 
 @dataclass
 class RequestLine:
@@ -74,7 +78,8 @@ def start_logging(level: str, stream: Any = None) -> None:
     """Write lines to stderr. level: "info" for all requests, "warning" for those that failed or were slow."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
-    root = logging.getLogger("penchant")
-    root.handlers = [handler]
-    root.setLevel(level.upper())
-    root.propagate = False
+    for name, least in {"penchant": level.upper(), **OTHERS}.items():
+        part = logging.getLogger(name)
+        part.handlers = [handler]
+        part.setLevel(least)
+        part.propagate = False

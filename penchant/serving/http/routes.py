@@ -64,9 +64,10 @@ class Routes:
         """For what costs less for several requests together; see `Merger`."""
         return Merger(work, most, self._merging)
 
-    async def body(self, request: Request, model: type[B]) -> B:
-        """A JSON body of a request. Raises BodyError, ValidationError, and what `Bodies.of` raises."""
-        async with self.bodies.of(request, (JSON,)) as (_, content):
+    async def body(self, request: Request, model: type[B], *, most: int | None = None) -> B:
+        """A JSON body of a request. most: see `Bodies.of`. Raises BodyError, ValidationError, and what `Bodies.of`
+        raises."""
+        async with self.bodies.of(request, (JSON,), most=most) as (_, content):
             return model.model_validate(load(content))
 
     def add(

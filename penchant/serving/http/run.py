@@ -1,16 +1,33 @@
 """The HTTP server of one process: uvicorn around an app, until it is told to stop."""
 
+import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
+
+from penchant.serving.http.wire.connections import Connections
+from penchant.serving.http.wire.protocol import Connection
 
 GRACE_S = 10
 """How long requests that go on have to end."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _forms(proxy: str) -> list[str]:
+    """How an address or a network looks to a socket: one that listens on IPv6 sees IPv4 as a part of it.
+
+    >>> _forms("10.0.0.7"), _forms("10.0.0.0/8"), _forms("fd00::7")
+    (['10.0.0.7', '::ffff:10.0.0.7'], ['10.0.0.0/8', '::ffff:10.0.0.0/104'], ['fd00::7'])
+    """
+    if ":" in proxy:
+        return [proxy]
+    address, _, prefix = proxy.partition("/")
+    return [proxy, f"::ffff:{address}/{96 + int(prefix)}" if prefix else f"::ffff:{address}"]
 
 
 class _Server(uvicorn.Server):
@@ -26,16 +43,27 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves in the thread that calls `run`, which has to be the main one: it takes SIGINT and SIGTERM."""
+    """Serves in the thread that calls `run`, which has to be the main one: it takes SIGINT and SIGTERM.
 
-    def __init__(self, app: Any, *, host: str, port: int) -> None:
+    proxies: addresses and networks of proxies that are believed when they say where a request came from and whether by
+    HTTPS (`X-Forwarded-For`, `X-Forwarded-Proto`); nobody else is.
+    """
+
+    def __init__(
+        self, app: Any, *, host: str, port: int, connections: Connections, proxies: Sequence[str] = ()
+    ) -> None:
+        connection = partial(Connection, held=connections)
         config = uvicorn.Config(
             app,
             host=host,
             port=port,
+            http=cast("type[asyncio.Protocol]", connection),
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=[form for proxy in proxies for form in _forms(proxy)],
             timeout_graceful_shutdown=GRACE_S,
             lifespan="off",
         )

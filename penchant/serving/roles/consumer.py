@@ -47,7 +47,7 @@ def problem_of(event: Event) -> str | None:
         if not isinstance(text, str) or not 1 <= len(text) <= most:
             return f"{name} has to be a text of 1 to {most:,} characters"
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            return f"{name} is no valid Unicode: it holds half of a surrogate pair"
+            return f"{name} is no valid Unicode: it holds half of a surrogate pair, or bytes that are no UTF-8"
     if not isinstance(event.time, float):
         return f"time is {event.time!r}; it has to be UTC seconds since 1970"
     if (problem := clock_problem(event.time)) is not None:

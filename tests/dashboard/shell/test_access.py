@@ -69,14 +69,29 @@ def test_a_key_logs_in_and_is_not_in_the_cookie(site: Site, root: str, browser: 
         assert key.split("_", 2)[2] not in page.content()  # the secret part may hold an underscore itself
         page.get_by_role("button", name="Log out").click()
         page.wait_for_url("**/login")
+        assert not visit.context.cookies()
         assert "/login" in visit.go("/users").url
 
 
-def test_behind_https_the_cookie_is_sent_over_https_only(site: Site, root: str) -> None:
+SECURE = {"X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "127.0.0.0/8"])
+def test_behind_a_trusted_proxy_of_https_the_cookie_is_sent_over_https_only(site: Site, proxy: str) -> None:
     form = f"key={secret(site.key('read'))}"
-    assert "Secure" not in posted(root, LOGIN, form).headers["set-cookie"]
-    secure = {"X-Forwarded-Proto": "https"}
-    assert "Secure" in posted(root, LOGIN, form, **secure).headers["set-cookie"]
+    with running(site.app, proxies=[proxy]) as root:
+        assert "Secure" not in posted(root, LOGIN, form).headers["set-cookie"]
+        session = posted(root, LOGIN, form, **SECURE).headers["set-cookie"]
+        assert "Secure" in session
+        gone = posted(root, "/dashboard/logout", "", Cookie=session.split(";")[0], **SECURE).headers["set-cookie"]
+        assert {"Max-Age=0", "Path=/dashboard", "Secure", "HttpOnly", "SameSite=lax"} <= set(gone.split("; "))
+
+
+def test_nobody_but_a_trusted_proxy_is_believed(site: Site, root: str) -> None:
+    form = f"key={secret(site.key('read'))}"
+    assert "Secure" not in posted(root, LOGIN, form, **SECURE).headers["set-cookie"]
+    with running(site.app, proxies=["10.0.0.7", "127.0.0.2"]) as guarded:
+        assert "Secure" not in posted(guarded, LOGIN, form, **SECURE).headers["set-cookie"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from penchant.serving.http.app import Limits
-from penchant.serving.service import Service
+from penchant.serving.service import MOST_OF_ITEM, Service
 from penchant.store.base import Event
 from tests.helpers.processes import HANG_S
 from tests.serving.apps import Desk, Reply, ask, reply, running
@@ -128,9 +128,10 @@ def test_a_large_body_that_is_read_in_a_thread_says_the_same(url: str) -> None:
     [
         (b"", 400, "unreadable_body"),
         (b"{", 400, "unreadable_body"),
-        (b'{"user": "\xff"}', 400, "unreadable_body"),
-        (b'{"user": "\\ud800", "item": 1}', 400, "unreadable_body"),
-        (b'{"time": NaN}', 400, "unreadable_body"),
+        (b"[nan]", 400, "unreadable_body"),
+        (b'{"user": "\xff", "item": 1}', 422, "all_refused"),
+        (b'{"user": "\\ud800", "item": 1}', 422, "all_refused"),
+        (b'{"\\ud800": NaN}', 422, "all_refused"),
         (b"[" * 100_000, 400, "unreadable_body"),
         (b"[" + b"1," * 200_000 + b"1]", 413, "content_too_large"),
         (b"7", 422, "all_refused"),
@@ -222,6 +223,71 @@ def test_all_bodies_together_take_so_much_memory(tmp_path_factory: pytest.TempPa
         wire.write(b"[]")
         assert wire.answer().status == 200
         assert send(url, b"[]".ljust(200)).status == 200
+
+
+def test_one_key_leaves_room_for_the_bodies_of_others(tmp_path_factory: pytest.TempPathFactory) -> None:
+    limits = Limits(body=MIB, share=MIB, least=1_000, body_s=HANG_S)
+    desk = Desk(served(tmp_path_factory), limits=limits, open_to_all=False)
+    one, other = desk.key("ingest"), desk.key("ingest")
+    with running(desk.app) as url:
+        wire = Wire(url, f"Authorization: {one['Authorization']}\r\nContent-Length: {MIB}")
+        wire.write(b" " * (MIB - 2))
+        while (answer := send(url, b"[]", **one)).status == 200:
+            pass
+        assert (answer.status, answer.code, answer.headers["retry-after"]) == (429, "busy", "1")
+        assert "bodies of yours" in answer.said["error"]["message"]
+        assert send(url, b"[]", **other).status == 200
+        wire.write(b"[]")
+        assert wire.answer().status == 200
+        assert send(url, b"[]", **one).status == 200
+
+
+def test_a_key_may_send_so_many_bodies_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    limits = Limits(share=3 * MIB, least=MIB, body_s=HANG_S)
+    with running(Desk(served(tmp_path_factory), limits=limits).app) as url:
+        slow = [Wire(url, "Content-Length: 2") for _ in range(3)]
+        for wire in slow:
+            wire.write(b"[")
+        while send(url, b"[]").status == 200:
+            pass
+        for wire in slow:
+            wire.write(b"]")
+            assert wire.answer().status == 200
+        assert send(url, b"[]").status == 200
+
+
+def test_what_is_said_of_an_item_has_a_size(desk: Desk, url: str) -> None:
+    before = memory_mb()
+    for number in range(40):
+        sent = orjson.dumps({"fields": {"tags": [f"{number} {'x' * 900}" for _ in range(1_000)]}})
+        answer = ask(url, "PUT", f"/v1/items/large-{number}", sent.ljust(MIB), {"Content-Type": JSON})
+        assert (answer.status, answer.code) == (413, "content_too_large")
+    assert memory_mb() - before < 50
+    for letters, status in ((MOST_OF_ITEM, 204), (MOST_OF_ITEM + 1, 413)):
+        said = {"fields": {"tags": ["x" * 1_000] * (letters // 1_000) + ["x" * (letters % 1_000)]}}
+        assert ask(url, "PUT", "/v1/items/whole", said).status == status
+    assert sum(map(len, desk.service.view.tags_of("whole"))) == MOST_OF_ITEM
+    refused = ask(url, "PUT", "/v1/items/whole", {"fields": {"tags": ["\u00fc" * 999] * 10}}).said["error"]
+    assert refused["message"].startswith("the values of item 'whole' have 19,980 bytes")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "where"),
+    [
+        ("POST", "/v1/lookalike/score", b'{"users": ["a", %b]}', "users.1"),
+        ("POST", "/v1/lookalike/score", b'{"users": ["a"], %b: 1}', "unable to parse"),
+        ("PUT", "/v1/candidates", b'{"items": [%b]}', "items.0"),
+        ("PUT", "/v1/items/x", b'{"fields": {"tags": ["a", %b]}}', "fields.tags.1"),
+        ("PUT", "/v1/items/x", b'{"fields": {%b: ["a"]}}', "unable to parse"),
+    ],
+)
+@pytest.mark.parametrize("bad", [b'"\\ud800"', b'"\xff"'], ids=["half a pair", "no UTF-8"])
+def test_a_text_that_no_json_can_hold_is_named_by_its_place(
+    url: str, method: str, path: str, body: bytes, where: str, bad: bytes
+) -> None:
+    answer = ask(url, method, path, body % bad, {"Content-Type": JSON})
+    assert (answer.status, answer.code) == (422, "invalid")
+    assert where in answer.said["error"]["message"]
 
 
 # What happens while it is written

@@ -1,6 +1,7 @@
 """Keys open what they are for, as often as they may; nothing that is kept or said gives a secret away."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_what_is_no_key_opens_nothing(door: Door) -> None:
          f"pk_nobody_{secret}", f"PK_{name}_{secret}", f"pk_{name}_é", "pk_\ud800_\ud800"]
     ):  # fmt: skip
         with pytest.raises(NoKeyError, match="this key is not known"):
-            door.ask(sent, address=str(number))
+            door.ask(sent, address=f"10.0.0.{number}")
     with pytest.raises(NoKeyError, match="this needs a key; send it as `Authorization: Bearer"):
         door.ask(None)
     with pytest.raises(NoKeyError):
@@ -187,7 +188,7 @@ def test_who_tries_keys_is_slowed_down_by_address(door: Door) -> None:
 def test_addresses_are_not_remembered_without_end(door: Door) -> None:
     for number in range(MOST_STRANGERS + 10):
         with pytest.raises(NoKeyError):
-            door.ask("pk_guess_x", address=str(number))
+            door.ask("pk_guess_x", address=str(IPv4Address(number)))
     assert len(door.keys._strangers) == MOST_STRANGERS
 
 
@@ -199,6 +200,9 @@ def test_addresses_are_not_remembered_without_end(door: Door) -> None:
         ("read", "x", float("nan"), "a key cannot do nan requests a second"),
         ("read", "x", float("inf"), "a key cannot do inf requests a second"),
         ("read", "a\nb", 1.0, r"'a\\nb' is no label"),
+        ("read", "\x1b[31mred", 1.0, r"'\\x1b\[31mred' is no label"),
+        ("read", "a\0", 1.0, r"'a\\x00' is no label"),
+        ("read", "a\u202eb", 1.0, r"'a\\u202eb' is no label"),
         ("read", "x" * 101, 1.0, "give up to 100 printable characters"),
     ],
 )

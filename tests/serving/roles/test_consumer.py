@@ -111,7 +111,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"user": "x" * (MOST_TEXT + 1)}, "user has to be a text of 1 to 1,000 characters"),
     ({"item": 5}, "item has to be a text of 1 to 1,000 characters"),
     ({"id": "x" * (MOST_ID + 1)}, "id has to be a text of 1 to 1,100 characters"),
-    ({"item": "half \ud800"}, "item is no valid Unicode: it holds half of a surrogate pair"),
+    (
+        {"item": "half \ud800"},
+        "item is no valid Unicode: it holds half of a surrogate pair, or bytes that are no UTF-8",
+    ),
 ]
 
 

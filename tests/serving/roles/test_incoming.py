@@ -20,11 +20,13 @@ from penchant.serving.incoming import (
     EventError,
     LargeBodyError,
     event_of,
+    load,
     read_json,
     read_lines,
     read_values,
 )
 from penchant.serving.incoming_arrow import MOST_TEXT, read_arrow
+from penchant.serving.roles.consumer import problem_of
 from penchant.store.base import Event
 
 NOW = 1_800_000_000.0
@@ -126,7 +128,9 @@ def test_an_unreadable_line_is_refused_alone() -> None:
     incoming = read_lines(b'{"user": "anna", "item": 1}\r\n\n{"user": NaN}\n{"user": "b", "item": 2}\n', NOW)
     assert [event.user for event in incoming.events] == ["anna", "b"]
     assert incoming.places == [0, 3]
-    assert incoming.refused == {2: "line 3 is no JSON: unexpected character, expected a JSON value at character 10"}
+    assert incoming.refused == {
+        2: "user is a number with a fraction, or of too many digits; it has to be a text or an integer"
+    }
 
 
 @pytest.mark.parametrize(
@@ -134,10 +138,8 @@ def test_an_unreadable_line_is_refused_alone() -> None:
     [
         b"",
         b"{",
-        b'{"user": "\xff"}',
-        b'{"user": "\\ud800", "item": 1}',
-        b'{"time": NaN}',
-        b'{"time": 1e999}',
+        b'[{"user": "anna", "item": "\xff"}, {"user": "anna]',
+        b"[nan]",
         b"[" * 100_000,
         b"\xef\xbb\xbf[]",
     ],
@@ -145,6 +147,67 @@ def test_an_unreadable_line_is_refused_alone() -> None:
 def test_what_is_no_json_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(BodyError, match="the body is no JSON"):
         read_json(body, NOW)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (b'{"user": "\\ud800", "item": 1}', "user is no valid Unicode"),
+        (b'{"user": "a\\udc00b", "item": 1}', "user is no valid Unicode"),
+        (b'{"user": "\xff", "item": 1}', "user is no valid Unicode"),
+        (b'{"user": "a\xed\xa0\x80", "item": 1}', "user is no valid Unicode"),
+        (b'{"user": "\\ud83d\x8e", "item": 1}', "user is no valid Unicode"),
+        (b'{"user": "a", "item": "\xc3("}', "item is no valid Unicode"),
+        (b'{"user": "a", "item": 1, "id": "\\udfff"}', "id is no valid Unicode"),
+        (b'{"user": "a", "item": 1, "time": NaN}', "time is nan; it has to be UTC seconds"),
+        (b'{"user": "a", "item": 1, "time": -Infinity}', "time is -inf; it has to be UTC seconds"),
+        (b'{"user": "a", "item": 1, "time": 1e999}', "time is inf; it has to be UTC seconds"),
+        (b'{"user": "a", "item": 1, "time": "\xff"}', r"time is '\udcff'; it has to be UTC seconds"),
+        (b'{"user": "a", "item": 1, "time": ' + b"9" * 9_999 + b"}", "time is inf; it has to be UTC seconds"),
+        (b'{"user": NaN, "item": 1}', "user is a number with a fraction, or of too many digits"),
+        (b'{"user": "a", "item": 18446744073709551616}', "item is a number with a fraction, or of too many digits"),
+        (b'{"user": "a", "item": 1, "\xff": 1}', r"'\udcff' is no key of an event"),
+        (b"NaN", "this is a number with a fraction, or of too many digits; an event is an object"),
+    ],
+)
+def test_an_event_that_no_json_can_hold_is_refused_alone(spoilt: bytes, reason: str) -> None:
+    sound, spoiling = (
+        orjson.dumps(ANNA | {"time": NOW}),
+        b'{"user": NaN}',
+    )  # which has each body read as the spoilt one is
+    for incoming in (
+        read_json(b"[%b, %b, %b, %b]" % (sound, spoilt, spoiling, sound), NOW),
+        read_json(b'{"events": [%b, %b, %b, %b]}' % (sound, spoilt, spoiling, sound), NOW),
+        read_lines(b"\n".join([sound, spoilt, spoiling, sound]), NOW),
+    ):
+        told = {place: problem_of(event) for place, event in zip(incoming.places, incoming.events, strict=True)}
+        refused = incoming.refused | {place: problem for place, problem in told.items() if problem}
+        assert sorted(refused) == [1, 2]
+        assert reason in refused[1]
+        assert [event for event in incoming.events if not problem_of(event)] == [
+            Event("anna", "42", NOW, False, "x")
+        ] * 2
+        orjson.dumps(list(refused.values()))
+
+
+@given(some.binary(max_size=20), some.binary(max_size=20))
+def test_whatever_stands_in_a_text_spoils_no_other_event(one: bytes, other: bytes) -> None:
+    sound = orjson.dumps(ANNA)
+    texts = [text.translate(None, b'"\\\n') for text in (one, other)]
+    body = b'[%b, {"user": "%b", "item": "%b"}, %b]' % (sound, *texts, sound)
+    incoming = read_json(body, NOW)
+    assert [incoming.events[0].user, incoming.events[-1].user] == ["anna", "anna"]
+
+
+@given(some.recursive(some.none() | some.booleans() | some.integers() | some.floats() | some.text(), some.lists))
+def test_json_is_read_as_before_where_something_else_spoils_the_body(value: object) -> None:
+    said = orjson.dumps(value, default=str) if not _is_large(value) else b"1"
+    assert load(b"[%b, NaN]" % said)[0] == orjson.loads(said)
+
+
+def _is_large(value: object) -> bool:
+    """Whether there are integers in it that orjson does not write."""
+    return any(map(_is_large, value)) if isinstance(value, list) else type(value) is int and abs(value) >= 1 << 63
 
 
 def test_what_is_said_beside_events_is_refused() -> None:
