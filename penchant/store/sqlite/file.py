@@ -13,6 +13,9 @@ from penchant.store.sqlite.tables import migrate
 TIMEOUT_S = 5.0
 """How long to wait for another writer."""
 
+MOST_IDLE = 8
+"""Connections that are kept for the next calls. Each keeps its cache; those of a burst are closed as they come back."""
+
 SETTINGS = (
     "PRAGMA wal_autocheckpoint = 10000",  # pages: of those written again and again, fewer go to the file itself
     "PRAGMA cache_size = -32768",  # KiB
@@ -96,7 +99,7 @@ class SqliteFile:
             self._give_back(connection)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        if self._closed:
+        if self._closed or len(self._idle) >= MOST_IDLE:
             connection.close()
         else:
             self._idle.append(connection)
