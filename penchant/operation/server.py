@@ -23,6 +23,7 @@ from penchant.choices import Role
 from penchant.dashboard.shell.readings import PERIOD_S
 from penchant.dashboard.shell.sources import Sources
 from penchant.errors import ConfigError, PenchantError
+from penchant.operation.allocator import give_back, keep_little
 from penchant.operation.erasure import erase_from_run
 from penchant.operation.pages import add_dashboard, open_most_clicked, open_sources
 from penchant.operation.reminder import Reminder
@@ -46,6 +47,7 @@ REFRESH_S = 0.1
 WATCH_S = 5.0
 ATLAS_S = 1.0
 REMIND_S = 1.0
+GIVE_BACK_S = 60.0
 
 SWITCH_S = 0.0005
 """So long may a thread in the background hold the interpreter while a request waits for it."""
@@ -82,6 +84,7 @@ def start(config: ServerConfig, report: Report = quiet) -> "Server":
             f"without keys only this machine may be served, but host is {config.host!r}; leave out --no-keys, or "
             f"listen on 127.0.0.1"
         )
+    keep_little()
     store = open_store(config.store, lease_s=config.lease_s)
     try:
         server = Server(config, store, open_served(config.folder, report=report))
@@ -127,6 +130,7 @@ class Server:
         )
         loops = [self._loop("refresh", self._refresh, REFRESH_S), self._loop("watch", self.watch.step, WATCH_S)]
         loops.append(self._loop("erasure", self.reminder.step, REMIND_S))
+        loops.append(self._loop("memory", give_back, GIVE_BACK_S))
         if self.sources:
             loops.append(self._loop("readings", self.sources.readings.step, PERIOD_S))
             loops.append(self._loop("atlas", self.sources.atlas.step, ATLAS_S))

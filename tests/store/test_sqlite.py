@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Thread
 
@@ -12,6 +12,7 @@ import pytest
 
 from penchant.errors import StoreError
 from penchant.store.base import LEASE_S, Event, Fate, StoreBounds
+from penchant.store.sqlite.file import MOST_IDLE, SqliteFile
 from penchant.store.sqlite.store import SqliteStore
 from penchant.store.sqlite.tables import MIGRATIONS, migrate
 from tests.helpers.processes import Forked, until
@@ -36,6 +37,22 @@ def run(path: Path, *statements: str) -> list[object]:
     """Past the store; returns the first column of the last statement."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         return [row[0] for statement in statements for row in connection.execute(statement).fetchall()]
+
+
+def test_connections_of_a_burst_are_closed_when_they_come_back(path: Path) -> None:
+    with closing(SqliteFile(str(path))) as file:
+        with ExitStack() as burst:
+            for _ in range(3 * MOST_IDLE):
+                burst.enter_context(file.reading()).execute("SELECT * FROM numbers").fetchall()
+            assert logs_open(path) == 3 * MOST_IDLE
+        assert logs_open(path) == MOST_IDLE
+
+
+def logs_open(path: Path) -> int:
+    """How often this process has the write-ahead log open: once for each connection. The file itself may stay open
+    longer, because closing it would drop the locks of other connections."""
+    places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    return sum(os.path.lexists(place) and os.readlink(place) == f"{path}-wal" for place in places)
 
 
 # Versions

@@ -25,6 +25,9 @@ from penchant.store.sqlite.tables import agree_on_epoch, migrate, refuse_empty
 TIMEOUT_S = 5.0
 """How long to wait for another writer."""
 
+MOST_IDLE = 8
+"""Connections that are kept for the next calls. Each keeps its cache; those of a burst are closed as they come back."""
+
 SETTINGS = (
     "PRAGMA wal_autocheckpoint = 10000",  # pages: of those written again and again, fewer go to the file itself
     "PRAGMA cache_size = -32768",  # KiB
@@ -229,7 +232,7 @@ class SqliteFile:
         try:
             yield connection
         finally:
-            if self._closed or self._place is not place:
+            if self._closed or self._place is not place or len(self._idle) >= MOST_IDLE:
                 self._end(connection)
             else:
                 self._idle.append(connection)
