@@ -16,6 +16,9 @@ from penchant.store.base import Event, Store
 Clicks = list[tuple[float, str]]
 """Time and item."""
 
+Fields = Mapping[str, Sequence[str]]
+"""What was said of an item: field → values."""
+
 
 @dataclass(frozen=True)
 class People:
@@ -36,24 +39,29 @@ class News:
     """What processes tell each other through the store: items that were put, and users who were forgotten.
 
     `refresh` keeps it up to date; other threads may read it meanwhile. items: their fields; forgotten: the digest of
-    each user, and when.
+    each user, and when. A store that has become another one, such as a backup, tells all again: items that it does not
+    have are then as the log says, but who was forgotten stays so.
     """
 
     def __init__(self, store: Store) -> None:
         self._store, self._lock = store, Lock()
         self._items_number = self._forgotten_number = 0
-        self.items: dict[str, Mapping[str, list[str]]] = {}
+        self.items: dict[str, Fields] = {}
         self.forgotten: dict[str, float] = {}
         self.refresh()
 
-    def refresh(self) -> dict[str, Mapping[str, list[str]]]:
-        """Take over what is new, and return the items among it."""
+    def refresh(self) -> dict[str, Fields | None]:
+        """Take over what is new, and return the items among it, None for those that nothing is said of any more."""
         with self._lock:
-            self._items_number, items = self._store.items(self._items_number)
-            self._forgotten_number, forgotten = self._store.forgotten(self._forgotten_number)
-            self.items.update(items)
+            before = self._items_number, self._forgotten_number
+            self._items_number, told = self._store.items(before[0])
+            self._forgotten_number, forgotten = self._store.forgotten(before[1])
+            gone = dict.fromkeys(self.items.keys() - told.keys()) if self._items_number < before[0] else {}
+            if gone:
+                self.items = {item: fields for item, fields in self.items.items() if item not in gone}
+            self.items.update(told)
             self.forgotten.update(forgotten)
-            return dict(items)
+            return {**gone, **told}
 
 
 class Users:
@@ -70,11 +78,14 @@ class Users:
         self._lock = Lock()
         self.put_items(news.items)
 
-    def put_items(self, items: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-        """Take over what was said of items, by their fields."""
+    def put_items(self, items: Mapping[str, Fields | None]) -> None:
+        """Take over what was said of items, by their fields; None where only the log says something."""
         for item, fields in items.items():
             for features in self.served.features:
-                features.items.put(item, fields)
+                if fields is None:
+                    features.items.drop(item)
+                else:
+                    features.items.put(item, fields)
         if items:
             with self._lock:
                 self._kept.clear()

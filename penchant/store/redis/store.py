@@ -23,11 +23,13 @@ from penchant.store.base import (
     Seeds,
     Store,
     StoreBounds,
+    drawn_mark,
 )
 from penchant.store.entries import speaks_of, unpack
 from penchant.store.redis import scripts as redis_scripts
 from penchant.store.redis.client import TIMEOUT_S, RedisClient
 from penchant.store.redis.scripts import PREFIX
+from penchant.store.unreadable import Unreadable
 
 AT_ONCE = 1000
 """So many are read in one answer where there may be many: Redis serves nobody else meanwhile."""
@@ -42,6 +44,7 @@ class RedisStore(Store):
         """url: redis:// or rediss://; timeout_s: to wait for an answer. Raises StoreError: see `RedisClient`."""
         self._client = RedisClient(url, timeout_s=timeout_s)
         self._bounds, self.lease_s = bounds, lease_s
+        self.unreadable = Unreadable()
         self._raw: Any = self._client.raw
         register = self._raw.register_script
         self._append, self._take = register(redis_scripts.APPEND), register(redis_scripts.TAKE)
@@ -185,15 +188,23 @@ class RedisStore(Store):
             changes = self._raw.pipeline()
             for item in items:
                 changes.hsetnx(_key("open"), item, at)
+            changes.hset(_key("numbers"), "candidates", drawn_mark())
             changes.execute()
 
     def close_candidates(self, items: Sequence[str]) -> None:
         with self._client.errors():
-            self._close(args=items)
+            changes = self._raw.pipeline()
+            self._close(args=items, client=changes)
+            changes.hset(_key("numbers"), "candidates", drawn_mark())
+            changes.execute()
 
     def candidates(self) -> dict[str, float]:
         with self._client.errors():
             return {item.decode(): float(at) for item, at in self._raw.hgetall(_key("open")).items()}
+
+    def candidates_mark(self) -> int:
+        with self._client.errors():
+            return int(self._raw.hget(_key("numbers"), "candidates") or 0)
 
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         said = [each for item, content in clusters.items() for each in (item, content)]
@@ -298,6 +309,10 @@ class RedisStore(Store):
     # The store itself
 
     def ping(self) -> None:
+        with self._client.errors():
+            self._raw.get(_key("version"))  # PING itself is refused where the disk of Redis is full
+
+    def ping_writing(self) -> None:
         with self._client.errors():
             self._raw.set(_key("ping"), 1)
 

@@ -21,15 +21,21 @@ from penchant.store.base import (
     Seeds,
     Store,
     StoreBounds,
+    drawn_mark,
     lease_runs,
 )
 from penchant.store.sqlite import events as sqlite_events
 from penchant.store.sqlite.events import change, last_join, number
 from penchant.store.sqlite.file import TIMEOUT_S, SqliteFile
+from penchant.store.unreadable import Unreadable
 
 PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
     SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM history WHERE user = ?)
     ON CONFLICT DO UPDATE SET events = excluded.events, content = excluded.content WHERE excluded.events >= events"""
+
+PUBLISH = "REPLACE INTO clusters SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM candidates WHERE item = ?)"
+
+MARK_CANDIDATES = "REPLACE INTO numbers VALUES ('candidates', ?)"
 
 
 class SqliteStore(Store):
@@ -53,6 +59,7 @@ class SqliteStore(Store):
         """
         self._file, self._clock = SqliteFile(str(path), timeout_s=timeout_s), clock
         self._bounds, self._at_once, self.lease_s = bounds, at_once, lease_s
+        self.unreadable = Unreadable()
 
     # Events
 
@@ -153,22 +160,28 @@ class SqliteStore(Store):
         with self._file.writing() as connection:
             rows = [(item, at) for item in items]
             connection.executemany("INSERT OR IGNORE INTO candidates VALUES (?, ?)", rows)
+            connection.execute(MARK_CANDIDATES, (drawn_mark(),))
 
     def close_candidates(self, items: Sequence[str]) -> None:
         with self._file.writing() as connection:
             for table in "candidates", "clusters":
                 connection.executemany(f"DELETE FROM {table} WHERE item = ?", [(item,) for item in items])  # noqa: S608
+            connection.execute(MARK_CANDIDATES, (drawn_mark(),))
 
     def candidates(self) -> dict[str, float]:
         with self._file.reading() as connection:
             return dict(connection.execute("SELECT item, at FROM candidates"))
 
+    def candidates_mark(self) -> int:
+        with self._file.reading() as connection:
+            row = connection.execute("SELECT value FROM numbers WHERE name = 'candidates'").fetchone()
+        return row[0] if row else 0
+
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         with self._file.writing(durable=False) as connection:
             now = change(connection, "clusters")
-            is_open = dict(connection.execute("SELECT item, 1 FROM candidates"))
-            rows = [(model, item, content, now) for item, content in clusters.items() if item in is_open]
-            connection.executemany("REPLACE INTO clusters VALUES (?, ?, ?, ?)", rows)
+            rows = [(model, item, content, now, item) for item, content in clusters.items()]
+            connection.executemany(PUBLISH, rows)
             connection.execute("REPLACE INTO cursors VALUES (?, ?)", (model, cursor))
 
     def cursor(self, model: str) -> str | None:
@@ -242,6 +255,10 @@ class SqliteStore(Store):
     # The store itself
 
     def ping(self) -> None:
+        with self._file.reading() as connection:
+            number(connection, "pings")
+
+    def ping_writing(self) -> None:
         with self._file.writing(durable=False) as connection:
             change(connection, "pings")
 

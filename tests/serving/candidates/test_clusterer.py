@@ -12,8 +12,9 @@ import pytest
 
 from penchant.errors import DataError, StoreError
 from penchant.models.lookalikes.seed_clusters import gather
-from penchant.serving.candidates.clusterer import PACE, Clusterer, Pace, made
-from penchant.serving.candidates.clusters import LiveClusters, from_bytes
+from penchant.serving.candidates.cluster_bytes import from_bytes, shape_of
+from penchant.serving.candidates.clusterer import PACE, Clusterer, Pace
+from penchant.serving.candidates.clusters import LiveClusters
 from penchant.serving.candidates.seeds import SeedReader
 from penchant.serving.roles.consumer import consume
 from penchant.serving.served import Served
@@ -50,9 +51,9 @@ class GatedStore(MemoryStore):
         super().publish(model, clusters, cursor)
         self.published.append(set(clusters))
 
-    def candidates(self) -> dict[str, float]:
+    def candidates_mark(self) -> int:
         self._refuse("candidates")
-        return super().candidates()
+        return super().candidates_mark()
 
     def _refuse(self, name: str) -> None:
         if self.down == name:
@@ -84,7 +85,7 @@ class World:
 
     def published(self, item: str) -> LiveClusters | None:
         content = self.store.clusters(self.served.name, 0)[1].get(item)
-        return None if content is None else from_bytes(content).live
+        return None if content is None else from_bytes(content, shape_of(self.served.lookalike.ralm)).live
 
     def settled(self, clusterer: Clusterer, item: str) -> LiveClusters:
         """What is published once the clusterer has nothing to do."""
@@ -548,7 +549,3 @@ def test_how_many_wait_may_be_asked_while_candidates_come_and_go(world: World) -
     asking.join()
     sys.setswitchinterval(interval)
     assert errors == []
-
-
-def test_when_was_it_made() -> None:
-    assert made(None) == float("-inf")
