@@ -39,9 +39,9 @@ async def measures(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
-async def watch(port: int, found: list[tuple[int, float]]) -> None:
+async def watch(port: int, found: list[tuple[int, float]], ended: asyncio.Event) -> None:
     """Ask whether it is ready, again and again: the status, and how long the answer took."""
-    while True:
+    while not ended.is_set():
         began = perf_counter()
         ((status, _),) = await ask_all(port, [request("GET", "/readyz")])
         found.append((status, perf_counter() - began))
@@ -68,11 +68,12 @@ async def clustered_again(port: int) -> float:
 
 
 async def measure(server: Server, items: Sequence[str], table: Table, *, again: bool) -> None:
-    found: list[tuple[int, float]] = []
-    watching = asyncio.create_task(watch(server.port, found))
+    found, ended = list[tuple[int, float]](), asyncio.Event()
+    watching = asyncio.create_task(watch(server.port, found, ended))
     took_s = await clustered(server.port, items)
     again_s = await clustered_again(server.port) if again else None
-    watching.cancel()
+    ended.set()
+    await watching
     scored = (await measures(server.port))["penchant_candidates_scored"]
     waits = sorted(seconds for _, seconds in found)
     row = (
@@ -100,9 +101,8 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     console.print(describe_machine())
     heads = "candidates", "with seeds", "s", "a second", "again, a second", "/readyz is 200", "p99 ms", "MiB"
-    table, world = Table(*heads, title=f"{arguments.run.name}, {arguments.store}", box=MARKDOWN), World(arguments.run)
+    table = Table(*heads, title=f"{arguments.run.name}, {arguments.store}", box=MARKDOWN)
     for number in arguments.only or NUMBERS:
-        items = [*world.items[:number], *(f"never clicked {place}" for place in range(number - len(world.items)))]
         with tempfile.TemporaryDirectory() as folder:
             redis = RedisServer(Path(folder)) if arguments.store == "redis" else None
             if redis:
@@ -110,6 +110,8 @@ def main() -> None:
             url = redis.url if redis else f"sqlite:{folder}/live.sqlite"
             recluster = 1.0 if arguments.again else 300.0
             with serving(arguments.run, url, apart=arguments.apart, recluster=recluster) as server:
+                known = World(arguments.run).items[:number]
+                items = [*known, *(f"never clicked {place}" for place in range(number - len(known)))]
                 asyncio.run(measure(server, items, table, again=arguments.again))
             if redis:
                 redis.kill()

@@ -146,7 +146,7 @@ def assert_from_scratch(world: World, live: LiveClusters, item: str) -> None:
 def test_an_open_candidate_gets_the_clusters_of_all_its_seeds(world: World) -> None:
     world.store.open_candidates([POPULAR], MADE)
     clusterer = world.clusterer()
-    assert clusterer.waiting == 0
+    assert clusterer.waiting == 1
     assert not clusterer.once()
     assert clusterer.waiting == 1
     live = world.settled(clusterer, POPULAR)
