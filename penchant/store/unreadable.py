@@ -34,4 +34,4 @@ class Unreadable:
             if not is_told:
                 self._told[kind] = now
         if not is_told:
-            log.warning("the store holds a %s that cannot be read, and counts as not there: %s", kind, why)
+            log.warning("something of the store cannot be read, and counts as not there (%s): %s", kind, why)
