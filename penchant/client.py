@@ -14,6 +14,9 @@ from penchant.errors import PenchantError
 
 LONGEST_REST_S = 5.0
 
+_TOLD = ("accepted", "repeated", "forgotten", "refused", "refused_count")
+"""What an answer to events holds."""
+
 
 class ClientError(PenchantError):
     """An answer that is an error. status: of HTTP, 0 where there was no answer; code: one word for programs."""
@@ -52,7 +55,7 @@ class Client:
         self._connection.close()
 
     def send(self, events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-        """Make events durable: {"accepted", "repeated", "refused", "refused_count"}.
+        """Make events durable: {"accepted", "repeated", "forgotten", "refused", "refused_count"}.
 
         Events without an id get one, so that however often they have to be sent, they count once.
         """
@@ -160,7 +163,7 @@ def _error(status: int, after: str | None, said: dict[str, Any]) -> Exception:
     code, message = told.get("code", "unknown"), told.get("message", f"the server answered {status}")
     if code == "all_refused":
         refused = _RefusedError(status, code, message)
-        refused.answer = {name: said[name] for name in ("accepted", "repeated", "refused", "refused_count")}
+        refused.answer = {name: said[name] for name in _TOLD}
         return refused
     problem = ClientError(status, code, message)
     if status in (429, 503):

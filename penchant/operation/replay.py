@@ -19,7 +19,7 @@ from penchant.runfile import load_config
 from penchant.schema import CLICKED, ITEM, TIME, USER
 from penchant.store.base import natural_id
 
-SAID = {"accepted": "accepted", "repeated": "repeated", "refused": "refused_count"}
+SAID = {"accepted": "accepted", "repeated": "repeated", "forgotten": "forgotten", "refused": "refused_count"}
 """What became of events, and how an answer tells it."""
 
 BEAT_S = 0.2
@@ -36,7 +36,8 @@ def replay(
     at_once: int = 1_000,
     report: Report = quiet,
 ) -> dict[str, int]:
-    """Send the events of a log: how many were accepted, repeated and refused. Done again, all of them are repeated.
+    """Send the events of a log: how many were accepted, repeated, forgotten and refused. Done again, all of them are
+    repeated.
 
     path: a run folder, a run file, or a table with the columns user, item, time and perhaps clicked; at_once: events of
     one call, at most.

@@ -13,7 +13,7 @@ BUCKETS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-FATES = ("accepted", "repeated", "refused")
+FATES = ("accepted", "repeated", "refused", "forgotten")
 
 
 class Kind(NamedTuple):
@@ -97,7 +97,8 @@ class Measures:
 
     def appended(self, appended: Appended, unreadable: int) -> None:
         """unreadable: events that were refused before."""
-        counts = appended.accepted, appended.repeated, len(appended.refused) + unreadable
+        refused = len(appended.refused) + unreadable
+        counts = appended.accepted, appended.repeated, refused, appended.forgotten
         for place, (fate, count) in enumerate(zip(FATES, counts, strict=True)):
             self._events.labels(fate).inc(count)
             self._fates[place] += count

@@ -8,11 +8,13 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from penchant.choices import Scope
+from penchant.errors import BusyError
 from penchant.store.unreadable import Unreadable
 
 LEASE_S = 30.0
@@ -38,16 +40,26 @@ def natural_id(item: str, time: float, *, clicked: bool) -> str:
     return f"{time!r} {'click' if clicked else 'shown'} {item}"
 
 
+class Fate(StrEnum):
+    """What became of an event. NEW: it is kept; REPEATED: its user has one of the same id already; FORGOTTEN: its user
+    was forgotten, and it happened before that, so it was dropped."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+    FORGOTTEN = "forgotten"
+
+
 @dataclass(frozen=True)
 class StoreBounds:
     """How many a store keeps of what never ends: the latest. events: of one user; seeds: of one item; joined: new seeds
     of open candidates that can be followed, and who is further behind reads all seeds again; aside: of what was set
-    aside as poison."""
+    aside as poison; items: that have fields, and more are refused."""
 
     events: int = 10_000
     seeds: int = 3_000_000
     joined: int = 1_000_000
     aside: int = 10_000
+    items: int = 200_000
 
 
 KEPT = StoreBounds()
@@ -147,11 +159,25 @@ def lease_runs(seen: float, now: float, lease_s: float) -> bool:
     return now - lease_s < seen <= now
 
 
+def refuse_too_many(items: int, most: int) -> None:
+    """BusyError where a store would hold fields of more items than it keeps."""
+    if items > most:
+        raise BusyError(
+            f"the store would hold fields of {items:,} items, more than {most:,}; train a run whose table of items has "
+            f"them, and serve it with a new store",
+            after_s=3_600.0,
+        )
+
+
 class Store(ABC):
     """Live state, shared by all processes that open the same store; safe to be called from several threads.
 
-    Raises StoreError where the store cannot do what was asked: it is down, full, or locked. The call has then done all
-    or nothing, and may be made again. Times are UTC seconds and come from the caller.
+    Raises StoreError where the store cannot do what was asked: it is down, full, locked, or would not keep it. The call
+    has then done all or nothing, and may be made again. Times are UTC seconds and come from the caller.
+
+    A store may be replaced while it is in use: restored from a backup, emptied, or swapped for a replica that lacks the
+    last changes. Numbers of changes and cursors of joins tell (see `Count`): whoever is given a number lower than the
+    one that was asked for has to drop what was told before, for all is told again.
 
     lease_s: after so long without a sign of life, what a process had taken is free again; the same for all processes
     that share the store.
@@ -164,10 +190,9 @@ class Store(ABC):
     # Events
 
     @abstractmethod
-    def append(self, events: Sequence[Event], at: float) -> list[bool]:
-        """Make events durable, in the histories of their users and in the log, all of them or none: which are new.
-
-        An event whose user has one of the same id already is a repeat, and changes nothing. at: now.
+    def append(self, events: Sequence[Event], at: float) -> list[Fate]:
+        """Make events durable, in the histories of their users and in the log, all of them or none: what became of
+        each. Those that are not new change nothing. at: now.
         """
 
     @abstractmethod
@@ -182,8 +207,8 @@ class Store(ABC):
     @abstractmethod
     def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
         """Keep what a model makes of users' histories: how many events it saw of each, and its vector, empty where it
-        says nothing. One that saw fewer events than the one that is kept is ignored, and so are users without a
-        history."""
+        says nothing. One that saw fewer events than the one that is kept is ignored, and so is one that saw more than
+        the user has, who was forgotten meanwhile."""
 
     @abstractmethod
     def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
@@ -230,12 +255,13 @@ class Store(ABC):
 
     @abstractmethod
     def joined(self, cursor: str, most: int) -> Joined:
-        """Who became a seed of an open candidate after a cursor ("" for now), in order; `most` at most."""
+        """Who became a seed of an open candidate after a cursor ("" for now), in order; `most` at most. A cursor that
+        the store cannot know, because it was replaced since, is lost, and goes on from now."""
 
     @abstractmethod
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Store what items are about: field → values, as in the items' table. The new fields replace all that the item
-        had."""
+        had. BusyError where there would be fields of too many items; then nothing changes."""
 
     @abstractmethod
     def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
@@ -308,12 +334,23 @@ class Store(ABC):
 
     @abstractmethod
     def forget(self, user: str, digest: str, at: float) -> Erased:
-        """Remove a user from everything above, and remember that under a digest of the id."""
+        """Remove a user from everything above, and remember that under a digest of the id (see `digest_of`): events of
+        the user up to `at` that come again are dropped, and so are those up to the user's latest event, which may be
+        ahead of `at`."""
+
+    @abstractmethod
+    def add_forgotten(self, forgotten: Mapping[str, float]) -> None:
+        """Remember users as forgotten, by digest and when, whom another store has forgotten. It removes nothing."""
 
     @abstractmethod
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
         """Digests of users who were forgotten since change number `after` (0 for all), and when each was last; and the
         number of the last change."""
+
+    @abstractmethod
+    def tidy(self) -> None:
+        """Remove from the store's files what is left in them of forgotten users, as far as that is due and nobody is in
+        the way; to be called again and again."""
 
     # The store itself
 

@@ -5,10 +5,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from math import inf
 from threading import RLock
 
 import numpy as np
 
+from penchant.logs.forgotten import digest_of
 from penchant.store.base import (
     KEPT,
     LEASE_S,
@@ -16,6 +18,7 @@ from penchant.store.base import (
     Entry,
     Erased,
     Event,
+    Fate,
     Join,
     Joined,
     Key,
@@ -25,8 +28,10 @@ from penchant.store.base import (
     StoreBounds,
     drawn_mark,
     lease_runs,
+    refuse_too_many,
 )
 from penchant.store.entries import speaks_of
+from penchant.store.numbers import Count, next_epoch
 from penchant.store.unreadable import Unreadable
 
 
@@ -42,6 +47,7 @@ class MemoryStore(Store):
     ) -> None:
         self._clock, self._lock, self._bounds, self.lease_s = clock, RLock(), bounds, lease_s
         self.unreadable = Unreadable()
+        self._epoch = next_epoch()
         self._histories: dict[str, dict[str, Event]] = {}
         self._log: dict[int, tuple[float, tuple[Event, ...]]] = {}
         self._appended = 0
@@ -59,24 +65,28 @@ class MemoryStore(Store):
         self._holders: dict[str, tuple[str, float]] = {}
         self._keys: dict[str, Key] = {}
         self._forgotten, self._forgotten_changes = dict[str, tuple[int, float]](), 0
+        self._until: dict[str, float] = {}
 
     # Events
 
-    def append(self, events: Sequence[Event], at: float) -> list[bool]:
+    def append(self, events: Sequence[Event], at: float) -> list[Fate]:
         with self._lock:
-            new = [self._remember(event) for event in events]
-            kept = tuple(event for event, is_new in zip(events, new, strict=True) if is_new)
+            fates = [self._remember(event) for event in events]
+            kept = tuple(event for event, fate in zip(events, fates, strict=True) if fate is Fate.NEW)
             for user in {event.user for event in kept}:
                 self._bound(user)
             if kept:
                 self._write(at, kept)
-        return new
+        return fates
 
-    def _remember(self, event: Event) -> bool:
+    def _remember(self, event: Event) -> Fate:
+        if self._until and event.time <= self._until.get(digest_of(event.user), -inf):
+            return Fate.FORGOTTEN
         history = self._histories.setdefault(event.user, {})
-        is_new = event.id not in history
-        history.setdefault(event.id, event)
-        return is_new
+        if event.id in history:
+            return Fate.REPEATED
+        history[event.id] = event
+        return Fate.NEW
 
     def _bound(self, user: str) -> None:
         history = self._histories[user]
@@ -100,7 +110,8 @@ class MemoryStore(Store):
         with self._lock:
             kept = self._vectors[model]
             for user, (events, content) in vectors.items():
-                if user in self._histories and events >= kept.get(user, (0, b""))[0]:
+                seen, there = kept.get(user, (0, b""))[0], len(self._histories.get(user, ()))
+                if seen <= events <= there and there:
                     kept[user] = events, content
 
     def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
@@ -178,23 +189,27 @@ class MemoryStore(Store):
 
     def joined(self, cursor: str, most: int) -> Joined:
         with self._lock:
-            after = int(cursor) if cursor else self._joined
+            after = Count(self._epoch, self._joined).reached(cursor)
+            if after is None:
+                return Joined([], str(Count(self._epoch, self._joined).number), lost=True)
             first = bisect_right(self._joins, after, key=lambda pair: pair[0])
             found = self._joins[first : first + most]
             last = found[-1][0] if found else max(after, self._joins_dropped)
-            return Joined([join for _, join in found], str(last), lost=after < self._joins_dropped)
+            cursor = str(Count(self._epoch, last).number)
+            return Joined([join for _, join in found], cursor, lost=after < self._joins_dropped)
 
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         with self._lock:
+            refuse_too_many(len(self._items.keys() | fields.keys()), self._bounds.items)
             self._item_changes += 1
             for item, values in fields.items():
                 self._items[item] = self._item_changes, {field: list(said) for field, said in values.items()}
 
     def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
         with self._lock:
-            return self._item_changes, {
-                item: fields for item, (number, fields) in self._items.items() if number > after
-            }
+            now = Count(self._epoch, self._item_changes)
+            after = now.told(after) or 0
+            return now.number, {item: fields for item, (number, fields) in self._items.items() if number > after}
 
     # Candidates and their clusters
 
@@ -233,8 +248,9 @@ class MemoryStore(Store):
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
         with self._lock:
-            known = self._clusters.get(model, {})
-            return self._cluster_changes, {item: content for item, (number, content) in known.items() if number > after}
+            now, known = Count(self._epoch, self._cluster_changes), self._clusters.get(model, {})
+            after = now.told(after) or 0
+            return now.number, {item: content for item, (number, content) in known.items() if number > after}
 
     def drop_models(self, keep: Sequence[str]) -> None:
         with self._lock:
@@ -281,7 +297,8 @@ class MemoryStore(Store):
 
     def forget(self, user: str, digest: str, at: float) -> Erased:
         with self._lock:
-            events = len(self._histories.pop(user, {}))
+            history = self._histories.pop(user, {})
+            until = max([at, *(event.time for event in history.values())])
             for vectors in self._vectors.values():
                 vectors.pop(user, None)
             log = sum(self._forget_in_log(number, user) for number in list(self._log))
@@ -290,9 +307,13 @@ class MemoryStore(Store):
                 del touches[user]
             self._joins = [(number, join) for number, join in self._joins if join.user != user]
             self._poison = [said for said in self._poison if not speaks_of(f"{said.content}\n{said.reason}", user)]
-            self._forgotten_changes += 1
-            self._forgotten[digest] = self._forgotten_changes, at
-            return Erased(events, log, len(touched))
+            self._add_forgotten(digest, at, until)
+            return Erased(len(history), log, len(touched))
+
+    def _add_forgotten(self, digest: str, at: float, until: float) -> None:
+        self._forgotten_changes += 1
+        self._forgotten[digest] = self._forgotten_changes, max(at, self._forgotten.get(digest, (0, at))[1])
+        self._until[digest] = max(until, self._until.get(digest, until))
 
     def _forget_in_log(self, number: int, user: str) -> int:
         at, events = self._log[number]
@@ -304,11 +325,19 @@ class MemoryStore(Store):
                 self._write(at, kept)
         return len(events) - len(kept)
 
+    def add_forgotten(self, forgotten: Mapping[str, float]) -> None:
+        with self._lock:
+            for digest, at in forgotten.items():
+                self._add_forgotten(digest, at, at)
+
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
         with self._lock:
-            return self._forgotten_changes, {
-                digest: at for digest, (number, at) in self._forgotten.items() if number > after
-            }
+            now = Count(self._epoch, self._forgotten_changes)
+            after = now.told(after) or 0
+            return now.number, {digest: at for digest, (number, at) in self._forgotten.items() if number > after}
+
+    def tidy(self) -> None:
+        """Do nothing: there are no files."""
 
     # The store itself
 

@@ -43,7 +43,7 @@ class _Form:
         return not rows or (
             len(columns) == len(self.columns)
             and all(set(map(type, values)) <= types for values, types in zip(columns, self.columns, strict=True))
-            and all(-LONGEST_S < min(columns[place]) and max(columns[place]) < LONGEST_S for place in self.times)
+            and all(min(columns[place]) > -LONGEST_S and max(columns[place]) < LONGEST_S for place in self.times)
         )
 
 

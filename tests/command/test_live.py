@@ -237,8 +237,8 @@ def test_a_table_is_replayed_with_the_key_of_the_environment(
 ) -> None:
     path = tmp_path / "events.csv"
     path.write_text("user,item,time\nanna,x,1700000000\nben,y,1700000001\n", encoding="utf-8")
-    assert call("replay", path, "--to", url) == "2 accepted, 0 repeated, 0 refused\n"
-    assert call("replay", path, "--to", url, "--speed", "1000x") == "0 accepted, 2 repeated, 0 refused\n"
+    assert call("replay", path, "--to", url) == "2 accepted, 0 repeated, 0 forgotten, 0 refused\n"
+    assert call("replay", path, "--to", url, "--speed", "1000x") == "0 accepted, 2 repeated, 0 forgotten, 0 refused\n"
     with pytest.raises(ConfigError, match="speed 'fast' is not understood"):
         outcome("replay", path, "--to", url, "--speed", "fast")
     with pytest.raises(PenchantError, match="'nowhere' is no address of a server"):

@@ -1,9 +1,11 @@
 """A process whose clocks are set by hand, and what it reads of itself."""
 
+from collections import Counter
+
 from penchant.dashboard.shell.readings import Readings
 from penchant.serving.measures import Measures
 from penchant.serving.roles.intake import Appended
-from penchant.store.base import Event
+from penchant.store.base import Event, Fate
 from penchant.store.memory import MemoryStore
 from penchant.store.sqlite.store import SqliteStore
 from tests.serving.worlds import MADE
@@ -28,8 +30,8 @@ class Watched:
             self.measures.answered(route, status, one)
 
     def append(self, *events: Event) -> None:
-        new = self.store.append(events, self.at)
-        self.measures.appended(Appended(sum(new), len(new) - sum(new), {}), 0)
+        fates = Counter(self.store.append(events, self.at))
+        self.measures.appended(Appended(fates[Fate.NEW], fates[Fate.REPEATED], fates[Fate.FORGOTTEN], {}), 0)
 
 
 def event(number: int) -> Event:

@@ -76,7 +76,7 @@ def test_a_table_arrives_in_the_order_in_which_it_happened(
     store: MemoryStore, client: Client, tmp_path: Path, name: str
 ) -> None:
     totals = replay(table(tmp_path, name=name), client, float("inf"))
-    assert totals == {"accepted": 3, "repeated": 0, "refused": 0}
+    assert totals == {"accepted": 3, "repeated": 0, "forgotten": 0, "refused": 0}
     expected = [
         Event(user, item, time, clicked, natural_id(item, time, clicked=clicked))
         for user, item, time, clicked in sorted(ROWS, key=lambda row: row[2])
@@ -92,7 +92,7 @@ def test_without_a_column_of_clicks_all_are_clicks(store: MemoryStore, client: C
 def test_done_again_everything_is_repeated(client: Client, tmp_path: Path) -> None:
     path = table(tmp_path)
     replay(path, client, float("inf"))
-    assert replay(path, client, 1e9) == {"accepted": 0, "repeated": 3, "refused": 0}
+    assert replay(path, client, 1e9) == {"accepted": 0, "repeated": 3, "forgotten": 0, "refused": 0}
 
 
 def test_a_run_folder_and_its_run_file_are_the_same_log(
@@ -104,12 +104,12 @@ def test_a_run_folder_and_its_run_file_are_the_same_log(
     whole = replay(run.folder, client, float("inf"), report=told.append)
     refused = len(rows.filter(pl.col("item") == LONG))
     assert refused > 0
-    assert whole == {"accepted": len(rows.unique()) - refused, "repeated": 0, "refused": refused}
+    assert whole == {"accepted": len(rows.unique()) - refused, "repeated": 0, "forgotten": 0, "refused": refused}
     assert told[-1].done == told[-1].total == sum(whole.values())
     found = events_in(store)
     assert [event.time for event in found] == sorted(event.time for event in found)
     again = replay(run.base / "run.toml", client, float("inf"))
-    assert again == {"accepted": 0, "repeated": whole["accepted"], "refused": refused}
+    assert again == {"accepted": 0, "repeated": whole["accepted"], "forgotten": 0, "refused": refused}
 
 
 def test_events_wait_for_their_time_at_the_speed_asked_for(client: Client, tmp_path: Path) -> None:

@@ -92,30 +92,30 @@ def test_events_are_told_apart_by_call_and_refused_by_place(desk: Desk) -> None:
     calls = [[event("a"), bad, event("c")], [bad], [], [event("a"), event("d", user="")]]
     nan = "time is nan: this is no finite number; send UTC seconds"
     assert desk.service.append(calls) == [
-        Appended(2, 0, {1: nan}),
-        Appended(0, 0, {0: nan}),
-        Appended(0, 0, {}),
-        Appended(0, 1, {1: "user has to be a text of 1 to 1,000 characters"}),
+        Appended(2, 0, 0, {1: nan}),
+        Appended(0, 0, 0, {0: nan}),
+        Appended(0, 0, 0, {}),
+        Appended(0, 1, 0, {1: "user has to be a text of 1 to 1,000 characters"}),
     ]
     assert [one.id for one in desk.store.histories(["anna"])[0]] == ["a", "c"]
     assert desk.store.backlog().events == 2
 
 
 def test_what_is_sent_again_is_repeated(desk: Desk) -> None:
-    assert desk.send(event("a"), event("b")) == Appended(2, 0, {})
-    assert desk.send(event("b"), event("c"), event("a")) == Appended(1, 2, {})
+    assert desk.send(event("a"), event("b")) == Appended(2, 0, 0, {})
+    assert desk.send(event("b"), event("c"), event("a")) == Appended(1, 2, 0, {})
 
 
 def test_an_event_may_be_an_hour_ahead_and_no_more(desk: Desk) -> None:
     told = desk.send(event("a", time=MADE + AHEAD_S), event("b", time=MADE + AHEAD_S + 1))
-    assert told == Appended(1, 0, {1: "time is 1800003601.0, more than an hour ahead of 1800000000.0, which is now"})
+    assert told == Appended(1, 0, 0, {1: "time is 1800003601.0, more than an hour ahead of 1800000000.0, which is now"})
 
 
 def test_a_clock_that_jumps_back_refuses_no_event_of_old(desk: Desk) -> None:
     desk.send(event("a"))
     desk.now -= 2 * AHEAD_S
     assert desk.send(event("b", time=MADE)).refused.keys() == {0}
-    assert desk.send(event("a", time=desk.now), event("c", time=desk.now)) == Appended(1, 1, {})
+    assert desk.send(event("a", time=desk.now), event("c", time=desk.now)) == Appended(1, 1, 0, {})
     desk.consume()
     assert desk.service.profiles(["anna"])[0].clicks == 2
     desk.now += 2 * AHEAD_S

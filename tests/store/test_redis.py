@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from penchant.errors import StoreError
-from penchant.store.base import Event, StoreBounds
+from penchant.store.base import Event, Fate, StoreBounds
 from penchant.store.redis.store import RedisStore
 from tests.helpers.processes import until
 from tests.helpers.servers import RedisServer
@@ -219,6 +219,7 @@ def test_memory_that_runs_out_loses_nothing_and_can_be_drained(server: RedisServ
             StoreError, match=f"Redis at 127.0.0.1:{server.port}: it is out of memory; raise its maxmem"
         ):
             fill()
+        raw.config_set("maxmemory", raw.info("memory")["used_memory"] - 2**14)  # not even for the smallest
         with pytest.raises(StoreError, match="it is out of memory"):
             store.ping()
         assert [len(history) for history in store.histories(["ann", "bob"])] == [acknowledged] * 2
@@ -227,7 +228,7 @@ def test_memory_that_runs_out_loses_nothing_and_can_be_drained(server: RedisServ
         assert store.backlog().events == 0
         assert store.shown("1") == ["bob"]
         raw.config_set("maxmemory", 0)
-        assert store.append([look("ann", "more", 1.0)], 1.0) == [True]
+        assert store.append([look("ann", "more", 1.0)], 1.0) == [Fate.NEW]
 
 
 def test_histories_are_bounded_in_memory_too(server: RedisServer, raw: Any) -> None:

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from penchant.errors import StoreError
-from penchant.store.base import LEASE_S, Event, StoreBounds
+from penchant.store.base import LEASE_S, Event, Fate, StoreBounds
 from penchant.store.sqlite.store import SqliteStore
 from penchant.store.sqlite.tables import MIGRATIONS, migrate
 from tests.helpers.processes import Forked, until
@@ -72,7 +72,7 @@ def test_a_newer_file_is_refused(path: Path) -> None:
     SqliteStore(path).close()
     run(path, "PRAGMA user_version = 99")
     with pytest.raises(
-        StoreError, match=rf"{path} was written by a later Penchant \(store version 99, this one knows 1\)"
+        StoreError, match=rf"{path} was written by a later Penchant \(store version 99, this one knows 2\)"
     ):
         SqliteStore(path)
 
@@ -102,7 +102,7 @@ def test_a_damaged_file_says_so(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = os.urandom(len(content) - 4096)
     path.write_bytes(content)
-    with closing(SqliteStore(path)) as store, pytest.raises(StoreError, match=f"{path}: the database is damaged"):
+    with pytest.raises(StoreError, match=f"{path}: the database is damaged"), closing(SqliteStore(path)) as store:
         store.append([look("ann", "1", 1.0)], 1.0)
 
 
@@ -137,7 +137,7 @@ def test_a_file_that_stays_locked_is_an_error(path: Path) -> None:
             store.append([click("ann", "1", 1.0)], 1.0)
     with store._file.writing(), pytest.raises(StoreError, match=told):
         store.append([click("ann", "1", 1.0)], 1.0)
-    assert store.append([click("ann", "1", 1.0)], 1.0) == [True]
+    assert store.append([click("ann", "1", 1.0)], 1.0) == [Fate.NEW]
     store.close()
 
 
@@ -186,7 +186,7 @@ def append(path: Path, place: str) -> None:
     with closing(SqliteStore(path)) as store:
         for number in range(10**6):
             events = [Event(f"user{part}", "1", float(number), True, f"{place} {number}") for part in range(3)]
-            assert all(store.append(events, 1.0))
+            assert set(store.append(events, 1.0)) == {Fate.NEW}
             print(number, flush=True)
 
 
@@ -235,7 +235,7 @@ def test_a_full_disk_loses_nothing_and_ends_when_there_is_room(disk: SmallDisk) 
         def fill() -> None:
             for number in range(len(acknowledged), 10_000):
                 events = [look(f"user{part}", f"item{number}", float(number)) for part in range(20)]
-                assert all(store.append(events, 1.0))
+                assert set(store.append(events, 1.0)) == {Fate.NEW}
                 acknowledged.extend(events)
 
         with pytest.raises(StoreError, match=f"{path}: the disk is full, nothing more can be written; free some space"):
@@ -246,7 +246,7 @@ def test_a_full_disk_loses_nothing_and_ends_when_there_is_room(disk: SmallDisk) 
             fill()
         disk.resize(4096)
         more = [look(user, "more", 1e6) for user in users]
-        assert all(store.append(more, 1.0))
+        assert set(store.append(more, 1.0)) == {Fate.NEW}
         assert store.backlog().events == len(acknowledged) + len(more)
         assert run(path, "PRAGMA integrity_check") == ["ok"]
 

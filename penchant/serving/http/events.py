@@ -33,17 +33,18 @@ class EventRoutes:
         routes.add("PUT", "/v1/items/{item}", self.put_item, needs="ingest", body={JSON: ItemFields})
 
     async def append(self, request: Request) -> Response:
-        """Make events durable. A list is answered as a whole; each event is accepted, repeated or refused alone."""
+        """Make events durable. A list is answered as a whole; each event is accepted, repeated, forgotten or refused
+        alone."""
         routes, service = self.routes, self.routes.service
         async with routes.bodies.of(request, READERS) as (kind, content):
             read, now = READERS[kind], service.clock()
             incoming = read(content, now) if len(content) < INLINE else await routes.work(read, content, now)
-            appended = Appended(0, 0, {})
+            appended = Appended(0, 0, 0, {})
             if incoming.events:
                 appended = await self._append.ask(incoming.events)
         routes.measures.appended(appended, len(incoming.refused))
         told = _told(incoming, appended)
-        if told["refused_count"] and not appended.accepted + appended.repeated:
+        if told["refused_count"] and not appended.accepted + appended.repeated + appended.forgotten:
             first = told["refused"][0]["reason"]
             return Json(problem(line_of(request), 422, "all_refused", f"no event can be taken: {first}", **told), 422)
         return Json(told)
@@ -62,6 +63,7 @@ def _told(incoming: Incoming, appended: Appended) -> dict[str, Any]:
     return {
         "accepted": appended.accepted,
         "repeated": appended.repeated,
+        "forgotten": appended.forgotten,
         "refused": [{"index": index, "reason": refused[index]} for index in sorted(refused)[:MOST_TOLD]],
         "refused_count": len(refused),
     }

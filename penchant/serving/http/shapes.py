@@ -93,10 +93,12 @@ class ErrorAnswer(BaseModel):
 
 
 class EventsAnswer(BaseModel):
-    """refused: the first of them; refused_count: how many there are."""
+    """forgotten: dropped, because their user was forgotten after they happened; refused: the first of them;
+    refused_count: how many there are."""
 
     accepted: int
     repeated: int
+    forgotten: int
     refused: list[Refusal]
     refused_count: int
 

@@ -1,11 +1,12 @@
 """Events on their way into the store: those that make no sense are refused, the others are made durable."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from penchant.serving.roles.consumer import problem_of
-from penchant.store.base import Event, Store
+from penchant.store.base import Event, Fate, Store
 
 AHEAD_S = 3_600.0
 """An event may be so far ahead of the clock here."""
@@ -14,10 +15,12 @@ AHEAD_S = 3_600.0
 @dataclass(frozen=True)
 class Appended:
     """What became of some events. accepted: how many came for the first time; repeated: how many were there already;
-    refused: why, by their place."""
+    forgotten: how many were dropped, because their user was forgotten after they happened; refused: why, by their
+    place."""
 
     accepted: int
     repeated: int
+    forgotten: int
     refused: dict[int, str]
 
 
@@ -30,9 +33,10 @@ def append(store: Store, calls: Sequence[Sequence[Event]], now: float) -> list[A
         for place, event in enumerate(events)
         if place not in bad
     ]
-    new = iter(store.append(sound, now) if sound else [])
+    fates = iter(store.append(sound, now) if sound else [])
     return [
-        _appended(list(islice(new, len(events) - len(bad))), bad) for events, bad in zip(calls, refused, strict=True)
+        _appended(Counter(islice(fates, len(events) - len(bad))), bad)
+        for events, bad in zip(calls, refused, strict=True)
     ]
 
 
@@ -44,5 +48,5 @@ def _problem(event: Event, now: float) -> str | None:
     return None
 
 
-def _appended(new: list[bool], refused: dict[int, str]) -> Appended:
-    return Appended(sum(new), len(new) - sum(new), refused)
+def _appended(fates: Counter[Fate], refused: dict[int, str]) -> Appended:
+    return Appended(fates[Fate.NEW], fates[Fate.REPEATED], fates[Fate.FORGOTTEN], refused)

@@ -1,6 +1,7 @@
 """The connection of the Redis store: checked when it opens, with errors that say what to do."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,16 +11,17 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from penchant.errors import StoreError
-from penchant.store.redis.scripts import PREFIX, VERSION
+from penchant.store.redis.soundness import LOADING, REPLICA, Asked, Known, agreed, refuse_to_lose
 
 TIMEOUT_S = 5.0
 """How long to wait for an answer."""
 
-LOADING = "it is still loading its data; try again in a moment"
+CHECK_S = 1.0
+"""How long a Redis is believed to be sound."""
 
 ADVICE: tuple[tuple[type[redis.RedisError], str], ...] = (
     (redis.exceptions.OutOfMemoryError, "it is out of memory; raise its maxmemory"),
-    (redis.ReadOnlyError, "it is a replica, which cannot be written to; name the primary"),
+    (redis.ReadOnlyError, REPLICA),
     (redis.BusyLoadingError, LOADING),
     (redis.AuthenticationError, "it refuses the user or the password in the address; correct them"),
     (redis.exceptions.AuthorizationError, "it refuses the user or the password in the address; correct them"),
@@ -33,9 +35,12 @@ ADVICE: tuple[tuple[type[redis.RedisError], str], ...] = (
 class RedisConnection:
     """A Redis, whatever it is for. After a lost connection it connects again by itself."""
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        """Raises StoreError for an address that cannot be read; nothing is connected yet."""
-        self.raw, self._timeout_s = _client(url, timeout_s), timeout_s
+    def __init__(
+        self, url: str, *, timeout_s: float = TIMEOUT_S, connected: Callable[[Any], None] | None = None
+    ) -> None:
+        """connected: is called with each new connection, and makes it ready. Raises StoreError for an address that
+        cannot be read; nothing is connected yet."""
+        self.raw, self._timeout_s = _client(url, timeout_s, connected), timeout_s
         said = self.raw.get_connection_kwargs()
         self.place = f"Redis at {said.get('host', 'localhost')}:{said.get('port', 6379)}"
         self._password = str(said.get("password") or "")
@@ -57,57 +62,62 @@ class RedisConnection:
 
 
 class RedisClient(RedisConnection):
-    """A Redis that keeps what it acknowledges."""
+    """A Redis that keeps what it acknowledges. That is seen to at each new connection, because another Redis may answer
+    there by then, and again after CHECK_S, because settings can be changed at any time."""
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """Raises StoreError where it cannot be reached, would lose data, or holds the data of another version."""
-        super().__init__(url, timeout_s=timeout_s)
+        super().__init__(url, timeout_s=timeout_s, connected=self._connected)
+        self._known: Known | None = None
+        self._checked = float("-inf")
         try:
             with self.errors():
-                self._refuse_to_lose()
-                self._agree_on_version()
+                pass
         except StoreError:
             self.raw.close()
             raise
 
-    def _refuse_to_lose(self) -> None:
-        info: Any = self.raw.info("persistence")
-        if info["loading"]:  # and until then it says that it keeps no log
-            raise StoreError(f"{self.place}: {LOADING}")
-        if not info["aof_enabled"]:
-            raise StoreError(f"{self.place} would lose data when it stops (aof_enabled is 0); set `appendonly yes`")
-        policy = self.raw.info("memory")["maxmemory_policy"]
-        if policy != "noeviction":
-            raise StoreError(
-                f"{self.place} would drop data when memory runs out (maxmemory-policy is {policy}); "
-                f"set `maxmemory-policy noeviction`"
-            )
-        synced = self._setting("appendfsync")
-        if synced not in ("always", None):
-            raise StoreError(
-                f"{self.place} would lose the last seconds of data when it crashes (appendfsync is {synced}); "
-                f"set `appendfsync always`"
-            )
+    @property
+    def run(self) -> str:
+        """The id of the process of Redis that was asked last."""
+        return self._known.run if self._known else ""
 
-    def _setting(self, name: str) -> str | None:
-        """Return a setting of the server, None where it does not tell any, as hosted servers do."""
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        with super().errors():
+            if not 0 <= time.monotonic() - self._checked < CHECK_S:
+                self._check_again()
+            yield
+
+    def _connected(self, connection: Any) -> None:
+        """Before anything is asked of a new connection."""
+        connection.on_connect()
         try:
-            said: Any = self.raw.config_get(name)
-        except redis.ResponseError:
-            return None
-        return {_text(key): _text(value) for key, value in said.items()}.get(name)
+            self._check(connection)
+        except StoreError:
+            connection.disconnect()
+            raise
 
-    def _agree_on_version(self) -> None:
-        self.raw.set(f"{PREFIX}version", VERSION, nx=True)
-        found = _text(self.raw.get(f"{PREFIX}version"))
-        if found != VERSION:
-            raise StoreError(
-                f"{self.place} holds data of another Penchant (store version {found}, this one knows {VERSION}); "
-                f"run that one, or name another database"
-            )
+    def _check_again(self) -> None:
+        pool = self.raw.connection_pool
+        connection = pool.get_connection()  # which checks it, if it is new
+        try:
+            self._check(connection)
+        except redis.ConnectionError:  # Redis was started again
+            connection.disconnect()
+            connection.connect()  # which checks it
+        finally:
+            pool.release(connection)
+
+    def _check(self, connection: Any) -> None:
+        asked = Asked(connection, self.place)
+        info = asked.info()
+        refuse_to_lose(asked, info)
+        self._known = agreed(asked, info, self._known)
+        self._checked = time.monotonic()
 
 
-def _client(url: str, timeout_s: float) -> redis.Redis:
+def _client(url: str, timeout_s: float, connected: Callable[[Any], None] | None) -> redis.Redis:
     """The library takes an address without a host, as one with a "#" in the password is, for this machine's."""
     try:
         if urlsplit(url).hostname:
@@ -116,6 +126,7 @@ def _client(url: str, timeout_s: float) -> redis.Redis:
                 socket_timeout=timeout_s,
                 socket_connect_timeout=timeout_s,
                 retry=Retry(ConstantBackoff(0.1), 1),
+                redis_connect_func=connected,
             )
     except ValueError:
         pass  # its text may hold a part of the password
@@ -123,7 +134,3 @@ def _client(url: str, timeout_s: float) -> redis.Redis:
         "the address of Redis cannot be read; write redis://:PASSWORD@HOST:PORT/DATABASE, and in a password "
         "%23 for #, %2F for /, %40 for @"
     )
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

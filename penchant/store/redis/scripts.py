@@ -37,18 +37,40 @@ local function write(at, lines)
 end
 """
 
+_UNTIL = """
+-- The moment up to which events of a user are dropped, false for a user who was not forgotten; and the latest of all.
+local function until_of(digest)
+  return redis.call('HGET', P .. 'forgotten:until', digest) or redis.call('HGET', P .. 'forgotten', digest)
+end
+
+local function latest_until()
+  local known, latest = redis.call('HGET', NUMBERS, 'forgotten until'), -math.huge
+  if known then return tonumber(known) end
+  for _, at in ipairs(redis.call('HVALS', P .. 'forgotten')) do latest = math.max(latest, tonumber(at)) end
+  return latest
+end
+"""
+
 APPEND = (
     _WORDS
+    + _UNTIL
     + """
--- at, then for each event: user, id, what the history holds, line of the log. Returns a 1 for each that is new, else 0.
-local lines, new = {}, {}
-for i = 2, #ARGV, 4 do
-  local added = redis.call('HSETNX', P .. 'history:' .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
-  if added == 1 then lines[#lines + 1] = ARGV[i + 3] end
-  new[#new + 1] = added
+-- at, then for each event: user, digest of the user, time, id, what the history holds, line of the log. Returns a digit
+-- for each: 1 if it is new, 0 if it is repeated, 2 if it is of a user who was forgotten later.
+local latest = latest_until()
+local lines, fates = {}, {}
+for i = 2, #ARGV, 6 do
+  local fate = 2
+  local at = tonumber(ARGV[i + 2])
+  local until_ = at <= latest and until_of(ARGV[i + 1])
+  if not until_ or at > tonumber(until_) then
+    fate = redis.call('HSETNX', P .. 'history:' .. ARGV[i], ARGV[i + 3], ARGV[i + 4])
+    if fate == 1 then lines[#lines + 1] = ARGV[i + 5] end
+  end
+  fates[#fates + 1] = fate
 end
 if #lines > 0 then write(ARGV[1], lines) end
-return table.concat(new)
+return table.concat(fates)
 """
 )
 
@@ -153,14 +175,42 @@ end
 """
 )
 
+_REMEMBER = (
+    _UNTIL
+    + """
+local function remember(digest, at, until_)
+  local latest, own = latest_until(), until_of(digest)
+  local before = redis.call('HGET', P .. 'forgotten', digest)
+  if not before or tonumber(before) < tonumber(at) then redis.call('HSET', P .. 'forgotten', digest, at) end
+  redis.call('ZADD', P .. 'forgotten:changes', redis.call('HINCRBY', NUMBERS, 'forgotten', 1), digest)
+  if own and tonumber(own) > tonumber(until_) then until_ = own end
+  redis.call('HSET', P .. 'forgotten:until', digest, until_)
+  if latest < tonumber(until_) then
+    redis.call('HSET', NUMBERS, 'forgotten until', until_)
+  end
+end
+"""
+)
+
+ADD_FORGOTTEN = (
+    _WORDS
+    + _REMEMBER
+    + """
+-- digest and at, again and again.
+for i = 1, #ARGV, 2 do remember(ARGV[i], ARGV[i + 1], ARGV[i + 1]) end
+"""
+)
+
 FORGET = (
     _WORDS
+    + _REMEMBER
     + """
--- user, how the user's lines of the log begin, digest, at, the last join looked at; then lists, each after its length:
--- entries of the log that cannot be read and name the user, the user's joins up to that last one, poison that names the
--- user, items that the user touched. Returns how many events, events of the log and items there were.
-local user, begins, digest, at, looked = unpack(ARGV, 1, 5)
-local place = 6
+-- user, how the user's lines of the log begin, digest, at, the last join looked at, how long a history may be so that the
+-- items named are all; then lists, each after its length: entries of the log that cannot be read and name the user, the
+-- user's joins up to that last one, poison that names the user, items that the user touched beside those of the history.
+-- Returns how many events, events of the log and items there were; nothing where the history is too long.
+local user, begins, digest, at, looked, most = unpack(ARGV, 1, 6)
+local place = 7
 
 local function list()
   local length, found = tonumber(ARGV[place]), {}
@@ -171,7 +221,13 @@ end
 
 local history = P .. 'history:' .. user
 local events, items, log, touched = redis.call('HLEN', history), {}, 0, 0
-for _, value in ipairs(redis.call('HVALS', history)) do items[cjson.decode(value)[1]] = true end
+if events > tonumber(most) then return false end
+local until_ = at
+for _, value in ipairs(redis.call('HVALS', history)) do
+  local event = cjson.decode(value)
+  items[event[1]] = true
+  if event[2] > tonumber(until_) then until_ = string.format('%.17g', event[2]) end
+end
 redis.call('DEL', history)
 for _, model in ipairs(redis.call('SMEMBERS', P .. 'models')) do redis.call('HDEL', P .. 'vectors:' .. model, user) end
 
@@ -215,9 +271,7 @@ for item in pairs(items) do
   if found > 0 then touched = touched + 1 end
 end
 
-local change = redis.call('HINCRBY', NUMBERS, 'forgotten', 1)
-redis.call('HSET', P .. 'forgotten', digest, at)
-redis.call('ZADD', P .. 'forgotten:changes', change, digest)
+remember(digest, at, until_)
 return {events, log, touched}
 """
 )
@@ -231,7 +285,8 @@ redis.call('SADD', P .. 'models', ARGV[1])
 for i = 2, #ARGV, 3 do
   local kept = redis.call('HGET', vectors, ARGV[i])
   local seen = kept and tonumber(string.match(kept, '^%d+')) or 0
-  if tonumber(ARGV[i + 1]) >= seen and redis.call('EXISTS', P .. 'history:' .. ARGV[i]) == 1 then
+  local there = redis.call('HLEN', P .. 'history:' .. ARGV[i])
+  if tonumber(ARGV[i + 1]) >= seen and there > 0 and tonumber(ARGV[i + 1]) <= there then
     redis.call('HSET', vectors, ARGV[i], ARGV[i + 1] .. ':' .. ARGV[i + 2])
   end
 end
@@ -241,12 +296,19 @@ end
 PUT_ITEMS = (
     _WORDS
     + """
--- item and fields, again and again.
+-- how many items may have fields; then item and fields, again and again. Returns how many would have some: nothing was
+-- done where these are too many.
+local held = redis.call('HLEN', P .. 'items')
+for i = 2, #ARGV, 2 do
+  if redis.call('HEXISTS', P .. 'items', ARGV[i]) == 0 then held = held + 1 end
+end
+if held > tonumber(ARGV[1]) then return held end
 local change = redis.call('HINCRBY', NUMBERS, 'items', 1)
-for i = 1, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   redis.call('HSET', P .. 'items', ARGV[i], ARGV[i + 1])
   redis.call('ZADD', P .. 'items:changes', change, ARGV[i])
 end
+return held
 """
 )
 

@@ -4,11 +4,13 @@ Everything is done by scripts inside the server, in one step each. Redis measure
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 import orjson
 
+from penchant.logs.forgotten import digest_of
 from penchant.store.base import (
     KEPT,
     LEASE_S,
@@ -16,6 +18,7 @@ from penchant.store.base import (
     Entry,
     Erased,
     Event,
+    Fate,
     Join,
     Joined,
     Key,
@@ -24,12 +27,18 @@ from penchant.store.base import (
     Store,
     StoreBounds,
     drawn_mark,
+    refuse_too_many,
 )
 from penchant.store.entries import speaks_of, unpack
+from penchant.store.numbers import Count
 from penchant.store.redis import scripts as redis_scripts
 from penchant.store.redis.client import TIMEOUT_S, RedisClient
+from penchant.store.redis.rewriting import EVERY_S, Rewriting
 from penchant.store.redis.scripts import PREFIX
 from penchant.store.unreadable import Unreadable
+
+FATES = {ord(digit): fate for digit, fate in zip("012", (Fate.REPEATED, Fate.NEW, Fate.FORGOTTEN), strict=True)}
+"""As the script that appends tells them."""
 
 AT_ONCE = 1000
 """So many are read in one answer where there may be many: Redis serves nobody else meanwhile."""
@@ -39,12 +48,20 @@ class RedisStore(Store):
     """See `Store`."""
 
     def __init__(
-        self, url: str, *, bounds: StoreBounds = KEPT, lease_s: float = LEASE_S, timeout_s: float = TIMEOUT_S
+        self,
+        url: str,
+        *,
+        bounds: StoreBounds = KEPT,
+        lease_s: float = LEASE_S,
+        timeout_s: float = TIMEOUT_S,
+        rewrite_s: float = EVERY_S,
     ) -> None:
-        """url: redis:// or rediss://; timeout_s: to wait for an answer. Raises StoreError: see `RedisClient`."""
+        """url: redis:// or rediss://; timeout_s: to wait for an answer; rewrite_s: how often, at most, the append-only
+        file is written anew. Raises StoreError: see `RedisClient`."""
         self._client = RedisClient(url, timeout_s=timeout_s)
         self._bounds, self.lease_s = bounds, lease_s
         self.unreadable = Unreadable()
+        self._rewriting = Rewriting(self._client, rewrite_s)
         self._raw: Any = self._client.raw
         register = self._raw.register_script
         self._append, self._take = register(redis_scripts.APPEND), register(redis_scripts.TAKE)
@@ -52,21 +69,23 @@ class RedisStore(Store):
         self._put_items, self._publish = register(redis_scripts.PUT_ITEMS), register(redis_scripts.PUBLISH)
         self._close, self._drop_models = register(redis_scripts.CLOSE), register(redis_scripts.DROP_MODELS)
         self._hold, self._release = register(redis_scripts.HOLD), register(redis_scripts.RELEASE)
+        self._add_forgotten = register(redis_scripts.ADD_FORGOTTEN)
         self._holders, self._put_vectors = register(redis_scripts.HOLDERS), register(redis_scripts.PUT_VECTORS)
 
     # Events
 
-    def append(self, events: Sequence[Event], at: float) -> list[bool]:
+    def append(self, events: Sequence[Event], at: float) -> list[Fate]:
         if not events:
             return []
         said: list[Any] = [at]
         for user, item, time, clicked, id in events:  # noqa: A001
-            said += user, id, orjson.dumps((item, time, clicked)), orjson.dumps((user, item, time, clicked, id))
+            said += user, digest_of(user), time, id
+            said += orjson.dumps((item, time, clicked)), orjson.dumps((user, item, time, clicked, id))
         with self._client.errors():
-            new = [digit == ord("1") for digit in self._append(args=said)]
+            fates = [FATES[digit] for digit in self._append(args=said)]
             for user in {event.user for event in events if hash(event.id) % max(1, self._bounds.events // 200) == 0}:
                 self._bound_history(user)
-        return new
+        return fates
 
     def _bound_history(self, user: str) -> None:
         """Remove the oldest events over the bound. Reading leaves them out anyhow, so callers do this only now and
@@ -152,17 +171,25 @@ class RedisStore(Store):
 
     def joined(self, cursor: str, most: int) -> Joined:
         with self._client.errors():
-            last, dropped = (int(said or 0) for said in self._raw.hmget(_key("numbers"), ["joins", "joins dropped"]))
-            after = int(cursor) if cursor else last
+            now, dropped = self._count("joins", "joins dropped")
+            after = now.reached(cursor)
+            if after is None:
+                return Joined([], str(now.number), lost=True)
             rows = self._raw.xrange(_key("joins"), f"({after}-0", count=most) if most > 0 else []
         joins = [Join(values[b"item"].decode(), values[b"user"].decode()) for _, values in rows]
         reached = int(rows[-1][0].split(b"-")[0]) if rows else max(after, dropped)
-        return Joined(joins, str(reached), lost=after < dropped)
+        return Joined(joins, str(Count(now.epoch, reached).number), lost=after < dropped)
+
+    def _count(self, name: str, other: str) -> tuple[Count, int]:
+        """A number that tells changes, and one that does not."""
+        epoch, last, more = (int(said or 0) for said in self._raw.hmget(_key("numbers"), ["epoch", name, other]))
+        return Count(epoch, last), more
 
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         said = [part for item, values in fields.items() for part in (item, orjson.dumps(values))]
         with self._client.errors():
-            self._put_items(args=said)
+            held = self._put_items(args=[self._bounds.items, *said])
+        refuse_too_many(held, self._bounds.items)
 
     def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
         last, found = self._changed("items", "items", after)
@@ -173,13 +200,13 @@ class RedisStore(Store):
         that a change meanwhile is given twice rather than never."""
         found: dict[str, bytes] = {}
         with self._client.errors():
-            last = int(self._raw.hget(_key("numbers"), number) or 0)
-            names = self._raw.zrange(_key(f"{name}:changes"), f"({after}", "+inf", byscore=True)
+            now, _ = self._count(number, number)
+            names = self._raw.zrange(_key(f"{name}:changes"), f"({now.told(after) or 0}", "+inf", byscore=True)
             for start in range(0, len(names), AT_ONCE):
                 part = names[start : start + AT_ONCE]
                 values = self._raw.hmget(_key(name), part)
                 found |= {key.decode(): value for key, value in zip(part, values, strict=True) if value is not None}
-        return last, found
+        return now.number, found
 
     # Candidates and their clusters
 
@@ -259,11 +286,15 @@ class RedisStore(Store):
             unreadable, items = self._in_log(user)
             looked, joins = self._in_joins(user)
             poison = [said for said in self._raw.lrange(_key("poison"), 0, -1) if speaks_of(said.decode(), user)]
-            items |= self._touched(user)
-            said: list[Any] = [user, orjson.dumps([user])[:-1] + b",", digest, at, looked]
-            for part in unreadable, joins, poison, list(items):
-                said += len(part), *part
-            return Erased(*self._forget(args=said))
+            begins = orjson.dumps([user])[:-1] + b","
+            # Who has fewer events than are kept has touched no other items than those of the history and of the log.
+            for most, more in (self._bounds.events - 1, set[str]), (inf, lambda: self._touched(user)):
+                said: list[Any] = [user, begins, digest, at, looked, most]
+                for part in unreadable, joins, poison, [*items, *more()]:
+                    said += len(part), *part
+                if (found := self._forget(args=said)) is not None:
+                    break
+            return Erased(*found)
 
     def _in_log(self, user: str) -> tuple[list[str], set[str]]:
         """Return the unreadable entries that name a user, and the items of the user's events in all other entries."""
@@ -302,9 +333,17 @@ class RedisStore(Store):
             found |= {item.decode() for item, said in zip(items, questions.execute(), strict=True) if said}
         return found
 
+    def add_forgotten(self, forgotten: Mapping[str, float]) -> None:
+        with self._client.errors():
+            self._add_forgotten(args=[part for pair in forgotten.items() for part in pair])
+
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
         last, found = self._changed("forgotten", "forgotten", after)
         return last, {digest: float(at) for digest, at in found.items()}
+
+    def tidy(self) -> None:
+        with self._client.errors():
+            self._rewriting.step()
 
     # The store itself
 

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 from sqlite3 import Connection
 
+from penchant.logs.forgotten import digest_of
 from penchant.store.base import (
     Entry,
     Erased,
     Event,
+    Fate,
     Poison,
     StoreBounds,
 )
 from penchant.store.entries import pack, speaks_of, unpack
+from penchant.store.numbers import Count
 
 INSERT = "INSERT OR IGNORE INTO history (user, item, time, clicked, id) VALUES (?, ?, ?, ?, ?)"
 
@@ -26,19 +29,52 @@ def number(connection: Connection, name: str) -> int:
     return int(connection.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()[0])
 
 
+def count(connection: Connection, name: str) -> Count:
+    """A number that tells changes."""
+    question = "SELECT max(value * (name = 'epoch')), max(value * (name = ?)) FROM numbers WHERE name IN ('epoch', ?)"
+    return Count(*connection.execute(question, (name, name)).fetchone())
+
+
 # Appending
 
 
-def append(connection: Connection, events: Sequence[Event], at: float, most: int) -> list[bool]:
+def append(connection: Connection, events: Sequence[Event], at: float, most: int) -> list[Fate]:
     """most: events of one user that are kept."""
     execute = connection.cursor().execute
-    new = [execute(INSERT, event).rowcount == 1 for event in events]
-    kept = list(compress(events, new))
+    gone = _of_forgotten(connection, events)
+    fates = [
+        Fate.FORGOTTEN if event in gone else Fate.NEW if execute(INSERT, event).rowcount == 1 else Fate.REPEATED
+        for event in events
+    ]
+    kept = list(compress(events, [fate is Fate.NEW for fate in fates]))
     if kept:
         log(connection, kept, at)
     for user in {event.user for event in kept if _is_sampled(event.id, most)}:
         _bound_history(connection, user, most)
-    return new
+    return fates
+
+
+def _of_forgotten(connection: Connection, events: Sequence[Event]) -> set[Event]:
+    """Events of users who were forgotten later; most events are later than what anybody forgot."""
+    latest = connection.execute("SELECT value FROM numbers WHERE name = 'forgotten until'").fetchone()[0]
+    early = [event for event in events if event.time <= latest]
+    question = "SELECT until FROM forgotten WHERE digest = ?"
+    until = {
+        user: row[0]
+        for user in {event.user for event in early}
+        if (row := connection.execute(question, (digest_of(user),)).fetchone())
+    }
+    return {event for event in early if event.user in until and event.time <= until[event.user]}
+
+
+def add_forgotten(connection: Connection, digest: str, at: float, until: float) -> None:
+    """Remember a user as forgotten, and up to when events of theirs are dropped."""
+    connection.execute(
+        "INSERT INTO forgotten (digest, at, change, until) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "at = max(at, excluded.at), change = excluded.change, until = max(until, excluded.until)",
+        (digest, at, change(connection, "forgotten"), until),
+    )
+    connection.execute("UPDATE numbers SET value = max(value, ?) WHERE name = 'forgotten until'", (until,))
 
 
 def log(connection: Connection, events: Sequence[Event], at: float) -> None:
@@ -173,17 +209,31 @@ def _bound_seeds(connection: Connection, item: str, most: int) -> None:
 # Erasing
 
 
-def traces(connection: Connection, user: str) -> set[str]:
-    """Items that a user has touched, or will have touched when the log is consumed.
+def latest(connection: Connection, user: str) -> float:
+    """The time of a user's latest event, -inf where there is none."""
+    found = connection.execute("SELECT max(time) FROM history WHERE user = ?", (user,)).fetchone()[0]
+    return float("-inf") if found is None else float(found)
 
-    The log is read before the items: an event that leaves the one meanwhile is found in the other.
-    """
-    found = {event.item for _, entry in _entries_of(connection, user) for event in entry.events if event.user == user}
+
+def waiting(connection: Connection, user: str) -> set[str]:
+    """Items that a user will have touched when the log is consumed."""
+    return {event.item for _, entry in _entries_of(connection, user) for event in entry.events if event.user == user}
+
+
+def is_full(connection: Connection, user: str, most: int) -> bool:
+    """Whether a user's history holds as many events as are kept. Who has fewer has touched no item but those of the
+    history and of the log, so that nobody need look through all items."""
+    question = "SELECT 1 FROM history WHERE user = ? LIMIT 1 OFFSET ?"
+    return connection.execute(question, (user, max(0, most - 1))).fetchone() is not None
+
+
+def touched(connection: Connection, user: str) -> set[str]:
+    """Items that a user has touched. To be read after the log: an event that leaves it meanwhile is found here."""
     question = "SELECT 1 FROM touches WHERE item = ? AND user = ?"
-    return found | {item for item in _touched(connection) if connection.execute(question, (item, user)).fetchone()}
+    return {item for item in _all_touched(connection) if connection.execute(question, (item, user)).fetchone()}
 
 
-def _touched(connection: Connection) -> Iterator[str]:
+def _all_touched(connection: Connection) -> Iterator[str]:
     """All items that anybody has touched, each found from the one before."""
     item = ""
     while row := connection.execute("SELECT min(item) FROM touches WHERE item > ?", (item,)).fetchone():
@@ -203,8 +253,8 @@ def _entries_of(connection: Connection, user: str) -> list[tuple[float, Entry]]:
     ]
 
 
-def erase(connection: Connection, user: str, traces: set[str]) -> Erased:
-    items = traces | {item for (item,) in connection.execute("SELECT item FROM history WHERE user = ?", (user,))}
+def erase(connection: Connection, user: str, touched: set[str]) -> Erased:
+    items = touched | {item for (item,) in connection.execute("SELECT item FROM history WHERE user = ?", (user,))}
     events = connection.execute("DELETE FROM history WHERE user = ?", (user,)).rowcount
     connection.execute("DELETE FROM vectors WHERE user = ?", (user,))
     erased = 0

@@ -4,11 +4,23 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from threading import Lock
+from urllib.parse import quote
 
 from penchant.errors import StoreError
-from penchant.store.sqlite.tables import migrate
+from penchant.store.sqlite.place import (
+    CHANGED,
+    GONE,
+    NOWHERE,
+    OVERWRITTEN,
+    Place,
+    is_there,
+    is_whole,
+    place_of,
+    remove_left_behind,
+)
+from penchant.store.sqlite.tables import agree_on_epoch, migrate, refuse_empty
 
 TIMEOUT_S = 5.0
 """How long to wait for another writer."""
@@ -16,7 +28,11 @@ TIMEOUT_S = 5.0
 SETTINGS = (
     "PRAGMA wal_autocheckpoint = 10000",  # pages: of those written again and again, fewer go to the file itself
     "PRAGMA cache_size = -32768",  # KiB
+    "PRAGMA secure_delete = ON",  # of what is removed nothing stays in free space
 )
+
+WRITE_BACK_MS = 200
+"""How long others wait, at most, for the write-ahead log to be emptied."""
 
 _LOCKED = "another writer has had it locked for too long; try again, or end that process"
 
@@ -33,17 +49,23 @@ ADVICE = {
 
 
 class SqliteFile:
-    """Connections are lent to one call at a time, so readers never wait; writers of one process queue for a lock."""
+    """Connections are lent to one call at a time, so readers never wait; writers of one process queue for a lock.
+
+    Each call first sees whether the files are the ones that were opened. Where they are not, nothing is lent until all
+    connections to them are back; they are closed, and the file that is there now is opened, if it is a store.
+    """
 
     def __init__(self, path: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """Create the file, or bring it to this version. Raises StoreError where that cannot be."""
         self.path, self._timeout_s = path, timeout_s
         self._idle: deque[sqlite3.Connection] = deque()
-        self._writing, self._closed = Lock(), False
+        self._all: set[sqlite3.Connection] = set()
+        self._writing, self._opening, self._closed = Lock(), Lock(), False
+        self._place, self._longest, self._epoch = NOWHERE, 0, 0
+        self._refusal: str | None = None
         try:
-            with self._errors(), self._lent() as connection:
-                _write_ahead(connection, path, timeout_s)
-                migrate(connection, path)
+            with self._errors():
+                self._open("rwc")
         except StoreError:
             self.close()
             raise
@@ -62,6 +84,7 @@ class SqliteFile:
         after, until the next transaction that is durable.
         """
         with self._errors(), self._turn(), self._lent() as connection:
+            self._see_all(connection)
             connection.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = NORMAL")
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -70,36 +93,146 @@ class SqliteFile:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+            self._see_all(connection)  # what was written into a file that was moved meanwhile is not acknowledged
+
+    def empty_log(self) -> bool:
+        """Copy the write-ahead log into the file, and cut it to nothing; False where somebody is in the way."""
+        with self._errors(), self._turn(), self._lent() as connection:
+            self._see_all(connection)
+            return self._write_back(connection)
 
     def close(self) -> None:
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._end_idle()
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._closed:
-            raise StoreError(f"the store {self.path} is closed; open it again")
-        connection = sqlite3.connect(self.path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False)
+    # Opening and closing
+
+    def _open(self, mode: str) -> None:
+        """Open the file that is there now. mode: of SQLite, "rwc" to create one where there is none."""
+        before = place_of(self.path)
+        if before.database and not (before.log and before.index):
+            self._refuse_others()
+        connection = self._connect(mode)
+        try:
+            if mode == "rw":
+                refuse_empty(connection, self.path)
+            _write_ahead(connection, self.path, self._timeout_s)
+            migrate(connection, self.path)
+            self._epoch = agree_on_epoch(connection, self._epoch)
+            place = place_of(self.path)
+            if before.database not in (place.database, None):
+                raise StoreError(f"{self.path}: {CHANGED}")
+        except BaseException:
+            self._end(connection)
+            raise
+        self._place, self._longest, self._refusal = place, place.bytes, None
+        self._idle.append(connection)
+
+    def _refuse_others(self) -> None:
+        """Raise where somebody has the file open though its write-ahead log is not there: it was removed under them,
+        and who opens the file now would spoil what they have not written back. They let go by themselves."""
+        with closing(self._raw("rw")) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            try:
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            except sqlite3.OperationalError as error:  # anything else is told when it is opened for work
+                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                    raise
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        connection = self._raw(mode)
+        self._all.add(connection)
         for setting in SETTINGS:
             connection.execute(setting)
         return connection
 
+    def _raw(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quote(self.path)}?mode={mode}",
+            uri=True,
+            timeout=self._timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    def _end(self, connection: sqlite3.Connection) -> None:
+        connection.close()
+        self._all.discard(connection)
+
+    def _end_idle(self) -> None:
+        while self._idle:
+            self._end(self._idle.pop())
+
+    def _write_back(self, connection: sqlite3.Connection) -> bool:
+        connection.execute(f"PRAGMA busy_timeout = {WRITE_BACK_MS}")
+        try:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._timeout_s * 1000)}")
+        return not busy
+
+    # Seeing to it that the files are those that were opened
+
+    def _see(self) -> Place:
+        """Where the file is that is open now, and is the one that is there."""
+        if self._closed:
+            raise StoreError(f"the store {self.path} is closed; open it again")
+        if self._is_there():
+            return self._place
+        with self._opening:
+            if not self._is_there():
+                self._leave()
+                self._open("rw")
+            return self._place
+
+    def _is_there(self) -> bool:
+        return self._refusal is None and is_there(self.path, self._place.database)
+
+    def _leave(self) -> None:
+        """Close what was opened. What was acknowledged goes where it belongs, into the file that was moved; its
+        write-ahead log, if it was left behind, must not be taken for that of another file."""
+        there = place_of(self.path)
+        if self._refusal == OVERWRITTEN and there.database == self._place.database:
+            raise StoreError(f"{self.path}: {OVERWRITTEN}")
+        if len(self._all) > len(self._idle):
+            raise StoreError(f"{self.path}: {CHANGED if there.database else GONE}")
+        if self._idle:
+            with suppress(sqlite3.Error):  # the disk may be gone with the file
+                self._write_back(self._idle[0])
+            if there.database != self._place.database:
+                remove_left_behind(self.path, self._place)
+        self._end_idle()
+        if there.database is None:
+            raise StoreError(f"{self.path}: {GONE}")
+
+    def _see_all(self, connection: sqlite3.Connection) -> None:
+        """For writers: all three files have to be those that were opened, and none overwritten."""
+        now = place_of(self.path)
+        if now.files != self._place.files:
+            self._refusal = CHANGED if now.database else GONE
+        elif now.bytes < self._longest:
+            self._refusal = None if is_whole(connection, now.bytes) else OVERWRITTEN
+        self._longest = now.bytes if self._refusal is None else self._longest
+        if self._refusal is not None:
+            raise StoreError(f"{self.path}: {self._refusal}")
+
     @contextmanager
     def _lent(self) -> Iterator[sqlite3.Connection]:
+        place = self._see()
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._connect()
+            if place_of(self.path).files != place.files:
+                self._refusal = CHANGED
+                raise StoreError(f"{self.path}: {CHANGED}") from None
+            connection = self._connect("rw")
         try:
             yield connection
         finally:
-            self._give_back(connection)
-
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        if self._closed:
-            connection.close()
-        else:
-            self._idle.append(connection)
+            if self._closed or self._place is not place:
+                self._end(connection)
+            else:
+                self._idle.append(connection)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

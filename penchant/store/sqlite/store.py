@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import orjson
 
+from penchant.errors import StoreError
 from penchant.store.base import (
     KEPT,
     LEASE_S,
@@ -14,6 +16,7 @@ from penchant.store.base import (
     Entry,
     Erased,
     Event,
+    Fate,
     Join,
     Joined,
     Key,
@@ -23,14 +26,16 @@ from penchant.store.base import (
     StoreBounds,
     drawn_mark,
     lease_runs,
+    refuse_too_many,
 )
+from penchant.store.numbers import Count
 from penchant.store.sqlite import events as sqlite_events
-from penchant.store.sqlite.events import change, last_join, number
+from penchant.store.sqlite.events import change, count, last_join, number
 from penchant.store.sqlite.file import TIMEOUT_S, SqliteFile
 from penchant.store.unreadable import Unreadable
 
 PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
-    SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM history WHERE user = ?)
+    SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM history WHERE user = ?2 LIMIT 1 OFFSET max(0, ?3 - 1))
     ON CONFLICT DO UPDATE SET events = excluded.events, content = excluded.content WHERE excluded.events >= events"""
 
 PUBLISH = "REPLACE INTO clusters SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM candidates WHERE item = ?)"
@@ -63,7 +68,7 @@ class SqliteStore(Store):
 
     # Events
 
-    def append(self, events: Sequence[Event], at: float) -> list[bool]:
+    def append(self, events: Sequence[Event], at: float) -> list[Fate]:
         with self._file.writing() as connection:
             return sqlite_events.append(connection, events, at, self._bounds.events)
 
@@ -83,7 +88,7 @@ class SqliteStore(Store):
             last = found[-1] if found else last
 
     def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
-        rows = [(model, user, events, content, user) for user, (events, content) in vectors.items()]
+        rows = [(model, user, events, content) for user, (events, content) in vectors.items()]
         with self._file.writing(durable=False) as connection:
             connection.executemany(PUT_VECTOR, rows)
 
@@ -135,24 +140,31 @@ class SqliteStore(Store):
 
     def joined(self, cursor: str, most: int) -> Joined:
         with self._file.reading() as connection:
-            after = int(cursor) if cursor else last_join(connection)
+            now = Count(number(connection, "epoch"), last_join(connection))
+            after = now.reached(cursor)
+            if after is None:
+                return Joined([], str(now.number), lost=True)
             question = "SELECT number, item, user FROM joins WHERE number > ? ORDER BY number LIMIT ?"
             rows = connection.execute(question, (after, most)).fetchall()
             dropped = number(connection, "joins dropped")
-        last = rows[-1][0] if rows else max(after, dropped)
-        return Joined([Join(item, user) for _, item, user in rows], str(last), lost=after < dropped)
+        last = Count(now.epoch, rows[-1][0] if rows else max(after, dropped))
+        return Joined([Join(item, user) for _, item, user in rows], str(last.number), lost=after < dropped)
 
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         with self._file.writing() as connection:
+            question = "SELECT 1 FROM items WHERE item = ?"
+            new = sum(connection.execute(question, (item,)).fetchone() is None for item in fields)
+            refuse_too_many(change(connection, "items kept", new), self._bounds.items)
             now = change(connection, "items")
             rows = [(item, orjson.dumps(values), now) for item, values in fields.items()]
             connection.executemany("REPLACE INTO items VALUES (?, ?, ?)", rows)
 
     def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
         with self._file.reading() as connection:
-            last = number(connection, "items")
-            rows = connection.execute("SELECT item, fields FROM items WHERE change > ?", (after,)).fetchall()
-        return last, {item: orjson.loads(values) for item, values in rows}
+            now = count(connection, "items")
+            question = "SELECT item, fields FROM items WHERE change > ?"
+            rows = connection.execute(question, (now.told(after) or 0,)).fetchall()
+        return now.number, {item: orjson.loads(values) for item, values in rows}
 
     # Candidates and their clusters
 
@@ -191,9 +203,9 @@ class SqliteStore(Store):
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
         with self._file.reading() as connection:
-            last = number(connection, "clusters")
+            now = count(connection, "clusters")
             question = "SELECT item, content FROM clusters WHERE model = ? AND change > ?"
-            return last, dict(connection.execute(question, (model, after)))
+            return now.number, dict(connection.execute(question, (model, now.told(after) or 0)))
 
     def drop_models(self, keep: Sequence[str]) -> None:
         with self._file.writing() as connection:
@@ -241,16 +253,36 @@ class SqliteStore(Store):
     # Erasure
 
     def forget(self, user: str, digest: str, at: float) -> Erased:
+        most = self._bounds.events
         with self._file.reading() as connection:
-            items = sqlite_events.traces(connection, user)
+            full, items = sqlite_events.is_full(connection, user, most), sqlite_events.waiting(connection, user)
+            items |= sqlite_events.touched(connection, user) if full else set()
         with self._file.writing() as connection:
-            connection.execute("REPLACE INTO forgotten VALUES (?, ?, ?)", (digest, at, change(connection, "forgotten")))
-            return sqlite_events.erase(connection, user, items)
+            if not full and sqlite_events.is_full(connection, user, most):
+                items |= sqlite_events.touched(connection, user)
+            sqlite_events.add_forgotten(connection, digest, at, max(at, sqlite_events.latest(connection, user)))
+            erased = sqlite_events.erase(connection, user, items)
+        with suppress(StoreError):  # the user is forgotten; the files are tidied by the next call
+            self.tidy()
+        return erased
+
+    def add_forgotten(self, forgotten: Mapping[str, float]) -> None:
+        with self._file.writing() as connection:
+            for digest, at in forgotten.items():
+                sqlite_events.add_forgotten(connection, digest, at, at)
 
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
         with self._file.reading() as connection:
-            last = number(connection, "forgotten")
-            return last, dict(connection.execute("SELECT digest, at FROM forgotten WHERE change > ?", (after,)))
+            now = count(connection, "forgotten")
+            question = "SELECT digest, at FROM forgotten WHERE change > ?"
+            return now.number, dict(connection.execute(question, (now.told(after) or 0,)))
+
+    def tidy(self) -> None:
+        with self._file.reading() as connection:
+            forgotten, tidied = number(connection, "forgotten"), number(connection, "tidied")
+        if forgotten > tidied and self._file.empty_log():
+            with self._file.writing(durable=False) as connection:
+                connection.execute("UPDATE numbers SET value = max(value, ?) WHERE name = 'tidied'", (forgotten,))
 
     # The store itself
 

@@ -3,6 +3,7 @@
 import sqlite3
 
 from penchant.errors import StoreError
+from penchant.store.numbers import is_later, next_epoch
 
 APPLICATION = 0x50656E63
 """Marks a file as ours: "Penc"."""
@@ -40,11 +41,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO numbers VALUES ('backlog', 0), ('aside', 0), ('joins dropped', 0), ('items', 0), ('clusters', 0), "
         "('forgotten', 0), ('pings', 0)",
     ),
+    (
+        "ALTER TABLE forgotten ADD COLUMN until REAL NOT NULL DEFAULT 0",
+        "UPDATE forgotten SET until = at",
+        "INSERT INTO numbers SELECT 'forgotten until', coalesce(max(until), 0) FROM forgotten",
+        "INSERT INTO numbers SELECT 'items kept', count(*) FROM items",
+        "INSERT INTO numbers VALUES ('epoch', 0), ('tidied', 0)",
+    ),
 )
 """What makes version 1 out of an empty file, version 2 out of version 1, and so on; never changed, only added to."""
 
 
 Migrations = tuple[tuple[str, ...], ...]
+
+
+def refuse_empty(connection: sqlite3.Connection, path: str) -> None:
+    """StoreError where a file is no store yet, nor a database of something else."""
+    if _version(connection, path, MIGRATIONS) == 0:
+        raise StoreError(f"{path} is an empty file now; put the store, or a backup of it, in its place")
 
 
 def migrate(connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS) -> None:
@@ -80,3 +94,19 @@ def _version(connection: sqlite3.Connection, path: str, migrations: Migrations) 
             f"run that one, or name another file"
         )
     return version
+
+
+def agree_on_epoch(connection: sqlite3.Connection, known: int) -> int:
+    """Return the epoch of a file that was just opened; known: of the file before, 0 where there was none. It begins a
+    new one unless it is later than that: a copy of the file before lacks what came after."""
+    question = "SELECT value FROM numbers WHERE name = 'epoch'"
+    if not is_later(connection.execute(question).fetchone()[0], known):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not is_later(connection.execute(question).fetchone()[0], known):
+                connection.execute("UPDATE numbers SET value = ? WHERE name = 'epoch'", (next_epoch(known),))
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    return int(connection.execute(question).fetchone()[0])

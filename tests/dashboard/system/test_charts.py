@@ -41,6 +41,7 @@ def test_charts_show_rates_between_readings(watched: Watched) -> None:
         "accepted": [(times[0], 1.5), (times[1], 0.0)],
         "repeated": [(times[0], 0.0), (times[1], 0.25)],
         "refused": [(times[0], 0.0), (times[1], 0.0)],
+        "forgotten": [(times[0], 0.0), (times[1], 0.0)],
     }
     assert list(lag.series[0].points) == [(MADE, 0.0), (times[0], 3.0), (times[1], 3.0)]
     assert list(requests.series[0].points) == [(times[0], 1.0), (times[1], 0.0)]

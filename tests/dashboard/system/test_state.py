@@ -105,7 +105,7 @@ def test_failures_and_refusals_are_told_for_a_minute(site: Site) -> None:
     watcher.now()
     site.measures.answered(SCORE, 500, 0.1)
     site.measures.answered(SCORE, 200, 0.1)
-    site.measures.appended(Appended(1, 0, {}), unreadable=3)
+    site.measures.appended(Appended(1, 0, 0, {}), unreadable=3)
     found = watcher.now(2.0).troubles
     assert [(one.kind, one.how) for one in found] == [
         ("requests fail", "50\u202f% of those of the last 2\u202fs did"),

@@ -89,14 +89,14 @@ def test_all_kinds_of_bodies_say_the_same(desk: Desk, url: str) -> None:
         user = f"by {kind}"
         rows = [{**EVENT, "user": user, "id": number} for number in (1, 2, 2)]
         answer = send(url, write(rows), kind)
-        assert answer.said == {"accepted": 2, "repeated": 1, "refused": [], "refused_count": 0}
+        assert answer.said == {"accepted": 2, "repeated": 1, "forgotten": 0, "refused": [], "refused_count": 0}
         (history,) = desk.store.histories([user])
         assert history == [Event(user, "i0-0", MADE - 60.0, True, str(number)) for number in (1, 2)]
 
 
 def test_a_body_of_nothing_is_answered_with_nothing(url: str) -> None:
     for body in (b"[]", b'{"events": []}'):
-        assert send(url, body).said == {"accepted": 0, "repeated": 0, "refused": [], "refused_count": 0}
+        assert send(url, body).said == {"accepted": 0, "repeated": 0, "forgotten": 0, "refused": [], "refused_count": 0}
 
 
 def test_refusals_are_told_by_their_place_in_the_body(url: str) -> None:
