@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from penchant.features.live import NO_WORTHS, Worths, known
-from penchant.logs.forgotten import digest_of
+from penchant.logs.forgotten import digest_of, is_digest
 from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
 from penchant.store.base import Event, Store
@@ -60,8 +60,14 @@ class News:
             if gone:
                 self.items = {item: fields for item, fields in self.items.items() if item not in gone}
             self.items.update(told)
-            self.forgotten.update(forgotten)
+            self.forgotten.update(self._digests(forgotten))
             return {**gone, **told}
+
+    def _digests(self, forgotten: Mapping[str, float]) -> dict[str, float]:
+        sound = {digest: at for digest, at in forgotten.items() if is_digest(digest)}
+        if len(sound) < len(forgotten):
+            self._store.unreadable.add("forgotten user", "it is no digest", len(forgotten) - len(sound))
+        return sound
 
 
 class Users:
@@ -152,13 +158,25 @@ class Users:
         for start in range(0, len(users), self._at_once):
             part = users[start : start + self._at_once]
             for place, content in enumerate(self.store.vectors(self.served.name, part), start):
-                if content is None:
+                vector_X = None if content is None else self._vector(content)
+                if vector_X is None:
                     missing.append(place)
-                elif content:
-                    vectors_BX[place], known_B[place] = np.frombuffer(content, np.float32), True
+                elif len(vector_X):
+                    vectors_BX[place], known_B[place] = vector_X, True
         if missing:
             vectors_BX[missing], known_B[missing] = self.keep([users[place] for place in missing])
         return vectors_BX, known_B
+
+    def _vector(self, content: bytes) -> np.ndarray | None:
+        """What `keep` put into the store; None where it is anything else, which is then worked out anew."""
+        if len(content) not in (0, self.served.snapshot.prior.nbytes):
+            self.store.unreadable.add("vector", f"it has {len(content)} bytes")
+            return None
+        vector_X = np.frombuffer(content, np.float32)
+        if not np.isfinite(vector_X).all():
+            self.store.unreadable.add("vector", "it is not finite")
+            return None
+        return vector_X
 
     def keep(self, users: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Work out vectors_BX and known_B now, and put them into the store."""

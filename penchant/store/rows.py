@@ -55,7 +55,9 @@ _FORGOTTEN = _Form("forgotten user", (_TEXT, _NUMBER), times=(1,))
 _ITEM = _Form("item", (_TEXT, frozenset({dict})))
 _KEY = _Form("key", (_TEXT, _TEXT, _TEXT, _TEXT, _NUMBER, _NUMBER), times=(4, 5))
 _POISON = _Form("poison", (_TEXT, _TEXT, _NUMBER), times=(2,))
-_USER = _Form("user", (_TEXT,))
+_NAME = _Form("name", (_TEXT,))
+_TIME = _Form("time", (_NUMBER,), times=(0,))
+_HOLDER = _Form("holder", (_TEXT, _TEXT, _NUMBER), times=(2,))
 
 
 class StoreRows:
@@ -66,7 +68,7 @@ class StoreRows:
 
     def history(self, user: str, rows: Rows) -> list[Event]:
         """Of time, item, id and whether it was clicked, in any order; sorted."""
-        sound = sorted(self._sound(_EVENT, rows))
+        sound: list[Any] = sorted(map(tuple, self._sound(_EVENT, rows)))
         return [Event(user, item, at, clicked == 1, own) for at, item, own, clicked in sound]
 
     def seeds(self, rows: Rows) -> Seeds:
@@ -78,8 +80,21 @@ class StoreRows:
         """Of item and user."""
         return [Join(*row) for row in self._sound(_JOIN, rows)]
 
-    def users(self, rows: Rows) -> list[str]:
-        return [user for (user,) in self._sound(_USER, rows)]
+    def names(self, rows: Rows) -> list[str]:
+        """Of one column."""
+        return [name for (name,) in self._sound(_NAME, rows)]
+
+    def name(self, value: Any) -> str | None:
+        """None where there is none."""
+        return None if value is None else next(iter(self.names([[value]])), None)
+
+    def time(self, value: Any) -> float | None:
+        """None where there is none."""
+        return None if value is None else next((float(at) for (at,) in self._sound(_TIME, [[value]])), None)
+
+    def holders(self, rows: Rows) -> list[tuple[str, str, float]]:
+        """Of a name, who holds it, and since when."""
+        return [(name, holder, seen) for name, holder, seen in self._sound(_HOLDER, rows)]
 
     def candidates(self, rows: Rows) -> dict[str, float]:
         """Of an item and when it was opened."""
@@ -138,6 +153,14 @@ def parsed(content: Any) -> Any:
     try:
         return orjson.loads(content)
     except (orjson.JSONDecodeError, TypeError):
+        return None
+
+
+def number_of(content: Any) -> float | None:
+    """Return a number that was written as text, None where it is none."""
+    try:
+        return float(content)
+    except (ValueError, TypeError):
         return None
 
 
