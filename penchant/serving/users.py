@@ -199,6 +199,7 @@ class Users:
         )
         known_B = known(batch, alike.users.sizes.numbers)
         vectors_BX = alike.users.users(batch).numpy()
+        known_B &= np.isfinite(vectors_BX).all(1)  # clusters must not end of clicks that no model can read
         vectors_BX[~known_B] = self.served.snapshot.prior
         with self._lock:
             for place, vector_X, is_known in zip(places, vectors_BX, known_B.tolist(), strict=True):

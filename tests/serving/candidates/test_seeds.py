@@ -197,7 +197,5 @@ def test_a_candidate_without_known_seeds_comes_back_too() -> None:
     ids=["nothing", "garbage", "cut short", "no numbers", "too few numbers", "no centroids", "other numbers"],
 )
 def test_bytes_that_are_no_clusters_are_refused(content: bytes) -> None:
-    with pytest.raises(
-        DataError, match=rf"^{len(content)} bytes of the store are no clusters: .*close the candidate and"
-    ):
+    with pytest.raises(DataError, match=rf"^{len(content)} bytes are no clusters"):
         from_bytes(content, SHAPE)
