@@ -164,6 +164,12 @@ def number_of(content: Any) -> float | None:
         return None
 
 
+def list_of(content: Any) -> list[Any]:
+    """Return a JSON list, an empty one where it is anything else."""
+    found = parsed(content)
+    return found if isinstance(found, list) else []
+
+
 def row_of(content: Any, names: Sequence[str]) -> Sequence[Any]:
     """Return some values of a JSON object by their names, an empty row where it is anything else."""
     found = parsed(content)

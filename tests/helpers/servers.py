@@ -14,9 +14,9 @@ from tests.helpers.processes import free_port, until
 class RedisServer:
     """A Redis of our own on a free port, which loses nothing that it has acknowledged."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        """folder: for its files; options: as on the command line, after ours."""
-        self.port = free_port()
+    def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
+        """folder: for its files; options: as on the command line, after ours; port: of one that was there before."""
+        self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [
             "redis-server",

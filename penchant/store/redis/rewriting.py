@@ -5,10 +5,13 @@ from typing import Any
 import redis
 
 from penchant.store.redis.client import RedisClient
-from penchant.store.redis.scripts import PREFIX
+from penchant.store.redis.scripts import LOG_ANEW, PREFIX
 
 EVERY_S = 3_600
 """It takes memory and disk, so it is not done more often."""
+
+MOST_LOGGED = 10_000
+"""Entries of the log. Where more wait, consumers come first."""
 
 NUMBERS, TURN = f"{PREFIX}numbers", f"{PREFIX}rewriting"
 
@@ -19,6 +22,7 @@ class Rewriting:
     def __init__(self, client: RedisClient, every_s: float) -> None:
         self._client, self._every_ms = client, int(every_s * 1000)
         self._raw: Any = client.raw
+        self._log_anew = self._raw.register_script(LOG_ANEW)
         self._begun: tuple[str, int] | None = None
 
     def step(self) -> None:
@@ -31,11 +35,13 @@ class Rewriting:
             return
         if self._begun is not None:
             self._end(info["aof_last_bgrewrite_status"] == "ok")
-        elif self._raw.set(TURN, 1, nx=True, px=self._every_ms):
+        elif not self._raw.exists(TURN) and self._log_anew(args=[MOST_LOGGED]):
             self._begin(forgotten)
 
     def _begin(self, forgotten: int) -> None:
         """Who is forgotten from now on may be in the new file."""
+        if not self._raw.set(TURN, 1, nx=True, px=self._every_ms):
+            return
         try:
             self._raw.bgrewriteaof()
         except redis.ResponseError:

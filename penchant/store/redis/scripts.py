@@ -12,7 +12,7 @@ VERSION = "1"
 
 _WORDS = """
 local P = 'penchant:'
-local LOG, GROUP, NUMBERS = P .. 'log', 'consumers', P .. 'numbers'
+local LOG, GROUP, NUMBERS, JOINED = P .. 'log', 'consumers', P .. 'numbers', P .. 'joined'
 
 local function content_of(fields)
   local known = {}
@@ -135,12 +135,9 @@ local function is_open(item)
 end
 
 local function join(item, user)
-  local last = redis.call('HINCRBY', NUMBERS, 'joins', 1)
-  redis.call('XADD', P .. 'joins', string.format('%.0f-0', last), 'item', item, 'user', user)
-  local dropped = tonumber(redis.call('HGET', NUMBERS, 'joins dropped') or 0)
-  if last - dropped > most_joined * 1.01 then
-    redis.call('XTRIM', P .. 'joins', 'MINID', string.format('%.0f-0', last - most_joined + 1))
-    redis.call('HSET', NUMBERS, 'joins dropped', string.format('%.0f', last - most_joined))
+  redis.call('HINCRBY', NUMBERS, 'joins', 1)
+  if redis.call('RPUSH', JOINED, cjson.encode({item, user})) > most_joined * 1.01 then
+    redis.call('LTRIM', JOINED, -most_joined, -1)
   end
 end
 
@@ -223,6 +220,13 @@ local history = P .. 'history:' .. user
 local events, items, log, touched = redis.call('HLEN', history), {}, 0, 0
 if events > tonumber(most) then return false end
 local until_ = at
+local joins = tonumber(redis.call('HGET', NUMBERS, 'joins') or 0)
+
+local function drop_join(number)
+  local place = number - joins - 1
+  if redis.call('LINDEX', JOINED, place) then redis.call('LSET', JOINED, place, '') end
+end
+
 for _, value in ipairs(redis.call('HVALS', history)) do
   local read, event = pcall(cjson.decode, value)
   if read and type(event) == 'table' and type(event[1]) == 'string' and type(event[2]) == 'number' then
@@ -236,21 +240,21 @@ for _, model in ipairs(redis.call('SMEMBERS', P .. 'models')) do redis.call('HDE
 for _, number in ipairs(list()) do
   if remove(number) then log = log + 1 end
 end
-for _, number in ipairs(list()) do redis.call('XDEL', P .. 'joins', number) end
+for _, number in ipairs(list()) do drop_join(tonumber(number)) end
 for _, said in ipairs(list()) do redis.call('LREM', P .. 'poison', 0, said) end
 for _, item in ipairs(list()) do items[item] = true end
 
-local function each(stream, first, act)
-  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+local function each_logged(act)
+  local first, last = '-', redis.call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
   while last do
-    local found = redis.call('XRANGE', stream, first, last[1], 'COUNT', 1000)
+    local found = redis.call('XRANGE', LOG, first, last[1], 'COUNT', 1000)
     for _, entry in ipairs(found) do act(entry) end
     if #found < 1000 then return end
     first = '(' .. found[#found][1]
   end
 end
 
-each(LOG, '-', function(entry)
+each_logged(function(entry)
   local content, _, appended = content_of(entry[2])
   if not string.find(content, begins, 1, true) then return end
   local kept, all = {}, 0
@@ -264,9 +268,11 @@ each(LOG, '-', function(entry)
   if #kept > 0 then write(appended, kept) end
 end)
 
-each(P .. 'joins', looked, function(entry)
-  if entry[2][4] == user then redis.call('XDEL', P .. 'joins', entry[1]) end
-end)
+for number = tonumber(looked) + 1, joins do
+  local found = redis.call('LINDEX', JOINED, number - joins - 1)
+  if found and found ~= '' and cjson.decode(found)[2] == user then drop_join(number) end
+end
+redis.call('DEL', P .. 'joins')  -- where versions before kept them
 
 for item in pairs(items) do
   local found = redis.call('ZREM', P .. 'seeds:' .. item, user) + redis.call('SREM', P .. 'shown:' .. item, user)
@@ -275,6 +281,38 @@ end
 
 remember(digest, at, until_)
 return {events, log, touched}
+"""
+)
+
+JOINS = (
+    _WORDS
+    + """
+-- a number of joins, most. Returns the number before the first of those that are told, which is higher where joins were
+-- dropped since, and then each.
+local last = tonumber(redis.call('HGET', NUMBERS, 'joins') or 0)
+local before = math.max(tonumber(ARGV[1]), last - redis.call('LLEN', JOINED))
+local ends = math.min(-1, before - last + tonumber(ARGV[2]) - 1)
+if before >= last or tonumber(ARGV[2]) < 1 then return {before, {}} end
+return {before, redis.call('LRANGE', JOINED, before - last, ends)}
+"""
+)
+
+LOG_ANEW = (
+    _WORDS
+    + """
+-- how many entries at most. A stream keeps what was removed from it for a while, and an append-only file that is written
+-- anew holds that too; so what is left in the log is logged again under other numbers, as FORGET does. Returns 1 if so.
+if redis.call('EXISTS', LOG) == 0 then return 1 end
+if redis.call('XLEN', LOG) > tonumber(ARGV[1]) then return 0 end
+local entries, said, last = redis.call('XRANGE', LOG, '-', '+'), redis.call('XINFO', 'STREAM', LOG), nil
+for i = 1, #said, 2 do
+  if said[i] == 'last-generated-id' then last = said[i + 1] end
+end
+redis.call('DEL', LOG)
+redis.call('XGROUP', 'CREATE', LOG, GROUP, '0', 'MKSTREAM')
+redis.call('XSETID', LOG, last)
+for _, entry in ipairs(entries) do redis.call('XADD', LOG, '*', unpack(entry[2])) end
+return 1
 """
 )
 

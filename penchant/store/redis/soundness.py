@@ -84,7 +84,7 @@ def agreed(asked: Asked, info: Mapping[str, str], known: Known | None) -> Known:
     run, before = info.get("run_id", ""), known.epoch if known else 0
     found = _epoch(asked)
     is_other = known is not None and run != known.run and info.get("second_repl_offset", "-1") != "-1"
-    if not is_later(found, before) and (is_other or found != before):
+    if not is_later(found, before) and (is_other or found == 0 or found != before):
         asked.ask("EVAL", RENEW, 1, f"{PREFIX}numbers", found, next_epoch(before))
         found = _epoch(asked)
     return Known(run, found)

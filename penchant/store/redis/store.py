@@ -36,7 +36,7 @@ from penchant.store.redis import scripts as redis_scripts
 from penchant.store.redis.client import TIMEOUT_S, RedisClient
 from penchant.store.redis.rewriting import EVERY_S, Rewriting
 from penchant.store.redis.scripts import PREFIX
-from penchant.store.rows import StoreRows, number_of, parsed, row_of
+from penchant.store.rows import StoreRows, list_of, number_of, parsed, row_of
 from penchant.store.unreadable import Unreadable
 
 FATES = {ord(digit): fate for digit, fate in zip("012", (Fate.REPEATED, Fate.NEW, Fate.FORGOTTEN), strict=True)}
@@ -74,7 +74,7 @@ class RedisStore(Store):
         self._put_items, self._publish = register(redis_scripts.PUT_ITEMS), register(redis_scripts.PUBLISH)
         self._close, self._drop_models = register(redis_scripts.CLOSE), register(redis_scripts.DROP_MODELS)
         self._hold, self._release = register(redis_scripts.HOLD), register(redis_scripts.RELEASE)
-        self._add_forgotten = register(redis_scripts.ADD_FORGOTTEN)
+        self._add_forgotten, self._joins = register(redis_scripts.ADD_FORGOTTEN), register(redis_scripts.JOINS)
         self._holders, self._put_vectors = register(redis_scripts.HOLDERS), register(redis_scripts.PUT_VECTORS)
 
     # Events
@@ -185,19 +185,17 @@ class RedisStore(Store):
 
     def joined(self, cursor: str, most: int) -> Joined:
         with self._client.errors():
-            now, dropped = self._count("joins", "joins dropped")
+            now = self._count("joins")
             after = now.reached(cursor)
             if after is None:
                 return Joined([], str(now.number), lost=True)
-            rows = self._raw.xrange(_key("joins"), f"({after}-0", count=most) if most > 0 else []
-        joins = [Join(*(self._rows.text(values.get(name, b"")) for name in (b"item", b"user"))) for _, values in rows]
-        reached = int(rows[-1][0].split(b"-")[0]) if rows else max(after, dropped)
-        return Joined(joins, str(Count(now.epoch, reached).number), lost=after < dropped)
+            before, said = self._joins(args=[after, most])
+        joins = self._rows.joins([list_of(one) for one in said if one])  # those of users who were forgotten are empty
+        return Joined(joins, str(Count(now.epoch, before + len(said)).number), lost=after < before)
 
-    def _count(self, name: str, other: str) -> tuple[Count, int]:
-        """A number that tells changes, and one that does not."""
-        epoch, last, more = map(_whole, self._raw.hmget(_key("numbers"), ["epoch", name, other]))
-        return Count(epoch, last), more
+    def _count(self, name: str) -> Count:
+        """A number that tells changes."""
+        return Count(*map(_whole, self._raw.hmget(_key("numbers"), ["epoch", name])))
 
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         said = [part for item, values in fields.items() for part in (item, orjson.dumps(values))]
@@ -214,7 +212,7 @@ class RedisStore(Store):
         that a change meanwhile is given twice rather than never."""
         found: dict[str, bytes] = {}
         with self._client.errors():
-            now, _ = self._count(number, number)
+            now = self._count(number)
             names = self._raw.zrange(_key(f"{name}:changes"), f"({now.told(after) or 0}", "+inf", byscore=True)
             for start in range(0, len(names), AT_ONCE):
                 part = names[start : start + AT_ONCE]
@@ -317,7 +315,7 @@ class RedisStore(Store):
     def _in_log(self, user: str) -> tuple[list[str], set[str]]:
         """Return the unreadable entries that name a user, and the items of the user's events in all other entries."""
         unreadable, items = [], set()
-        for number, values in self._stream("log"):
+        for number, values in self._logged():
             content = values.get(b"content", b" ".join(part for pair in values.items() for part in pair))
             if speaks_of(content.decode("utf-8", "replace"), user):
                 entry = _entry(number, content)
@@ -325,17 +323,18 @@ class RedisStore(Store):
                 items |= {event.item for event in entry.events if event.user == user}
         return unreadable, items
 
-    def _in_joins(self, user: str) -> tuple[str, list[str]]:
-        """The last join, and those of a user."""
-        last, found = "0-0", []
-        for number, values in self._stream("joins"):
-            last = number.decode()
-            found += [last] if self._rows.text(values.get(b"user", b"")) == user else []
+    def _in_joins(self, user: str) -> tuple[int, list[int]]:
+        """Numbers of the last join, and of those of a user."""
+        last, said, found = 0, [b""], list[int]()
+        while said:
+            before, said = self._joins(args=[last, AT_ONCE])
+            found += [place for place, one in enumerate(said, before + 1) if one and list_of(one)[1:] == [user]]
+            last = before + len(said)
         return last, found
 
-    def _stream(self, name: str) -> Iterable[tuple[bytes, dict[bytes, bytes]]]:
+    def _logged(self) -> Iterable[tuple[bytes, dict[bytes, bytes]]]:
         after = b"-"
-        while rows := self._raw.xrange(_key(name), after, count=AT_ONCE):
+        while rows := self._raw.xrange(_key("log"), after, count=AT_ONCE):
             yield from rows
             after = b"(" + rows[-1][0]
 
