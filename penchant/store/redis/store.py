@@ -20,7 +20,6 @@ from penchant.store.base import (
     Erased,
     Event,
     Fate,
-    Join,
     Joined,
     Key,
     Poison,

@@ -29,8 +29,8 @@ def test_it_takes_what_a_sort_of_all_would(steps: list[tuple[str, str, int]], mo
             due = sorted((place, item) for item, place in plain.items() if place[0] <= at)
             expected = [item for _, item in due[:most]]
             assert queue.take(at, most) == expected
-            for item in expected:
-                del plain[item]
+            for taken in expected:
+                del plain[taken]
         assert len(queue) == len(plain)
 
 
