@@ -13,6 +13,9 @@ from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
 from penchant.store.base import Event, Store
 
+LONGEST = 1e9
+"""No part of a vector is so large; sums of squares of smaller ones are finite in float32."""
+
 Clicks = list[tuple[float, str]]
 """Time and item."""
 
@@ -173,8 +176,8 @@ class Users:
             self.store.unreadable.add("vector", f"it has {len(content)} bytes")
             return None
         vector_X = np.frombuffer(content, np.float32)
-        if not np.isfinite(vector_X).all():
-            self.store.unreadable.add("vector", "it is not finite")
+        if not (np.abs(vector_X) < LONGEST).all():
+            self.store.unreadable.add("vector", "it is not finite, or far too long")
             return None
         return vector_X
 
@@ -199,7 +202,7 @@ class Users:
         )
         known_B = known(batch, alike.users.sizes.numbers)
         vectors_BX = alike.users.users(batch).numpy()
-        known_B &= np.isfinite(vectors_BX).all(1)  # clusters must not end of clicks that no model can read
+        known_B &= (np.abs(vectors_BX) < LONGEST).all(1)  # clusters must not end of clicks that no model can read
         vectors_BX[~known_B] = self.served.snapshot.prior
         with self._lock:
             for place, vector_X, is_known in zip(places, vectors_BX, known_B.tolist(), strict=True):

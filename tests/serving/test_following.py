@@ -13,6 +13,7 @@ from penchant.serving.candidates.clusters import grown
 from penchant.serving.roles.health import WritingWatch
 from penchant.serving.served import Served
 from penchant.serving.service import Service
+from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from tests.helpers.lookalike_runs import POPULAR
 from tests.serving import worlds
@@ -120,3 +121,27 @@ def test_whether_the_store_can_be_written_to_is_told_when_it_changes(caplog: pyt
     watch.step()
     assert watch.writable
     assert caplog.messages == ["the store cannot be written to: it is full", "the store can be written to again"]
+
+
+def test_vectors_that_cannot_be_read_are_worked_out_anew_and_kept(served: Served) -> None:
+    store = MemoryStore()
+    users = Service(store, served, lambda: MADE).view.users
+    store.append([Event(USER, POPULAR, MADE, True, "a")], MADE)
+    expected_BX, _ = users.vectors([USER])
+    (sound,) = [expected_BX[0].tobytes()]
+    for wrong in (b"\x00", sound[4:], sound * 2, np.full_like(expected_BX, np.nan).tobytes(), b"\x00\x00\x80\x7e" * 8):
+        store.put_vectors(served.name, {USER: (1, wrong)})
+        vectors_BX, known_B = users.kept_vectors([USER])
+        np.testing.assert_array_equal(vectors_BX, expected_BX)
+        assert (known_B.tolist(), store.vectors(served.name, [USER])) == ([True], [sound])
+    assert store.unreadable.counts == {"vector": 5}
+
+
+def test_clicks_that_no_model_can_read_make_a_stranger(served: Served) -> None:
+    """Times that Penchant never writes, of somebody else's rows."""
+    store = MemoryStore()
+    service = Service(store, served, lambda: MADE)
+    store.append([Event("far", POPULAR, at, True, f"{at}") for at in (-9e10, 9e10)], MADE)
+    vectors_BX, _ = service.view.users.kept_vectors(["far"])
+    assert np.isfinite(vectors_BX).all()
+    assert len(service.score(["far"], None)) == 1

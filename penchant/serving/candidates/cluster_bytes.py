@@ -12,6 +12,7 @@ from penchant.errors import DataError
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.models.parts.clusters import Drift
 from penchant.serving.candidates.clusters import LiveClusters, PublishedClusters
+from penchant.serving.users import LONGEST
 from penchant.store.base import Store
 
 EMPTY, FILLED = 5, 8
@@ -22,9 +23,6 @@ LATEST = 1e11
 
 MOST_SEEDS = 2.0**53
 """Larger numbers are not told apart."""
-
-LONGEST = 1e9
-"""No part of a vector is so large; sums of squares of smaller ones are finite in float32."""
 
 ROUNDING = 1e-3
 """By so much may centroids, which are float32, seem longer than their members."""
