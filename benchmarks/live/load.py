@@ -147,7 +147,7 @@ async def open_candidates(port: int, items: Sequence[str]) -> float:
     began = perf_counter()
     (status, body), *_ = await ask_all(port, [request("PUT", "/v1/candidates", {"items": list(items)})])
     assert status < 300, body
-    while (await ask_all(port, [request("GET", "/readyz")]))[0][0] != 200:
+    while _measured(await ask_all(port, [request("GET", "/metrics")]), "penchant_candidates_waiting") > 0:
         await asyncio.sleep(0.2)
     return perf_counter() - began
 
@@ -233,8 +233,12 @@ async def ingest(port: int, world: World, candidates: int, report: Report, secon
 
 
 def _waiting(answers: list[tuple[int, bytes]]) -> float:
+    return _measured(answers, "penchant_backlog_events")
+
+
+def _measured(answers: list[tuple[int, bytes]], name: str) -> float:
     ((_, body),) = answers
-    lines = [line for line in body.decode().splitlines() if line.startswith("penchant_backlog_events ")]
+    lines = [line for line in body.decode().splitlines() if line.startswith(f"{name} ")]
     return float(lines[0].split()[1])
 
 

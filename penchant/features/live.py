@@ -46,6 +46,10 @@ class ItemValues:
         ids = {source: tuple(map(self._vocabularies[source].id, texts)) for source, texts in known.items()}
         self._known[item] = {**ids, **self._own(item)}
 
+    def drop(self, item: str) -> None:
+        """An item of which nothing was said but by the table."""
+        self._known.pop(item, None)
+
     def of(self, item: str) -> Ids:
         """An item that is unknown has no value but itself."""
         found = self._known.get(item)

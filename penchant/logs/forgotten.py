@@ -30,6 +30,15 @@ def digest_of(user: str) -> str:
     return f"{hash_of(user):016x}"
 
 
+def is_digest(text: str) -> bool:
+    """Return whether a text is what `digest_of` may return.
+
+    >>> is_digest("8c4a844bcc7444d0"), is_digest("anna")
+    (True, False)
+    """
+    return len(text) == 16 and set(text) <= set("0123456789abcdef")
+
+
 def read_forgotten(path: Path) -> dict[str, float]:
     """A list that `add_forgotten` wrote. ConfigError where the file is anything else."""
     try:

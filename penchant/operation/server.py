@@ -44,6 +44,7 @@ from penchant.store.opened import open_store
 
 IDLE_S = 0.05
 REFRESH_S = 0.1
+TRY_WRITING_S = 2.0
 WATCH_S = 5.0
 ATLAS_S = 1.0
 REMIND_S = 1.0
@@ -131,6 +132,8 @@ class Server:
         loops = [self._loop("refresh", self._refresh, REFRESH_S), self._loop("watch", self.watch.step, WATCH_S)]
         loops.append(self._loop("erasure", self.reminder.step, REMIND_S))
         loops.append(self._loop("memory", give_back, GIVE_BACK_S))
+        if self.service:
+            loops.append(self._loop("writing", self.service.writing.step, TRY_WRITING_S))
         if self.sources:
             loops.append(self._loop("readings", self.sources.readings.step, PERIOD_S))
             loops.append(self._loop("atlas", self.sources.atlas.step, ATLAS_S))

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
+from penchant.serving.roles.health import Health
 from penchant.serving.roles.intake import Appended
-from penchant.serving.service import Health
 
 BUCKETS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -57,10 +57,27 @@ class Measures:
         )
         self._open = Gauge("penchant_candidates_open", "Candidates that are open.", registry=registry)
         self._scored = Gauge("penchant_candidates_scored", "Open candidates that have clusters.", registry=registry)
+        self._waiting = Gauge(
+            "penchant_candidates_waiting", "Open candidates whose seeds nobody has looked at yet.", registry=registry
+        )
+        self._oldest = Gauge(
+            "penchant_clusters_oldest_seconds",
+            "Time since the seeds of that candidate were clustered for which it is longest.",
+            registry=registry,
+        )
         self._model = Info("penchant_model", "The model that answers.", registry=registry)
         self._store = Counter("penchant_store_errors", "Calls that the store could not do.", registry=registry)
         self._reachable = Gauge(
             "penchant_store_reachable", "1 if the store answered last, 0 if not.", registry=registry
+        )
+        self._writable = Gauge(
+            "penchant_store_writable", "1 if the store could be written to last, 0 if not.", registry=registry
+        )
+        self._unreadable = Gauge(
+            "penchant_store_unreadable",
+            "How often something of the store could not be read and counted as not there.",
+            ["kind"],
+            registry=registry,
         )
 
         self._connections = Gauge("penchant_connections_open", "Connections that are open.", registry=registry)
@@ -116,6 +133,11 @@ class Measures:
             self._poison.set(health.backlog.aside)
             self._open.set(health.candidates)
             self._scored.set(health.scored)
+            self._waiting.set(health.waiting)
+            self._oldest.set(0.0 if health.oldest is None else max(0.0, now - health.oldest))
+            self._writable.set(health.writable)
+            for kind, count in health.unreadable.items():
+                self._unreadable.labels(kind).set(count)
             self._model.info({"version": health.model})
 
     def text(self) -> bytes:

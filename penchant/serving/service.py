@@ -1,5 +1,6 @@
 """Everything that can be asked of a running Penchant, without HTTP: events in, profiles, scores and audiences out."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -13,9 +14,11 @@ from penchant.profiles.profile import LiveProfile
 from penchant.serving.candidates.audience import LiveAudience
 from penchant.serving.candidates.catalogue import Match
 from penchant.serving.candidates.clusters import Clustered, clustered
+from penchant.serving.candidates.opened import OpenCandidates
 from penchant.serving.candidates.openings import CandidateState, Opening, Openings, state_of
 from penchant.serving.person import Person, examples, person_of
 from penchant.serving.recall import Recalled
+from penchant.serving.roles.health import Health, WritingWatch
 from penchant.serving.roles.intake import Appended, append
 from penchant.serving.served import LogState, ModelState, Served
 from penchant.serving.versions import Models
@@ -30,6 +33,8 @@ MOST_OF_ITEM = 1 << 14
 """Bytes of all values that are said of one item. A body that says them is longer: JSON may write a letter of two bytes
 in six."""
 
+log = logging.getLogger("penchant.serving")
+
 
 @dataclass(frozen=True)
 class Forgotten:
@@ -40,18 +45,6 @@ class Forgotten:
     log: int
     items: int
     files: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Health:
-    """missing: what this process needs to answer well and does not have, "consumers" or "clusters", and why; model: its
-    version; candidates: those that are open; scored: those of them that have clusters."""
-
-    missing: dict[str, str]
-    model: str
-    backlog: Backlog
-    candidates: int
-    scored: int
 
 
 def _refuse_long(item: str, fields: Mapping[str, list[str]]) -> None:
@@ -87,7 +80,7 @@ class Service:
         self.view = View(store, self.models.all[0])
         self.next: View | None = None
         self._openings = Openings()
-        self._candidates: dict[str, float] = {}
+        self._open, self.writing = OpenCandidates(store), WritingWatch(store)
         self._backlog = Backlog(0, None, 0)
         self._auditing, self._refreshing = Lock(), Lock()
         self.refresh()
@@ -180,7 +173,7 @@ class Service:
         if not self.models.alike:
             raise self.view.served.no_lookalike
         self.store.open_candidates(items, self.clock())
-        self._candidates = self.store.candidates()
+        self._open.now()
 
     def close(self, items: Sequence[str]) -> None:
         """Close candidates. UnknownItemError where one is not open."""
@@ -191,11 +184,11 @@ class Service:
 
     def candidates(self) -> list[CandidateState]:
         """All that are open, by item."""
-        return [self._state(item, opened) for item, opened in sorted(self._candidates.items())]
+        return [self._state(item, opened) for item, opened in sorted(self._open.items.items())]
 
     def is_open(self, item: str) -> bool:
         """Whether an item is a candidate."""
-        return item in self._candidates
+        return item in self._open.items
 
     def candidate(self, item: str) -> CandidateState:
         """UnknownItemError where it is not open."""
@@ -248,33 +241,53 @@ class Service:
     def refresh(self) -> None:
         """Take over what others have published, and a new model once it knows as many candidates as the old one."""
         with self._refreshing:
-            items = self.models.refresh()
-            self._candidates = self.store.candidates()
+            items, before = self.models.refresh(), self._open.items
             self._backlog = self.store.backlog()
-            for view in (self.view, self.next):
-                if view is not None:
-                    view.put_items(items)
-                    view.follow(self._candidates)
+            views = [view for view in (self.view, self.next) if view is not None]
+            for view in views:
+                view.put_items(items)
+            others = [view.follow(self._open) for view in views]
+            self._tell_of_lost(before, self._open.now(), is_other=any(others))
             if self.next is not None and (
                 not self.next.served.has_lookalike or self.view.live.keys() <= self.next.live.keys()
             ):
                 self.view, self.next = self.next, None
 
+    def _tell_of_lost(self, before: Mapping[str, float], now: Mapping[str, float], *, is_other: bool) -> None:
+        """Candidates that the store had, and the one that took its place does not have, are closed: nobody else can
+        open them again."""
+        if is_other:
+            closed = len(before.keys() - now.keys())
+            log.warning(
+                "another store, or an earlier state of it, has taken its place: %d candidates are open", len(now)
+            )
+            if closed:
+                log.warning("%d candidates that were open are closed by that; open them again", closed)
+
     def load(self, served: Served) -> None:
         """Prepare to answer by another model; see `refresh` for when it takes over."""
         self.next = View(self.store, self.models.load(served))
 
-    def health(self) -> Health:
-        """Whether this process can answer, and how far behind consumers are. It asks the store."""
+    def ping(self) -> None:
+        """Return where this process can answer, and raise StoreError where it cannot: it has a model, and all else that
+        answers need stands in the store. Whether others keep up, or the store has room, is not asked."""
         self.store.ping()
-        scored = sum(len(one.size_J) > 0 for one in self.view.live.values())
-        missing = {}
-        if self._backlog.events > self._most_backlog:
-            missing["consumers"] = f"{self._backlog.events:,} events wait for them"
-        waiting = len(self._candidates.keys() - self.view.live.keys())
-        if waiting and self.view.served.has_lookalike:
-            missing["clusters"] = f"{waiting:,} of {len(self._candidates):,} candidates have none yet"
-        return Health(missing, self.view.served.name, self._backlog, len(self._candidates), scored)
+
+    def health(self) -> Health:
+        """How this process does, and those that it needs. It asks the store whether it can be read."""
+        self.store.ping()
+        live, opened = self.view.live, self._open.items
+        return Health(
+            model=self.view.served.name,
+            backlog=self._backlog,
+            busy=self._backlog.events > self._most_backlog,
+            candidates=len(opened),
+            scored=sum(len(one.size_J) > 0 for one in live.values()),
+            waiting=len(opened.keys() - live.keys()) if self.view.served.has_lookalike else 0,
+            oldest=min((one.made for one in live.values()), default=None),
+            writable=self.writing.writable,
+            unreadable=self.store.unreadable.counts,
+        )
 
     def model(self) -> ModelState:
         """The model that answers now."""
@@ -307,7 +320,7 @@ class Service:
             raise self.view.served.no_lookalike
 
     def _opened(self, item: str) -> float:
-        opened = self._candidates.get(item)
+        opened = self._open.items.get(item)
         if opened is None:
             raise UnknownItemError(f"item {item!r} is not open to audience extension; open it first")
         return opened

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 
 from penchant.features.live import NO_WORTHS, Worths, known
-from penchant.logs.forgotten import digest_of
+from penchant.logs.forgotten import digest_of, is_digest
 from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
-from penchant.serving.told import Told
+from penchant.serving.told import Fields, Told
 from penchant.store.base import Event, Store
+
+LONGEST = 1e9
+"""No part of a vector is so large; sums of squares of smaller ones are finite in float32."""
 
 Clicks = list[tuple[float, str]]
 """Time and item."""
@@ -37,7 +40,8 @@ class News:
     """What processes tell each other through the store: items that were put, and users who were forgotten.
 
     `refresh` keeps it up to date; other threads may read it meanwhile. items: their fields; forgotten: the digest of
-    each user, and when.
+    each user, and when. A store that has become another one, such as a backup, tells all again: items that it does not
+    have are then as the log says, but who was forgotten stays so.
     """
 
     def __init__(self, store: Store) -> None:
@@ -47,14 +51,23 @@ class News:
         self.forgotten: dict[str, float] = {}
         self.refresh()
 
-    def refresh(self) -> dict[str, Mapping[str, list[str]]]:
-        """Take over what is new, and return the items among it."""
+    def refresh(self) -> dict[str, Fields | None]:
+        """Take over what is new, and return the items among it, None for those that nothing is said of any more."""
         with self._lock:
-            self._items_number, items = self._store.items(self._items_number)
-            self._forgotten_number, forgotten = self._store.forgotten(self._forgotten_number)
-            self.items.add(items)
-            self.forgotten.update(forgotten)
-            return dict(items)
+            before = self._items_number, self._forgotten_number
+            self._items_number, told = self._store.items(before[0])
+            self._forgotten_number, forgotten = self._store.forgotten(before[1])
+            gone = dict.fromkeys(self.items.keys() - told.keys()) if self._items_number < before[0] else {}
+            self.items.drop(gone)
+            self.items.add(told)
+            self.forgotten.update(self._digests(forgotten))
+            return {**gone, **told}
+
+    def _digests(self, forgotten: Mapping[str, float]) -> dict[str, float]:
+        sound = {digest: at for digest, at in forgotten.items() if is_digest(digest)}
+        if len(sound) < len(forgotten):
+            self._store.unreadable.add("forgotten user", "it is no digest", len(forgotten) - len(sound))
+        return sound
 
 
 class Users:
@@ -71,11 +84,14 @@ class Users:
         self._lock = Lock()
         self.put_items(news.items)
 
-    def put_items(self, items: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-        """Take over what was said of items, by their fields."""
+    def put_items(self, items: Mapping[str, Fields | None]) -> None:
+        """Take over what was said of items, by their fields; None where only the log says something."""
         for item, fields in items.items():
             for features in self.served.features:
-                features.items.put(item, fields)
+                if fields is None:
+                    features.items.drop(item)
+                else:
+                    features.items.put(item, fields)
         if items:
             with self._lock:
                 self._kept.clear()
@@ -142,13 +158,25 @@ class Users:
         for start in range(0, len(users), self._at_once):
             part = users[start : start + self._at_once]
             for place, content in enumerate(self.store.vectors(self.served.name, part), start):
-                if content is None:
+                vector_X = None if content is None else self._vector(content)
+                if vector_X is None:
                     missing.append(place)
-                elif content:
-                    vectors_BX[place], known_B[place] = np.frombuffer(content, np.float32), True
+                elif len(vector_X):
+                    vectors_BX[place], known_B[place] = vector_X, True
         if missing:
             vectors_BX[missing], known_B[missing] = self.keep([users[place] for place in missing])
         return vectors_BX, known_B
+
+    def _vector(self, content: bytes) -> np.ndarray | None:
+        """What `keep` put into the store; None where it is anything else, which is then worked out anew."""
+        if len(content) not in (0, self.served.snapshot.prior.nbytes):
+            self.store.unreadable.add("vector", f"it has {len(content)} bytes")
+            return None
+        vector_X = np.frombuffer(content, np.float32)
+        if not (np.abs(vector_X) < LONGEST).all():
+            self.store.unreadable.add("vector", "it is not finite, or far too long")
+            return None
+        return vector_X
 
     def keep(self, users: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Work out vectors_BX and known_B now, and put them into the store."""
@@ -171,6 +199,7 @@ class Users:
         )
         known_B = known(batch, alike.users.sizes.numbers)
         vectors_BX = alike.users.users(batch).numpy()
+        known_B &= (np.abs(vectors_BX) < LONGEST).all(1)  # clusters must not end of clicks that no model can read
         vectors_BX[~known_B] = self.served.snapshot.prior
         with self._lock:
             for place, vector_X, is_known in zip(places, vectors_BX, known_B.tolist(), strict=True):

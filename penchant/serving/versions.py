@@ -1,9 +1,9 @@
 """The models that one process works with: the one that serves, and while another takes over, that one too."""
 
-from collections.abc import Mapping
 from threading import Lock
 
 from penchant.serving.served import Served
+from penchant.serving.told import Fields
 from penchant.serving.users import News, Users
 from penchant.store.base import Store
 
@@ -21,8 +21,8 @@ class Models:
         """Those that have a look-alike: consumers keep vectors for them."""
         return [users for users in self.all if users.served.has_lookalike]
 
-    def refresh(self) -> dict[str, Mapping[str, list[str]]]:
-        """Take over what others have said; the items that are new."""
+    def refresh(self) -> dict[str, Fields | None]:
+        """Take over what others have said: items that are new, None for those that nothing is said of any more."""
         items = self.news.refresh()
         for users in self.all:
             users.put_items(items)

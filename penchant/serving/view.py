@@ -10,10 +10,13 @@ from penchant.models.parts.ranking import highest
 from penchant.profiles.directions import Directions
 from penchant.profiles.explain import refuse_tag_of_others
 from penchant.schema import RESERVED
-from penchant.serving.candidates.clusters import PublishedClusters, from_bytes
+from penchant.serving.candidates.cluster_bytes import ClusterReader
+from penchant.serving.candidates.clusters import PublishedClusters
+from penchant.serving.candidates.opened import OpenCandidates
 from penchant.serving.candidates.scorer import Scorer
 from penchant.serving.profiles import LiveProfiles
 from penchant.serving.recall import Reason, Recalled, TagIndex, by_tags, merge
+from penchant.serving.told import Fields
 from penchant.serving.users import People, Users
 from penchant.store.base import Store
 
@@ -45,7 +48,9 @@ class View:
         self._indices = {field: TagIndex(served.item_tags.get(field, {}), recent) for field in fields}
         self.live: dict[str, PublishedClusters] = {}
         self._profilers = [LiveProfiles(model) for model in served.profiles.values()]
+        self._reader = ClusterReader(store, served.alike.ralm) if served.alike else None
         self._number = 0
+        self._open_now: Mapping[str, float] = {}
         self.put_items(users.news.items)
 
     def profiler(self, model: str | None = None) -> LiveProfiles:
@@ -65,23 +70,40 @@ class View:
         tags = self.served.interests()
         return Directions(tags.names[tags.label].values, tags.model.tags().detach().cpu().numpy()[RESERVED:])
 
-    def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
-        """Take over what was said of items; users have done so."""
+    def put_items(self, items: Mapping[str, Fields | None]) -> None:
+        """Take over what was said of items, None where only the log says something; users have done so."""
         for item, fields in items.items():
             for field, index in self._indices.items():
-                index.put(item, fields.get(field, []))
+                of_log = self.served.item_tags.get(field, {}).get(item, [])
+                index.put(item, of_log if fields is None else fields.get(field, []))
 
-    def follow(self, open_now: Mapping[str, float]) -> None:
-        """Take over clusters that were published, and let go of candidates that were closed."""
-        if not self.served.has_lookalike:
-            return
-        self._number, contents = self.store.clusters(self.served.name, self._number)
-        live = {item: from_bytes(content) for item, content in contents.items() if item in open_now}
-        filled = {item: (one.centroid_JX, one.size_J) for item, one in live.items() if len(one.size_J)}
+    def follow(self, opened: OpenCandidates) -> bool:
+        """Take over clusters that were published, and let go of candidates that were closed; whether the store has
+        become another one, of which all is taken over anew. What cannot be read changes nothing."""
+        if self._reader is None:
+            return False
+        number, contents = self.store.clusters(self.served.name, self._number)
+        open_now = opened.now()  # after the clusters, which are only of candidates that were open then
+        is_other = number < self._number
+        told = self._reader.readable({item: content for item, content in contents.items() if item in open_now})
+        if told or is_other or open_now is not self._open_now:
+            self._take(told, {} if is_other else self._kept(open_now))
+        self._number, self._open_now = number, open_now
+        return is_other
+
+    def _kept(self, open_now: Mapping[str, float]) -> dict[str, PublishedClusters]:
+        """What is known of candidates that are still open."""
+        if open_now is self._open_now:
+            return self.live
+        return {item: one for item, one in self.live.items() if open_now.get(item) == self._open_now.get(item)}
+
+    def _take(self, told: Mapping[str, PublishedClusters], kept: Mapping[str, PublishedClusters]) -> None:
+        """Know what was told and what is kept, and nothing else."""
+        filled = {item: (one.centroid_JX, one.size_J) for item, one in told.items() if len(one.size_J)}
+        gone = self.live.keys() - kept.keys() if kept is not self.live else set()
         self.scorer.put(filled)
-        gone = [item for item in [*self.live, *live] if item not in open_now or (item in live and item not in filled)]
-        self.scorer.remove(gone)
-        self.live = {item: one for item, one in {**self.live, **live}.items() if item in open_now}
+        self.scorer.remove((gone | told.keys()) - filled.keys())
+        self.live = {**kept, **told}
 
     def knows_tag(self, tag: str, model: str | None = None) -> bool:
         """Whether users can have a preference for a tag, by an interest model."""

@@ -4,6 +4,7 @@ moment.
 Three stores keep the promise, under one contract test: in memory, SQLite (the default), Redis.
 """
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 
 from penchant.choices import Scope
 from penchant.errors import BusyError
+from penchant.store.unreadable import Unreadable
 
 LEASE_S = 30.0
 """After so long without a sign of life, what a process had taken is free again, unless a store is told otherwise."""
@@ -142,6 +144,11 @@ class Erased:
     items: int
 
 
+def drawn_mark() -> int:
+    """Return a number that nobody had before: see `Store.candidates_mark`. 0 is that of a store that never had any."""
+    return 1 + secrets.randbelow(2**62)
+
+
 def lease_runs(seen: float, now: float, lease_s: float) -> bool:
     """Say whether a lease still runs, from its last sign of life by a clock that only goes forward. A sign of life
     later than now was given before the machine was restarted, which starts that clock again, so it does not count.
@@ -177,6 +184,8 @@ class Store(ABC):
     """
 
     lease_s: float
+    unreadable: Unreadable
+    """What this process found in the store and could not read; it is as if it were not there."""
 
     # Events
 
@@ -273,6 +282,11 @@ class Store(ABC):
         """Open candidates, and when each was opened."""
 
     @abstractmethod
+    def candidates_mark(self) -> int:
+        """A number that is another one whenever candidates were opened or closed: as long as it is the same, nobody has
+        to read them all. It is drawn at random, so that a store that took the place of this one has another, too."""
+
+    @abstractmethod
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         """In one step: clusters of candidates, as one model knows them, and up to where `joined` was followed for them.
         Those of candidates that are not open are ignored."""
@@ -342,7 +356,11 @@ class Store(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Raise StoreError where the store cannot be reached or written to."""
+        """Raise StoreError where the store cannot be read; nothing is written."""
+
+    @abstractmethod
+    def ping_writing(self) -> None:
+        """Raise StoreError where the store cannot be written to."""
 
     @abstractmethod
     def close(self) -> None: ...

@@ -18,6 +18,15 @@ def pack(events: Sequence[Event]) -> bytes:
     return orjson.dumps(events, default=tuple)
 
 
+def as_bytes(content: object) -> bytes:
+    """What stands in a log, whatever that is.
+
+    >>> as_bytes(b"[]"), as_bytes("[]"), as_bytes(7)
+    (b'[]', b'[]', b'7')
+    """
+    return content if isinstance(content, bytes) else str(content).encode(errors="replace")
+
+
 def unpack(number: str, content: bytes) -> Entry:
     """What `pack` wrote; an entry with a problem where it is anything else.
 

@@ -26,11 +26,13 @@ from penchant.store.base import (
     Seeds,
     Store,
     StoreBounds,
+    drawn_mark,
     lease_runs,
     refuse_too_many,
 )
 from penchant.store.entries import speaks_of
 from penchant.store.numbers import Count, next_epoch
+from penchant.store.unreadable import Unreadable
 
 
 class MemoryStore(Store):
@@ -44,6 +46,7 @@ class MemoryStore(Store):
         lease_s: float = LEASE_S,
     ) -> None:
         self._clock, self._lock, self._bounds, self.lease_s = clock, RLock(), bounds, lease_s
+        self.unreadable = Unreadable()
         self._epoch = next_epoch()
         self._histories: dict[str, dict[str, Event]] = {}
         self._log: dict[int, tuple[float, tuple[Event, ...]]] = {}
@@ -54,7 +57,7 @@ class MemoryStore(Store):
         self._touches: dict[str, dict[str, float | None]] = defaultdict(dict)
         self._joins, self._joined, self._joins_dropped = list[tuple[int, Join]](), 0, 0
         self._items, self._item_changes = dict[str, tuple[int, dict[str, list[str]]]](), 0
-        self._open: dict[str, float] = {}
+        self._open, self._open_mark = dict[str, float](), 0
         self._clusters: dict[str, dict[str, tuple[int, bytes]]] = defaultdict(dict)
         self._cluster_changes = 0
         self._cursors: dict[str, str] = {}
@@ -213,6 +216,7 @@ class MemoryStore(Store):
     def open_candidates(self, items: Sequence[str], at: float) -> None:
         with self._lock:
             self._open = dict.fromkeys(items, at) | self._open
+            self._open_mark = drawn_mark()
 
     def close_candidates(self, items: Sequence[str]) -> None:
         with self._lock:
@@ -220,10 +224,15 @@ class MemoryStore(Store):
                 self._open.pop(item, None)
                 for clusters in self._clusters.values():
                     clusters.pop(item, None)
+            self._open_mark = drawn_mark()
 
     def candidates(self) -> dict[str, float]:
         with self._lock:
             return dict(self._open)
+
+    def candidates_mark(self) -> int:
+        with self._lock:
+            return self._open_mark
 
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         with self._lock:
@@ -333,7 +342,10 @@ class MemoryStore(Store):
     # The store itself
 
     def ping(self) -> None:
-        """Do nothing: memory can always be reached."""
+        """Do nothing: memory can always be read."""
+
+    def ping_writing(self) -> None:
+        """Do nothing: memory can always be written to."""
 
     def close(self) -> None:
         """Do nothing: there is no connection to close."""

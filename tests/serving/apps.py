@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from penchant.choices import Scope
 from penchant.models.lookalikes.seed_clusters import averaged, placed
 from penchant.models.parts.clusters import cluster
-from penchant.serving.candidates.clusters import grown, to_bytes
+from penchant.serving.candidates.cluster_bytes import to_bytes
+from penchant.serving.candidates.clusters import grown
 from penchant.serving.http.app import Limits, make_app
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.run import HttpServer

@@ -129,11 +129,11 @@ def test_where_too_many_wait_events_are_refused_until_there_is_room(served: Serv
     with pytest.raises(BusyError, match=r"^3 events wait for consumers, more than 2; send these later$") as busy:
         desk.send(event("d"))
     assert busy.value.after_s > 0
-    assert desk.service.health().missing == {"consumers": "3 events wait for them"}
+    assert desk.service.health().busy
     desk.consume()
     desk.service.refresh()
     assert desk.send(event("d")).accepted == 1
-    assert desk.service.health().missing == {}
+    assert not desk.service.health().busy
 
 
 # Users
@@ -253,7 +253,8 @@ def test_a_candidate_says_how_far_it_is(desk: Desk, served: Served) -> None:
     waiting = CandidateState(POPULAR, f"Title of {POPULAR}", MADE, None, [], None, None, None)
     assert desk.service.candidate(POPULAR) == waiting
     assert desk.service.candidate("never clicked").name == "never clicked"
-    assert desk.service.health().missing == {"clusters": "3 of 3 candidates have none yet"}
+    health = desk.service.health()
+    assert (health.candidates, health.waiting, health.scored, health.oldest) == (3, 3, 0, None)
     desk.now += 5
     desk.cluster()
     done = desk.service.candidate(POPULAR)
@@ -265,8 +266,8 @@ def test_a_candidate_says_how_far_it_is(desk: Desk, served: Served) -> None:
     assert (strangers.seeds, strangers.sizes, never.seeds, never.fresh) == (2, [], 0, None)
     assert [one.item for one in desk.service.candidates()] == [FOR_STRANGERS, POPULAR, "never clicked"]
     health = desk.service.health()
-    assert (health.missing, health.model, health.candidates, health.scored) == ({}, served.name, 3, 1)
-    assert health.backlog == Backlog(0, None, 0)
+    assert (health.model, health.candidates, health.scored, health.waiting) == (served.name, 3, 1, 0)
+    assert (health.oldest, health.backlog, health.writable) == (MADE + 5, Backlog(0, None, 0), True)
 
 
 def test_a_candidate_that_is_open_stays_as_it_is_and_one_that_is_closed_is_unknown(desk: Desk) -> None:
@@ -360,7 +361,7 @@ def test_another_model_answers_once_it_has_the_clusters_of_the_one_before(desk: 
     assert desk.service.health().model == served.name
     desk.cluster(model=1)
     assert desk.service.health().model == "second"
-    assert desk.service.health().missing == {}
+    assert desk.service.health().waiting == 0
     assert len(desk.service.score([USER], None)[0].items) == 2
 
 
@@ -396,7 +397,7 @@ def test_a_run_without_a_look_alike_has_profiles_and_recall_and_no_scores(served
     ):
         with pytest.raises(MissingStepError, match=r"this run has no look-alike; add \[models.ralm\] to its run file"):
             ask()
-    assert service.health().missing == {}
+    assert service.health().waiting == 0
     assert [(one.item, one.seeds) for one in service.candidates()] == [(POPULAR, None)]
 
 

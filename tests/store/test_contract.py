@@ -563,3 +563,4 @@ def test_threads_append_and_consume_at_once(store: Store) -> None:
 
 def test_a_store_that_is_there_answers(store: Store) -> None:
     store.ping()
+    store.ping_writing()

@@ -111,7 +111,7 @@ def test_a_replica_is_refused(server: RedisServer, raw: Any) -> None:
         with pytest.raises(StoreError, match="it is a replica, which cannot be written to; name the primary"):
             store.append([click("ann", "1", 1.0)], 1.0)
         with pytest.raises(StoreError, match="it is a replica"):
-            store.ping()
+            store.ping_writing()
 
 
 # Absence
@@ -221,7 +221,8 @@ def test_memory_that_runs_out_loses_nothing_and_can_be_drained(server: RedisServ
             fill()
         raw.config_set("maxmemory", raw.info("memory")["used_memory"] - 2**14)  # not even for the smallest
         with pytest.raises(StoreError, match="it is out of memory"):
-            store.ping()
+            store.ping_writing()
+        store.ping()
         assert [len(history) for history in store.histories(["ann", "bob"])] == [acknowledged] * 2
         assert store.backlog().events == 2 * acknowledged
         consume(store)

@@ -11,7 +11,8 @@ from threading import Lock
 from penchant.dashboard.shell.readings import LEAST_S
 from penchant.errors import StoreError
 from penchant.serving.measures import Measures
-from penchant.serving.service import Health, Service
+from penchant.serving.roles.health import Health
+from penchant.serving.service import Service
 from penchant.version import __version__
 
 FEW = 5

@@ -64,11 +64,13 @@ class State:
         """What is wrong, the most urgent first."""
         found = [
             _away(self.away_s),
+            _full(self.said),
             _waiting(self) if self.live else None,
             _failing(self.rates),
             _unclustered(self.said),
             _refused(self.rates),
             _set_aside(self.said, self.at),
+            _unreadable(self.said),
         ]
         return [one for one in found if one]
 
@@ -129,8 +131,8 @@ def _away(away_s: float | None) -> Trouble | None:
 def _waiting(state: State) -> Trouble | None:
     reading, health = state.reading, state.said.health if state.said else None
     do, command = "Start one more:", "penchant serve RUN --role consumer"
-    if health and "consumers" in health.missing:
-        how = f"{health.missing['consumers']}, and more are refused with 429"
+    if health and health.busy:
+        how = f"{count(health.backlog.events)} events wait for them, and more are refused with 429"
         return Trouble("consumers are far behind", how, do, command)
     if reading.age_s > BEHIND_S:
         how = f"{count(reading.waiting)} events wait for them, the oldest for {span(reading.age_s)}"
@@ -138,15 +140,36 @@ def _waiting(state: State) -> Trouble | None:
     return None
 
 
-def _unclustered(said: Said | None) -> Trouble | None:
-    if said is None or "clusters" not in said.health.missing:
+def _full(said: Said | None) -> Trouble | None:
+    if said is None or said.health.writable:
         return None
-    kind, how = "candidates wait for clusters", said.health.missing["clusters"]
+    return Trouble(
+        "the store cannot be written to",
+        "reading goes on, and events are refused with 503",
+        "See that it has room, and that no other program keeps it locked; the log of this process says what is wrong.",
+    )
+
+
+def _unclustered(said: Said | None) -> Trouble | None:
+    if said is None or not said.health.waiting:
+        return None
+    kind = "candidates wait for clusters"
+    how = f"{count(said.health.waiting)} of {count(said.health.candidates)} candidates have none yet"
     if CLUSTER in said.holders:
         return Trouble(
             kind, how, "They are being made, which takes from seconds to minutes, by how many seeds there are."
         )
     return Trouble(kind, how, "Start a process that makes them:", "penchant serve RUN --role cluster")
+
+
+def _unreadable(said: Said | None) -> Trouble | None:
+    found = sum(said.health.unreadable.values()) if said else 0
+    if said is None or not found:
+        return None
+    kinds = ", ".join(f"{kind} ({count(number)})" for kind, number in sorted(said.health.unreadable.items()))
+    how = f"since this process began: {kinds}"
+    do = "What cannot be read counts as not there. Something else than Penchant writes to the store, or its disk fails."
+    return Trouble("the store holds what cannot be read", how, do)
 
 
 def _failing(found: Rates | None) -> Trouble | None:

@@ -1,36 +1,46 @@
 """The clusters of all open candidates, as one model sees them: new seeds at once, all seeds again now and then."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
-from penchant.models.lookalikes.seed_clusters import averaged, placed
-from penchant.models.parts.clusters import Clusters, add, cluster
-from penchant.serving.candidates.clusters import LiveClusters, from_bytes, grown, to_bytes
-from penchant.serving.candidates.seeds import SeedReader, SeedVectors
+from penchant.serving.candidates.cluster_bytes import ClusterReader, to_bytes
+from penchant.serving.candidates.clusters import LiveClusters, grown
+from penchant.serving.candidates.due import DueQueue
+from penchant.serving.candidates.opened import OpenCandidates
+from penchant.serving.candidates.seed_clusterer import FreshClusters, SeedClusterer
 from penchant.serving.users import Users
 from penchant.store.base import Store
 
 EVERY_S = 300.0
 """After so long all seeds of a candidate are clustered again."""
 
-REFRESH_S = 60.0
-"""So old may be what is known of who in the snapshot has live events: to look at all of them takes seconds."""
+CHECK_S = 10.0
+"""So often a clusterer looks whether what was published meanwhile can be read."""
+
+USERS_AT_ONCE = 10_000
+
+NEVER = float("-inf")
 
 
 @dataclass(frozen=True)
 class Pace:
     """How clusters are kept up. added, moved: all seeds of a candidate are clustered again as soon as its clusters have
     drifted so far (see `Drift`), but not within `rest_s` of the last time; joins: new seeds that are followed in one
-    round; at_once: candidates that are clustered again before their clusters are published."""
+    round; at_once, seeds: candidates that are clustered again before their clusters are published, and how many seeds
+    these may have, the last of them aside; late: users who join one candidate while it is clustered, more are not kept,
+    and it is clustered once more."""
 
     added: float = 0.5
     moved: float = 0.2
     rest_s: float = 10.0
     joins: int = 5_000
-    at_once: int = 64
+    at_once: int = 500
+    seeds: int = 20_000
+    late: int = 100_000
 
 
 PACE = Pace()
@@ -39,15 +49,16 @@ PACE = Pace()
 @dataclass
 class _Candidate:
     """opened: when; live: its clusters, None before all seeds were clustered for the first time; busy: whether that is
-    being done; since: who joined while it is."""
+    being done; since: who joined while it is; missed: whether more joined than are kept."""
 
     opened: float
     live: LiveClusters | None = None
     busy: bool = False
     since: list[str] = field(default_factory=list)
+    missed: bool = False
 
-
-_Found = dict[str, tuple[SeedVectors, Clusters | None]]
+    def begin(self) -> None:
+        self.busy, self.since, self.missed = True, [], False
 
 
 class Clusterer:
@@ -59,13 +70,17 @@ class Clusterer:
         alike = users.served.lookalike
         self.store, self.users, self.clock = store, users, clock
         self.every_s, self.pace = every_s, pace
-        self.ralm, self.seed, self.model = alike.ralm, alike.seed, users.served.name
+        self.model = users.served.name
+        self._open, self._reader = OpenCandidates(store), ClusterReader(store, alike.ralm)
         self._candidates: dict[str, _Candidate] = {}
-        self._changed: set[str] = set()
+        self._matched: Mapping[str, float] = {}
+        self._due, self._changed, self._now = DueQueue(), set[str](), clock()
+        self._number, self._checked = 0, self._now
         self._cursor = self._resume()
-        self._reader, self._refreshed = SeedReader(store, users, alike.most_seeds), clock()
+        self._seeds = SeedClusterer(store, users, clock)
         self._pool = ThreadPoolExecutor(1, "clustering")
-        self._job: Future[_Found] | None = None
+        self._job: Future[dict[str, FreshClusters]] | None = None
+        self._asked: dict[str, _Candidate] = {}
 
     def once(self) -> bool:
         """One round; whether anything has changed.
@@ -78,13 +93,9 @@ class Clusterer:
         if done and caught_up:
             self._finish()
         self._begin()
-        if not self._changed:
-            return False
-        live = {item: self._candidates[item].live for item in self._changed if item in self._candidates}
-        contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
-        self.store.publish(self.model, contents, self._cursor)
-        self._changed.clear()
-        return True
+        if not 0 <= self._now - self._checked < CHECK_S:
+            self._check()
+        return self._publish()
 
     @property
     def waiting(self) -> int:
@@ -93,6 +104,7 @@ class Clusterer:
 
     def close(self) -> None:
         """Give up what is not finished; whoever comes next does it."""
+        self._seeds.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _resume(self) -> str:
@@ -101,123 +113,140 @@ class Clusterer:
         cursor = self.store.cursor(self.model)
         if cursor is None:
             cursor = self.store.joined("", 0).cursor
-            self.users.kept_vectors(list(self.store.users()))
+            users = iter(self.store.users())
+            while part := list(islice(users, USERS_AT_ONCE)):
+                self.users.kept_vectors(part)
             self.store.publish(self.model, {}, cursor)
-        _, published = self.store.clusters(self.model, 0)
-        opened = self.store.candidates()
-        self._candidates = {
-            item: _Candidate(opened[item], from_bytes(content).live)
-            for item, content in published.items()
-            if item in opened
-        }
+        self._number, contents = self.store.clusters(self.model, 0)
+        published = self._reader.readable(contents)
+        self._matched = self._open.now()
+        for item, opened in self._matched.items():
+            self._candidates[item] = _Candidate(opened, published[item].live if item in published else None)
+        self._put_all()
         return cursor
 
     def _follow(self) -> bool:
         """Let new seeds join the nearest centroid; whether these were all. Where the store fails nothing happens."""
-        found = self.store.joined(self._cursor, self.pace.joins)
-        self._match(self.store.candidates())
+        found, open_now = self.store.joined(self._cursor, self.pace.joins), self._open.now()
+        self._match(open_now)
         if found.lost:
-            self._candidates = {item: _Candidate(one.opened) for item, one in self._candidates.items()}
+            self._forget_all()
+            self.store.publish(self.model, {}, found.cursor)
         users: dict[str, list[str]] = {}
         for item, user in found.joins:
             if item in self._candidates and not self._was_seed(item, user):
                 users.setdefault(item, []).append(user)
-        vectors = self._vectors({user for joined in users.values() for user in joined})
+        vectors = self._seeds.vectors({user for joined in users.values() for user in joined})
         self._cursor = found.cursor
-        self._changed |= {item for item, joined in users.items() if self._join(self._candidates[item], joined, vectors)}
+        for item, joined in users.items():
+            self._join(item, joined, vectors)
         return len(found.joins) < self.pace.joins
-
-    def _vectors(self, users: Collection[str]) -> dict[str, np.ndarray]:
-        """What centroids are means of, for those users of whom something is known."""
-        asked = list(users)
-        vectors_NX, known_N = self.users.kept_vectors(asked)
-        averaged_NX = averaged(self.ralm, vectors_NX)
-        return {user: row for user, row, is_known in zip(asked, averaged_NX, known_N.tolist(), strict=True) if is_known}
 
     def _match(self, open_now: Mapping[str, float]) -> None:
         """Know the candidates that are open, and no others; one that was closed and opened again begins anew."""
+        if open_now is self._matched:
+            return
         for item, one in list(self._candidates.items()):
             if open_now.get(item) != one.opened:
                 del self._candidates[item]
-        for item in open_now.keys() - self._candidates.keys():
-            self._candidates[item] = _Candidate(open_now[item])
+                self._due.drop(item)
+        for item, opened in open_now.items():
+            if item not in self._candidates:
+                self._candidates[item] = _Candidate(opened)
+                self._due.put(item, NEVER)
+        self._matched = open_now
+
+    def _forget_all(self) -> None:
+        """Some new seeds are not known, or the store is another one: all begin anew."""
+        self._candidates = {item: _Candidate(one.opened) for item, one in self._candidates.items()}
+        self._seeds.outdate()
+        self._put_all()
 
     def _was_seed(self, item: str, user: str) -> bool:
         row = self.users.row(user)
         return row >= 0 and self.users.served.snapshot.is_seed(item, row)
 
-    def _join(self, one: _Candidate, users: list[str], vectors: Mapping[str, np.ndarray]) -> bool:
+    def _join(self, item: str, users: list[str], vectors: Mapping[str, np.ndarray]) -> None:
+        one = self._candidates[item]
         if one.busy:
-            one.since += users
-        if one.live is None:
-            return False
-        one.live = self._with(one.live, users, vectors)
-        return True
-
-    def _with(self, live: LiveClusters, users: list[str], vectors: Mapping[str, np.ndarray]) -> LiveClusters:
-        """After some users have become seeds; of those of whom nothing is known, only the number counts."""
-        rows, clusters = [vectors[user] for user in users if user in vectors], live.clusters
-        if rows and clusters is None:
-            clusters = self._cluster(np.stack(rows))
-        elif rows and clusters is not None:
-            clusters = add(clusters, np.stack(rows), self._placed)
-        return grown(clusters, live.seeds + len(users), live.made, self.clock())
+            one.missed |= len(one.since) + len(users) > self.pace.late
+            one.since = [] if one.missed else one.since + users
+        if one.live is not None:
+            one.live = self._seeds.joined(one.live, users, vectors)
+            self._changed.add(item)
+            if not one.busy:
+                self._put(item)
 
     def _begin(self) -> None:
-        """Have the most urgent candidates clustered anew in the background: new ones, then those longest ago."""
+        """Have those that are due clustered anew in the background: new ones, then those that are due longest."""
+        before, self._now = self._now, self.clock()
+        if self._now < before:
+            self._put_all()
         if self._job is not None:
             return
-        now = self.clock()
-        due = [item for item, one in self._candidates.items() if self._due(one.live, now)]
-        due.sort(key=lambda item: made(self._candidates[item].live))
-        if due:
-            first = due[: self.pace.at_once]
-            for item in first:
-                self._candidates[item].busy, self._candidates[item].since = True, []
-            self._job = self._pool.submit(self._all, first)
+        first = self._due.take(self._now, self.pace.at_once)
+        if first:
+            self._asked = {item: self._candidates[item] for item in first}
+            for one in self._asked.values():
+                one.begin()
+            self._job = self._pool.submit(self._seeds.fresh, first, self.pace.seeds)
 
-    def _due(self, live: LiveClusters | None, now: float) -> bool:
-        if live is None:
-            return True
-        drifted = live.drift.added > self.pace.added or live.drift.moved > self.pace.moved
-        return not 0 <= now - live.made < (min(self.pace.rest_s, self.every_s) if drifted else self.every_s)
+    def _put_all(self) -> None:
+        """Find out anew who is due when, as after a jump of the clock: what was made later than now is due at once."""
+        for item, one in self._candidates.items():
+            if not one.busy:
+                self._put(item)
 
-    def _all(self, items: list[str]) -> _Found:
-        """In the background: all seeds of some candidates, clustered from scratch."""
-        now = self.clock()
-        if not 0 <= now - self._refreshed < REFRESH_S:
-            self._reader.refresh()
-            self._refreshed = now
-        found = {}
-        for item in items:
-            seeds = self._reader.of(item)
-            averaged_NX = averaged(self.ralm, seeds.vectors_SX)
-            found[item] = seeds, self._cluster(averaged_NX) if len(averaged_NX) else None
-        return found
+    def _put(self, item: str) -> None:
+        self._due.put(item, self._due_at(self._candidates[item]))
+
+    def _due_at(self, one: _Candidate) -> float:
+        if one.live is None or one.live.made > self.clock():
+            return NEVER
+        drift = one.live.drift
+        is_soon = one.missed or drift.added > self.pace.added or drift.moved > self.pace.moved
+        return one.live.made + (min(self.pace.rest_s, self.every_s) if is_soon else self.every_s)
 
     def _finish(self) -> None:
         """Put in place what was clustered, with those who have joined in the meantime; but where a candidate began
-        anew since, its seeds were read too early."""
+        anew since, its seeds were read too early. What was not come to is due again."""
         assert self._job is not None
         job, self._job = self._job, None
-        asked = {item: one for item, one in self._candidates.items() if one.busy}
+        asked = {item: one for item, one in self._asked.items() if self._candidates.get(item) is one}
         for one in asked.values():
             one.busy = False
-        for item, (seeds, clusters) in job.result().items():
-            if item in asked:
-                one = asked[item]
-                one.live = grown(clusters, seeds.seeds, self.clock(), seeds.latest)
-                late = [user for user in one.since if user not in seeds.users]
-                one.live = self._with(one.live, late, self._vectors(late)) if late else one.live
-                self._changed.add(item)
+        try:
+            for item, found in job.result().items():
+                if item in asked:
+                    self._replace(item, asked[item], found)
+        finally:
+            for item, one in asked.items():
+                one.since = []
+                self._put(item)
 
-    def _cluster(self, averaged_NX: np.ndarray) -> Clusters:
-        return cluster(averaged_NX, self._placed(averaged_NX), self.ralm.config.clusters, self.seed)
+    def _replace(self, item: str, one: _Candidate, found: FreshClusters) -> None:
+        late = [user for user in one.since if user not in found.users]
+        vectors = self._seeds.vectors(late) if late else {}
+        live = grown(found.clusters, found.seeds, self.clock(), found.latest)
+        one.live = self._seeds.joined(live, late, vectors) if late else live
+        self._changed.add(item)
 
-    def _placed(self, averaged_NX: np.ndarray) -> np.ndarray:
-        return placed(self.ralm, averaged_NX)
+    def _check(self) -> None:
+        """Look at what was published since the last time: an entry that cannot be read is made anew, and so is all
+        where the store has become another one."""
+        before, (self._number, contents) = self._number, self.store.clusters(self.model, self._number)
+        self._checked = self._now
+        if self._number < before:
+            self._forget_all()
+            return
+        for item in contents.keys() - self._reader.readable(contents).keys() & self._candidates.keys():
+            self._changed.add(item)
 
-
-def made(live: LiveClusters | None) -> float:
-    """When all seeds were clustered last, -inf for never."""
-    return float("-inf") if live is None else live.made
+    def _publish(self) -> bool:
+        live = {item: self._candidates[item].live for item in self._changed if item in self._candidates}
+        contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
+        if contents:
+            self.store.publish(self.model, contents, self._cursor)
+        is_new = bool(self._changed)
+        self._changed.clear()
+        return is_new

@@ -1,13 +1,10 @@
-"""The clusters of one candidate as processes hand them to each other: bytes that hold arrays and numbers, no code."""
+"""The clusters of one candidate: as they are followed, and as they are published."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from penchant.errors import DataError
 from penchant.models.parts.clusters import Clusters, Drift, drift
 
 
@@ -21,16 +18,6 @@ class LiveClusters:
     made: float
     fresh: float
     drift: Drift
-
-
-def to_bytes(live: LiveClusters) -> bytes:
-    """Centroids as float32: a mean of millions is exact to seven digits."""
-    found = live.clusters
-    numbers = [live.seeds, live.made, live.fresh, live.drift.moved, live.drift.added]
-    if found is None:
-        return save({"numbers": np.array(numbers)})
-    numbers += [found.squares, found.began, found.most]
-    return save({"numbers": np.array(numbers), "centroids": found.centroids, "sizes": found.size_J.astype(np.int64)})
 
 
 @dataclass(frozen=True)
@@ -59,22 +46,6 @@ class PublishedClusters:
     @property
     def live(self) -> LiveClusters:
         return LiveClusters(self.clusters, self.seeds, self.made, self.fresh, self.drift)
-
-
-def from_bytes(content: bytes) -> PublishedClusters:
-    """What `to_bytes` made. A DataError for anything else."""
-    try:
-        arrays = load(content)
-        seeds, made, fresh, moved, added, *more = arrays["numbers"].tolist()
-        numbers = int(seeds), made, fresh, Drift(moved, added)
-        if not more:
-            return PublishedClusters(np.zeros((0, 0), np.float32), np.zeros(0, np.int64), *numbers)
-        squares, began, most = more
-        return PublishedClusters(arrays["centroids"], arrays["sizes"], *numbers, squares, int(began), int(most))
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise DataError(
-            f"{len(content)} bytes of the store are no clusters: {error}; close the candidate and open it again"
-        ) from None
 
 
 def grown(clusters: Clusters | None, seeds: int, made: float, fresh: float) -> LiveClusters:

@@ -15,7 +15,7 @@ from penchant.models.parts.cluster_scores import EPSILON
 from penchant.serving.candidates.kernel import LANES, LINE, ROWS, score_many, score_one
 
 AT_ONCE = 256
-"""Candidates that are put in one step."""
+"""Candidates that are packed at a time."""
 
 FEW = 2
 """Users who are scored faster one by one."""
@@ -49,21 +49,23 @@ class Scorer:
         """Add or replace candidates: item → centroid_JX and size_J, as `Clusters` has them; no more than the model's
         `clusters`. A candidate without clusters scores 0."""
         items = list(clusters)
-        for start in range(0, len(items), AT_ONCE):
-            part = items[start : start + AT_ONCE]
-            record_CR = self._packed([clusters[item] for item in part])
-            with self._writing:
-                self._make_room(len(part))
-                slots = {item: _Slot(self._free) for item in part}
-                self._record_SR[[slot.row for slot in slots.values()], : record_CR.shape[1]] = record_CR
+        with self._writing:
+            self._make_room(len(items))
+            slots = {item: _Slot(self._free) for item in items}
+            for start in range(0, len(items), AT_ONCE):
+                part = items[start : start + AT_ONCE]
+                record_CR = self._packed([clusters[item] for item in part])
+                self._record_SR[[slots[item].row for item in part], : record_CR.shape[1]] = record_CR
+            if items:
                 self._table = _Table(self._record_SR, self._table.slots | slots)
 
     def remove(self, items: Iterable[str]) -> None:
         """Forget candidates; those that are not here are ignored."""
-        gone = frozenset(items)
         with self._writing:
-            kept = {item: slot for item, slot in self._table.slots.items() if item not in gone}
-            self._table = _Table(self._record_SR, kept)
+            gone = self._table.slots.keys() & items
+            if gone:
+                kept = {item: slot for item, slot in self._table.slots.items() if item not in gone}
+                self._table = _Table(self._record_SR, kept)
 
     def score(self, user_BX: np.ndarray, items: Sequence[str] | None = None) -> tuple[Sequence[str], np.ndarray]:
         """Candidates, and score_BC of each for users with these universal vectors, float32.

@@ -10,7 +10,7 @@ from penchant.serving.http.answers import Json, line_of, problem
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.shapes import AliveAnswer, ModelAnswer, NotReadyAnswer, ReadyAnswer
 from penchant.serving.measures import CONTENT_TYPE
-from penchant.serving.service import Health
+from penchant.serving.roles.health import Health
 
 KEPT_S = 0.5
 """Everybody may ask whether this process is ready, so the store is not asked each time."""
@@ -30,7 +30,7 @@ class ProcessRoutes:
         return Json({"alive": True})
 
     async def ready(self, request: Request) -> Response:
-        """Whether this process can answer; if not, which kind of thing is missing: store, consumers or clusters."""
+        """Whether this process can answer; if not, what is missing: the store."""
         if not 0 <= monotonic() - self._asked < KEPT_S:
             self._missing = await self.routes.work(self._what_is_missing)
             self._asked = monotonic()
@@ -55,8 +55,12 @@ class ProcessRoutes:
         return Json({**said, "lookalike": told, "offline": state.offline})
 
     def _what_is_missing(self) -> list[str]:
-        health = self._health()
-        return ["store"] if health is None else list(health.missing)
+        try:
+            self.routes.service.ping()
+        except StoreError:
+            self.routes.measures.store_failed()
+            return ["store"]
+        return []
 
     def _measured(self) -> bytes:
         self.routes.measures.seen(self._health(), self.routes.service.clock())

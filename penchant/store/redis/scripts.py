@@ -228,9 +228,11 @@ local function drop_join(number)
 end
 
 for _, value in ipairs(redis.call('HVALS', history)) do
-  local event = cjson.decode(value)
-  items[event[1]] = true
-  if event[2] > tonumber(until_) then until_ = string.format('%.17g', event[2]) end
+  local read, event = pcall(cjson.decode, value)
+  if read and type(event) == 'table' and type(event[1]) == 'string' and type(event[2]) == 'number' then
+    items[event[1]] = true
+    if event[2] > tonumber(until_) then until_ = string.format('%.17g', event[2]) end
+  end
 end
 redis.call('DEL', history)
 for _, model in ipairs(redis.call('SMEMBERS', P .. 'models')) do redis.call('HDEL', P .. 'vectors:' .. model, user) end

@@ -4,6 +4,7 @@ Everything is done by scripts inside the server, in one step each. Redis measure
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from math import inf
 from typing import Any
 
@@ -19,13 +20,13 @@ from penchant.store.base import (
     Erased,
     Event,
     Fate,
-    Join,
     Joined,
     Key,
     Poison,
     Seeds,
     Store,
     StoreBounds,
+    drawn_mark,
     refuse_too_many,
 )
 from penchant.store.entries import speaks_of, unpack
@@ -34,9 +35,13 @@ from penchant.store.redis import scripts as redis_scripts
 from penchant.store.redis.client import TIMEOUT_S, RedisClient
 from penchant.store.redis.rewriting import EVERY_S, Rewriting
 from penchant.store.redis.scripts import PREFIX
+from penchant.store.rows import StoreRows, list_of, number_of, parsed, row_of
+from penchant.store.unreadable import Unreadable
 
 FATES = {ord(digit): fate for digit, fate in zip("012", (Fate.REPEATED, Fate.NEW, Fate.FORGOTTEN), strict=True)}
 """As the script that appends tells them."""
+
+KEY, POISON = ([field.name for field in fields(kind)] for kind in (Key, Poison))
 
 AT_ONCE = 1000
 """So many are read in one answer where there may be many: Redis serves nobody else meanwhile."""
@@ -58,6 +63,8 @@ class RedisStore(Store):
         file is written anew. Raises StoreError: see `RedisClient`."""
         self._client = RedisClient(url, timeout_s=timeout_s)
         self._bounds, self.lease_s = bounds, lease_s
+        self.unreadable = Unreadable()
+        self._rows = StoreRows(self.unreadable)
         self._rewriting = Rewriting(self._client, rewrite_s)
         self._raw: Any = self._client.raw
         register = self._raw.register_script
@@ -88,7 +95,7 @@ class RedisStore(Store):
         """Remove the oldest events over the bound. Reading leaves them out anyhow, so callers do this only now and
         then."""
         if self._raw.hlen(_key("history", user)) > self._bounds.events:
-            events = _history(user, self._raw.hgetall(_key("history", user)))
+            events = self._history(user, self._raw.hgetall(_key("history", user)))
             self._raw.hdel(_key("history", user), *(event.id for event in events[: -self._bounds.events]))
 
     def histories(self, users: Sequence[str]) -> list[list[Event]]:
@@ -100,7 +107,15 @@ class RedisStore(Store):
                 for user in users:
                     questions.hgetall(_key("history", user))
                 found = questions.execute()
-        return [_history(user, values)[-self._bounds.events :] for user, values in zip(users, found, strict=True)]
+        return [self._history(user, values)[-self._bounds.events :] for user, values in zip(users, found, strict=True)]
+
+    def _history(self, user: str, found: dict[bytes, bytes]) -> list[Event]:
+        """Events by time, item and id, from id → item, time, clicked."""
+        values = parsed(b"[" + b",".join(found.values()) + b"]")
+        if not isinstance(values, list) or len(values) != len(found):
+            values = map(parsed, found.values())
+        rows = [_row(self._rows.text(own), value) for own, value in zip(found, values, strict=True)]
+        return self._rows.history(user, rows)
 
     def users(self) -> Iterable[str]:
         begin = len(_key("history", ""))
@@ -108,7 +123,7 @@ class RedisStore(Store):
         while place:
             with self._client.errors():
                 place, keys = self._raw.scan(max(0, place), match=_key("history", "*"), count=AT_ONCE)
-            yield from (key.decode()[begin:] for key in keys)
+            yield from (self._rows.text(key)[begin:] for key in keys)
 
     def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
         said = [part for user, (events, content) in vectors.items() for part in (user, events, content)]
@@ -120,7 +135,7 @@ class RedisStore(Store):
             return []
         with self._client.errors():
             found = self._raw.hmget(_key("vectors", model), users)
-        return [None if said is None else said.partition(b":")[2] for said in found]
+        return self._rows.vectors(said.partition(b":")[2] if said and b":" in said else None for said in found)
 
     # The log and its consumers
 
@@ -143,14 +158,15 @@ class RedisStore(Store):
         with self._client.errors():
             events, aside = self._raw.hmget(_key("numbers"), ["backlog", "aside"])
             oldest = self._raw.xrange(_key("log"), count=1)
-        since = float(oldest[0][1].get(b"at", 0.0)) if oldest else None
-        return Backlog(int(events or 0), since, int(aside or 0))
+        since = self._rows.time(number_of(oldest[0][1].get(b"at"))) if oldest else None
+        return Backlog(_whole(events), since, _whole(aside))
 
     def poison(self, most: int) -> list[Poison]:
         if most < 1:
             return []
         with self._client.errors():
-            return [Poison(**orjson.loads(said)) for said in self._raw.lrange(_key("poison"), -most, -1)[::-1]]
+            found = self._raw.lrange(_key("poison"), -most, -1)[::-1]
+        return self._rows.poison([row_of(said, POISON) for said in found])
 
     # Items
 
@@ -160,11 +176,11 @@ class RedisStore(Store):
             return Seeds([], np.zeros(0))
         with self._client.errors():
             found = self._raw.zrange(_key("seeds", item), -most, -1, withscores=True)
-        return Seeds([user.decode() for user, _ in found], np.array([at for _, at in found], np.float64))
+        return self._rows.seeds([(self._rows.text(user), at) for user, at in found])
 
     def shown(self, item: str) -> list[str]:
         with self._client.errors():
-            return list({user.decode() for user in self._raw.sscan_iter(_key("shown", item), count=AT_ONCE)})
+            return list({self._rows.text(user) for user in self._raw.sscan_iter(_key("shown", item), count=AT_ONCE)})
 
     def joined(self, cursor: str, most: int) -> Joined:
         with self._client.errors():
@@ -173,12 +189,12 @@ class RedisStore(Store):
             if after is None:
                 return Joined([], str(now.number), lost=True)
             before, said = self._joins(args=[after, most])
-        joins = [Join(*orjson.loads(one)) for one in said if one]  # those of users who were forgotten are empty
+        joins = self._rows.joins([list_of(one) for one in said if one])  # those of users who were forgotten are empty
         return Joined(joins, str(Count(now.epoch, before + len(said)).number), lost=after < before)
 
     def _count(self, name: str) -> Count:
         """A number that tells changes."""
-        return Count(*(int(said or 0) for said in self._raw.hmget(_key("numbers"), ["epoch", name])))
+        return Count(*map(_whole, self._raw.hmget(_key("numbers"), ["epoch", name])))
 
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         said = [part for item, values in fields.items() for part in (item, orjson.dumps(values))]
@@ -188,7 +204,7 @@ class RedisStore(Store):
 
     def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
         last, found = self._changed("items", "items", after)
-        return last, {item: orjson.loads(values) for item, values in found.items()}
+        return last, self._rows.items(list(found.items()))
 
     def _changed(self, number: str, name: str, after: int) -> tuple[int, dict[str, bytes]]:
         """Return the number of the last change, and what has changed since another number. The number is read first, so
@@ -200,7 +216,9 @@ class RedisStore(Store):
             for start in range(0, len(names), AT_ONCE):
                 part = names[start : start + AT_ONCE]
                 values = self._raw.hmget(_key(name), part)
-                found |= {key.decode(): value for key, value in zip(part, values, strict=True) if value is not None}
+                found |= {
+                    self._rows.text(key): value for key, value in zip(part, values, strict=True) if value is not None
+                }
         return now.number, found
 
     # Candidates and their clusters
@@ -210,15 +228,24 @@ class RedisStore(Store):
             changes = self._raw.pipeline()
             for item in items:
                 changes.hsetnx(_key("open"), item, at)
+            changes.hset(_key("numbers"), "candidates", drawn_mark())
             changes.execute()
 
     def close_candidates(self, items: Sequence[str]) -> None:
         with self._client.errors():
-            self._close(args=items)
+            changes = self._raw.pipeline()
+            self._close(args=items, client=changes)
+            changes.hset(_key("numbers"), "candidates", drawn_mark())
+            changes.execute()
 
     def candidates(self) -> dict[str, float]:
         with self._client.errors():
-            return {item.decode(): float(at) for item, at in self._raw.hgetall(_key("open")).items()}
+            found = self._raw.hgetall(_key("open"))
+        return self._rows.candidates([(self._rows.text(item), number_of(at)) for item, at in found.items()])
+
+    def candidates_mark(self) -> int:
+        with self._client.errors():
+            return _whole(self._raw.hget(_key("numbers"), "candidates"))
 
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         said = [each for item, content in clusters.items() for each in (item, content)]
@@ -228,7 +255,7 @@ class RedisStore(Store):
     def cursor(self, model: str) -> str | None:
         with self._client.errors():
             said = self._raw.hget(_key("cursors"), model)
-        return None if said is None else said.decode()
+        return None if said is None else self._rows.text(said)
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
         return self._changed("clusters", f"clusters:{model}", after)
@@ -249,7 +276,7 @@ class RedisStore(Store):
 
     def holders(self) -> dict[str, str]:
         with self._client.errors():
-            return {name.decode(): holder.decode() for name, holder in _pairs(self._holders())}
+            return {self._rows.text(name): self._rows.text(holder) for name, holder in _pairs(self._holders())}
 
     # Keys
 
@@ -259,8 +286,7 @@ class RedisStore(Store):
 
     def keys(self) -> list[Key]:
         with self._client.errors():
-            found = [Key(**orjson.loads(said)) for said in self._raw.hvals(_key("keys"))]
-        return sorted(found, key=lambda key: (key.created, key.name))
+            return self._rows.keys([row_of(said, KEY) for said in self._raw.hvals(_key("keys"))])
 
     def drop_key(self, name: str) -> bool:
         with self._client.errors():
@@ -272,7 +298,9 @@ class RedisStore(Store):
         with self._client.errors():
             unreadable, items = self._in_log(user)
             looked, joins = self._in_joins(user)
-            poison = [said for said in self._raw.lrange(_key("poison"), 0, -1) if speaks_of(said.decode(), user)]
+            poison = [
+                said for said in self._raw.lrange(_key("poison"), 0, -1) if speaks_of(self._rows.text(said), user)
+            ]
             begins = orjson.dumps([user])[:-1] + b","
             # Who has fewer events than are kept has touched no other items than those of the history and of the log.
             for most, more in (self._bounds.events - 1, set[str]), (inf, lambda: self._touched(user)):
@@ -299,7 +327,7 @@ class RedisStore(Store):
         last, said, found = 0, [b""], list[int]()
         while said:
             before, said = self._joins(args=[last, AT_ONCE])
-            found += [place for place, one in enumerate(said, before + 1) if one and orjson.loads(one)[1] == user]
+            found += [place for place, one in enumerate(said, before + 1) if one and list_of(one)[1:] == [user]]
             last = before + len(said)
         return last, found
 
@@ -317,8 +345,8 @@ class RedisStore(Store):
             place, items = self._raw.sscan(_key("touched"), max(0, place), count=AT_ONCE)
             questions = self._raw.pipeline(transaction=False)
             for item in items:
-                questions.sismember(_key("shown", item.decode()), user)
-            found |= {item.decode() for item, said in zip(items, questions.execute(), strict=True) if said}
+                questions.sismember(_key("shown", self._rows.text(item)), user)
+            found |= {self._rows.text(item) for item, said in zip(items, questions.execute(), strict=True) if said}
         return found
 
     def add_forgotten(self, forgotten: Mapping[str, float]) -> None:
@@ -327,7 +355,7 @@ class RedisStore(Store):
 
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
         last, found = self._changed("forgotten", "forgotten", after)
-        return last, {digest: float(at) for digest, at in found.items()}
+        return last, self._rows.forgotten([(digest, number_of(at)) for digest, at in found.items()])
 
     def tidy(self) -> None:
         with self._client.errors():
@@ -336,6 +364,10 @@ class RedisStore(Store):
     # The store itself
 
     def ping(self) -> None:
+        with self._client.errors():
+            self._raw.get(_key("version"))  # PING itself is refused where the disk of Redis is full
+
+    def ping_writing(self) -> None:
         with self._client.errors():
             self._raw.set(_key("ping"), 1)
 
@@ -347,6 +379,12 @@ def _key(*parts: str) -> str:
     return PREFIX + ":".join(parts)
 
 
+def _whole(said: bytes | None) -> int:
+    """A number; 0 for what is none."""
+    text = (said or b"").decode("ascii", "replace")
+    return int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else 0
+
+
 def _pairs(said: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
     return zip(said[::2], said[1::2], strict=True)
 
@@ -356,8 +394,9 @@ def _entry(number: bytes, content: bytes) -> Entry:
     return unpack(number.decode(), b"[" + content.replace(b"\n", b",") + b"]")
 
 
-def _history(user: str, found: dict[bytes, bytes]) -> list[Event]:
-    """Events by time, item and id, from id → item, time, clicked."""
-    values = orjson.loads(b"[" + b",".join(found.values()) + b"]")
-    rows = sorted((at, item, id.decode(), clicked) for id, (item, at, clicked) in zip(found, values, strict=True))  # noqa: A001
-    return [Event(user, item, at, clicked, own) for at, item, own, clicked in rows]
+def _row(own: str, value: Any) -> Sequence[Any]:
+    """Time, item, id and whether it was clicked, of one event; nothing where it is none."""
+    if not isinstance(value, list) or len(value) != 3:
+        return ()
+    item, at, clicked = value
+    return at, item, own, clicked

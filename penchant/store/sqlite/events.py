@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from sqlite3 import Connection
+from typing import Any
 
+from penchant.errors import StoreError
 from penchant.logs.forgotten import digest_of
 from penchant.store.base import (
     Entry,
@@ -13,8 +15,10 @@ from penchant.store.base import (
     Poison,
     StoreBounds,
 )
-from penchant.store.entries import pack, speaks_of, unpack
+from penchant.store.entries import as_bytes, pack, speaks_of, unpack
 from penchant.store.numbers import Count
+
+FORGOTTEN_UNTIL = "SELECT CAST(coalesce(max(value), 0) AS REAL) FROM numbers WHERE name = 'forgotten until'"
 
 INSERT = "INSERT OR IGNORE INTO history (user, item, time, clicked, id) VALUES (?, ?, ?, ?, ?)"
 
@@ -22,17 +26,26 @@ INSERT = "INSERT OR IGNORE INTO history (user, item, time, clicked, id) VALUES (
 def change(connection: Connection, name: str, by: int = 1) -> int:
     """Add to a number that the store keeps, and return it."""
     found = connection.execute("UPDATE numbers SET value = value + ? WHERE name = ? RETURNING value", (by, name))
-    return int(found.fetchone()[0])
+    row = found.fetchone()
+    if row is None:
+        raise StoreError(f"the store has lost its number of {name!r}; restore a backup")
+    return whole(row[0])
+
+
+def whole(value: Any) -> int:
+    """A number of a store; 0 for what is none."""
+    return value if type(value) is int else 0
 
 
 def number(connection: Connection, name: str) -> int:
-    return int(connection.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()[0])
+    row = connection.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()
+    return whole(row[0]) if row else 0
 
 
 def count(connection: Connection, name: str) -> Count:
     """A number that tells changes."""
     question = "SELECT max(value * (name = 'epoch')), max(value * (name = ?)) FROM numbers WHERE name IN ('epoch', ?)"
-    return Count(*connection.execute(question, (name, name)).fetchone())
+    return Count(*map(whole, connection.execute(question, (name, name)).fetchone()))
 
 
 # Appending
@@ -56,9 +69,9 @@ def append(connection: Connection, events: Sequence[Event], at: float, most: int
 
 def _of_forgotten(connection: Connection, events: Sequence[Event]) -> set[Event]:
     """Events of users who were forgotten later; most events are later than what anybody forgot."""
-    latest = connection.execute("SELECT value FROM numbers WHERE name = 'forgotten until'").fetchone()[0]
+    latest = connection.execute(FORGOTTEN_UNTIL).fetchone()[0]
     early = [event for event in events if event.time <= latest]
-    question = "SELECT until FROM forgotten WHERE digest = ?"
+    question = "SELECT CAST(until AS REAL) FROM forgotten WHERE digest = ?"
     until = {
         user: row[0]
         for user in {event.user for event in early}
@@ -97,9 +110,11 @@ def _bound_history(connection: Connection, user: str, most: int) -> None:
 
 # Taking
 
-OWN = """SELECT number, events FROM taken JOIN log USING (number) WHERE consumer = ? ORDER BY number LIMIT ?"""
+OWN = """SELECT number, CAST(events AS INTEGER) FROM taken JOIN log USING (number)
+    WHERE consumer = ? ORDER BY number LIMIT ?"""
 
-FREE = """SELECT number, events FROM log LEFT JOIN taken USING (number) LEFT JOIN consumers USING (consumer)
+FREE = """SELECT number, CAST(events AS INTEGER)
+    FROM log LEFT JOIN taken USING (number) LEFT JOIN consumers USING (consumer)
     WHERE seen IS NULL OR seen > ? OR seen <= ? ORDER BY number LIMIT ?"""
 
 
@@ -121,7 +136,10 @@ def take(connection: Connection, numbers: Sequence[int], consumer: str, now: flo
     connection.execute("REPLACE INTO consumers VALUES (?, ?)", (consumer, now))
     connection.execute("DELETE FROM consumers WHERE consumer NOT IN (SELECT consumer FROM taken)")
     return [
-        unpack(str(entry), connection.execute("SELECT content FROM log WHERE number = ?", (entry,)).fetchone()[0])
+        unpack(
+            str(entry),
+            as_bytes(connection.execute("SELECT content FROM log WHERE number = ?", (entry,)).fetchone()[0]),
+        )
         for entry in numbers
     ]
 
@@ -145,7 +163,7 @@ def settle(connection: Connection, entries: Sequence[Entry], poison: Sequence[Po
 
 def remove(connection: Connection, entry: int) -> bool:
     """Take an entry out of the log; False if it is not there."""
-    row = connection.execute("DELETE FROM log WHERE number = ? RETURNING events", (entry,)).fetchone()
+    row = connection.execute("DELETE FROM log WHERE number = ? RETURNING CAST(events AS INTEGER)", (entry,)).fetchone()
     if row:
         connection.execute("DELETE FROM taken WHERE number = ?", (entry,))
         change(connection, "backlog", -row[0])
@@ -168,7 +186,7 @@ def _touch(connection: Connection, events: Sequence[Event], bounds: StoreBounds)
 
 def _click(connection: Connection, item: str, user: str, time: float) -> bool:
     """Record a click, and return whether it made the user a new seed of the item."""
-    question = "SELECT time FROM touches WHERE item = ? AND user = ?"
+    question = "SELECT CAST(time AS REAL) FROM touches WHERE item = ? AND user = ?"
     before = connection.execute(question, (item, user)).fetchone()[0]
     if before is None or time > before:
         connection.execute("UPDATE touches SET time = ? WHERE item = ? AND user = ?", (time, item, user))
@@ -192,7 +210,7 @@ def _join(connection: Connection, new: Sequence[tuple[str, str]], most: int) -> 
 def last_join(connection: Connection) -> int:
     """The number of the latest, whether it is still there or not."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'joins'").fetchone()
-    return row[0] if row else 0
+    return whole(row[0]) if row else 0
 
 
 def _bound_seeds(connection: Connection, item: str, most: int) -> None:
@@ -211,7 +229,7 @@ def _bound_seeds(connection: Connection, item: str, most: int) -> None:
 
 def latest(connection: Connection, user: str) -> float:
     """The time of a user's latest event, -inf where there is none."""
-    found = connection.execute("SELECT max(time) FROM history WHERE user = ?", (user,)).fetchone()[0]
+    found = connection.execute("SELECT CAST(max(time) AS REAL) FROM history WHERE user = ?", (user,)).fetchone()[0]
     return float("-inf") if found is None else float(found)
 
 
@@ -237,7 +255,7 @@ def _all_touched(connection: Connection) -> Iterator[str]:
     """All items that anybody has touched, each found from the one before."""
     item = ""
     while row := connection.execute("SELECT min(item) FROM touches WHERE item > ?", (item,)).fetchone():
-        if row[0] is None:
+        if row[0] is None or row[0] == item:  # it is no UTF-8, and so greater than what is read of it
             return
         item = row[0]
         yield item
@@ -247,9 +265,9 @@ def _entries_of(connection: Connection, user: str) -> list[tuple[float, Entry]]:
     """Entries of the log that speak of a user, and when they were appended."""
     rows = connection.execute("SELECT at, number, content FROM log")
     return [
-        (at, unpack(str(entry), content))
+        (at, unpack(str(entry), as_bytes(content)))
         for at, entry, content in rows
-        if speaks_of(bytes(content).decode("utf-8", "replace"), user)
+        if speaks_of(as_bytes(content).decode("utf-8", "replace"), user)
     ]
 
 

@@ -34,6 +34,10 @@ SETTINGS = (
     "PRAGMA secure_delete = ON",  # of what is removed nothing stays in free space
 )
 
+NO_TEXT = "Could not decode to UTF-8"
+"""What SQLite's driver says of a text that is none. It is read with marks in place of what is wrong from then on: to do
+so always would make each reading slower."""
+
 WRITE_BACK_MS = 200
 """How long others wait, at most, for the write-ahead log to be emptied."""
 
@@ -66,6 +70,7 @@ class SqliteFile:
         self._writing, self._opening, self._closed = Lock(), Lock(), False
         self._place, self._longest, self._epoch = NOWHERE, 0, 0
         self._refusal: str | None = None
+        self._is_lenient = False
         try:
             with self._errors():
                 self._open("rwc")
@@ -229,6 +234,8 @@ class SqliteFile:
                 self._refusal = CHANGED
                 raise StoreError(f"{self.path}: {CHANGED}") from None
             connection = self._connect("rw")
+        if self._is_lenient:
+            connection.text_factory = _text
         try:
             yield connection
         finally:
@@ -254,6 +261,7 @@ class SqliteFile:
             raise self._told(error) from error
 
     def _told(self, error: sqlite3.Error) -> StoreError:
+        self._is_lenient |= NO_TEXT in str(error)
         said = ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, f"the store failed: {error}")
         return StoreError(f"{self.path}: {said}")
 
@@ -274,3 +282,7 @@ def _write_ahead(connection: sqlite3.Connection, path: str, timeout_s: float) ->
             time.sleep(0.01)
     if mode != "wal":
         raise StoreError(f"{path} cannot have a write-ahead log (it has {mode!r}); put it in a file on a local disk")
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

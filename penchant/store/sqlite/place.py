@@ -54,7 +54,9 @@ def _seen(path: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"{path}: cannot be seen ({error.strerror}); is its folder there, and may you read it?") from None
+        raise StoreError(
+            f"{path}: cannot be seen ({error.strerror}); is its folder there, and may you read it?"
+        ) from None
 
 
 def _id(seen: os.stat_result | None) -> FileId | None:

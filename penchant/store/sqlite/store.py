@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from sqlite3 import Connection
+from typing import Any
 
-import numpy as np
 import orjson
 
 from penchant.errors import StoreError
@@ -17,24 +18,30 @@ from penchant.store.base import (
     Erased,
     Event,
     Fate,
-    Join,
     Joined,
     Key,
     Poison,
     Seeds,
     Store,
     StoreBounds,
+    drawn_mark,
     lease_runs,
     refuse_too_many,
 )
 from penchant.store.numbers import Count
+from penchant.store.rows import StoreRows
 from penchant.store.sqlite import events as sqlite_events
 from penchant.store.sqlite.events import change, count, last_join, number
 from penchant.store.sqlite.file import TIMEOUT_S, SqliteFile
+from penchant.store.unreadable import Unreadable
 
 PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
     SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM history WHERE user = ?2 LIMIT 1 OFFSET max(0, ?3 - 1))
     ON CONFLICT DO UPDATE SET events = excluded.events, content = excluded.content WHERE excluded.events >= events"""
+
+PUBLISH = "REPLACE INTO clusters SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM candidates WHERE item = ?)"
+
+MARK_CANDIDATES = "REPLACE INTO numbers VALUES ('candidates', ?)"
 
 
 class SqliteStore(Store):
@@ -58,6 +65,8 @@ class SqliteStore(Store):
         """
         self._file, self._clock = SqliteFile(str(path), timeout_s=timeout_s), clock
         self._bounds, self._at_once, self.lease_s = bounds, at_once, lease_s
+        self.unreadable = Unreadable()
+        self._rows = StoreRows(self.unreadable)
 
     # Events
 
@@ -68,17 +77,19 @@ class SqliteStore(Store):
     def histories(self, users: Sequence[str]) -> list[list[Event]]:
         question = "SELECT time, item, id, clicked FROM history WHERE user = ?"
         with self._file.reading() as connection:
-            rows = [(user, sorted(connection.execute(question, (user,)))[-self._bounds.events :]) for user in users]
-        return [[Event(user, item, at, clicked == 1, own) for at, item, own, clicked in found] for user, found in rows]
+            rows = [(user, connection.execute(question, (user,)).fetchall()) for user in users]
+        return [self._rows.history(user, found)[-self._bounds.events :] for user, found in rows]
 
     def users(self) -> Iterable[str]:
-        last, found = "", [""]
-        while found:
+        last: Any = ""
+        question = "SELECT DISTINCT user FROM history WHERE user > ? ORDER BY user LIMIT ?"
+        while True:
             with self._file.reading() as connection:
-                question = "SELECT DISTINCT user FROM history WHERE user > ? ORDER BY user LIMIT ?"
-                found = [user for (user,) in connection.execute(question, (last, self._at_once))]
-            yield from found
-            last = found[-1] if found else last
+                found = connection.execute(question, (last, self._at_once)).fetchall()
+            if not found or found[-1][0] == last:  # it is no UTF-8, and so greater than what is read of it
+                return
+            yield from self._rows.names(found)
+            last = found[-1][0]
 
     def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
         rows = [(model, user, events, content) for user, (events, content) in vectors.items()]
@@ -89,7 +100,7 @@ class SqliteStore(Store):
         question = "SELECT content FROM vectors WHERE user = ? AND model = ?"
         with self._file.reading() as connection:
             rows = [connection.execute(question, (user, model)).fetchone() for user in users]
-        return [row[0] if row else None for row in rows]
+        return self._rows.vectors(row[0] if row else None for row in rows)
 
     # The log and its consumers
 
@@ -110,12 +121,12 @@ class SqliteStore(Store):
         with self._file.reading() as connection:
             oldest = connection.execute("SELECT at FROM log ORDER BY number LIMIT 1").fetchone()
             events = number(connection, "backlog")
-            return Backlog(events, oldest[0] if oldest else None, number(connection, "aside"))
+            return Backlog(events, self._rows.time(oldest[0] if oldest else None), number(connection, "aside"))
 
     def poison(self, most: int) -> list[Poison]:
         with self._file.reading() as connection:
             question = "SELECT content, reason, at FROM poison ORDER BY number DESC LIMIT ?"
-            return [Poison(*row) for row in connection.execute(question, (most,))]
+            return self._rows.poison(connection.execute(question, (most,)).fetchall())
 
     # Items
 
@@ -125,11 +136,11 @@ class SqliteStore(Store):
         )
         with self._file.reading() as connection:
             rows = connection.execute(question, (item, min(most, self._bounds.seeds))).fetchall()[::-1]
-        return Seeds([user for user, _ in rows], np.array([at for _, at in rows], np.float64))
+        return self._rows.seeds(rows)
 
     def shown(self, item: str) -> list[str]:
         with self._file.reading() as connection:
-            return [user for (user,) in connection.execute("SELECT user FROM touches WHERE item = ?", (item,))]
+            return self._rows.names(connection.execute("SELECT user FROM touches WHERE item = ?", (item,)).fetchall())
 
     def joined(self, cursor: str, most: int) -> Joined:
         with self._file.reading() as connection:
@@ -141,7 +152,8 @@ class SqliteStore(Store):
             rows = connection.execute(question, (after, most)).fetchall()
             dropped = number(connection, "joins dropped")
         last = Count(now.epoch, rows[-1][0] if rows else max(after, dropped))
-        return Joined([Join(item, user) for _, item, user in rows], str(last.number), lost=after < dropped)
+        joins = self._rows.joins([row[1:] for row in rows])
+        return Joined(joins, str(last.number), lost=after < dropped)
 
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         with self._file.writing() as connection:
@@ -157,7 +169,7 @@ class SqliteStore(Store):
             now = count(connection, "items")
             question = "SELECT item, fields FROM items WHERE change > ?"
             rows = connection.execute(question, (now.told(after) or 0,)).fetchall()
-        return now.number, {item: orjson.loads(values) for item, values in rows}
+        return now.number, self._rows.items(rows)
 
     # Candidates and their clusters
 
@@ -165,34 +177,41 @@ class SqliteStore(Store):
         with self._file.writing() as connection:
             rows = [(item, at) for item in items]
             connection.executemany("INSERT OR IGNORE INTO candidates VALUES (?, ?)", rows)
+            connection.execute(MARK_CANDIDATES, (drawn_mark(),))
 
     def close_candidates(self, items: Sequence[str]) -> None:
         with self._file.writing() as connection:
             for table in "candidates", "clusters":
                 connection.executemany(f"DELETE FROM {table} WHERE item = ?", [(item,) for item in items])  # noqa: S608
+            connection.execute(MARK_CANDIDATES, (drawn_mark(),))
 
     def candidates(self) -> dict[str, float]:
         with self._file.reading() as connection:
-            return dict(connection.execute("SELECT item, at FROM candidates"))
+            return self._rows.candidates(connection.execute("SELECT item, at FROM candidates").fetchall())
+
+    def candidates_mark(self) -> int:
+        with self._file.reading() as connection:
+            row = connection.execute("SELECT value FROM numbers WHERE name = 'candidates'").fetchone()
+        return row[0] if row else 0
 
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         with self._file.writing(durable=False) as connection:
             now = change(connection, "clusters")
-            is_open = dict(connection.execute("SELECT item, 1 FROM candidates"))
-            rows = [(model, item, content, now) for item, content in clusters.items() if item in is_open]
-            connection.executemany("REPLACE INTO clusters VALUES (?, ?, ?, ?)", rows)
+            rows = [(model, item, content, now, item) for item, content in clusters.items()]
+            connection.executemany(PUBLISH, rows)
             connection.execute("REPLACE INTO cursors VALUES (?, ?)", (model, cursor))
 
     def cursor(self, model: str) -> str | None:
         with self._file.reading() as connection:
             row = connection.execute("SELECT cursor FROM cursors WHERE model = ?", (model,)).fetchone()
-        return row[0] if row else None
+        return self._rows.name(row[0] if row else None)
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
         with self._file.reading() as connection:
             now = count(connection, "clusters")
             question = "SELECT item, content FROM clusters WHERE model = ? AND change > ?"
-            return now.number, dict(connection.execute(question, (model, now.told(after) or 0)))
+            rows = connection.execute(question, (model, now.told(after) or 0)).fetchall()
+            return now.number, self._rows.clusters(rows)
 
     def drop_models(self, keep: Sequence[str]) -> None:
         with self._file.writing() as connection:
@@ -207,8 +226,7 @@ class SqliteStore(Store):
         if self.holders().get(name, holder) != holder:
             return False
         with self._file.writing(durable=False) as connection:
-            row = connection.execute("SELECT holder, seen FROM holders WHERE name = ?", (name,)).fetchone()
-            if row and row[0] != holder and lease_runs(row[1], self._clock(), self.lease_s):
+            if self._held(connection).get(name, holder) != holder:
                 return False
             connection.execute("REPLACE INTO holders VALUES (?, ?, ?)", (name, holder, self._clock()))
             return True
@@ -219,8 +237,12 @@ class SqliteStore(Store):
 
     def holders(self) -> dict[str, str]:
         with self._file.reading() as connection:
-            rows = connection.execute("SELECT name, holder, seen FROM holders").fetchall()
-        return {name: holder for name, holder, seen in rows if lease_runs(seen, self._clock(), self.lease_s)}
+            return self._held(connection)
+
+    def _held(self, connection: Connection) -> dict[str, str]:
+        rows = connection.execute("SELECT name, holder, seen FROM holders").fetchall()
+        now = self._clock()
+        return {name: holder for name, holder, seen in self._rows.holders(rows) if lease_runs(seen, now, self.lease_s)}
 
     # Keys
 
@@ -231,7 +253,7 @@ class SqliteStore(Store):
 
     def keys(self) -> list[Key]:
         with self._file.reading() as connection:
-            return [Key(*row) for row in connection.execute("SELECT * FROM keys ORDER BY created, name")]
+            return self._rows.keys(connection.execute("SELECT * FROM keys").fetchall())
 
     def drop_key(self, name: str) -> bool:
         with self._file.writing() as connection:
@@ -262,7 +284,8 @@ class SqliteStore(Store):
         with self._file.reading() as connection:
             now = count(connection, "forgotten")
             question = "SELECT digest, at FROM forgotten WHERE change > ?"
-            return now.number, dict(connection.execute(question, (now.told(after) or 0,)))
+            rows = connection.execute(question, (now.told(after) or 0,)).fetchall()
+            return now.number, self._rows.forgotten(rows)
 
     def tidy(self) -> None:
         with self._file.reading() as connection:
@@ -274,6 +297,10 @@ class SqliteStore(Store):
     # The store itself
 
     def ping(self) -> None:
+        with self._file.reading() as connection:
+            number(connection, "pings")
+
+    def ping_writing(self) -> None:
         with self._file.writing(durable=False) as connection:
             change(connection, "pings")
 

@@ -66,7 +66,7 @@ def test_consumers_are_behind_when_an_event_waits_long(site: Site) -> None:
     assert trouble.command.endswith("--role consumer")
 
 
-def test_far_behind_is_what_readiness_calls_missing(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_far_behind_is_where_events_are_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder, small = trained(tmp_path_factory).folder, partial(Service, most_backlog=1)
     site = Site(served(tmp_path_factory), folder, service=small)
     site.service.append([[event(1), event(2)]])
@@ -146,6 +146,19 @@ def test_a_store_that_is_away_is_told_with_what_it_said_before(tmp_path_factory:
     with closing(SqliteStore(tmp_path_factory.mktemp("back") / "live.sqlite")) as back:
         site.service.store = back
         assert (watcher.now(LEAST_S).away_s, watcher.kinds()) == (None, [])
+
+
+def test_a_store_without_room_and_what_cannot_be_read_are_told(site: Site) -> None:
+    watcher = Watcher(site)
+    site.service.writing.writable = False
+    site.store.unreadable.add("cluster entry", "it is garbage", 3)
+    found = watcher.now().troubles
+    assert [(one.kind, one.how) for one in found] == [
+        ("the store cannot be written to", "reading goes on, and events are refused with 503"),
+        ("the store holds what cannot be read", "since this process began: cluster entry (3)"),
+    ]
+    site.service.writing.writable = True
+    assert len(watcher.kinds(LEAST_S)) == 1
 
 
 def test_charts_are_drawn_once_for_all_who_look(site: Site) -> None:

@@ -9,11 +9,13 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
-from penchant.errors import DataError, StoreError
+from penchant.errors import StoreError
 from penchant.models.lookalikes.seed_clusters import gather
-from penchant.serving.candidates.clusterer import PACE, Clusterer, Pace, made
-from penchant.serving.candidates.clusters import LiveClusters, from_bytes
+from penchant.serving.candidates.cluster_bytes import from_bytes, shape_of
+from penchant.serving.candidates.clusterer import CHECK_S, PACE, Clusterer, Pace
+from penchant.serving.candidates.clusters import LiveClusters
 from penchant.serving.candidates.seeds import SeedReader
 from penchant.serving.roles.consumer import consume
 from penchant.serving.served import Served
@@ -36,7 +38,7 @@ class GatedStore(MemoryStore):
         super().__init__(bounds=bounds)
         self.gate, self.waits, self.down = Flag(), Flag(), ""
         self.gate.set()
-        self.published = list[set[str]]()
+        self.published, self.read = list[set[str]](), 0
 
     def seeds(self, item: str, most: int) -> Seeds:
         self._refuse("seeds")
@@ -51,8 +53,12 @@ class GatedStore(MemoryStore):
         self.published.append(set(clusters))
 
     def candidates(self) -> dict[str, float]:
-        self._refuse("candidates")
+        self.read += 1
         return super().candidates()
+
+    def candidates_mark(self) -> int:
+        self._refuse("candidates")
+        return super().candidates_mark()
 
     def _refuse(self, name: str) -> None:
         if self.down == name:
@@ -84,7 +90,7 @@ class World:
 
     def published(self, item: str) -> LiveClusters | None:
         content = self.store.clusters(self.served.name, 0)[1].get(item)
-        return None if content is None else from_bytes(content).live
+        return None if content is None else from_bytes(content, shape_of(self.served.lookalike.ralm)).live
 
     def settled(self, clusterer: Clusterer, item: str) -> LiveClusters:
         """What is published once the clusterer has nothing to do."""
@@ -145,7 +151,7 @@ def assert_from_scratch(world: World, live: LiveClusters, item: str) -> None:
 def test_an_open_candidate_gets_the_clusters_of_all_its_seeds(world: World) -> None:
     world.store.open_candidates([POPULAR], MADE)
     clusterer = world.clusterer()
-    assert clusterer.waiting == 0
+    assert clusterer.waiting == 1
     assert not clusterer.once()
     assert clusterer.waiting == 1
     live = world.settled(clusterer, POPULAR)
@@ -429,11 +435,152 @@ def test_new_seeds_of_an_item_that_is_not_open_are_nobodys(world: World) -> None
     assert world.store.clusters(world.served.name, 0)[1] == {}
 
 
-def test_clusters_that_cannot_be_read_are_an_error(world: World) -> None:
+def spoilt(content: bytes) -> dict[str, bytes]:
+    """Entries that a model cannot go on with, each made of a sound one."""
+    arrays = load(content)
+    numbers, centroid_JX, size_J = arrays["numbers"], arrays["centroids"], arrays["sizes"]
+
+    def other(**changed: np.ndarray) -> bytes:
+        return save({**arrays, **changed})
+
+    def number(place: int, value: float) -> bytes:
+        changed = numbers.copy()
+        changed[place] = value
+        return other(numbers=changed)
+
+    wrong = {f"number {place} is {value}": number(place, value) for place in range(8) for value in (np.nan, -1e300)}
+    return wrong | {
+        "nothing": b"",
+        "garbage": b"garbage",
+        "cut": content[:-8],
+        "another width": other(centroids=np.ascontiguousarray(centroid_JX[:, 1:])),
+        "more clusters than a model has": other(
+            centroids=np.repeat(centroid_JX, 99, axis=0), sizes=np.repeat(size_J, 99)
+        ),
+        "no clusters": other(centroids=centroid_JX[:0], sizes=size_J[:0]),
+        "not finite": other(centroids=np.full_like(centroid_JX, np.nan)),
+        "far too long": other(centroids=centroid_JX + np.float32(1e30)),
+        "longer than their members": other(centroids=centroid_JX + np.float32(1e3)),
+        "another type": other(centroids=centroid_JX.astype(np.float64)),
+        "sizes of another type": other(sizes=size_J.astype(np.float32)),
+        "sizes of another shape": other(sizes=size_J[:, None].copy()),
+        "fewer sizes": other(sizes=size_J[1:].copy()),
+        "empty clusters": other(sizes=size_J * 0),
+        "negative sizes": other(sizes=-size_J),
+        "huge sizes": other(sizes=size_J + 2**62),
+        "more members than seeds": number(0, 1.0),
+        "half a seed": number(0, 20.5),
+        "many seeds": number(0, 1e300),
+        "another most": number(7, 3.0),
+        "numbers of another type": other(numbers=numbers.astype(np.float32)),
+        "no numbers": save({"centroids": centroid_JX, "sizes": size_J}),
+        "one more array": other(more=size_J),
+    }
+
+
+def test_clusters_that_cannot_be_read_are_made_anew_by_who_comes_next(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM, POPULAR], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    before = world.settled(world.clusterer(), NEW_ITEM)
+    sound = world.store.clusters(world.served.name, 0)[1][NEW_ITEM]
+    popular = world.published(POPULAR)
+    assert popular is not None
+    for why, content in spoilt(sound).items():
+        world.store.publish(world.served.name, {NEW_ITEM: content}, str(world.store.joined("", 0).cursor))
+        count = world.store.unreadable.counts.get("cluster entry", 0)
+        world.now += 1
+        clusterer = world.clusterer()
+        assert world.store.unreadable.counts.get("cluster entry", 0) == count + 1, why
+        assert clusterer.waiting == 1, why
+        after = world.settled(clusterer, NEW_ITEM)
+        assert (after.seeds, members(after), after.made) == (before.seeds, members(before), world.now), why
+        kept = world.published(POPULAR)
+        assert kept is not None
+        assert kept.made == popular.made
+
+
+def test_clusters_that_something_else_spoils_are_published_anew_while_a_clusterer_runs(world: World) -> None:
     world.store.open_candidates([NEW_ITEM], MADE)
-    world.store.publish(world.served.name, {NEW_ITEM: b"garbage"}, "0")
-    with pytest.raises(DataError, match="7 bytes of the store are no clusters"):
-        world.clusterer()
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    before = world.settled(clusterer, NEW_ITEM)
+    world.store.publish(world.served.name, {NEW_ITEM: b"garbage"}, world.store.joined("", 0).cursor)
+    world.now += CHECK_S
+    assert world.settled(clusterer, NEW_ITEM).seeds == before.seeds
+
+
+def test_after_the_store_was_replaced_new_seeds_count_at_once(world: World) -> None:
+    """A store that comes back empty, or as it was: cursors that the clusterer has mean nothing there."""
+    world.store.open_candidates([NEW_ITEM, POPULAR], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.store.__init__(KEPT)  # type: ignore[misc]
+    clusterer.once()
+    assert clusterer.waiting == 0, "what was open is closed"
+    assert world.store.cursor(world.served.name) is not None
+    world.store.open_candidates([NEW_ITEM], MADE + 1)
+    assert world.settled(clusterer, NEW_ITEM).seeds == 0
+    world.now += 1
+    world.click(NEW_ITEM, *FANS[:3])
+    assert clusterer.once()
+    live = world.published(NEW_ITEM)
+    assert live is not None
+    assert (live.seeds, members(live)) == (3, 3)
+
+
+def test_after_the_store_was_replaced_what_is_open_there_begins_anew(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:10])
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    world.store.__init__(KEPT)  # type: ignore[misc]
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:4])
+    clusterer.once()
+    assert clusterer.waiting == 1
+    assert world.settled(clusterer, NEW_ITEM).seeds == 4
+
+
+def test_candidates_are_read_only_when_some_were_opened_or_closed(world: World) -> None:
+    items = [f"item {number}" for number in range(300)]
+    world.store.open_candidates(items, MADE)
+    clusterer = world.clusterer(pace=Pace(at_once=10))
+    world.settled(clusterer, items[0])
+    assert world.store.read == 1
+    assert [len(names) for names in world.store.published if names] == [10] * 30
+    world.store.open_candidates(["another"], MADE)
+    world.settled(clusterer, "another")
+    assert world.store.read == 2
+
+
+def test_candidates_are_clustered_by_the_number_of_their_seeds(world: World) -> None:
+    """Many that nobody clicked at once, few that many clicked, and those not come to are next."""
+    empty = [f"item {number}" for number in range(200)]
+    world.store.open_candidates(empty, MADE)
+    clusterer = world.clusterer(pace=Pace(seeds=0))
+    world.settled(clusterer, empty[0])
+    assert [len(names) for names in world.store.published if names] == [200]
+    world.store.published.clear()
+    popular = [f"i0-{number}" for number in range(4)]
+    world.store.open_candidates(popular, MADE)
+    world.settled(clusterer, popular[-1])
+    assert [len(names) for names in world.store.published if names] == [1] * 4
+
+
+def test_where_more_join_during_clustering_than_are_kept_all_are_read_again_soon(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS[:8])
+    clusterer = world.clusterer(pace=Pace(late=2, added=9.0, moved=9.0))
+    in_the_background(world, clusterer)
+    world.click(NEW_ITEM, *FANS[8:12])
+    clusterer.once()
+    assert clusterer._candidates[NEW_ITEM].since == []
+    world.store.gate.set()
+    assert world.settled(clusterer, NEW_ITEM).seeds == 8
+    world.now += PACE.rest_s
+    live = world.settled(clusterer, NEW_ITEM)
+    assert (live.seeds, members(live), live.made) == (12, 12, world.now)
 
 
 def test_a_store_that_was_away_while_seeds_were_read_stops_nothing(world: World) -> None:
@@ -548,7 +695,3 @@ def test_how_many_wait_may_be_asked_while_candidates_come_and_go(world: World) -
     asking.join()
     sys.setswitchinterval(interval)
     assert errors == []
-
-
-def test_when_was_it_made() -> None:
-    assert made(None) == float("-inf")

@@ -10,11 +10,10 @@ from penchant.audiences.growth import Growth
 from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.serving.candidates.audience import reach
+from penchant.serving.candidates.cluster_bytes import ClusterShape, from_bytes, to_bytes
 from penchant.serving.candidates.clusters import (
     PublishedClusters,
-    from_bytes,
     grown,
-    to_bytes,
 )
 from penchant.serving.candidates.clusters import (
     clustered as when_clustered,
@@ -210,7 +209,7 @@ def test_an_item_without_clusters_has_no_audience(tmp_path_factory: pytest.TempP
 
 
 def published(*, made: float, fresh: float, sizes: Sequence[int]) -> PublishedClusters:
-    empty = from_bytes(to_bytes(grown(None, 3, made, fresh)))
+    empty = from_bytes(to_bytes(grown(None, 3, made, fresh)), ClusterShape(3, 4))
     return PublishedClusters(
         np.zeros((len(sizes), 2), np.float32), np.array(sizes, np.int64), 3, empty.made, empty.fresh, empty.drift
     )

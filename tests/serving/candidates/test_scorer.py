@@ -138,7 +138,7 @@ def test_room_is_used_again(model: Ralm) -> None:
     for _ in range(10):
         scorer.put(clusters)
         scorer.remove(list(clusters)[:30])
-    assert len(scorer._record_SR) == 4 * AT_ONCE
+    assert len(scorer._record_SR) == 2 * len(clusters)
 
 
 def test_what_is_being_scored_is_not_written_to(model: Ralm) -> None:

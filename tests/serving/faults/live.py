@@ -41,3 +41,15 @@ def seeds_told(server: ServerProcess, run: Run, url: str) -> None:
         return {one["item"]: one["seeds"] for one in found["candidates"]} == expected
 
     until(told, what=lambda: f"{expected} {server.ask('GET', '/v1/candidates')}")
+
+
+def measured(server: ServerProcess, name: str) -> float:
+    """One of the numbers of /metrics."""
+    status, text = server.ask("GET", "/metrics")
+    assert status == 200, text
+    return float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
+
+
+def clustered(server: ServerProcess) -> None:
+    """Wait until no open candidate waits for clusters."""
+    until(lambda: measured(server, "penchant_candidates_waiting") == 0 < measured(server, "penchant_candidates_open"))

@@ -11,7 +11,7 @@ from penchant.files import remove, write_json
 from penchant.pipeline import Run
 from tests.helpers import lookalike_runs
 from tests.helpers.processes import ServerProcess, until
-from tests.serving.faults.live import OPEN, USERS, items_of
+from tests.serving.faults.live import OPEN, USERS, clustered, items_of
 from tests.serving.recount import Sender
 
 SOAK_S = float(os.environ.get("PENCHANT_SOAK_S", "3"))
@@ -60,7 +60,7 @@ def test_another_model_takes_over_without_a_wrong_mix(
     lookalike_runs.copied(run, folder)
     server = servers(folder, url).wait()
     assert server.ask("PUT", "/v1/candidates", {"items": OPEN[:3]})[0] == 204
-    until(lambda: server.ask("GET", "/readyz")[0] == 200)
+    clustered(server)
     asked = {"users": ["u001", "u002"], "items": OPEN[:3]}
     before = scores_of(server, asked)
     retrain(run, folder)
@@ -71,7 +71,7 @@ def test_another_model_takes_over_without_a_wrong_mix(
     assert len(seen) == 2
     again = servers(folder, f"sqlite:{tmp_path / 'other.sqlite'}").wait()
     again.ask("PUT", "/v1/candidates", {"items": OPEN[:3]})
-    until(lambda: again.ask("GET", "/readyz")[0] == 200)
+    clustered(again)
     np.testing.assert_allclose(scores_of(again, asked), seen[-1], atol=1e-4)
 
 

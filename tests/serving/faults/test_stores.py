@@ -1,14 +1,16 @@
 """Stores that go away, or are full: what was acknowledged counts once, the rest is refused."""
 
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from penchant.pipeline import Run
 from tests.helpers.processes import ServerProcess, until
 from tests.helpers.servers import RedisServer
-from tests.serving.faults.live import OPEN, USERS, assert_all_counted, items_of, seeds_told
+from tests.serving.faults.live import OPEN, USERS, assert_all_counted, items_of, measured, seeds_told
 from tests.serving.recount import Sender
 from tests.test_full_disk import SmallDisk, disk
 
@@ -44,6 +46,8 @@ def test_redis_out_of_memory_refuses_events_and_goes_on_later(
     until(lambda: server.ask("POST", "/v1/events", event)[0] == 503)
     status, profile = server.ask("GET", "/v1/users/u001/profile")
     assert (status, profile["cold"]) == (200, False)
+    until(lambda: measured(server, "penchant_store_writable") == 0)
+    assert server.ask("GET", "/readyz")[0] == 200
     set_memory(redis_server, "0")
     until(lambda: server.ask("POST", "/v1/events", event)[0] == 200)
     assert server.ask("POST", "/v1/events", event)[1]["repeated"] == 1
@@ -74,10 +78,31 @@ def test_a_full_disk_under_sqlite_refuses_events_and_goes_on_when_there_is_room(
     until(is_refused)
     status, profile = server.ask("GET", "/v1/users/u001/profile")
     assert (status, profile["cold"]) == (200, False)
+    until(lambda: measured(server, "penchant_store_writable") == 0)
+    assert server.ask("GET", "/readyz")[0] == 200
     disk.resize(50_000)
     until(lambda: not is_refused())
     sent = [*sender.stop(), *own]
     assert_all_counted(url, sent)
+
+
+def test_a_store_that_another_writer_has_locked_is_read(
+    run: Run, tmp_path: Path, servers: Callable[..., ServerProcess]
+) -> None:
+    path = tmp_path / "live.sqlite"
+    server = servers(run.folder, f"sqlite:{path}").wait()
+    assert server.ask("POST", "/v1/events", {"user": "u001", "item": "i0-0"})[0] == 200
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        until(lambda: measured(server, "penchant_store_writable") == 0)
+        assert server.ask("GET", "/readyz")[0] == 200
+        status, profile = server.ask("GET", "/v1/users/u001/profile")
+        assert (status, profile["cold"]) == (200, False)
+        status, told = server.ask("POST", "/v1/events", {"user": "u001", "item": "i0-0"})
+        assert (status, told["error"]["code"]) == (503, "store")
+        other.execute("ROLLBACK")
+    until(lambda: measured(server, "penchant_store_writable") == 1)
+    assert server.ask("POST", "/v1/events", {"user": "u001", "item": "i0-0"})[0] == 200
 
 
 def test_two_servers_share_one_file(run: Run, tmp_path: Path, servers: Callable[..., ServerProcess]) -> None:

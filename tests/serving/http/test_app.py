@@ -544,18 +544,6 @@ def test_measures_tell_requests_events_and_candidates(tmp_path_factory: pytest.T
     assert "process_resident_memory_bytes" in text
 
 
-def test_it_is_ready_once_all_candidates_have_clusters(tmp_path_factory: pytest.TempPathFactory) -> None:
-    desk = Desk(served(tmp_path_factory))
-    desk.service.open([POPULAR])
-    with running(desk.app) as url:
-        answer = ask(url, "GET", "/readyz")
-        assert (answer.status, answer.code, answer.said["missing"]) == (503, "not_ready", ["clusters"])
-        assert ask(url, "GET", "/healthz").said == {"alive": True}
-    desk.open([POPULAR])
-    with running(Desk(served(tmp_path_factory), store=desk.store).app) as url:
-        assert ask(url, "GET", "/readyz").said == {"ready": True}
-
-
 def test_the_description_names_every_route_and_its_page_needs_nothing_from_elsewhere(url: str) -> None:
     said = ask(url, "GET", "/v1/openapi.json").said
     told = {(method.upper(), path) for path, methods in said["paths"].items() for method in methods}

@@ -28,11 +28,17 @@ class SlowStore(MemoryStore):
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(clock)
         self.gate, self.held = Flag(), 0
+        self.fault: Exception | None = None
         self.gate.set()
 
     def seeds(self, item: str, most: int) -> Seeds:
         assert self.gate.wait(HANG_S)
         return super().seeds(item, most)
+
+    def cursor(self, model: str) -> str | None:
+        if self.fault:
+            raise self.fault
+        return super().cursor(model)
 
     def hold(self, name: str, holder: str) -> bool:
         self.held += 1
@@ -165,11 +171,18 @@ def test_a_model_without_a_look_alike_needs_no_clusters(cluster: Cluster) -> Non
     assert cluster.store.cursor(cluster.served.name) is None
 
 
+def test_a_clusterer_outlasts_entries_that_cannot_be_read_and_heals_them(cluster: Cluster) -> None:
+    cluster.store.publish(cluster.served.name, {POPULAR: b"garbage"}, "0")
+    clustering, _ = cluster.process("first")
+    clustering.step()
+    until(lambda: cluster.store.clusters(cluster.served.name, 0)[1][POPULAR] != b"garbage")
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_clusterers_that_fail_are_told(served: Served) -> None:
     with ExitStack() as stack:
         cluster = Cluster(served, stack)
-        cluster.store.publish(served.name, {POPULAR: b"garbage"}, "0")
+        cluster.store.fault = ValueError("a fault of ours")
         clustering, _ = cluster.process("first")
         clustering.step()
         until(lambda: cluster.failed == ["first"])
