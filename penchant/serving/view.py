@@ -6,12 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
+from penchant.choices import Scope
 from penchant.models.parts.ranking import highest
 from penchant.profiles.directions import Directions
 from penchant.profiles.explain import refuse_tag_of_others
 from penchant.schema import RESERVED
-from penchant.serving.candidates.clusters import PublishedClusters, from_bytes
-from penchant.serving.candidates.scorer import Scorer
+from penchant.serving.candidates.clusters import PublishedClusters
+from penchant.serving.disclosure.followed import Followed
+from penchant.serving.disclosure.lots import told_name
+from penchant.serving.disclosure.omitted import Omitted
 from penchant.serving.profiles import LiveProfiles
 from penchant.serving.recall import Reason, Recalled, TagIndex, by_tags, merge
 from penchant.serving.users import People, Users
@@ -43,9 +46,7 @@ class View:
         recent = dict(zip(served.snapshot.items, served.snapshot.recent.tolist(), strict=True))
         fields = dict.fromkeys([*served.item_tags, *(model.label for model in served.profiles.values())])
         self._indices = {field: TagIndex(served.item_tags.get(field, {}), recent) for field in fields}
-        self.live: dict[str, PublishedClusters] = {}
         self._profilers = [LiveProfiles(model) for model in served.profiles.values()]
-        self._number = 0
         self.put_items(users.news.items)
 
     def profiler(self, model: str | None = None) -> LiveProfiles:
@@ -55,9 +56,23 @@ class View:
         return next(one for one in self._profilers if one.model is asked)
 
     @cached_property
-    def scorer(self) -> Scorer:
-        """Scores candidates; the first `follow` makes it. MissingStepError where the run has no look-alike."""
-        return Scorer(self.served.lookalike.ralm)
+    def _whole(self) -> Followed:
+        """All that is known of candidates. MissingStepError where the run has no look-alike."""
+        return Followed(self.store, self.served.name, self.served.lookalike.ralm)
+
+    @cached_property
+    def _told(self) -> Followed:
+        """What keys that only read are told of them. MissingStepError as above."""
+        return Followed(self.store, told_name(self.served.name), self.served.lookalike.ralm)
+
+    @property
+    def live(self) -> dict[str, PublishedClusters]:
+        """The clusters of candidates."""
+        return self._whole.live if self.served.has_lookalike else {}
+
+    def told(self, scope: Scope) -> Mapping[str, PublishedClusters]:
+        """Return the clusters that a key of this scope is told of."""
+        return self._for(scope).live if self.served.has_lookalike else {}
 
     @cached_property
     def directions(self) -> Directions:
@@ -75,13 +90,8 @@ class View:
         """Take over clusters that were published, and let go of candidates that were closed."""
         if not self.served.has_lookalike:
             return
-        self._number, contents = self.store.clusters(self.served.name, self._number)
-        live = {item: from_bytes(content) for item, content in contents.items() if item in open_now}
-        filled = {item: (one.centroid_JX, one.size_J) for item, one in live.items() if len(one.size_J)}
-        self.scorer.put(filled)
-        gone = [item for item in [*self.live, *live] if item not in open_now or (item in live and item not in filled)]
-        self.scorer.remove(gone)
-        self.live = {item: one for item, one in {**self.live, **live}.items() if item in open_now}
+        self._whole.follow(open_now)
+        self._told.follow(open_now)
 
     def knows_tag(self, tag: str, model: str | None = None) -> bool:
         """Whether users can have a preference for a tag, by an interest model."""
@@ -105,29 +115,36 @@ class View:
         told, field = self.users.news.items.get(item), self._field(model)
         return self.served.item_tags.get(field, {}).get(item, []) if told is None else told.get(field, [])
 
-    def recall(self, people: People, most: int, model: str | None = None) -> list[Recalled]:
+    def recall(
+        self, people: People, most: int, model: str | None = None, *, scope: Scope = "admin"
+    ) -> list[Recalled]:
         """Return items that one user has not clicked yet, by tags and by likeness, as far as the run has these. model:
-        whose tags. MissingStepError, UnknownModelError where a model is named that the run does not have."""
+        whose tags; scope: of the key that asks, see `Omitted`. MissingStepError, UnknownModelError where a model is
+        named that the run does not have."""
         lists = []
-        clicked = {item for _, item in people.clicks[0]}
+        clicked = Omitted(self.store, self.users, people.clicks[0], scope)
         if self.served.has_interests or model is not None:
             profile = self.profiler(model).of(people, "preference")[0]
             lists.append(by_tags([*profile.clicked, *profile.unseen], self._indices[self._field(model)], clicked, most))
         if self.served.has_lookalike:
-            (scored,) = self.score(people, None)
+            (scored,) = self.score(people, None, scope=scope)
             best = [pair for pair in scored.best(most + len(clicked)) if pair[0] not in clicked]
             lists.append([Recalled(item, [Reason("look-alike", score)]) for item, score in best])
         return merge(lists, most)
 
-    def score(self, people: People, items: Sequence[str] | None) -> list[Scored]:
-        """Score some candidates, all if not given; those that are not open or have no clusters are left out."""
-        scorer = self.scorer
+    def score(self, people: People, items: Sequence[str] | None, *, scope: Scope = "admin") -> list[Scored]:
+        """Score some candidates, all if not given, as a key of this scope is told them; those that are not open or have
+        no clusters are left out."""
+        scorer = self._for(scope).scorer
         vectors_BX, known_B = self.users.vectors_of(people)
         named, score_BC = scorer.score(vectors_BX, items)
         return [
             Scored(user, not is_known, named, score_C)
             for user, is_known, score_C in zip(people.users, known_B.tolist(), score_BC, strict=True)
         ]
+
+    def _for(self, scope: Scope) -> Followed:
+        return self._whole if scope == "admin" else self._told
 
     def _field(self, model: str | None) -> str:
         """Return the field of the items that an interest model predicts; without one, the field of the run's tags."""

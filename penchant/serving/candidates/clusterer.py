@@ -10,6 +10,7 @@ from penchant.models.lookalikes.seed_clusters import averaged, placed
 from penchant.models.parts.clusters import Clusters, add, cluster
 from penchant.serving.candidates.clusters import LiveClusters, from_bytes, grown, to_bytes
 from penchant.serving.candidates.seeds import SeedReader, SeedVectors
+from penchant.serving.disclosure.lots import Lots
 from penchant.serving.users import Users
 from penchant.store.base import Store
 
@@ -62,7 +63,7 @@ class Clusterer:
         self.ralm, self.seed, self.model = alike.ralm, alike.seed, users.served.name
         self._candidates: dict[str, _Candidate] = {}
         self._changed: set[str] = set()
-        self._cursor = self._resume()
+        self._cursor, self._lots = self._resume(), Lots(store, self.model)
         self._reader, self._refreshed = SeedReader(store, users, alike.most_seeds), clock()
         self._pool = ThreadPoolExecutor(1, "clustering")
         self._job: Future[_Found] | None = None
@@ -83,6 +84,8 @@ class Clusterer:
         live = {item: self._candidates[item].live for item in self._changed if item in self._candidates}
         contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
         self.store.publish(self.model, contents, self._cursor)
+        told = {item: (self._candidates[item].opened, one) for item, one in live.items() if one is not None}
+        self._lots.follow(told, self._cursor)
         self._changed.clear()
         return True
 

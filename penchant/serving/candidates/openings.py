@@ -6,6 +6,7 @@ from functools import partial
 
 from penchant.audiences.growth import Growth
 from penchant.audiences.scores import Scores
+from penchant.choices import Scope
 from penchant.errors import AudienceError
 from penchant.evaluation.choice import Choice
 from penchant.models.parts.clusters import Drift
@@ -23,25 +24,30 @@ MOST_KEPT = 64
 @dataclass(frozen=True)
 class CandidateState:
     """A candidate. opened: when; seeds: how many, None before they were counted; sizes: members of each cluster; drift:
-    since all seeds were clustered, which was at `clustered`; fresh: when the latest seed clicked or joined. Times are
-    UTC seconds, None where there is none."""
+    since all seeds were clustered, which was at `clustered`; fresh: when the latest seed clicked or joined, for "read"
+    to the day. Times are UTC seconds, None where there is none. few: there are fewer than MIN_SEEDS known seeds, and
+    whoever asked is told nothing else of them."""
 
     item: str
     name: str
     opened: float
     seeds: int | None
-    sizes: list[int]
+    sizes: list[int] | None
     drift: Drift | None
     clustered: float | None
     fresh: float | None
+    few: bool = False
 
 
-def state_of(item: str, name: str, opened: float, live: PublishedClusters | None) -> CandidateState:
-    """Return how a candidate stands. live: its clusters, None where nobody has looked at its seeds yet."""
-    if live is None:
+def state_of(view: View, item: str, opened: float, scope: Scope) -> CandidateState:
+    """Return how a candidate stands, as a key of this scope is told it."""
+    name, told = view.name_of(item), view.told(scope).get(item)
+    if item not in view.live:
         return CandidateState(item, name, opened, None, [], None, None, None)
-    fresh = live.fresh if live.fresh > 0 else None
-    return CandidateState(item, name, opened, live.seeds, live.size_J.tolist(), live.drift, live.made, fresh)
+    if told is None or (scope != "admin" and not len(told.size_J)):
+        return CandidateState(item, name, opened, None, None, None, None, None, few=True)
+    fresh = told.fresh if told.fresh > 0 else None
+    return CandidateState(item, name, opened, told.seeds, told.size_J.tolist(), told.drift, told.made, fresh)
 
 
 class Openings:
@@ -68,23 +74,23 @@ class Opening:
     shared traits and no scores.
     """
 
-    def __init__(self, view: View, item: str, opened: float, kept: Openings) -> None:
+    def __init__(self, view: View, state: CandidateState, kept: Openings, scope: Scope) -> None:
         """MissingStepError where the run has no look-alike."""
         self._view, self._kept = view, kept
-        self._published = view.live.get(item)
-        self.state = state_of(item, view.name_of(item), opened, self._published)
+        self._published = view.told(scope).get(state.item)
+        self.state = state
         self.choice: Choice = view.served.lookalike.choice
         self.clustered = bool(self.state.sizes)
 
     @property
     def known(self) -> int:
         """Seeds of whom something is known."""
-        return sum(self.state.sizes)
+        return sum(self.state.sizes or ())
 
     @property
     def seen(self) -> bool:
-        """Whether anything was ever said of the item."""
-        return self.known > 0 or was_seen(self._view, self.state.item)
+        """Whether anything was ever said of the item, as far as that is told."""
+        return self.known > 0 or self.state.few or was_seen(self._view, self.state.item)
 
     @property
     def has_shared(self) -> bool:
