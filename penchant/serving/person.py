@@ -104,7 +104,7 @@ ANYTHING = PersonAsked()
 @dataclass(frozen=True)
 class Person:
     """total: clicks; latest: when the last of them was, None where nothing says so; newer: clicks that were skipped;
-    clicks: AT_ONCE of those before, latest first, None for who may not see single clicks; often: the tags that were
+    clicks: AT_ONCE of those before, latest first, none for who may not see single clicks; often: the tags that were
     clicked most, and how often; explained: None without a tag model."""
 
     user: str
@@ -112,7 +112,7 @@ class Person:
     total: int
     latest: float | None
     newer: int
-    clicks: list[Clicked] | None
+    clicks: list[Clicked]
     often: list[tuple[str, int]]
     suggested: list[Suggested]
     explained: Explained | None
@@ -120,7 +120,7 @@ class Person:
     @property
     def older(self) -> int:
         """How many clicks there are before those that are listed."""
-        return max(0, self.total - self.newer - len(self.clicks or ()))
+        return max(0, self.total - self.newer - len(self.clicks))
 
 
 def person_of(view: View, is_open: IsOpen, user: str, asked: PersonAsked, scope: Scope) -> Person:
@@ -135,7 +135,7 @@ def person_of(view: View, is_open: IsOpen, user: str, asked: PersonAsked, scope:
         len(clicks),
         times[-1] if times else None,
         asked.newer,
-        _listed(view, is_open, clicks, times, asked) if names_items else None,
+        _listed(view, is_open, clicks, times, asked) if names_items else [],
         Counter(tag for _, item in clicks for tag in dict.fromkeys(view.tags_of(item, model))).most_common(OFTEN),
         _suggested(view, is_open, view.recall(people, RECALLED, model, scope=scope)),
         _explained(view, people, asked, names_items) if view.served.has_interests else None,

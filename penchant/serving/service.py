@@ -116,9 +116,7 @@ class Service:
         view = self.view
         return view.profiler(model).of(view.users.now(users), by)
 
-    def explain(
-        self, user: str, tag: str | None, *, model: str | None = None, scope: Scope = "admin"
-    ) -> Explanation:
+    def explain(self, user: str, tag: str | None, *, model: str | None = None, scope: Scope = "admin") -> Explanation:
         """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError,
         UnknownModelError."""
         view = self.view
@@ -148,9 +146,7 @@ class Service:
         """Which tags are near each other, by the model that answers."""
         return self.view.directions
 
-    def recall(
-        self, user: str, most: int, *, model: str | None = None, scope: Scope = "admin"
-    ) -> list[Recalled]:
+    def recall(self, user: str, most: int, *, model: str | None = None, scope: Scope = "admin") -> list[Recalled]:
         """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has these. model:
         the interest model whose tags count, the first if none is named. MissingStepError, UnknownModelError."""
         view = self.view
@@ -228,11 +224,11 @@ class Service:
         return view.score(view.users.now(users), items, scope=scope)
 
     def audience(self, item: str, size: int) -> LiveAudience:
-        """Who is most like the seeds of a candidate; one audience at a time. UnknownItemError, AudienceError,
-        MissingStepError where the run has no look-alike."""
+        """Who is most like the seeds of a candidate, as all were ranked in the last hour; one audience at a time.
+        UnknownItemError, AudienceError, MissingStepError where the run has no look-alike."""
         opening = self.opening(item)
         with self._auditing:
-            return opening.audience(size)
+            return opening.audience(size, self.clock())
 
     # The process
 

@@ -115,9 +115,7 @@ class View:
         told, field = self.users.news.items.get(item), self._field(model)
         return self.served.item_tags.get(field, {}).get(item, []) if told is None else told.get(field, [])
 
-    def recall(
-        self, people: People, most: int, model: str | None = None, *, scope: Scope = "admin"
-    ) -> list[Recalled]:
+    def recall(self, people: People, most: int, model: str | None = None, *, scope: Scope = "admin") -> list[Recalled]:
         """Return items that one user has not clicked yet, by tags and by likeness, as far as the run has these. model:
         whose tags; scope: of the key that asks, see `Omitted`. MissingStepError, UnknownModelError where a model is
         named that the run does not have."""

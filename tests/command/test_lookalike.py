@@ -98,13 +98,13 @@ def assert_refused(said: Said, message: str) -> None:
 
 
 def test_an_audience_is_drawn_and_written(call: Call, copy: Run) -> None:
-    said = call("audience", copy.folder, POPULAR, "--size", 60)
+    said = call("audience", copy.folder, POPULAR, "--size", 50)
     assert said.status == 0
-    found = copy.audience(POPULAR, 60)
+    found = copy.audience(POPULAR, 50)
     common = next(one for group in found.groups for one in group.traits if one.name.startswith("t0-"))
     for told in (
         "audience of Title of i0-0",
-        f"60 of {found.reachable} users who have no event with it yet, most like its {found.seeds} seeds",
+        f"50 of {found.reachable} users who have no event with it yet, most like its {found.seeds} seeds",
         "what clusters of seeds have in common",
         f"{common.name} ({common.seeds:.0%}, {common.users:.0%})",
         "Expected to click, in as much time as the test period",
@@ -165,7 +165,7 @@ def test_nothing_is_said_to_have_collapsed_where_nothing_has(call: Call, copy: R
 def test_an_audience_says_who_made_it_and_without_clusters_what_all_seeds_have_in_common(
     call: Call, beaten: Run
 ) -> None:
-    said, found = call("audience", beaten.folder, POPULAR, "--size", 60), beaten.audience(POPULAR, 60)
+    said, found = call("audience", beaten.folder, POPULAR, "--size", 50), beaten.audience(POPULAR, 50)
     assert f"most like its {found.seeds} seeds, by logistic regression" in said.text
     assert "Why: what the seeds have in common" in said.text
     assert "pulled in" not in said.text
@@ -173,13 +173,13 @@ def test_an_audience_says_who_made_it_and_without_clusters_what_all_seeds_have_i
 
 
 def test_another_scorer_is_asked_for_by_name_and_says_that_its_scores_have_collapsed(call: Call, beaten: Run) -> None:
-    said = call("audience", beaten.folder, POPULAR, "--size", 60, "--by", "ralm")
+    said = call("audience", beaten.folder, POPULAR, "--size", 50, "--by", "ralm")
     assert "seeds, by RALM" in said.text
     assert "By default, audiences are made by logistic regression: on 30 validation candidates" in said.text
     assert "pulled in" in said.text
     assert "The scores have collapsed: those of seeds and of others are within 0.0025 of each other" in said.text
     path = beaten.folder / "audiences" / "i0-0.parquet"
-    assert pl.read_parquet(path).equals(beaten.audience(POPULAR, 60, by="ralm").members)
+    assert pl.read_parquet(path).equals(beaten.audience(POPULAR, 50, by="ralm").members)
 
 
 def test_better_ones_that_can_say_nothing_of_an_item_are_named(call: Call, beaten: Run) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
 
+from penchant.audiences.best import refuse_few_seeds, refuse_small
 from penchant.audiences.growth import Growth
 from penchant.audiences.scores import Scores
 from penchant.choices import Scope
@@ -11,11 +12,12 @@ from penchant.errors import AudienceError
 from penchant.evaluation.choice import Choice
 from penchant.models.parts.clusters import Drift
 from penchant.serving.cache import Cache
-from penchant.serving.candidates.audience import LiveAudience, audience
+from penchant.serving.candidates.audience import LiveAudience, audience, rank
 from penchant.serving.candidates.catalogue import Catalogue, was_seen
 from penchant.serving.candidates.clusters import PublishedClusters
 from penchant.serving.candidates.sample import growth_at, scores_of
 from penchant.serving.candidates.shared import Everyone, Shared, everyone_of, shared_of
+from penchant.serving.disclosure.rankings import Rankings
 from penchant.serving.view import View
 
 MOST_KEPT = 64
@@ -51,14 +53,15 @@ def state_of(view: View, item: str, opened: float, scope: Scope) -> CandidateSta
 
 
 class Openings:
-    """Keeps what was worked out of open items, until all seeds are clustered again or another model answers. Nothing
-    that is kept names a user, so nothing has to be removed when one is forgotten."""
+    """Keeps what was worked out of open items, until all seeds are clustered again or another model answers. Only
+    rankings name users; who is forgotten is in no audience that is made of them."""
 
     def __init__(self) -> None:
         self._catalogues: Cache[Catalogue] = Cache(1)
         self._everyone: Cache[Everyone] = Cache(1)
         self.shared: Cache[Shared] = Cache(MOST_KEPT)
         self.scores: Cache[Scores] = Cache(MOST_KEPT)
+        self.rankings = Rankings()
 
     def catalogue(self, view: View) -> Catalogue:
         return self._catalogues.of(view.served.name, partial(Catalogue, view))
@@ -115,14 +118,20 @@ class Opening:
         """Return the scores of its seeds and of those who can be reached. Only where it is clustered."""
         return self._kept.scores.of(self._key, partial(scores_of, self._view, self.state.item, self._clusters))
 
-    def audience(self, size: int) -> LiveAudience:
-        """Return who is most like its seeds, as its clusters are now. AudienceError."""
+    def audience(self, size: int, at: float) -> LiveAudience:
+        """Return who is most like its seeds, as they were ranked last; see `Rankings`. at: now. One thread may ask at a
+        time. AudienceError."""
         clusters = self._published.clusters if self._published else None
         if clusters is None:
             waits = "its seeds are not clustered yet; ask again in a few seconds"
             why = waits if self._published is None else "it has no known seed"
             raise AudienceError(f"nobody can be alike to {self.state.item!r}: {why}")
-        return audience(self._view.store, self._view.users, self.state.item, clusters, size)
+        refuse_small(size)
+        refuse_few_seeds(clusters.members, self.state.item)
+        view, item, snapshot = self._view, self.state.item, self._view.served.snapshot
+        key = view.served.name, item
+        make = partial(rank, view.store, view.users, item, clusters, at)
+        return audience(self._kept.rankings.of(key, at, snapshot, make), view.users, size)
 
     @property
     def _clusters(self) -> PublishedClusters:
