@@ -59,7 +59,7 @@ def test_nobody_in_an_audience_has_met_the_item(run: Run, item: str) -> None:
     events = events_of(run)
     met = set(events.filter(pl.col("item") == item)["user"])
     assert met - seeds_of(run, item) or item == FEW_SEEDS
-    whole = run.audience(item, run.audience(item, SIZE).reachable, minimum=1).members
+    whole = run.audience(item, run.audience(item, SIZE, minimum=1).reachable, minimum=1).members
     assert not set(whole["user"]) & met
     assert set(whole["user"]) <= set(events["user"])
     assert whole["user"].n_unique() == len(whole) >= SIZE

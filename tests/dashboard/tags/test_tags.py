@@ -135,7 +135,12 @@ def test_without_profiles_nobody_is_counted(tmp_path: Path, directions: Directio
 
 
 def test_a_log_without_a_clock_has_no_spans(tmp_path: Path, directions: Directions) -> None:
-    told = details("jazz", directions, atlas(tmp_path / "a", clicks=CLICKS, all_clicks=(9,), places={}, clock=False))
+    told = details(
+        "jazz",
+        directions,
+        atlas(tmp_path / "a", clicks=CLICKS, all_clicks=(9,), places={}, clock=False),
+        names_users=True,
+    )
     assert told is not None
     assert told.account is not None
     assert told.account.spans == []

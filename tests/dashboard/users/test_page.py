@@ -211,11 +211,11 @@ class Desk:
     def page(self, **query: str) -> str:
         answer = UsersPage(self.site.sources).answer(asked(**query))
         assert isinstance(answer, Page)
-        return " ".join(self.renderer.page(answer, "read", "").split())
+        return " ".join(self.renderer.page(answer, "admin", "").split())
 
 
 def asked(**query: str) -> Asked:
-    return Asked(query, {}, lambda name: [query[name]] if name in query else [], "read", "", False)
+    return Asked(query, {}, lambda name: [query[name]] if name in query else [], "admin", "", False)
 
 
 @pytest.fixture
@@ -361,7 +361,7 @@ def test_a_log_without_a_clock_numbers_its_clicks(desk: Desk, served: Served, fo
     pages = UsersPage(UserSite(replace(served, clocked=False), folder, Background(known)).sources)
     answer = pages.answer(asked(user=USER))
     assert isinstance(answer, Page)
-    said = " ".join(desk.renderer.page(answer, "read", "").split())
+    said = " ".join(desk.renderer.page(answer, "admin", "").split())
     assert "the log has no clock, so clicks are numbered" in said
     assert f'<span class="when">{CLICKS}</span>' in said
     assert "after so many clicks" in said
@@ -380,7 +380,7 @@ def test_suggestions_are_tags_that_contain_what_is_typed(desk: Desk) -> None:
     def suggested(text: str) -> str:
         answer = UsersPage(desk.site.sources).suggest(asked(tag=text))
         assert isinstance(answer, Page)
-        return desk.renderer.page(answer, "read", "").strip()
+        return desk.renderer.page(answer, "admin", "").strip()
 
     assert suggested("t2") == '<option value="T2-2"></option>'
     assert suggested("<SCR") == f'<option value="{SCRIPT}"></option>'.replace(
