@@ -124,9 +124,9 @@ def test_an_audience_is_drawn_and_written(call: Call, copy: Run) -> None:
 
 
 def test_seeds_that_are_left_out_are_told(call: Call, copy: Run) -> None:
-    said = call("audience", copy.folder, MIXED, "--size", 50)
+    said = call("audience", copy.folder, MIXED, "--size", 50, "--minimum", 1)
     assert "its 2 seeds (1 more left out: nothing is known of them)" in said.text
-    assert "left out" not in call("audience", copy.folder, FEW_SEEDS, "--size", 50).out
+    assert "left out" not in call("audience", copy.folder, FEW_SEEDS, "--size", 50, "--minimum", 1).out
 
 
 def test_look_alikes_are_drawn_beside_each_other_and_nothing_is_trained_again(call: Call, copy: Run) -> None:
@@ -184,7 +184,7 @@ def test_another_scorer_is_asked_for_by_name_and_says_that_its_scores_have_colla
 
 def test_better_ones_that_can_say_nothing_of_an_item_are_named(call: Call, beaten: Run) -> None:
     choose(beaten, name="youtube")
-    said = call("audience", beaten.folder, ONE_SEED, "--size", 50)
+    said = call("audience", beaten.folder, ONE_SEED, "--size", 50, "--minimum", 1)
     assert "YouTube DNN did better on validation candidates, but can score too few users here." in said.text
     assert "its 1 seeds, by logistic regression" in said.text
     assert "too few seeds to be described" in said.text
@@ -198,7 +198,11 @@ def test_a_scorer_that_is_none_or_was_not_measured_is_refused(call: Call, beaten
 
 @pytest.mark.parametrize(
     "words",
-    [("evaluate", "--only", "ralm"), ("audience", POPULAR, "--size", "50"), ("audience", LONG, "--size", "50")],
+    [
+        ("evaluate", "--only", "ralm"),
+        ("audience", POPULAR, "--size", "50"),
+        ("audience", LONG, "--size", "50", "--minimum", "1"),
+    ],
 )
 def test_nothing_is_wider_than_80_columns_or_shows_its_markup(call: Call, copy: Run, words: tuple[str, ...]) -> None:
     said = call(words[0], copy.folder, *words[1:])
@@ -211,7 +215,7 @@ def test_nothing_is_wider_than_80_columns_or_shows_its_markup(call: Call, copy: 
 def test_long_items_are_shortened_wherever_they_stand(call: Call, copy: Run) -> None:
     """In the title, and in the list of another one's neighbours."""
     for item in (LONG, PATH):
-        said = call("audience", copy.folder, item, "--size", 50)
+        said = call("audience", copy.folder, item, "--size", 50, "--minimum", 1)
         assert max(len(word) for word in re.findall("x+", said.out.splitlines()[0] + "".join(said.drawn))) < 60
         assert re.search("x{20,}…", "".join(said.drawn))
 
@@ -234,7 +238,7 @@ def test_long_values_in_common_are_shortened(call: Call, copy: Run) -> None:
     ],
 )
 def test_a_hostile_item_has_its_audience_inside_the_folder(call: Call, copy: Run, item: str, file: str) -> None:
-    said = call("audience", copy.folder, item, "--size", 50)
+    said = call("audience", copy.folder, item, "--size", 50, "--minimum", 1)
     assert (said.status, said.err) == (0, "")
     (path,) = (copy.folder / "audiences").iterdir()
     assert re.fullmatch(file, path.name)
@@ -242,14 +246,16 @@ def test_a_hostile_item_has_its_audience_inside_the_folder(call: Call, copy: Run
 
 
 def test_markup_in_an_item_is_text(call: Call, copy: Run) -> None:
-    assert f"audience of {MARKUP} ─" in call("audience", copy.folder, MARKUP, "--size", 50).out
-    assert re.search(rf"{re.escape(MARKUP)} +6 +\d+%", call("audience", copy.folder, PATH, "--size", 50).out)
+    assert f"audience of {MARKUP} ─" in call("audience", copy.folder, MARKUP, "--size", 50, "--minimum", 1).out
+    assert re.search(
+        rf"{re.escape(MARKUP)} +6 +\d+%", call("audience", copy.folder, PATH, "--size", 50, "--minimum", 1).out
+    )
 
 
 @pytest.mark.parametrize("item", [COLOURED, PATH])
 def test_control_characters_of_an_item_do_not_reach_the_terminal(call: Call, copy: Run, item: str) -> None:
     """Neither in the title nor beside the items that share its seeds: an id could rewrite the screen."""
-    said = call("audience", copy.folder, item, "--size", 50)
+    said = call("audience", copy.folder, item, "--size", 50, "--minimum", 1)
     assert "red" in said.out
     assert "\x1b" not in said.out
 
