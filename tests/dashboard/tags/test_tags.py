@@ -134,6 +134,14 @@ def test_without_profiles_nobody_is_counted(tmp_path: Path, directions: Directio
     assert told.account.counted.users is None
 
 
+def test_who_is_interested_is_not_said_to_those_who_may_not_see_people(directions: Directions, counted: Atlas) -> None:
+    told = details("jazz", directions, counted, names_users=False)
+    assert told is not None
+    assert told.account is not None
+    assert told.account.interested is None
+    assert told.account.counted == CountedTag("jazz", 9, 2)
+
+
 def test_a_log_without_a_clock_has_no_spans(tmp_path: Path, directions: Directions) -> None:
     told = details(
         "jazz",

@@ -295,6 +295,20 @@ def test_to_begin_with_there_are_users_and_the_tags_that_most_hold(desk: Desk) -
     assert said.count('href="/dashboard/users?user=') == 3
 
 
+def test_a_key_that_reads_is_given_no_list_of_users(desk: Desk) -> None:
+    pages = UsersPage(desk.site.sources)
+    refused = pages.answer(replace(asked(tag="t1-1"), scope="read"))
+    assert isinstance(refused, Page)
+    assert (refused.template, refused.status) == ("problem", 403)
+    begin, never = (pages.answer(replace(asked(**query), scope="read")) for query in ({}, {"user": "never heard of"}))
+    for page in (begin, never):
+        assert isinstance(page, Page)
+        said = desk.renderer.page(page, "read", "")
+        assert "Who is interested</button>" not in said
+        assert not findall("users[?]user=(?!never)", said)
+        assert "users?tag=" not in said
+
+
 def test_while_the_atlas_is_made_the_page_says_so_and_users_are_found(desk: Desk) -> None:
     making = on(desk, Background(None))
     assert "The index of tags is being made" in making.page()
