@@ -35,3 +35,7 @@ PUBLIC_SETS = ("movielens-20m", "movielens-25m", "movielens-latest-small")
 
 MIN_AUDIENCE = 50
 """Users of the smallest audience that is given out: fewer people could be told apart."""
+
+MIN_SEEDS = 10
+"""Seeds of the smallest candidate that is scored for a key that only reads, and of the smallest that has an audience;
+so many new ones are told together: fewer people could be told apart."""

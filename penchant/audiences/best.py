@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.audiences.spread import Spread, spread_of
-from penchant.choices import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE, MIN_SEEDS
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Crowd, Likeness
 from penchant.models.parts.ranking import highest
@@ -60,27 +60,46 @@ def best(scores: Iterable[np.ndarray], size: int, *, minimum: int = MIN_AUDIENCE
 
     scores: float32, in blocks, of all users who are not reached yet; NaN where nothing can be said. Places count
     through all blocks. No block is asked for before `size` is known to be large enough. Raises AudienceError where
-    `size` is below `minimum`, or above the number of users who have a score.
+    `size` is below `minimum` or no multiple of it, or above the number of users who have a score.
     """
     refuse_small(size, minimum)
     score_N = np.concatenate([np.zeros(0, np.float32), *scores])
     place_N = np.flatnonzero(~np.isnan(score_N))
-    refuse_large(size, len(place_N), len(score_N) - len(place_N))
+    refuse_large(size, len(place_N), len(score_N) - len(place_N), minimum)
     place_B = place_N[highest(score_N[place_N], size)]
     return place_B, score_N[place_B]
 
 
 def refuse_small(size: int, minimum: int = MIN_AUDIENCE) -> None:
-    """Raise AudienceError where an audience of this size would single people out; one of nobody always does."""
-    if size < (least := max(1, minimum)):
+    """Raise AudienceError where an audience of this size would single people out: where it is below `minimum`, or no
+    multiple of it, because fewer people than `minimum` would tell it from another one. One of nobody always does."""
+    least = max(1, minimum)
+    if size < least:
         raise AudienceError(f"an audience of {size:,} would single people out; ask for at least {least:,}")
+    if size % least:
+        near = f"{size - size % least:,} or {size - size % least + least:,}"
+        raise AudienceError(
+            f"an audience of {size:,} beside one of {size - size % least:,} would single people out; ask for a "
+            f"multiple of {least:,}, such as {near}"
+        )
 
 
-def refuse_large(size: int, scored: int, silent: int = 0) -> None:
+def refuse_few_seeds(seeds: int, item: str, minimum: int = MIN_AUDIENCE) -> None:
+    """Raise AudienceError where an item has so few seeds that who is like them would say who they are: fewer than
+    MIN_SEEDS, or than `minimum` where that is less."""
+    least = min(MIN_SEEDS, minimum)
+    if seeds < least:
+        raise AudienceError(
+            f"item {item!r} has {seeds:,} known seed{'' if seeds == 1 else 's'}, and an audience of so few would "
+            f"single them out; ask again when it has at least {least:,}"
+        )
+
+
+def refuse_large(size: int, scored: int, silent: int = 0, minimum: int = MIN_AUDIENCE) -> None:
     """Raise AudienceError where fewer users than `size` can be had. scored: users who are not reached yet and have a
-    score; silent: those who are not reached yet and have none."""
+    score; silent: those who are not reached yet and have none; minimum: of which sizes are multiples."""
     if size > scored:
-        most = f"at most {scored:,}"
+        most = f"at most {scored - scored % max(1, minimum):,}"
         who = f"are not reached yet and have a score, {silent:,} have none" if silent else "are not reached yet"
         what = f"{most}, or ask another scorer" if silent else most
         raise AudienceError(f"an audience of {size:,} was asked for, but only {scored:,} users {who}; ask for {what}")

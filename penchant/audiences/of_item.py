@@ -12,7 +12,17 @@ from urllib.parse import quote
 import numpy as np
 import polars as pl
 
-from penchant.audiences.best import Overlap, best, blocks, known_seeds, open_rows, overlap, refuse_nan, sampled_spread
+from penchant.audiences.best import (
+    Overlap,
+    best,
+    blocks,
+    known_seeds,
+    open_rows,
+    overlap,
+    refuse_few_seeds,
+    refuse_nan,
+    sampled_spread,
+)
 from penchant.audiences.expected import Expected, ExpectedPrecision
 from penchant.audiences.spread import Spread
 from penchant.audiences.why import Counts, SeedGroup, groups_of, with_pulled
@@ -110,12 +120,13 @@ def make_audience(
 
     order: names of look-alikes; the first that has a score for as many users makes the audience. Users of whom nothing
     is known are neither seeds nor members, because nobody can say whom they are like. Raises UnknownItemError; raises
-    AudienceError where the item has no seeds, where fewer than `size` users are left, or where `size` is below
-    `minimum`.
+    AudienceError where the item has fewer seeds than MIN_SEEDS or `minimum`, where fewer than `size` users are left, or
+    where `size` is below `minimum` or no multiple of it.
     """
     crowd = sources.crowd
     seeds_S, reached = sources.seeds(item)
     seeds_S, left_out = known_seeds(seeds_S, crowd, item)
+    refuse_few_seeds(len(seeds_S), item, minimum)
     open_N = open_rows(len(crowd), sources.closed(reached))
     candidate = Candidate(sources.items.id(item), seeds_S)
     name, maker, likeness, silent = _first_that_can(sources, order, candidate, open_N, size)

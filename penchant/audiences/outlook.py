@@ -30,14 +30,15 @@ def outlook_of(expected: ExpectedPrecision, *, seeds: int, size: int, reachable:
 
 def usual_size(reachable: int) -> int:
     """Return the size of an audience where none was asked for: a tenth of those who can be reached, rounded down to one
-    digit, from MIN_AUDIENCE to USUAL_SIZE.
+    digit and to a multiple of MIN_AUDIENCE, from MIN_AUDIENCE to USUAL_SIZE.
 
-    >>> usual_size(1_000_000), usual_size(442), usual_size(2_345)
-    (1000, 50, 200)
+    >>> usual_size(1_000_000), usual_size(442), usual_size(2_345), usual_size(872)
+    (1000, 50, 200, 50)
     """
     tenth = max(reachable // 10, 1)
     power = 10 ** floor(log10(tenth))
-    return min(max(tenth // power * power, MIN_AUDIENCE), USUAL_SIZE)
+    rounded = tenth // power * power
+    return min(max(rounded - rounded % MIN_AUDIENCE, MIN_AUDIENCE), USUAL_SIZE)
 
 
 def _sizes(reachable: int) -> list[int]:

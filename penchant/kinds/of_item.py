@@ -5,7 +5,7 @@ import numpy as np
 from penchant.audiences.crowd import value_at, values_within
 from penchant.audiences.expected import ExpectedPrecision
 from penchant.audiences.of_item import AudienceSources, Described, ItemAudience, make_audience
-from penchant.choices import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE, MIN_SEEDS
 from penchant.errors import ConfigError
 from penchant.kinds.lookalikes import Lookalikes
 from penchant.models.lookalikes.promise import Contestant
@@ -30,9 +30,12 @@ def audience_of(
 
 
 def some_item(run: Lookalikes) -> str:
-    """Return an item of the long tail to show: of the items in the lowest third by clicks, the most clicked."""
+    """Return an item of the long tail to show: of the items in the lowest third by clicks, the most clicked; where it
+    has too few clicks for an audience, the least clicked item that has enough."""
     counts = run.ground.items.counts
-    return run.ground.items.values[int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))]
+    tail = int(np.searchsorted(-counts, -np.quantile(counts, 1 / 3)))
+    enough = int((counts >= MIN_SEEDS).sum())
+    return run.ground.items.values[min(tail, max(enough - 1, 0))]
 
 
 def _sources(run: Lookalikes) -> AudienceSources:

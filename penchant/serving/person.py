@@ -1,16 +1,17 @@
 """One user as pages and clients see them: their clicks, their interests and why, and what may be shown to them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from penchant.choices import Order
+from penchant.choices import Order, Scope
 from penchant.profiles.attention import Attended, attended
 from penchant.profiles.changes import Changes, changes_of, moments
 from penchant.profiles.explain import LATEST, PathEffect, in_words
+from penchant.serving.disclosure.explained import without_items
 from penchant.serving.profiles import Insight, LiveProfiles
 from penchant.serving.recall import Recalled
 from penchant.serving.users import Clicks, People
@@ -86,10 +87,25 @@ class Explained:
 
 
 @dataclass(frozen=True)
+class PersonAsked:
+    """What is asked of one user. tag: to be explained, the one that comes first if not given; by: what tags are ordered
+    by, as in the run file if not given; newer: clicks to skip; model: the interest model that is asked, and whose tags
+    are shown, the first if none is named."""
+
+    tag: str | None = None
+    by: Order | None = None
+    newer: int = 0
+    model: str | None = None
+
+
+ANYTHING = PersonAsked()
+
+
+@dataclass(frozen=True)
 class Person:
     """total: clicks; latest: when the last of them was, None where nothing says so; newer: clicks that were skipped;
-    clicks: AT_ONCE of those before, latest first; often: the tags that were clicked most, and how often; explained:
-    None without a tag model."""
+    clicks: AT_ONCE of those before, latest first, none for who may not see single clicks; often: the tags that were
+    clicked most, and how often; explained: None without a tag model."""
 
     user: str
     standing: Standing
@@ -107,33 +123,22 @@ class Person:
         return max(0, self.total - self.newer - len(self.clicks))
 
 
-def person_of(
-    view: View,
-    is_open: IsOpen,
-    user: str,
-    *,
-    tag: str | None = None,
-    by: Order | None = None,
-    newer: int = 0,
-    model: str | None = None,
-) -> Person:
-    """Return a user as they are now. tag: to be explained, the one that comes first if not given; by: what tags are
-    ordered by, as in the run file if not given; newer: clicks to skip; model: the interest model that is asked, and
-    whose tags are shown, the first if none is named. UnknownTagError, UnknownModelError; MissingStepError where a model
-    is named and the run has none."""
-    people = view.users.now([user])
+def person_of(view: View, is_open: IsOpen, user: str, asked: PersonAsked, scope: Scope) -> Person:
+    """Return a user as they are now, as a key of this scope is told. UnknownTagError, UnknownModelError;
+    MissingStepError where a model is named and the run has none."""
+    people, model = view.users.now([user]), asked.model
     (clicks,), known = people.clicks, people.row_B[0] >= 0 or people.events[0] > 0
-    times = _times(view, clicks)
+    times, names_items = _times(view, clicks), scope == "admin"
     return Person(
         user,
         "clicked" if clicks else "shown" if known else "never",
         len(clicks),
         times[-1] if times else None,
-        newer,
-        _listed(view, is_open, clicks, times, newer, model),
+        asked.newer,
+        _listed(view, is_open, clicks, times, asked) if names_items else [],
         Counter(tag for _, item in clicks for tag in dict.fromkeys(view.tags_of(item, model))).most_common(OFTEN),
-        _suggested(view, is_open, view.recall(people, RECALLED, model)),
-        _explained(view, people, tag, by, model) if view.served.has_interests else None,
+        _suggested(view, is_open, view.recall(people, RECALLED, model, scope=scope)),
+        _explained(view, people, asked, names_items) if view.served.has_interests else None,
     )
 
 
@@ -146,11 +151,13 @@ def examples(view: View) -> list[str]:
     return [snapshot.user(row) for _, row in sorted(found)[:EXAMPLES]]
 
 
-def _explained(view: View, people: People, tag: str | None, by: Order | None, model: str | None) -> Explained:
-    profiler, clicks = view.profiler(model), people.clicks[0]
+def _explained(view: View, people: People, asked: PersonAsked, names_items: bool) -> Explained:
+    profiler, clicks, model = view.profiler(asked.model), people.clicks[0], asked.model
     tags = profiler.model
-    by = by or tags.config.order
-    insight = profiler.insight(people, tag, by)
+    by = asked.by or tags.config.order
+    insight = profiler.insight(people, asked.tag, by)
+    if not names_items:
+        insight = _without_items(insight, profiler.item_fields)
     why = insight.why
     latest = sum(why.preference.tag in view.tags_of(item, model) for _, item in clicks[-LATEST:])
     at, changes = _changes(view, profiler, people)
@@ -163,6 +170,11 @@ def _explained(view: View, people: People, tag: str | None, by: Order | None, mo
         at,
         changes,
     )
+
+
+def _without_items(insight: Insight, item_fields: Collection[str]) -> Insight:
+    values = [one for one in insight.values if one.field not in item_fields]
+    return replace(insight, values=values, why=without_items(insight.why, item_fields))
 
 
 def _changes(view: View, profiler: LiveProfiles, people: People) -> tuple[list[float], Changes | None]:
@@ -183,9 +195,9 @@ def _times(view: View, clicks: Clicks) -> list[float | None]:
 
 
 def _listed(
-    view: View, is_open: IsOpen, clicks: Clicks, times: Sequence[float | None], newer: int, model: str | None
+    view: View, is_open: IsOpen, clicks: Clicks, times: Sequence[float | None], asked: PersonAsked
 ) -> list[Clicked]:
-    stop = max(0, len(clicks) - newer)
+    stop, model = max(0, len(clicks) - asked.newer), asked.model
     return [
         Clicked(
             place + 1,

@@ -16,7 +16,7 @@ from penchant.models.parts.ranking import best, place_of
 from penchant.profiles.build import ProfilesConfig, Ranked, rank
 from penchant.profiles.explain import Explanation, attended, describe, explain, first
 from penchant.profiles.profile import LiveProfile, RankedPreference, TagPreference, Weighed, WholeProfile
-from penchant.schema import RESERVED, UNKNOWN
+from penchant.schema import ITEM, RESERVED, UNKNOWN
 from penchant.serving.served import TagModel
 from penchant.serving.users import Clicks, People
 
@@ -56,6 +56,11 @@ class LiveProfiles:
     def _texts(self) -> list[str]:
         names = self.model.names[self.model.label]
         return ["", "(other)", *names.values]
+
+    @cached_property
+    def item_fields(self) -> list[str]:
+        """The fields whose values are items that a user clicked."""
+        return [field.name for field in self.model.features.features.fields if field.source == ITEM]
 
     @torch.inference_mode()
     def of(self, people: People, by: Order | None = None) -> list[LiveProfile]:

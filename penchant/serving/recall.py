@@ -1,6 +1,6 @@
 """Items for one user, from the tags that they like and from whom they are like, each with its reason."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from penchant.profiles.profile import TagPreference
@@ -58,7 +58,7 @@ class TagIndex:
         return self._items.get(tag, [])
 
 
-def by_tags(preferences: Sequence[TagPreference], index: TagIndex, skip: Collection[str], most: int) -> list[Recalled]:
+def by_tags(preferences: Sequence[TagPreference], index: TagIndex, skip: Container[str], most: int) -> list[Recalled]:
     """Items of the user's best tags: one of each tag, the best tag first, then the next of each.
 
     preferences: of equal ones, the first counts as better. skip: items that are left out.
@@ -97,5 +97,5 @@ def merge(lists: Sequence[Sequence[Recalled]], most: int) -> list[Recalled]:
     return [Recalled(item, [reason for _, reason in sorted(reasons[item], key=lambda pair: pair[0])]) for item in best]
 
 
-def _next(items: Iterator[str], found: Collection[str], skip: Collection[str]) -> str | None:
+def _next(items: Iterator[str], found: Container[str], skip: Container[str]) -> str | None:
     return next((item for item in items if item not in found and item not in skip), None)

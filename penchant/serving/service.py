@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from penchant.choices import Order
+from penchant.choices import Order, Scope
 from penchant.errors import BusyError, LargeItemError, UnknownFieldError, UnknownItemError
 from penchant.logs.forgotten import digest_of
 from penchant.profiles.directions import Directions
@@ -16,7 +16,8 @@ from penchant.serving.candidates.catalogue import Match
 from penchant.serving.candidates.clusters import Clustered, clustered
 from penchant.serving.candidates.opened import OpenCandidates
 from penchant.serving.candidates.openings import CandidateState, Opening, Openings, state_of
-from penchant.serving.person import Person, examples, person_of
+from penchant.serving.disclosure.explained import without_items
+from penchant.serving.person import ANYTHING, Person, PersonAsked, examples, person_of
 from penchant.serving.recall import Recalled
 from penchant.serving.roles.health import Health, WritingWatch
 from penchant.serving.roles.intake import Appended, append
@@ -62,7 +63,11 @@ def _nothing(_user: str, _at: float) -> dict[str, int]:
 
 
 class Service:
-    """Answers for one store and the model of one run. `refresh` has to be called again and again."""
+    """Answers for one store and the model of one run. `refresh` has to be called again and again.
+
+    scope, of several questions: that of the key that asks. "read" is told nothing that singles out who clicked an item;
+    docs/data/privacy.md says what each scope is told.
+    """
 
     def __init__(
         self,
@@ -119,19 +124,19 @@ class Service:
         view = self.view
         return view.profiler(model).of(view.users.now(users), by)
 
-    def explain(self, user: str, tag: str | None, *, model: str | None = None) -> Explanation:
+    def explain(self, user: str, tag: str | None, *, model: str | None = None, scope: Scope = "admin") -> Explanation:
         """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError,
         UnknownModelError."""
         view = self.view
         if tag is not None:
             view.refuse_tag_of_others(tag, model)
-        return view.profiler(model).explain(view.users.now([user]), tag)
+        profiler = view.profiler(model)
+        why = profiler.explain(view.users.now([user]), tag)
+        return why if scope == "admin" else without_items(why, profiler.item_fields)
 
-    def person(
-        self, user: str, *, tag: str | None = None, by: Order | None = None, newer: int = 0, model: str | None = None
-    ) -> Person:
+    def person(self, user: str, asked: PersonAsked = ANYTHING, *, scope: Scope = "admin") -> Person:
         """All that is known of one user, in one answer; see `person_of`. UnknownTagError, UnknownModelError."""
-        return person_of(self.view, self.is_open, user, tag=tag, by=by, newer=newer, model=model)
+        return person_of(self.view, self.is_open, user, asked, scope)
 
     def examples(self) -> list[str]:
         """Some users with many clicks."""
@@ -149,11 +154,11 @@ class Service:
         """Which tags are near each other, by the model that answers."""
         return self.view.directions
 
-    def recall(self, user: str, most: int, *, model: str | None = None) -> list[Recalled]:
+    def recall(self, user: str, most: int, *, model: str | None = None, scope: Scope = "admin") -> list[Recalled]:
         """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has these. model:
         the interest model whose tags count, the first if none is named. MissingStepError, UnknownModelError."""
         view = self.view
-        return view.recall(view.users.now([user]), most, model)
+        return view.recall(view.users.now([user]), most, model, scope=scope)
 
     def forget(self, user: str) -> Forgotten:
         """Remove a user from the run folder, whose list comes first, then from the store; what fails half-way is
@@ -182,27 +187,23 @@ class Service:
         self.store.close_candidates(items)
         self.refresh()
 
-    def candidates(self) -> list[CandidateState]:
+    def candidates(self, scope: Scope = "admin") -> list[CandidateState]:
         """All that are open, by item."""
-        return [self._state(item, opened) for item, opened in sorted(self._open.items.items())]
+        return [state_of(self.view, item, opened, scope) for item, opened in sorted(self._open.items.items())]
 
     def is_open(self, item: str) -> bool:
         """Whether an item is a candidate."""
         return item in self._open.items
 
-    def candidate(self, item: str) -> CandidateState:
+    def candidate(self, item: str, scope: Scope = "admin") -> CandidateState:
         """UnknownItemError where it is not open."""
-        return self._state(item, self._opened(item))
+        return state_of(self.view, item, self._opened(item), scope)
 
-    def _state(self, item: str, opened: float) -> CandidateState:
-        view = self.view
-        return state_of(item, view.name_of(item), opened, view.live.get(item))
-
-    def opening(self, item: str) -> Opening:
+    def opening(self, item: str, scope: Scope = "admin") -> Opening:
         """All that is known of one open item; what takes long is worked out when it is asked for. MissingStepError
         where no look-alike is live, UnknownItemError where the item is not open."""
         self._refuse_without_lookalike()
-        return Opening(self.view, item, self._opened(item), self._openings)
+        return Opening(self.view, state_of(self.view, item, self._opened(item), scope), self._openings, scope)
 
     def search_items(self, text: str) -> Sequence[Match]:
         """Items of the log by a part of their name or id, those with the most seeds first."""
@@ -212,29 +213,30 @@ class Service:
         """Items clicked most in the last day of the log, then those clicked most ever."""
         return self.view.served.snapshot.most_clicked(most)
 
-    def scorable(self) -> int:
+    def scorable(self, scope: Scope = "admin") -> int:
         """How many candidates are scored where none is named."""
-        return len(self.view.live)
+        return len(self.view.told(scope))
 
     def clustered(self) -> Clustered:
         """When the seeds of open candidates were clustered."""
         return clustered(self.view.live.values())
 
-    def score(self, users: Sequence[str], items: Sequence[str] | None) -> list[Scored]:
-        """Scores of some users for some open candidates, or for all; those without known seeds are left out.
+    def score(self, users: Sequence[str], items: Sequence[str] | None, *, scope: Scope = "admin") -> list[Scored]:
+        """Scores of some users for some open candidates, or for all; those without known seeds are left out, and for
+        "read" those with fewer than MIN_SEEDS.
         MissingStepError where no look-alike is live, UnknownItemError where an item is not open."""
         self._refuse_without_lookalike()
         for item in items or ():
             self._opened(item)
         view = self.view
-        return view.score(view.users.now(users), items)
+        return view.score(view.users.now(users), items, scope=scope)
 
     def audience(self, item: str, size: int) -> LiveAudience:
-        """Who is most like the seeds of a candidate; one audience at a time. UnknownItemError, AudienceError,
-        MissingStepError where the run has no look-alike."""
+        """Who is most like the seeds of a candidate, as all were ranked in the last hour; one audience at a time.
+        UnknownItemError, AudienceError, MissingStepError where the run has no look-alike."""
         opening = self.opening(item)
         with self._auditing:
-            return opening.audience(size)
+            return opening.audience(size, self.clock())
 
     # The process
 

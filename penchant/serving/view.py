@@ -6,14 +6,16 @@ from functools import cached_property
 
 import numpy as np
 
+from penchant.choices import Scope
 from penchant.models.parts.ranking import highest
 from penchant.profiles.directions import Directions
 from penchant.profiles.explain import refuse_tag_of_others
 from penchant.schema import RESERVED
-from penchant.serving.candidates.cluster_bytes import ClusterReader
 from penchant.serving.candidates.clusters import PublishedClusters
 from penchant.serving.candidates.opened import OpenCandidates
-from penchant.serving.candidates.scorer import Scorer
+from penchant.serving.disclosure.followed import Followed
+from penchant.serving.disclosure.lots import told_name
+from penchant.serving.disclosure.omitted import Omitted
 from penchant.serving.profiles import LiveProfiles
 from penchant.serving.recall import Reason, Recalled, TagIndex, by_tags, merge
 from penchant.serving.told import Fields
@@ -46,11 +48,7 @@ class View:
         recent = dict(zip(served.snapshot.items, served.snapshot.recent.tolist(), strict=True))
         fields = dict.fromkeys([*served.item_tags, *(model.label for model in served.profiles.values())])
         self._indices = {field: TagIndex(served.item_tags.get(field, {}), recent) for field in fields}
-        self.live: dict[str, PublishedClusters] = {}
         self._profilers = [LiveProfiles(model) for model in served.profiles.values()]
-        self._reader = ClusterReader(store, served.alike.ralm) if served.alike else None
-        self._number = 0
-        self._open_now: Mapping[str, float] = {}
         self.put_items(users.news.items)
 
     def profiler(self, model: str | None = None) -> LiveProfiles:
@@ -60,9 +58,23 @@ class View:
         return next(one for one in self._profilers if one.model is asked)
 
     @cached_property
-    def scorer(self) -> Scorer:
-        """Scores candidates; the first `follow` makes it. MissingStepError where the run has no look-alike."""
-        return Scorer(self.served.lookalike.ralm)
+    def _whole(self) -> Followed:
+        """All that is known of candidates. MissingStepError where the run has no look-alike."""
+        return Followed(self.store, self.served.name, self.served.lookalike.ralm)
+
+    @cached_property
+    def _told(self) -> Followed:
+        """What keys that only read are told of them. MissingStepError as above."""
+        return Followed(self.store, told_name(self.served.name), self.served.lookalike.ralm)
+
+    @property
+    def live(self) -> dict[str, PublishedClusters]:
+        """The clusters of candidates."""
+        return self._whole.live if self.served.has_lookalike else {}
+
+    def told(self, scope: Scope) -> Mapping[str, PublishedClusters]:
+        """Return the clusters that a key of this scope is told of."""
+        return self._for(scope).live if self.served.has_lookalike else {}
 
     @cached_property
     def directions(self) -> Directions:
@@ -79,31 +91,11 @@ class View:
 
     def follow(self, opened: OpenCandidates) -> bool:
         """Take over clusters that were published, and let go of candidates that were closed; whether the store has
-        become another one, of which all is taken over anew. What cannot be read changes nothing."""
-        if self._reader is None:
+        become another one."""
+        if not self.served.has_lookalike:
             return False
-        number, contents = self.store.clusters(self.served.name, self._number)
-        open_now = opened.now()  # after the clusters, which are only of candidates that were open then
-        is_other = number < self._number
-        told = self._reader.readable({item: content for item, content in contents.items() if item in open_now})
-        if told or is_other or open_now is not self._open_now:
-            self._take(told, {} if is_other else self._kept(open_now))
-        self._number, self._open_now = number, open_now
-        return is_other
-
-    def _kept(self, open_now: Mapping[str, float]) -> dict[str, PublishedClusters]:
-        """What is known of candidates that are still open."""
-        if open_now is self._open_now:
-            return self.live
-        return {item: one for item, one in self.live.items() if open_now.get(item) == self._open_now.get(item)}
-
-    def _take(self, told: Mapping[str, PublishedClusters], kept: Mapping[str, PublishedClusters]) -> None:
-        """Know what was told and what is kept, and nothing else."""
-        filled = {item: (one.centroid_JX, one.size_J) for item, one in told.items() if len(one.size_J)}
-        gone = self.live.keys() - kept.keys() if kept is not self.live else set()
-        self.scorer.put(filled)
-        self.scorer.remove((gone | told.keys()) - filled.keys())
-        self.live = {**kept, **told}
+        is_other = self._whole.follow(opened)
+        return self._told.follow(opened) or is_other
 
     def knows_tag(self, tag: str, model: str | None = None) -> bool:
         """Whether users can have a preference for a tag, by an interest model."""
@@ -127,29 +119,34 @@ class View:
         told, field = self.users.news.items.get(item), self._field(model)
         return self.served.item_tags.get(field, {}).get(item, []) if told is None else told.get(field, [])
 
-    def recall(self, people: People, most: int, model: str | None = None) -> list[Recalled]:
+    def recall(self, people: People, most: int, model: str | None = None, *, scope: Scope = "admin") -> list[Recalled]:
         """Return items that one user has not clicked yet, by tags and by likeness, as far as the run has these. model:
-        whose tags. MissingStepError, UnknownModelError where a model is named that the run does not have."""
+        whose tags; scope: of the key that asks, see `Omitted`. MissingStepError, UnknownModelError where a model is
+        named that the run does not have."""
         lists = []
-        clicked = {item for _, item in people.clicks[0]}
+        clicked = Omitted(self.store, self.users, people.clicks[0], scope)
         if self.served.has_interests or model is not None:
             profile = self.profiler(model).of(people, "preference")[0]
             lists.append(by_tags([*profile.clicked, *profile.unseen], self._indices[self._field(model)], clicked, most))
         if self.served.has_lookalike:
-            (scored,) = self.score(people, None)
+            (scored,) = self.score(people, None, scope=scope)
             best = [pair for pair in scored.best(most + len(clicked)) if pair[0] not in clicked]
             lists.append([Recalled(item, [Reason("look-alike", score)]) for item, score in best])
         return merge(lists, most)
 
-    def score(self, people: People, items: Sequence[str] | None) -> list[Scored]:
-        """Score some candidates, all if not given; those that are not open or have no clusters are left out."""
-        scorer = self.scorer
+    def score(self, people: People, items: Sequence[str] | None, *, scope: Scope = "admin") -> list[Scored]:
+        """Score some candidates, all if not given, as a key of this scope is told them; those that are not open or have
+        no clusters are left out."""
+        scorer = self._for(scope).scorer
         vectors_BX, known_B = self.users.vectors_of(people)
         named, score_BC = scorer.score(vectors_BX, items)
         return [
             Scored(user, not is_known, named, score_C)
             for user, is_known, score_C in zip(people.users, known_B.tolist(), score_BC, strict=True)
         ]
+
+    def _for(self, scope: Scope) -> Followed:
+        return self._whole if scope == "admin" else self._told
 
     def _field(self, model: str | None) -> str:
         """Return the field of the items that an interest model predicts; without one, the field of the run's tags."""

@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penchant.audiences.best import best, blocks, known_seeds, open_rows, overlap, refuse_nan
-from penchant.choices import MIN_AUDIENCE
+from penchant.audiences.best import (
+    best,
+    blocks,
+    known_seeds,
+    open_rows,
+    overlap,
+    refuse_few_seeds,
+    refuse_nan,
+    refuse_small,
+)
+from penchant.choices import MIN_AUDIENCE, MIN_SEEDS
 from penchant.errors import AudienceError
 from penchant.models.lookalikes.promise import Candidate, Likeness
 from penchant.models.lookalikes.seed_clusters import SeedClusters
@@ -55,7 +64,7 @@ def test_blocks_change_nothing_and_many_ties_go_by_row_too() -> None:
 def test_an_audience_is_of_users_like_the_seeds_who_are_not_reached_yet() -> None:
     crowded, seed_S = crowd(), np.flatnonzero(KIND_N == 1)[:30]
     likeness = SeedClusters(ralm(), seed=0).liken(Candidate(2, seed_S), crowded)
-    row_B, score_B = best_rows(likeness, len(crowded), 60, reached=np.append(seed_S, [2, 5]))
+    row_B, score_B = best_rows(likeness, len(crowded), 60, reached=np.append(seed_S, [2, 5]), minimum=30)
     assert not set(row_B.tolist()) & {2, 5, *seed_S.tolist()}
     assert (KIND_N[row_B] == 1).all()
     assert (np.diff(score_B) <= 0).all()
@@ -85,8 +94,22 @@ def test_an_audience_larger_than_the_users_there_are_is_refused_with_their_numbe
     with pytest.raises(AudienceError, match=r"audience of 1,000 was asked for, but only 88 users"):
         best_rows(told, 91, 1000, np.array([0, 1]))
     with pytest.raises(AudienceError, match="only 0 users"):
-        best_rows(told, 91, 60, np.arange(91))
-    assert len(best_rows(told, 91, 88, np.array([0, 1]))[0]) == 88
+        best_rows(told, 91, 50, np.arange(91))
+    assert len(best_rows(told, 91, 88, np.array([0, 1]), minimum=44)[0]) == 88
+
+
+@pytest.mark.parametrize(("size", "near"), [(51, "50 or 100"), (99, "50 or 100"), (1_020, "1,000 or 1,050")])
+def test_a_size_that_would_tell_a_few_people_from_the_next_one_is_refused(size: int, near: str) -> None:
+    with pytest.raises(AudienceError, match=f"ask for a multiple of 50, such as {near}$"):
+        refuse_small(size)
+
+
+def test_an_item_of_few_seeds_is_refused_unless_so_small_an_audience_is_asked_for() -> None:
+    for seeds, told in ((9, "9 known seeds"), (1, "1 known seed,")):
+        with pytest.raises(AudienceError, match=f"item 'x' has {told}.*ask again when it has at least 10$"):
+            refuse_few_seeds(seeds, "x")
+    refuse_few_seeds(MIN_SEEDS, "x")
+    refuse_few_seeds(3, "x", minimum=3)
 
 
 def test_seeds_of_whom_nothing_is_known_are_left_out_and_counted() -> None:

@@ -98,13 +98,13 @@ def assert_refused(said: Said, message: str) -> None:
 
 
 def test_an_audience_is_drawn_and_written(call: Call, copy: Run) -> None:
-    said = call("audience", copy.folder, POPULAR, "--size", 60)
+    said = call("audience", copy.folder, POPULAR, "--size", 50)
     assert said.status == 0
-    found = copy.audience(POPULAR, 60)
+    found = copy.audience(POPULAR, 50)
     common = next(one for group in found.groups for one in group.traits if one.name.startswith("t0-"))
     for told in (
         "audience of Title of i0-0",
-        f"60 of {found.reachable} users who have no event with it yet, most like its {found.seeds} seeds",
+        f"50 of {found.reachable} users who have no event with it yet, most like its {found.seeds} seeds",
         "what clusters of seeds have in common",
         f"{common.name} ({common.seeds:.0%}, {common.users:.0%})",
         "Expected to click, in as much time as the test period",
@@ -124,9 +124,9 @@ def test_an_audience_is_drawn_and_written(call: Call, copy: Run) -> None:
 
 
 def test_seeds_that_are_left_out_are_told(call: Call, copy: Run) -> None:
-    said = call("audience", copy.folder, MIXED, "--size", 50)
+    said = call("audience", copy.folder, MIXED, "--size", 50, "--minimum", 1)
     assert "its 2 seeds (1 more left out: nothing is known of them)" in said.text
-    assert "left out" not in call("audience", copy.folder, FEW_SEEDS, "--size", 50).out
+    assert "left out" not in call("audience", copy.folder, FEW_SEEDS, "--size", 50, "--minimum", 1).out
 
 
 def test_look_alikes_are_drawn_beside_each_other_and_nothing_is_trained_again(call: Call, copy: Run) -> None:
@@ -165,7 +165,7 @@ def test_nothing_is_said_to_have_collapsed_where_nothing_has(call: Call, copy: R
 def test_an_audience_says_who_made_it_and_without_clusters_what_all_seeds_have_in_common(
     call: Call, beaten: Run
 ) -> None:
-    said, found = call("audience", beaten.folder, POPULAR, "--size", 60), beaten.audience(POPULAR, 60)
+    said, found = call("audience", beaten.folder, POPULAR, "--size", 50), beaten.audience(POPULAR, 50)
     assert f"most like its {found.seeds} seeds, by logistic regression" in said.text
     assert "Why: what the seeds have in common" in said.text
     assert "pulled in" not in said.text
@@ -173,18 +173,18 @@ def test_an_audience_says_who_made_it_and_without_clusters_what_all_seeds_have_i
 
 
 def test_another_scorer_is_asked_for_by_name_and_says_that_its_scores_have_collapsed(call: Call, beaten: Run) -> None:
-    said = call("audience", beaten.folder, POPULAR, "--size", 60, "--by", "ralm")
+    said = call("audience", beaten.folder, POPULAR, "--size", 50, "--by", "ralm")
     assert "seeds, by RALM" in said.text
     assert "By default, audiences are made by logistic regression: on 30 validation candidates" in said.text
     assert "pulled in" in said.text
     assert "The scores have collapsed: those of seeds and of others are within 0.0025 of each other" in said.text
     path = beaten.folder / "audiences" / "i0-0.parquet"
-    assert pl.read_parquet(path).equals(beaten.audience(POPULAR, 60, by="ralm").members)
+    assert pl.read_parquet(path).equals(beaten.audience(POPULAR, 50, by="ralm").members)
 
 
 def test_better_ones_that_can_say_nothing_of_an_item_are_named(call: Call, beaten: Run) -> None:
     choose(beaten, name="youtube")
-    said = call("audience", beaten.folder, ONE_SEED, "--size", 50)
+    said = call("audience", beaten.folder, ONE_SEED, "--size", 50, "--minimum", 1)
     assert "YouTube DNN did better on validation candidates, but can score too few users here." in said.text
     assert "its 1 seeds, by logistic regression" in said.text
     assert "too few seeds to be described" in said.text
@@ -198,7 +198,11 @@ def test_a_scorer_that_is_none_or_was_not_measured_is_refused(call: Call, beaten
 
 @pytest.mark.parametrize(
     "words",
-    [("evaluate", "--only", "ralm"), ("audience", POPULAR, "--size", "50"), ("audience", LONG, "--size", "50")],
+    [
+        ("evaluate", "--only", "ralm"),
+        ("audience", POPULAR, "--size", "50"),
+        ("audience", LONG, "--size", "50", "--minimum", "1"),
+    ],
 )
 def test_nothing_is_wider_than_80_columns_or_shows_its_markup(call: Call, copy: Run, words: tuple[str, ...]) -> None:
     said = call(words[0], copy.folder, *words[1:])
@@ -211,7 +215,7 @@ def test_nothing_is_wider_than_80_columns_or_shows_its_markup(call: Call, copy: 
 def test_long_items_are_shortened_wherever_they_stand(call: Call, copy: Run) -> None:
     """In the title, and in the list of another one's neighbours."""
     for item in (LONG, PATH):
-        said = call("audience", copy.folder, item, "--size", 50)
+        said = call("audience", copy.folder, item, "--size", 50, "--minimum", 1)
         assert max(len(word) for word in re.findall("x+", said.out.splitlines()[0] + "".join(said.drawn))) < 60
         assert re.search("x{20,}…", "".join(said.drawn))
 
@@ -234,7 +238,7 @@ def test_long_values_in_common_are_shortened(call: Call, copy: Run) -> None:
     ],
 )
 def test_a_hostile_item_has_its_audience_inside_the_folder(call: Call, copy: Run, item: str, file: str) -> None:
-    said = call("audience", copy.folder, item, "--size", 50)
+    said = call("audience", copy.folder, item, "--size", 50, "--minimum", 1)
     assert (said.status, said.err) == (0, "")
     (path,) = (copy.folder / "audiences").iterdir()
     assert re.fullmatch(file, path.name)
@@ -242,14 +246,16 @@ def test_a_hostile_item_has_its_audience_inside_the_folder(call: Call, copy: Run
 
 
 def test_markup_in_an_item_is_text(call: Call, copy: Run) -> None:
-    assert f"audience of {MARKUP} ─" in call("audience", copy.folder, MARKUP, "--size", 50).out
-    assert re.search(rf"{re.escape(MARKUP)} +6 +\d+%", call("audience", copy.folder, PATH, "--size", 50).out)
+    assert f"audience of {MARKUP} ─" in call("audience", copy.folder, MARKUP, "--size", 50, "--minimum", 1).out
+    assert re.search(
+        rf"{re.escape(MARKUP)} +6 +\d+%", call("audience", copy.folder, PATH, "--size", 50, "--minimum", 1).out
+    )
 
 
 @pytest.mark.parametrize("item", [COLOURED, PATH])
 def test_control_characters_of_an_item_do_not_reach_the_terminal(call: Call, copy: Run, item: str) -> None:
     """Neither in the title nor beside the items that share its seeds: an id could rewrite the screen."""
-    said = call("audience", copy.folder, item, "--size", 50)
+    said = call("audience", copy.folder, item, "--size", 50, "--minimum", 1)
     assert "red" in said.out
     assert "\x1b" not in said.out
 

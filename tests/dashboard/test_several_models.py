@@ -15,6 +15,7 @@ from penchant.operation.atlases import open_atlas
 from penchant.operation.served import open_served
 from penchant.pipeline import Run
 from penchant.pipeline import run as run_all
+from penchant.serving.person import PersonAsked
 from penchant.serving.served import Served
 from penchant.serving.service import Service
 from tests.dashboard.sites import Site
@@ -164,6 +165,6 @@ def test_the_server_agrees_with_the_run_on_what_was_clicked(folder: Path, world:
     run = Run.open(folder)
     for name in LETTERS:
         offline = [tags or [] for tags in run.clicks(USER, name)["tags"].to_list()]
-        person = world.service.person(USER, model=name)
+        person = world.service.person(USER, PersonAsked(model=name))
         assert [[tag for tag, _ in one.tags] for one in person.clicks] == offline
         assert all(known for one in person.clicks for _, known in one.tags)

@@ -59,7 +59,7 @@ def test_nobody_in_an_audience_has_met_the_item(run: Run, item: str) -> None:
     events = events_of(run)
     met = set(events.filter(pl.col("item") == item)["user"])
     assert met - seeds_of(run, item) or item == FEW_SEEDS
-    whole = run.audience(item, run.audience(item, SIZE).reachable).members
+    whole = run.audience(item, run.audience(item, SIZE, minimum=1).reachable, minimum=1).members
     assert not set(whole["user"]) & met
     assert set(whole["user"]) <= set(events["user"])
     assert whole["user"].n_unique() == len(whole) >= SIZE
@@ -77,7 +77,9 @@ def test_members_are_ranked_from_one_by_falling_score(run: Run) -> None:
 
 
 def test_a_smaller_audience_is_the_beginning_of_a_larger_one(run: Run) -> None:
-    assert run.audience(POPULAR, 80).members.head(SIZE).equals(run.audience(POPULAR, SIZE).members)
+    assert (
+        run.audience(POPULAR, 80, minimum=1).members.head(SIZE).equals(run.audience(POPULAR, SIZE, minimum=1).members)
+    )
 
 
 @pytest.mark.parametrize("item", [FEW_SEEDS, POPULAR])
@@ -105,7 +107,7 @@ def test_scores_are_those_of_a_plain_recomputation(run: Run, item: str) -> None:
     cosine = torch.nn.functional.cosine_similarity
     score_N = 0.3 * cosine(user_NG, global_G[None]) + 0.7 * cosine(user_NG, local_NJ @ seed_JG)
 
-    members = run.audience(item, SIZE).members
+    members = run.audience(item, SIZE, minimum=1).members
     told = dict(zip(users, score_N.tolist(), strict=True))
     np.testing.assert_allclose(members["score"], [told[user] for user in members["user"]], atol=2e-5)
     out = {*events_of(run).filter(pl.col("item") == item)["user"], *members["user"]}
@@ -116,24 +118,24 @@ def test_scores_are_those_of_a_plain_recomputation(run: Run, item: str) -> None:
 
 def test_seeds_and_those_they_pulled_in_add_up(run: Run) -> None:
     for item in (POPULAR, FEW_SEEDS, PLAIN, "i2-7"):
-        audience = run.audience(item, SIZE)
+        audience = run.audience(item, SIZE, minimum=1)
         assert audience.seeds == len(seeds_of(run, item))
         assert sum(group.seeds for group in audience.groups) == audience.seeds
         assert sum(group.pulled or 0 for group in audience.groups) == SIZE
         told = [(one.seeds, one.users) for group in audience.groups for one in group.traits]
         assert all(0 < users < seeds <= 1 for seeds, users in told)
-    assert {one.name[:2] for group in run.audience("i2-7", SIZE).groups for one in group.traits} == {"t2"}
+    assert {one.name[:2] for group in run.audience("i2-7", SIZE, minimum=1).groups for one in group.traits} == {"t2"}
 
 
 def test_neighbours_are_what_most_seeds_clicked_too_and_overlap_as_their_audiences_do(run: Run) -> None:
-    audience, events = run.audience(POPULAR, SIZE), events_of(run)
+    audience, events = run.audience(POPULAR, SIZE, minimum=1), events_of(run)
     seeds = pl.Series(sorted(seeds_of(run, POPULAR)))
     others = events.filter(pl.col("user").is_in(seeds.implode()), "clicked", pl.col("item") != POPULAR)
     counts = others.unique(["user", "item"])["item"].value_counts().sort("count", "item", descending=[True, False])
     assert [(one.item, one.seeds) for one in audience.neighbours] == counts.head(NEIGHBOURS).rows()
     mine = set(audience.members["user"])
     for one in audience.neighbours:
-        theirs = set(run.audience(one.item, SIZE).members["user"])
+        theirs = set(run.audience(one.item, SIZE, minimum=1).members["user"])
         assert one.overlap.share == pytest.approx(len(mine & theirs) / SIZE)
         assert one.overlap.jaccard == pytest.approx(len(mine & theirs) / len(mine | theirs))
         assert 0 <= one.overlap.jaccard <= one.overlap.share <= 1
@@ -157,14 +159,14 @@ def test_expected_precision_never_rises_with_depth_and_is_worked_out_by_hand(run
 
 
 def test_one_seed_is_enough_and_is_not_described(run: Run) -> None:
-    audience = run.audience(ONE_SEED, SIZE)
+    audience = run.audience(ONE_SEED, SIZE, minimum=1)
     assert (audience.seeds, len(audience.members)) == (1, SIZE)
     assert [(group.few, group.seeds, group.pulled, group.traits) for group in audience.groups] == [(True, 1, SIZE, ())]
     assert audience.members["cluster"].unique().to_list() == [0]
 
 
 def test_fewer_seeds_than_clusters_are_enough(run: Run) -> None:
-    audience = run.audience(FEW_SEEDS, SIZE)
+    audience = run.audience(FEW_SEEDS, SIZE, minimum=1)
     assert audience.seeds == 3 < CLUSTERS
     assert (audience.members["cluster"] < 3).all()
     assert sum(len(group.traits) for group in audience.groups) == 0
@@ -181,7 +183,7 @@ def test_a_seed_who_came_after_training_is_known_by_what_they_clicked(run: Run) 
 
 
 def test_a_seed_of_whom_nothing_is_known_is_left_out_and_counted(run: Run) -> None:
-    audience = run.audience(MIXED, SIZE)
+    audience = run.audience(MIXED, SIZE, minimum=1)
     assert len(seeds_of(run, MIXED)) == 3
     assert (audience.seeds, audience.left_out) == (2, 1)
     assert sum(group.seeds for group in audience.groups) == 2
@@ -189,26 +191,26 @@ def test_a_seed_of_whom_nothing_is_known_is_left_out_and_counted(run: Run) -> No
 
 def test_an_audience_does_not_hang_on_the_seeds_of_another_item(run: Run) -> None:
     """Of those who clicked the item most clicked, too, another of whose seeds nothing is known: it has no audience."""
-    audience = run.audience(BESIDE, SIZE)
+    audience = run.audience(BESIDE, SIZE, minimum=1)
     assert (audience.seeds, audience.left_out, len(audience.members)) == (1, 6, SIZE)
 
 
 def test_nobody_of_whom_nothing_is_known_is_in_an_audience(run: Run) -> None:
     """Nothing can be said of whom the user is like, because seeds like them are left out."""
-    members = run.audience(HOSTILE[0], SIZE).members
+    members = run.audience(HOSTILE[0], SIZE, minimum=1).members
     assert members.filter(pl.col("user").str.starts_with("stranger")).rows() == []
 
 
 def test_seeds_who_have_nothing_in_common_are_not_called_few(run: Run) -> None:
-    (group,) = run.audience(PLAIN, SIZE).groups
+    (group,) = run.audience(PLAIN, SIZE, minimum=1).groups
     assert (group.seeds, group.traits, group.few) == (6, (), False)
 
 
 def test_all_who_have_not_met_it_can_be_had_and_not_one_more(run: Run) -> None:
-    most = run.audience(POPULAR, SIZE).reachable
-    assert len(run.audience(POPULAR, most).members) == most
+    most = run.audience(POPULAR, SIZE, minimum=1).reachable
+    assert len(run.audience(POPULAR, most, minimum=1).members) == most
     with pytest.raises(AudienceError, match=f"audience of {most + 1} was asked for, but only {most} users are not"):
-        run.audience(POPULAR, most + 1)
+        run.audience(POPULAR, most + 1, minimum=1)
 
 
 def test_an_id_may_be_a_number(run: Run) -> None:
@@ -311,7 +313,7 @@ def test_who_knows_no_clusters_says_what_all_seeds_have_in_common_and_names_no_c
     assert (group.seeds, group.pulled, group.few) == (audience.seeds, None, False)
     assert {one.name[:2] for one in group.traits} == {"t0", "lo"}
     assert audience.members.columns == ["rank", "user", "score"]
-    (alone,) = beaten.audience(ONE_SEED, SIZE).groups
+    (alone,) = beaten.audience(ONE_SEED, SIZE, minimum=1).groups
     assert (alone.seeds, alone.pulled, alone.few, alone.traits) == (1, None, True, ())
 
 
@@ -336,24 +338,24 @@ def test_where_the_winner_can_say_nothing_of_an_item_the_next_that_can_makes_its
     copy = copied(beaten, tmp_path / "run")
     choose(copy, name="youtube")
     assert copy.audience(POPULAR, SIZE).by == "youtube"
-    audience = copy.audience(ONE_SEED, SIZE)
+    audience = copy.audience(ONE_SEED, SIZE, minimum=1)
     assert (audience.by, audience.silent) == ("lr", ("youtube",))
-    assert audience.members.equals(beaten.audience(ONE_SEED, SIZE, by="lr").members)
+    assert audience.members.equals(beaten.audience(ONE_SEED, SIZE, by="lr", minimum=1).members)
     with pytest.raises(AudienceError, match=r"only 0 users are not reached yet and have a score, \d+ have none"):
-        copy.audience(ONE_SEED, SIZE, by="youtube")
+        copy.audience(ONE_SEED, SIZE, by="youtube", minimum=1)
 
 
 def test_a_scorer_that_the_run_does_not_measure_is_refused_by_name(beaten: Run) -> None:
     said = r"by = 'yahoo' is no look-alike of .*, which measures ralm, average, youtube, lr, popularity; add a section"
     with pytest.raises(ConfigError, match=said):
-        beaten.audience(POPULAR, SIZE, by="yahoo")
+        beaten.audience(POPULAR, SIZE, by="yahoo", minimum=1)
 
 
 def test_who_scores_but_some_of_the_users_says_of_how_many_the_others_are(run: Run) -> None:
     """Yahoo scores those who share a bucket with a seed."""
     most = run.audience("i1-5", 1, by="yahoo", minimum=1).reachable
     with pytest.raises(AudienceError, match=r"only \d+ users are .* have a score, .* none; .* ask another scorer"):
-        run.audience("i1-5", most, by="yahoo")
+        run.audience("i1-5", most, by="yahoo", minimum=1)
 
 
 def test_what_is_written_is_the_members_and_the_same_each_time(run: Run, tmp_path: Path) -> None:
@@ -370,7 +372,7 @@ def test_what_is_written_is_the_members_and_the_same_each_time(run: Run, tmp_pat
 def test_any_item_becomes_one_file_in_the_folder(run: Run, tmp_path: Path) -> None:
     """Whatever the id looks like, and however long it is; and no two share a name."""
     wanted = [*HOSTILE, POPULAR]
-    paths = [write_audience(run.audience(item, SIZE), tmp_path / "audiences") for item in wanted]
+    paths = [write_audience(run.audience(item, SIZE, minimum=1), tmp_path / "audiences") for item in wanted]
     assert sorted(paths) == sorted((tmp_path / "audiences").iterdir())
     assert len(set(paths)) == len(wanted)
     assert list(tmp_path.iterdir()) == [tmp_path / "audiences"]
@@ -381,7 +383,7 @@ def test_any_item_becomes_one_file_in_the_folder(run: Run, tmp_path: Path) -> No
 
 
 def test_long_items_that_begin_alike_have_different_files(run: Run, tmp_path: Path) -> None:
-    audience = run.audience(LONG, SIZE)
+    audience = run.audience(LONG, SIZE, minimum=1)
     other = write_audience(replace(audience, item=LONG + "y"), tmp_path)
     assert write_audience(audience, tmp_path) != other
 
@@ -392,4 +394,4 @@ def test_the_item_to_show_is_the_most_clicked_of_the_lowest_third(run: Run) -> N
     counts = sorted(vocabulary["count"])
     assert vocabulary.filter(pl.col("value") == item)["count"].item() == counts[(len(counts) - 1) // 3]
     assert counts[0] < counts[(len(counts) - 1) // 3] < counts[-1]
-    assert len(run.audience(item, SIZE).members) == SIZE
+    assert len(run.audience(item, SIZE, minimum=1).members) == SIZE

@@ -15,6 +15,7 @@ from penchant.operation.atlases import open_atlas
 from penchant.operation.erasure import erase_from_run
 from penchant.operation.served import open_served
 from penchant.pipeline import Run
+from penchant.serving.candidates.audience import rank
 from penchant.serving.candidates.clusterer import Clusterer
 from penchant.serving.roles.consumer import consume
 from penchant.serving.service import Service
@@ -194,7 +195,10 @@ def test_a_service_forgets_at_once_and_clusters_when_they_are_made_next(run: Run
     cluster(clusterer, service)
     (after,) = service.candidates()
     assert after.seeds == before.seeds - 1  # type: ignore[operator]
-    assert USER not in {user for user, _ in service.audience(ITEM, service.audience(ITEM, 50).reachable).members}
+    view, clusters = service.view, service.view.live[ITEM].clusters
+    assert clusters is not None
+    everybody = rank(store, view.users, ITEM, clusters, now[0]).members(view.served.snapshot, ())
+    assert USER not in {user for user, _ in everybody}
     clusterer.close()
 
 

@@ -90,8 +90,8 @@ def test_a_live_average_scores_as_the_offline_one_does(run: Run) -> None:
     assert served.alike.ralm.config.pool == "average"
     service = Service(MemoryStore(), served, lambda: MADE)
     clustered(service, [lookalike_runs.POPULAR])
-    live = service.audience(lookalike_runs.POPULAR, 60).members
-    offline = run.audience(lookalike_runs.POPULAR, 60, by="average").members
+    live = service.audience(lookalike_runs.POPULAR, 50).members
+    offline = run.audience(lookalike_runs.POPULAR, 50, by="average").members
     np.testing.assert_allclose([score for _, score in live], offline["score"], atol=1e-5)
 
 

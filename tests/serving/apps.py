@@ -16,8 +16,10 @@ from fastapi import FastAPI
 from penchant.choices import Scope
 from penchant.models.lookalikes.seed_clusters import averaged, placed
 from penchant.models.parts.clusters import cluster
-from penchant.serving.candidates.cluster_bytes import to_bytes
+from penchant.serving.candidates.cluster_bytes import ClusterReader, shape_of, to_bytes
 from penchant.serving.candidates.clusters import grown
+from penchant.serving.candidates.opened import OpenCandidates
+from penchant.serving.disclosure.lots import Lots
 from penchant.serving.http.app import Limits, make_app
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.run import HttpServer
@@ -74,8 +76,12 @@ class Desk:
         vectors_BX, _ = view.users.vectors(FANS)
         averaged_NX = averaged(alike.ralm, vectors_BX)
         found = cluster(averaged_NX, placed(alike.ralm, averaged_NX), alike.ralm.config.clusters, alike.seed)
-        content = to_bytes(grown(found, len(FANS), MADE, MADE))
-        self.store.publish(view.served.name, dict.fromkeys(items, content), cursor="0")
+        live = grown(found, len(FANS), MADE, MADE)
+        self.store.publish(view.served.name, dict.fromkeys(items, to_bytes(live)), cursor="0")
+        opened = self.store.candidates()
+        reader = ClusterReader(self.store, shape_of(alike.ralm))
+        lots = Lots(self.store, view.served.name, reader, OpenCandidates(self.store))
+        lots.follow({item: (opened[item], live) for item in items}, "0")
         self.service.refresh()
 
 

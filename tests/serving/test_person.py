@@ -15,7 +15,7 @@ from penchant.models.interests.promise import Interests as Model
 from penchant.models.interests.youtube import YouTubeConfig
 from penchant.profiles.attention import MOST_VALUES
 from penchant.profiles.changes import MOST_MOMENTS
-from penchant.serving.person import AT_ONCE, EXAMPLES, RECALLED
+from penchant.serving.person import AT_ONCE, EXAMPLES, RECALLED, PersonAsked
 from penchant.serving.served import Served
 from penchant.serving.service import Service
 from penchant.store.base import Event
@@ -194,9 +194,9 @@ def test_clicks_come_in_pages_latest_first(service: Service) -> None:
     first = service.person("heavy")
     assert [one.number for one in first.clicks] == list(range(120, 120 - AT_ONCE, -1))
     assert first.older == 120 - AT_ONCE
-    last = service.person("heavy", newer=110)
+    last = service.person("heavy", PersonAsked(newer=110))
     assert ([one.number for one in last.clicks], last.older) == (list(range(10, 0, -1)), 0)
-    beyond = service.person("heavy", newer=1_000)
+    beyond = service.person("heavy", PersonAsked(newer=1_000))
     assert (beyond.clicks, beyond.older, beyond.total) == ([], 0, 120)
 
 
@@ -276,7 +276,7 @@ def test_a_deep_model_without_a_share_has_no_attention(served: Served) -> None:
 
 def test_tags_are_in_the_order_that_is_asked_for(service: Service) -> None:
     for by in ("lift", "preference"):
-        found = service.person(USER, by=by).explained
+        found = service.person(USER, PersonAsked(by=by)).explained
         assert found
         assert found.by == by
         profile = found.insight.profile

@@ -259,7 +259,7 @@ def test_a_candidate_says_how_far_it_is(desk: Desk, served: Served) -> None:
     desk.cluster()
     done = desk.service.candidate(POPULAR)
     rows, times = served.snapshot.seeds(POPULAR)
-    assert (done.opened, done.seeds, sum(done.sizes), done.clustered) == (MADE, len(rows), len(rows), MADE + 5)
+    assert (done.opened, done.seeds, sum(done.sizes or ()), done.clustered) == (MADE, len(rows), len(rows), MADE + 5)
     assert done.fresh == times.max()
     assert done.drift is not None
     strangers, never = desk.service.candidate(FOR_STRANGERS), desk.service.candidate("never clicked")

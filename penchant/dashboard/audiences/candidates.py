@@ -15,7 +15,7 @@ Key = Callable[[CandidateState], float | str | None]
 COLUMNS: Mapping[str, Key] = {
     "name": lambda one: one.name.casefold(),
     "seeds": lambda one: one.seeds,
-    "clusters": lambda one: len(one.sizes) if one.seeds is not None else None,
+    "clusters": lambda one: len(one.sizes) if one.seeds is not None and one.sizes is not None else None,
     "fresh": lambda one: one.fresh,
     "clustered": lambda one: one.clustered,
     "opened": lambda one: one.opened,

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from penchant.choices import MIN_SEEDS
 from penchant.dashboard.audiences import export
 from penchant.dashboard.audiences.candidates import Order, listed, moment
-from penchant.dashboard.audiences.parts import PARTS, Parts
+from penchant.dashboard.audiences.parts import OF_PEOPLE, PARTS, Parts
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.shell.sources import Sources
 from penchant.evaluation.choice import Choice
@@ -52,13 +53,14 @@ class LookalikePages:
     def _list(self, asked: Asked, choice: Choice) -> Answer:
         order, query = Order.of(asked.text("sort")), asked.text("q")
         page = asked.number("page", 1, least=1, most=10**6)
-        found = listed(self._service.candidates(), query=query, order=order, page=page)
+        found = listed(self._service.candidates(asked.scope), query=query, order=order, page=page)
         values = {
             "listed": found,
             "query": query,
             "order": order,
             "now": self._service.clock(),
             "may_open": asked.may_open,
+            "least_seeds": MIN_SEEDS,
             "moment": partial(moment, clocked=self._service.log().clocked),
             "choice": choice,
             **self._found(asked.text("find")),
@@ -98,8 +100,8 @@ class LookalikePages:
             return Moved(url(item, show="all"))
         if name not in PARTS:
             return _refused(404, f"{name!r} is no part of a candidate; ask for {', '.join(PARTS)}", asked)
-        if name == "members" and not asked.may_open:
-            return _refused(403, "seeing who is in an audience needs a key with scope admin", asked)
+        if name in OF_PEOPLE and not asked.sees_people:
+            return _refused(403, f"{name!r} is worked out of single users; it needs a key with scope admin", asked)
         values = self._parts.values(item, asked, name)
         if name != "body" and values[name] is None:
             return _refused(409, f"the seeds of {item!r} are not clustered now; load the page again", asked)

@@ -10,7 +10,7 @@ from penchant.audiences.best import refuse_large, refuse_small
 from penchant.audiences.outlook import Outlook, outlook_of, usual_size
 from penchant.audiences.scores import Scores, bins_of
 from penchant.audiences.why import FEWEST
-from penchant.choices import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE, MIN_SEEDS
 from penchant.dashboard.audiences.candidates import moment
 from penchant.dashboard.audiences.charts import outlook_chart, scores_chart, seeds_chart
 from penchant.dashboard.audiences.map import Picture, key_path, picture_of
@@ -24,6 +24,9 @@ from penchant.serving.candidates.openings import Opening
 from penchant.serving.candidates.shared import Shared
 
 PARTS = ("body", "seeds", "clusters", "scores", "audience", "members")
+
+OF_PEOPLE = ("seeds", "clusters", "scores", "members")
+"""Parts that name users, or that one more seed changes; a key that only reads is not shown them."""
 
 FEW_SEEDS = 5_000
 """So many seeds have their times read before the first paint."""
@@ -100,7 +103,7 @@ class Parts:
     def values(self, item: str, asked: Asked, name: str = "") -> Mapping[str, Any]:
         """Return the values of a whole page, or of one part of it. name: of the part, "" for the page. Parts that the
         browser asks for later are None. UnknownItemError."""
-        one, clocked = self._service.opening(item), self._service.log().clocked
+        one, clocked = self._service.opening(item, asked.scope), self._service.log().clocked
         found: dict[str, Any] = dict.fromkeys(PARTS)
         if one.clustered:
             found |= {part: make() for part, make in self._makers(one, asked).items() if _now(part, one, asked, name)}
@@ -114,8 +117,10 @@ class Parts:
             "seen": one.seen,
             "drift": drift_in_words(one.state.drift) if one.state.drift else "",
             "may_open": asked.may_open,
+            "sees_people": asked.sees_people,
             "size": asked.text("size"),
             "least": MIN_AUDIENCE,
+            "least_seeds": MIN_SEEDS,
             "least_described": FEWEST,
             **found,
         }
@@ -127,15 +132,18 @@ class Parts:
             "clusters": partial(_clusters, one),
             "scores": partial(_scores, one, asked, self._most),
             "audience": partial(self._audience, one, asked),
+            "members": partial(self._members, one, asked),
         }
-        return makers | {"members": partial(self._members, one, asked)} if asked.may_open else makers
+        return {part: make for part, make in makers.items() if asked.sees_people or part not in OF_PEOPLE}
 
     def _audience(self, one: Opening, asked: Asked) -> AudiencePart:
         reachable = one.scores().reachable
+        if not asked.sees_people:
+            reachable = _rounded(reachable)
         size, expected = _size(asked, reachable), self._sources.expected()
         found = outlook_of(expected, seeds=one.known, size=size, reachable=reachable) if expected else None
         chart = outlook_chart(found) if found else None
-        problem, most = _problem(size, reachable, self._most), min(reachable, self._most)
+        problem, most = _problem(size, reachable, self._most), _rounded(min(reachable, self._most))
         return AudiencePart(reachable, size, problem, most, expected is not None, found, chart)
 
     def _members(self, one: Opening, asked: Asked) -> MembersPart:
@@ -190,6 +198,11 @@ def _scores(one: Opening, asked: Asked, most: int) -> ScoresPart:
     begins = None if _problem(size, scores.reachable, most) else scores.begins(size)
     some = len(scores.others_N) and len(scores.seeds_S)
     return ScoresPart(scores_chart(bins_of(scores), size, begins) if some else None, scores, begins)
+
+
+def _rounded(users: int) -> int:
+    """Round down to what an audience can have."""
+    return users - users % MIN_AUDIENCE
 
 
 def _size(asked: Asked, reachable: int) -> int:

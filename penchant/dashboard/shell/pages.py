@@ -26,6 +26,11 @@ class Asked:
         """Whether the visitor may open candidates and see who is in an audience."""
         return self.scope == "admin"
 
+    @property
+    def sees_people(self) -> bool:
+        """Whether the visitor may see lists of users, and single clicks."""
+        return self.scope == "admin"
+
     def text(self, name: str) -> str:
         """Return what the query says under a name, "" where it says nothing."""
         return self.query.get(name, "")

@@ -72,7 +72,7 @@ class TagsPage:
     def _about(self, asked: Asked, sought: str, directions: Directions) -> dict[str, Any]:
         """Return the values of the part beside the map, and of the rest of the page."""
         atlas, tag = self._sources.atlas.now(), asked.text("tag")
-        chosen = details(tag, directions, atlas) if tag else None
+        chosen = details(tag, directions, atlas, names_users=asked.sees_people) if tag else None
         unknown = bool(tag) and chosen is None
         values = self._common(atlas, tag) | {
             "trained": True,

@@ -55,14 +55,14 @@ class ClickSpan:
 class Account:
     """What the atlas has counted of a tag. rank: its place by clicks, 1 for the most clicked; tags: how many there are;
     mapped: whether it is on the map; spans: empty where the log has no common clock; interested: the users who prefer
-    it most, best first."""
+    it most, best first; None for who may not see them."""
 
     counted: CountedTag
     rank: int
     tags: int
     mapped: bool
     spans: Sequence[ClickSpan]
-    interested: Sequence[Interested]
+    interested: Sequence[Interested] | None
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ class Details:
     near: Sequence[Near]
 
 
-def details(tag: str, directions: Directions, atlas: Atlas | None) -> Details | None:
+def details(tag: str, directions: Directions, atlas: Atlas | None, *, names_users: bool) -> Details | None:
     """Return what is known of a tag, None where neither the model nor the atlas knows it. For a moment after a new
-    model takes over, the two may be of different models."""
-    account = _account(tag, atlas) if atlas is not None else None
+    model takes over, the two may be of different models. names_users: whether to say who is interested."""
+    account = _account(tag, atlas, names_users) if atlas is not None else None
     if account is None and tag not in directions:
         return None
     near = [Near(one, likeness, _clicks(one, atlas)) for one, likeness in directions.nearest(tag, MOST_NEAR)]
@@ -149,7 +149,7 @@ def course(spans: Sequence[ClickSpan]) -> Chart:
     )
 
 
-def _account(tag: str, atlas: Atlas) -> Account | None:
+def _account(tag: str, atlas: Atlas, names_users: bool) -> Account | None:
     number = atlas.number(tag)
     if number is None:
         return None
@@ -159,7 +159,7 @@ def _account(tag: str, atlas: Atlas) -> Account | None:
         tags=len(atlas.tags),
         mapped=bool(np.isfinite(atlas.place_VC[number]).all()),
         spans=_spans(tag, atlas),
-        interested=atlas.interested(tag)[:MOST_USERS],
+        interested=atlas.interested(tag)[:MOST_USERS] if names_users else None,
     )
 
 

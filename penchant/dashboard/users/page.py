@@ -10,6 +10,7 @@ from penchant.dashboard.shell.pages import Answer, Asked, Moved, Page, Route
 from penchant.dashboard.shell.sources import Sources
 from penchant.dashboard.users.parts import interests_part, sizes
 from penchant.profiles.atlas import Atlas
+from penchant.serving.person import PersonAsked
 
 URL = "/dashboard/users"
 
@@ -40,8 +41,8 @@ class UsersPage:
         if user := asked.text("user"):
             return self._user(asked, user)
         if tag := asked.text("tag"):
-            return self._interested(tag)
-        return self._begin()
+            return self._interested(tag) if asked.sees_people else self._refused(asked)
+        return self._begin(asked)
 
     def suggest(self, asked: Asked) -> Answer:
         """Suggest tags that fit what is being typed."""
@@ -56,7 +57,8 @@ class UsersPage:
         known, clock = service.knows_tag(tag, model), service.log().clocked
         newer = asked.number("older", 0, least=0, most=MOST_SKIPPED)
         by = next((order for order in ORDERS if order == asked.text("by")), None)
-        found = service.person(user, tag=tag if known else None, by=by, newer=newer, model=model)
+        person_asked = PersonAsked(tag if known else None, by, newer, model)
+        found = service.person(user, person_asked, scope=asked.scope)
         here = f"{URL}?user={quote(user, safe='')}"
         named = f"&model={quote(model, safe='')}" if model else ""
         values = {
@@ -68,9 +70,14 @@ class UsersPage:
             "has_pages": model in (None, next(iter(models), None)),
             "unknown_tag": tag if not known else "",
             "clock": clock,
-            "example": next(iter(service.examples()), "") if found.standing == "never" else "",
+            "example": next(iter(service.examples()), "") if found.standing == "never" and asked.sees_people else "",
+            "sees_people": asked.sees_people,
         }
         return Page("user", self._common(user=user) | values)
+
+    def _refused(self, asked: Asked) -> Page:
+        message = "who is interested in a tag is a list of users, which needs a key with scope admin"
+        return Page("problem", {"status": 403, "code": "forbidden", "message": message, "part": asked.part}, 403)
 
     def _interested(self, tag: str) -> Answer:
         atlas = self._sources.atlas.now()
@@ -83,10 +90,15 @@ class UsersPage:
         values = {"known": True, "people": atlas.interested(tag), "users": int(atlas.users_V[number])}
         return Page("users_interested", self._common(tag=tag) | values)
 
-    def _begin(self) -> Page:
+    def _begin(self, asked: Asked) -> Page:
         atlas = self._sources.atlas.now()
         service = self._sources.service
-        values = {"held": _held(atlas) if atlas else [], "examples": service.examples(), "total": service.log().users}
+        values = {
+            "held": _held(atlas) if atlas else [],
+            "examples": service.examples() if asked.sees_people else [],
+            "total": service.log().users,
+            "sees_people": asked.sees_people,
+        }
         return Page("users", self._common() | values)
 
     def _common(self, *, user: str = "", tag: str = "") -> dict[str, object]:

@@ -1,12 +1,14 @@
 """The users most like the seeds of a candidate now, of all who have not met it yet."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
-from penchant.audiences.best import BLOCK, best, blocks, refuse_small
+from penchant.audiences.best import BLOCK, best, blocks, refuse_few_seeds, refuse_large, refuse_small
 from penchant.choices import MIN_AUDIENCE
+from penchant.logs.forgotten import digest_of
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.models.lookalikes.seed_clusters import packed, transformed
 from penchant.models.parts.cluster_scores import score
@@ -21,8 +23,8 @@ MOST_AUDIENCE = 1_000_000
 
 @dataclass(frozen=True)
 class LiveAudience:
-    """members: users and their scores, the most alike first; reachable: users of whom something is known and who have
-    no event with the item."""
+    """members: users and their scores, the most alike first; reachable: users of whom something is known and who had no
+    event with the item when all were ranked."""
 
     item: str
     members: list[tuple[str, float]]
@@ -41,13 +43,31 @@ class Reach:
     def __len__(self) -> int:
         return len(self.row_S) + len(self.users)
 
-    def names(self, snapshot: Snapshot, place_B: np.ndarray) -> list[str]:
-        """Return the users at some places, where those with live events come first, then the rows of the snapshot."""
+
+@dataclass(frozen=True)
+class Ranking:
+    """All who can be reached, and the order of the MOST_AUDIENCE who are most alike. made: when, UTC seconds; seeds:
+    how many known ones the item had; row_S, users: as in `Reach`; place_K: where each stands in these, users first, the
+    most alike first; score_K: of each. It takes 12 bytes for each who can be reached."""
+
+    item: str
+    made: float
+    seeds: int
+    row_S: np.ndarray
+    users: list[str]
+    place_K: np.ndarray
+    score_K: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row_S) + len(self.users)
+
+    def members(self, snapshot: Snapshot, gone: Collection[str]) -> Iterator[tuple[str, float]]:
+        """Yield users with their scores, without those who have one of these digests."""
         live = len(self.users)
-        return [
-            self.users[place] if place < live else snapshot.user(int(self.row_S[place - live]))
-            for place in place_B.tolist()
-        ]
+        for place, own in zip(self.place_K.tolist(), self.score_K.tolist(), strict=True):
+            user = self.users[place] if place < live else snapshot.user(int(self.row_S[place - live]))
+            if not gone or digest_of(user) not in gone:
+                yield user, own
 
 
 def reach(store: Store, users: Users, item: str, *, block: int = BLOCK) -> Reach:
@@ -59,26 +79,33 @@ def reach(store: Store, users: Users, item: str, *, block: int = BLOCK) -> Reach
     return Reach(_open(users, _closed_rows(users, item, live), block), names, vectors_NX[known_N])
 
 
-def audience(
-    store: Store,
-    users: Users,
-    item: str,
-    clusters: Clusters,
-    size: int,
-    *,
-    minimum: int = MIN_AUDIENCE,
-    block: int = BLOCK,
-) -> LiveAudience:
-    """The `size` users most like the members of the clusters. Exact, over all users: of the snapshot as it is, of those
-    with live events as consumers saw them last. block: users of the snapshot at a time.
+def rank(store: Store, users: Users, item: str, clusters: Clusters, at: float, *, block: int = BLOCK) -> Ranking:
+    """Order those who can be reached by how alike they are to the members of the clusters. Exact, over all users: of
+    the snapshot as it is, of those with live events as consumers saw them last. at: now; block: users of the snapshot
+    at a time."""
+    found = reach(store, users, item, block=block)
+    most = min(len(found), MOST_AUDIENCE)
+    place_K, score_K = best(_scored(users, clusters, found, block), most, minimum=1) if most else _NOBODY
+    row_S = found.row_S.astype(np.int32)
+    return Ranking(item, at, clusters.members, row_S, found.users, place_K.astype(np.int32), score_K)
 
-    Raises AudienceError where `size` is below `minimum`, or where fewer can be reached.
+
+def audience(ranking: Ranking, users: Users, size: int, *, minimum: int = MIN_AUDIENCE) -> LiveAudience:
+    """Return the first `size` of a ranking, without users who were forgotten since.
+
+    Raises AudienceError where `size` is below `minimum` or no multiple of it, where there are fewer seeds than
+    MIN_SEEDS or `minimum`, or where fewer users can be reached.
     """
     refuse_small(size, minimum)
-    found = reach(store, users, item, block=block)
-    place_B, score_B = best(_scored(users, clusters, found, block), size, minimum=minimum)
-    members = zip(found.names(users.served.snapshot, place_B), score_B.tolist(), strict=True)
-    return LiveAudience(item, list(members), len(found))
+    refuse_few_seeds(ranking.seeds, ranking.item, minimum)
+    gone = {digest for digest, at in list(users.news.forgotten.items()) if at >= ranking.made}
+    members = list(islice(ranking.members(users.served.snapshot, gone), size))
+    if len(members) < size:
+        refuse_large(size, len(members), minimum=minimum)
+    return LiveAudience(ranking.item, members, len(ranking))
+
+
+_NOBODY = np.zeros(0, np.int64), np.zeros(0, np.float32)
 
 
 def _scored(users: Users, clusters: Clusters, found: Reach, block: int) -> Iterator[np.ndarray]:

@@ -43,10 +43,11 @@ def shape_of(ralm: Ralm) -> ClusterShape:
 
 
 class ClusterReader:
-    """Reads what was published for one model. An entry that cannot be read is as one that is not there."""
+    """Reads what was published for one model, whose clusters have a shape. An entry that cannot be read is as one that
+    is not there."""
 
-    def __init__(self, store: Store, ralm: Ralm) -> None:
-        self._unreadable, self._shape = store.unreadable, shape_of(ralm)
+    def __init__(self, store: Store, shape: ClusterShape) -> None:
+        self._unreadable, self._shape = store.unreadable, shape
 
     def readable(self, contents: Mapping[str, bytes]) -> dict[str, PublishedClusters]:
         """Return the clusters of those candidates whose entry can be read; the others are counted."""

@@ -7,11 +7,12 @@ from itertools import islice
 
 import numpy as np
 
-from penchant.serving.candidates.cluster_bytes import ClusterReader, to_bytes
+from penchant.serving.candidates.cluster_bytes import ClusterReader, shape_of, to_bytes
 from penchant.serving.candidates.clusters import LiveClusters, grown
 from penchant.serving.candidates.due import DueQueue
 from penchant.serving.candidates.opened import OpenCandidates
 from penchant.serving.candidates.seed_clusterer import FreshClusters, SeedClusterer
+from penchant.serving.disclosure.lots import Lots
 from penchant.serving.users import Users
 from penchant.store.base import Store
 
@@ -71,13 +72,14 @@ class Clusterer:
         self.store, self.users, self.clock = store, users, clock
         self.every_s, self.pace = every_s, pace
         self.model = users.served.name
-        self._open, self._reader = OpenCandidates(store), ClusterReader(store, alike.ralm)
+        self._open, self._reader = OpenCandidates(store), ClusterReader(store, shape_of(alike.ralm))
         self._candidates: dict[str, _Candidate] = {}
         self._matched: Mapping[str, float] = {}
         self._due, self._changed, self._now = DueQueue(), set[str](), clock()
         self._number, self._checked = 0, self._now
         self._cursor = self._resume()
         self._seeds = SeedClusterer(store, users, clock)
+        self._lots = Lots(store, self.model, self._reader, self._open)
         self._pool = ThreadPoolExecutor(1, "clustering")
         self._job: Future[dict[str, FreshClusters]] | None = None
         self._asked: dict[str, _Candidate] = {}
@@ -247,6 +249,8 @@ class Clusterer:
         contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
         if contents:
             self.store.publish(self.model, contents, self._cursor)
+            told = {item: (self._candidates[item].opened, one) for item, one in live.items() if one is not None}
+            self._lots.follow(told, self._cursor)
         is_new = bool(self._changed)
         self._changed.clear()
         return is_new

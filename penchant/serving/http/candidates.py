@@ -6,12 +6,12 @@ import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import Query, Request, Response
 
-from penchant.choices import MIN_AUDIENCE
+from penchant.choices import MIN_AUDIENCE, Scope
 from penchant.errors import BusyError
 from penchant.serving.candidates.audience import MOST_AUDIENCE
 from penchant.serving.http.answers import Json, RequestError
 from penchant.serving.http.body import JSON
-from penchant.serving.http.routes import Routes
+from penchant.serving.http.routes import Routes, scope_of
 from penchant.serving.http.shapes import (
     AudienceAnswer,
     CandidateAnswer,
@@ -64,13 +64,14 @@ class CandidateRoutes:
             errors=NONE_SUCH | NO_LIKENESS,
         )
 
-    async def all(self) -> Response:
-        """All open candidates, by item."""
-        return Json({"candidates": await self.work(self.service.candidates)})
+    async def all(self, request: Request) -> Response:
+        """All open candidates, by item. See one of them for what a key with scope read is told."""
+        return Json({"candidates": await self.work(self.service.candidates, scope_of(request))})
 
-    async def one(self, item: PathId) -> Response:
-        """One open candidate."""
-        return Json(await self.work(self.service.candidate, item))
+    async def one(self, item: PathId, request: Request) -> Response:
+        """One open candidate. A key with scope read is told of its seeds once ten are known, and again when ten more
+        are; before that `few` is true."""
+        return Json(await self.work(self.service.candidate, item, scope_of(request)))
 
     async def open_all(self, request: Request) -> Response:
         """Open items to audience extension; those that are open stay as they are."""
@@ -96,17 +97,20 @@ class CandidateRoutes:
 
     async def score(self, request: Request) -> Response:
         """How well users fit open candidates, by those who clicked them lately; candidates without known seeds are
-        left out."""
-        asked = await self.routes.body(request, ScoreRequest)
-        self._bound(asked)
+        left out. A key with scope read is told of the new seeds of a candidate in lots, and nothing of a candidate
+        with few."""
+        asked, scope = await self.routes.body(request, ScoreRequest), scope_of(request)
+        self._bound(asked, scope)
         if len(asked.users) == 1 and asked.items is None:
-            return Json(await self._scores.ask((asked.users[0], asked.top)))
-        return Json(await self.work(self._scored, asked))
+            return Json(await self._scores.ask((asked.users[0], asked.top, scope)))
+        return Json(await self.work(self._scored, asked, scope))
 
     async def audience(
-        self, item: PathId, size: Annotated[int, Query(ge=MIN_AUDIENCE, le=MOST_AUDIENCE)] = 1_000
+        self,
+        item: PathId,
+        size: Annotated[int, Query(ge=MIN_AUDIENCE, le=MOST_AUDIENCE, multiple_of=MIN_AUDIENCE)] = 1_000,
     ) -> Response:
-        """The users most like the seeds of a candidate who have not met it yet. It names people."""
+        """The users most like the seeds of a candidate who had not met it when they were ranked. It names people."""
         if self._audiences > MOST_WAITING:
             raise BusyError(f"{MOST_WAITING} audiences wait already; ask for this one later", after_s=1.0)
         self._audiences += 1
@@ -115,9 +119,9 @@ class CandidateRoutes:
         finally:
             self._audiences -= 1
 
-    def _bound(self, asked: ScoreRequest) -> None:
+    def _bound(self, asked: ScoreRequest, scope: Scope) -> None:
         limits, users = self.routes.limits, len(asked.users)
-        candidates = self.service.scorable() if asked.items is None else len(asked.items)
+        candidates = self.service.scorable(scope) if asked.items is None else len(asked.items)
         told = min(candidates, asked.top or candidates)
         if users * candidates > limits.scored or users * told > limits.told:
             raise RequestError(
@@ -127,13 +131,18 @@ class CandidateRoutes:
                 f"{users * candidates:,}; {limits.told:,} out of {limits.scored:,} can be had at once",
             )
 
-    def _scored(self, asked: ScoreRequest) -> bytes:
-        return orjson.dumps({"users": [_told(one, asked.top) for one in self.service.score(asked.users, asked.items)]})
+    def _scored(self, asked: ScoreRequest, scope: Scope) -> bytes:
+        scored = self.service.score(asked.users, asked.items, scope=scope)
+        return orjson.dumps({"users": [_told(one, asked.top) for one in scored]})
 
-    def _all_scored(self, asked: list[tuple[str, int | None]]) -> list[bytes]:
-        """Users who are to be scored for all candidates, and how many scores each is to be told → answers."""
-        scored = self.service.score([user for user, _ in asked], None)
-        return [orjson.dumps({"users": [_told(one, top)]}) for one, (_, top) in zip(scored, asked, strict=True)]
+    def _all_scored(self, asked: list[tuple[str, int | None, Scope]]) -> list[bytes]:
+        """Users who are to be scored for all candidates, how many scores each is to be told, and the scope of the key
+        that asks → answers."""
+        found = {
+            scope: iter(self.service.score([user for user, _, own in asked if own == scope], None, scope=scope))
+            for scope in {scope for *_, scope in asked}
+        }
+        return [orjson.dumps({"users": [_told(next(found[scope]), top)]}) for _, top, scope in asked]
 
     def _audience(self, item: str, size: int) -> bytes:
         found = self.service.audience(item, size)

@@ -98,14 +98,23 @@ class Routes:
     def _access(self, needs: Scope) -> Callable[[Request], Awaitable[None]]:
         async def check(request: Request) -> None:
             if self._keys is None:
+                request.state.scope = "admin"
                 return
             sent = request.headers.get("authorization")
             if self._keys.is_stale(sent):
                 await self.work(self._keys.look_up)
             address = request.client.host if request.client else ""
-            line_of(request).key = self._keys.check(sent, address, needs).name
+            key = self._keys.check(sent, address, needs)
+            line_of(request).key, request.state.scope = key.name, key.scope
 
         return check
+
+
+def scope_of(request: Request) -> Scope:
+    """Return the scope of the key of a request, "admin" where everybody may do everything. Only of a route that needs
+    a key."""
+    scope: Scope = request.state.scope
+    return scope
 
 
 def _errors(

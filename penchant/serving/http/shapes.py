@@ -193,16 +193,19 @@ class DriftModel(BaseModel):
 
 
 class CandidateAnswer(BaseModel):
-    """opened, clustered, fresh: UTC seconds; seeds: null before they were counted; sizes: members of each cluster."""
+    """opened, clustered, fresh: UTC seconds, for a key with scope read fresh to the day; seeds: null before they were
+    counted; sizes: members of each cluster; few: fewer than ten seeds are known, so that a key with scope read is told
+    nothing of them, and all else is null."""
 
     item: str
     name: str
     opened: float
     seeds: int | None
-    sizes: list[int]
+    sizes: list[int] | None
     drift: DriftModel | None
     clustered: float | None
     fresh: float | None
+    few: bool
 
 
 class CandidatesAnswer(BaseModel):

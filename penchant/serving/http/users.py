@@ -5,11 +5,11 @@ from functools import partial
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 
 from penchant.choices import Order
 from penchant.serving.http.answers import Json
-from penchant.serving.http.routes import Routes
+from penchant.serving.http.routes import Routes, scope_of
 from penchant.serving.http.shapes import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
 from penchant.serving.roles.consumer import MOST_TEXT
 
@@ -62,16 +62,21 @@ class UserRoutes:
     async def explain(
         self,
         user: PathId,
+        request: Request,
         tag: Annotated[str | None, Query(max_length=MOST_TEXT)] = None,
         model: ModelName = None,
     ) -> Response:
-        """Why a user has a preference for a tag, the one that stands first if none is given. model: as for profiles."""
-        return Json(await self.work(partial(self.service.explain, user, tag, model=model)))
+        """Why a user has a preference for a tag, the one that stands first if none is given. model: as for profiles. To
+        a key with scope read, no item that the user clicked is named."""
+        scope = scope_of(request)
+        return Json(await self.work(partial(self.service.explain, user, tag, model=model, scope=scope)))
 
-    async def recall(self, user: PathId, most: Most = 50, model: ModelName = None) -> Response:
+    async def recall(self, user: PathId, request: Request, most: Most = 50, model: ModelName = None) -> Response:
         """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons. model: whose
-        tags, as for profiles."""
-        found: list[Any] = await self.work(partial(self.service.recall, user, most, model=model))
+        tags, as for profiles. For a key with scope read, items that fewer than ten users clicked are named to these
+        users, too."""
+        scope = scope_of(request)
+        found: list[Any] = await self.work(partial(self.service.recall, user, most, model=model, scope=scope))
         return Json({"user": user, "items": found})
 
     async def forget(self, user: PathId) -> Response:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from penchant.errors import StoreError
 from penchant.serving.candidates.clusterer import Clusterer
+from penchant.serving.disclosure.lots import told_name
 from penchant.serving.roles.consumer import consume
 from penchant.serving.roles.loops import Loop
 from penchant.serving.users import Users
@@ -86,7 +87,7 @@ class Clustering:
         if complete != newest:
             self._complete = newest, now
         elif GRACE_S < now - at < float("inf"):
-            self.store.drop_models([newest])
+            self.store.drop_models([newest, told_name(newest)])
             self._complete = newest, float("-inf")
 
 

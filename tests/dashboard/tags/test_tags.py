@@ -61,7 +61,7 @@ def test_directions_are_those_of_the_model_that_answers_worked_out_once(served: 
 
 
 def test_a_tag_is_told_by_model_and_atlas(directions: Directions, counted: Atlas) -> None:
-    told = details("jazz", directions, counted)
+    told = details("jazz", directions, counted, names_users=True)
     assert told is not None
     assert told.account is not None
     assert told.learned
@@ -79,14 +79,21 @@ def test_a_tag_is_told_by_model_and_atlas(directions: Directions, counted: Atlas
 
 
 def test_equally_clicked_tags_share_their_place(directions: Directions, counted: Atlas) -> None:
-    ranks = [told.account.rank for tag in CLICKS if (told := details(tag, directions, counted)) and told.account]
+    ranks = [
+        told.account.rank
+        for tag in CLICKS
+        if (told := details(tag, directions, counted, names_users=True)) and told.account
+    ]
     assert ranks == [2, 1, 2, 4]
 
 
 def test_a_tag_that_only_one_of_model_and_atlas_knows_is_told_as_far_as_it_goes(
     directions: Directions, counted: Atlas
 ) -> None:
-    of_model, of_atlas = details("anti", directions, counted), details("only counted", directions, counted)
+    of_model, of_atlas = (
+        details("anti", directions, counted, names_users=True),
+        details("only counted", directions, counted, names_users=True),
+    )
     assert of_model is not None
     assert of_model.account is None
     assert of_model.near
@@ -95,11 +102,11 @@ def test_a_tag_that_only_one_of_model_and_atlas_knows_is_told_as_far_as_it_goes(
     assert not of_atlas.account.mapped
     assert not of_atlas.learned
     assert of_atlas.near == []
-    assert details("unheard of", directions, counted) is None
+    assert details("unheard of", directions, counted, names_users=True) is None
 
 
 def test_without_an_atlas_there_are_nearest_tags_all_the_same(directions: Directions) -> None:
-    told = details("jazz", directions, None)
+    told = details("jazz", directions, None, names_users=True)
     assert told is not None
     assert told.account is None
     assert [near.clicks for near in told.near] == [None] * 4
@@ -121,14 +128,27 @@ def test_without_profiles_nobody_is_counted(tmp_path: Path, directions: Directio
     bare = atlas(tmp_path / "bare", clicks=CLICKS, all_clicks=(10, 20, 0), places=PLACES)
     assert orjson.loads(points(bare))["users"] is None
     assert most_clicked(bare, 1) == [CountedTag("jazz", 9, None)]
-    told = details("jazz", directions, bare)
+    told = details("jazz", directions, bare, names_users=True)
     assert told is not None
     assert told.account is not None
     assert told.account.counted.users is None
 
 
+def test_who_is_interested_is_not_said_to_those_who_may_not_see_people(directions: Directions, counted: Atlas) -> None:
+    told = details("jazz", directions, counted, names_users=False)
+    assert told is not None
+    assert told.account is not None
+    assert told.account.interested is None
+    assert told.account.counted == CountedTag("jazz", 9, 2)
+
+
 def test_a_log_without_a_clock_has_no_spans(tmp_path: Path, directions: Directions) -> None:
-    told = details("jazz", directions, atlas(tmp_path / "a", clicks=CLICKS, all_clicks=(9,), places={}, clock=False))
+    told = details(
+        "jazz",
+        directions,
+        atlas(tmp_path / "a", clicks=CLICKS, all_clicks=(9,), places={}, clock=False),
+        names_users=True,
+    )
     assert told is not None
     assert told.account is not None
     assert told.account.spans == []

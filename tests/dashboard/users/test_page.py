@@ -211,11 +211,11 @@ class Desk:
     def page(self, **query: str) -> str:
         answer = UsersPage(self.site.sources).answer(asked(**query))
         assert isinstance(answer, Page)
-        return " ".join(self.renderer.page(answer, "read", "").split())
+        return " ".join(self.renderer.page(answer, "admin", "").split())
 
 
 def asked(**query: str) -> Asked:
-    return Asked(query, {}, lambda name: [query[name]] if name in query else [], "read", "", False)
+    return Asked(query, {}, lambda name: [query[name]] if name in query else [], "admin", "", False)
 
 
 @pytest.fixture
@@ -295,6 +295,20 @@ def test_to_begin_with_there_are_users_and_the_tags_that_most_hold(desk: Desk) -
     assert said.count('href="/dashboard/users?user=') == 3
 
 
+def test_a_key_that_reads_is_given_no_list_of_users(desk: Desk) -> None:
+    pages = UsersPage(desk.site.sources)
+    refused = pages.answer(replace(asked(tag="t1-1"), scope="read"))
+    assert isinstance(refused, Page)
+    assert (refused.template, refused.status) == ("problem", 403)
+    begin, never = (pages.answer(replace(asked(**query), scope="read")) for query in ({}, {"user": "never heard of"}))
+    for page in (begin, never):
+        assert isinstance(page, Page)
+        said = desk.renderer.page(page, "read", "")
+        assert "Who is interested</button>" not in said
+        assert not findall("users[?]user=(?!never)", said)
+        assert "users?tag=" not in said
+
+
 def test_while_the_atlas_is_made_the_page_says_so_and_users_are_found(desk: Desk) -> None:
     making = on(desk, Background(None))
     assert "The index of tags is being made" in making.page()
@@ -361,7 +375,7 @@ def test_a_log_without_a_clock_numbers_its_clicks(desk: Desk, served: Served, fo
     pages = UsersPage(UserSite(replace(served, clocked=False), folder, Background(known)).sources)
     answer = pages.answer(asked(user=USER))
     assert isinstance(answer, Page)
-    said = " ".join(desk.renderer.page(answer, "read", "").split())
+    said = " ".join(desk.renderer.page(answer, "admin", "").split())
     assert "the log has no clock, so clicks are numbered" in said
     assert f'<span class="when">{CLICKS}</span>' in said
     assert "after so many clicks" in said
@@ -380,7 +394,7 @@ def test_suggestions_are_tags_that_contain_what_is_typed(desk: Desk) -> None:
     def suggested(text: str) -> str:
         answer = UsersPage(desk.site.sources).suggest(asked(tag=text))
         assert isinstance(answer, Page)
-        return desk.renderer.page(answer, "read", "").strip()
+        return desk.renderer.page(answer, "admin", "").strip()
 
     assert suggested("t2") == '<option value="T2-2"></option>'
     assert suggested("<SCR") == f'<option value="{SCRIPT}"></option>'.replace(

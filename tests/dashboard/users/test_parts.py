@@ -4,6 +4,7 @@ import pytest
 
 from penchant.choices import Order
 from penchant.dashboard.users.parts import SIZES, interests_part
+from penchant.serving.person import PersonAsked
 from penchant.serving.service import Service
 from penchant.store.memory import MemoryStore
 from tests.serving.worlds import MADE, served
@@ -18,7 +19,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
 
 @pytest.mark.parametrize("by", ["lift", "preference"])
 def test_tags_are_as_large_as_what_they_are_ordered_by(service: Service, by: Order) -> None:
-    explained = service.person(USER, by=by).explained
+    explained = service.person(USER, PersonAsked(by=by)).explained
     assert explained
     found, profile = interests_part(explained, clock=True), explained.insight.profile
     assert [one.tag for one in found.clicked] == [one.tag for one in profile.clicked]

@@ -4,15 +4,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from penchant.audiences.best import BLOCK
 from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.pipeline import Run
-from penchant.serving.candidates.audience import LiveAudience, audience
+from penchant.serving.candidates.audience import LiveAudience, audience, rank
 from penchant.serving.candidates.clusterer import Clusterer
 from penchant.serving.roles.consumer import consume
 from penchant.serving.served import Served
 from penchant.serving.service import Service
-from penchant.serving.view import View
 from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from tests.helpers.lookalike_runs import FEW_SEEDS, MIXED, ONE_SEED, POPULAR, events_of
@@ -56,9 +56,12 @@ def send(service: Service, *events: tuple[str, str, bool], later_s: float = 0.0)
     consume(service.store, service.models.alike, "one", 1_000, lambda: MADE)
 
 
-def whole(service: Service, item: str) -> LiveAudience:
-    """Everybody who can be reached."""
-    return service.audience(item, service.audience(item, SIZE).reachable)
+def whole(service: Service, item: str, *, block: int = BLOCK) -> LiveAudience:
+    """Everybody who can be reached, as they are ranked now."""
+    users, clusters = service.view.users, service.view.live[item].clusters
+    assert clusters is not None
+    ranking = rank(service.store, users, item, clusters, MADE + 1, block=block)
+    return audience(ranking, users, len(ranking), minimum=1)
 
 
 def users_of(found: LiveAudience) -> set[str]:
@@ -74,7 +77,7 @@ def quiet(served: Served) -> Service:
 @pytest.mark.parametrize("item", [POPULAR, FEW_SEEDS, ONE_SEED, MIXED, "i2-7"])
 def test_without_live_events_it_is_the_audience_of_the_offline_path(run: Run, quiet: Service, item: str) -> None:
     """The same people in the same order, but for those whose scores are equal to the last digits."""
-    offline = run.audience(item, run.audience(item, SIZE).reachable)
+    offline = run.audience(item, run.audience(item, 1, minimum=1).reachable, minimum=1)
     live = whole(quiet, item)
     assert live.reachable == offline.reachable
     scores = dict(offline.members.select("user", "score").iter_rows())
@@ -103,14 +106,12 @@ def test_scores_are_those_that_are_told_of_one_user(quiet: Service) -> None:
 
 
 def test_a_smaller_audience_is_the_beginning_of_a_larger_one(quiet: Service) -> None:
-    assert quiet.audience(POPULAR, 70).members[:SIZE] == quiet.audience(POPULAR, SIZE).members
+    assert whole(quiet, POPULAR).members[:SIZE] == quiet.audience(POPULAR, SIZE).members
 
 
 def test_blocks_change_nothing(quiet: Service) -> None:
-    expected, view = whole(quiet, POPULAR), quiet.view
-    clusters = view.live[POPULAR].clusters
-    assert clusters is not None
-    found = audience(quiet.store, view.users, POPULAR, clusters, expected.reachable, block=7)
+    expected = whole(quiet, POPULAR)
+    found = whole(quiet, POPULAR, block=7)
     assert users_of(found) == users_of(expected)
     np.testing.assert_allclose([score for _, score in found.members], [score for _, score in expected.members], 1e-5)
 
@@ -163,10 +164,6 @@ def test_an_audience_is_no_smaller_than_a_crowd_and_no_larger_than_those_who_can
     reachable = quiet.audience(POPULAR, SIZE).reachable
     with pytest.raises(AudienceError, match="an audience of 49 would single people out; ask for at least 50"):
         quiet.audience(POPULAR, SIZE - 1)
-    told = f"audience of {reachable + 1} was asked for, but only {reachable} users are not reached yet; ask for at most"
+    told = f"audience of 500 was asked for, but only {reachable} users are not reached yet; ask for at most"
     with pytest.raises(AudienceError, match=told):
-        quiet.audience(POPULAR, reachable + 1)
-    view: View = quiet.view
-    clusters = view.live[POPULAR].clusters
-    assert clusters is not None
-    assert len(audience(quiet.store, view.users, POPULAR, clusters, 1, minimum=1).members) == 1
+        quiet.audience(POPULAR, 500)

@@ -17,6 +17,7 @@ from penchant.serving.candidates.cluster_bytes import from_bytes, shape_of
 from penchant.serving.candidates.clusterer import CHECK_S, PACE, Clusterer, Pace
 from penchant.serving.candidates.clusters import LiveClusters
 from penchant.serving.candidates.seeds import SeedReader
+from penchant.serving.disclosure.lots import told_name
 from penchant.serving.roles.consumer import consume
 from penchant.serving.served import Served
 from penchant.serving.users import News, Users
@@ -50,7 +51,8 @@ class GatedStore(MemoryStore):
     def publish(self, model, clusters, cursor):  # type: ignore[no-untyped-def]  # as in Store
         self._refuse("publish")
         super().publish(model, clusters, cursor)
-        self.published.append(set(clusters))
+        if not model.endswith(TOLD):
+            self.published.append(set(clusters))
 
     def candidates(self) -> dict[str, float]:
         self.read += 1
@@ -64,6 +66,10 @@ class GatedStore(MemoryStore):
         if self.down == name:
             self.down = ""
             raise StoreError(f"the store is down: {name}")
+
+
+TOLD = told_name("")
+"""How the name ends under which is published what may be told to all."""
 
 
 class World:

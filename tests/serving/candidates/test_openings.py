@@ -9,7 +9,7 @@ import pytest
 from penchant.audiences.growth import Growth
 from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
-from penchant.serving.candidates.audience import reach
+from penchant.serving.candidates.audience import audience, rank, reach
 from penchant.serving.candidates.cluster_bytes import ClusterShape, from_bytes, to_bytes
 from penchant.serving.candidates.clusters import (
     PublishedClusters,
@@ -130,7 +130,9 @@ def test_without_tags_items_are_what_they_have_in_common(tmp_path_factory: pytes
 
 def test_scores_of_all_who_can_be_reached_are_those_of_the_audience(quiet: Service) -> None:
     scores = quiet.opening(POPULAR).scores()
-    whole = quiet.audience(POPULAR, scores.reachable)
+    users, clusters = quiet.view.users, quiet.view.live[POPULAR].clusters
+    assert clusters is not None
+    whole = audience(rank(quiet.store, users, POPULAR, clusters, MADE), users, scores.reachable, minimum=1)
     assert (scores.whole, scores.reachable) == (True, whole.reachable)
     np.testing.assert_allclose(scores.others_N[::-1], [score for _, score in whole.members], atol=1e-6)
     for size in (MIN_AUDIENCE, 60, scores.reachable):

@@ -1,0 +1,90 @@
+"""States of candidates that are told: the first of ten known seeds, then each of ten more."""
+
+from math import inf
+
+import numpy as np
+import pytest
+
+from penchant.choices import MIN_SEEDS
+from penchant.models.parts.clusters import grouped
+from penchant.serving.candidates.cluster_bytes import ClusterReader, ClusterShape, from_bytes
+from penchant.serving.candidates.clusters import LiveClusters, PublishedClusters, grown
+from penchant.serving.candidates.opened import OpenCandidates
+from penchant.serving.disclosure.lots import DAY_S, Lots, told_name
+from penchant.store.memory import MemoryStore
+
+MODEL, ITEM, OPENED = "model", "item", 7.0
+
+SHAPE = ClusterShape(4, 2)
+
+
+def live(known: int, seeds: int | None = None, fresh: float = 3.5 * DAY_S) -> LiveClusters:
+    """A candidate with so many known seeds in one cluster."""
+    clusters = grouped(np.ones((known, 4), np.float32), np.zeros(known, np.int64), 2) if known else None
+    return grown(clusters, known if seeds is None else seeds, 1.0, fresh)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    store = MemoryStore()
+    store.open_candidates([ITEM], OPENED)
+    return store
+
+
+def lots_of(store: MemoryStore) -> Lots:
+    """As one process makes them."""
+    return Lots(store, MODEL, ClusterReader(store, SHAPE), OpenCandidates(store))
+
+
+def told(store: MemoryStore) -> PublishedClusters | None:
+    content = store.clusters(told_name(MODEL), 0)[1].get(ITEM)
+    return None if content is None else from_bytes(content, SHAPE)
+
+
+def sizes(store: MemoryStore, lots: Lots, *states: LiveClusters, opened: float = OPENED) -> list[int]:
+    """How many known seeds are told after each state, 0 for none."""
+    found = []
+    for one in states:
+        lots.follow({ITEM: (opened, one)}, "0")
+        now = told(store)
+        found.append(int(now.size_J.sum()) if now else 0)
+    return found
+
+
+def test_a_state_is_told_from_ten_known_seeds_on_and_the_next_when_ten_more_are_known(store: MemoryStore) -> None:
+    known = [0, 1, 9, 10, 11, 19, 20, 27, 45, 54, 55]
+    assert sizes(store, lots_of(store), *map(live, known)) == [0, 0, 0, 10, 10, 10, 20, 20, 45, 45, 55]
+
+
+def test_seeds_of_whom_nothing_is_known_do_not_fill_a_lot(store: MemoryStore) -> None:
+    assert sizes(store, lots_of(store), live(9, seeds=500), live(10, seeds=501), live(12, seeds=900)) == [0, 10, 10]
+
+
+def test_another_process_goes_on_where_the_first_one_was(store: MemoryStore) -> None:
+    assert sizes(store, lots_of(store), live(14)) == [14]
+    assert sizes(store, lots_of(store), live(15), live(23), live(24)) == [14, 14, 24]
+
+
+def test_a_candidate_that_is_opened_again_begins_anew(store: MemoryStore) -> None:
+    lots = lots_of(store)
+    assert sizes(store, lots, live(14)) == [14]
+    store.close_candidates([ITEM])
+    store.open_candidates([ITEM], OPENED + 1)
+    assert sizes(store, lots, live(15), opened=OPENED + 1) == [15]
+
+
+def test_who_is_forgotten_is_out_of_what_is_told_at_once(store: MemoryStore) -> None:
+    lots = lots_of(store)
+    assert sizes(store, lots, live(14), live(16), live(15), live(16)) == [14, 14, 15, 15]
+    assert sizes(store, lots, live(MIN_SEEDS - 1)) == [0]
+    assert told(store) is not None, "nothing takes the place of what was told"
+    assert sizes(store, lots, live(MIN_SEEDS - 1), live(MIN_SEEDS)) == [0, MIN_SEEDS]
+
+
+def test_the_latest_seed_is_told_to_the_day(store: MemoryStore) -> None:
+    lots = lots_of(store)
+    for known, fresh, day in ((10, 3.5 * DAY_S, 3 * DAY_S), (20, -inf, -inf)):
+        lots.follow({ITEM: (OPENED, live(known, fresh=fresh))}, "0")
+        found = told(store)
+        assert found is not None
+        assert found.fresh == day
