@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from penchant.config import config_of_run
-from penchant.errors import ConfigError, MissingStepError
+from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.features.cuts.by_period import ByPeriod
 from penchant.features.cuts.by_user import ByUser
 from penchant.features.plan import Plan, lookalike_plan
@@ -20,6 +20,7 @@ from penchant.features.prepare import Prepared
 from penchant.files import read_json
 from penchant.kinds.sections import CUTS, CutName, GraphsSection, InterestsSection, RankersSection, Section, fields_read
 from penchant.logs.ingest import Log
+from penchant.reading import as_written
 from penchant.runfile import RunConfig
 from penchant.schema import ITEM
 
@@ -137,7 +138,8 @@ class RunFolder:
             raise MissingStepError(
                 f"{model!r} of {self.folder} is not evaluated yet; run `penchant evaluate {self.folder}` first"
             )
-        return dict(read_json(path))
+        with as_written(path):
+            return dict(read_json(path))
 
     def plan(self, cut: CutName) -> Plan:
         """What the shards of a cut hold: the fields and vocabularies of all models on it."""
@@ -185,7 +187,7 @@ def read_config(folder: Path) -> tuple[RunConfig, Path]:
     try:
         said = read_json(path)
         return RunConfig.model_validate_json(json.dumps(said["config"])), Path(said["base"])
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, ConfigError, DataError) as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
         raise ConfigError(f"{path} is damaged, or of another version: {told}; begin the run again") from None
 

@@ -22,7 +22,7 @@ from penchant.evaluation.protocols.interests import (
 from penchant.features.cuts.cut import Split
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
-from penchant.files import aside, read_json, remove, write_json
+from penchant.files import aside, holds, remove, write_json
 from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
 from penchant.kinds.sections import CutName, InterestsSection, fields_read, reads_numbers
 from penchant.logs.users import bucket_of
@@ -113,7 +113,7 @@ class InterestModel(RunModel[InterestsSection]):
     @cached_property
     def average(self) -> Average:
         """The average user."""
-        return load_average(self.folder, self.identity)
+        return load_average(self.folder, self.identity, self.model)
 
     @property
     def chosen(self) -> Chosen | None:
@@ -300,7 +300,7 @@ class InterestModel(RunModel[InterestsSection]):
         """Profiles of earlier weights, or of other wishes, must not stand beside new ones."""
         wishes = self.run.config.profiles.model_dump(mode="json", exclude={"model"})
         wanted = {"weights": (self.folder / self._last_file).stat().st_mtime_ns, "profiles": wishes}
-        if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != wanted:
+        if not holds(folder / "weights.json", wanted):
             remove(folder)
             write_json(folder / "weights.json", wanted)
 

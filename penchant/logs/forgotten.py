@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from penchant.errors import ConfigError
+from penchant.errors import ConfigError, DataError
 from penchant.files import read_json, write_json
 from penchant.logs.users import hash_of, user_hash
 from penchant.schema import TIME, USER
@@ -35,7 +35,7 @@ def read_forgotten(path: Path) -> dict[str, float]:
     try:
         said = read_json(path)
         return {str(digest): float(at) for digest, at in said.items() if int(digest, 16) >= 0}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError, DataError) as error:
         raise ConfigError(
             f"{path} is no list of forgotten users ({error}); give the forgotten.json of a run folder"
         ) from None
