@@ -8,9 +8,10 @@ normalised; tags as input and as label have tables of their own. An addition of 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field as Limits
 from torch import Tensor, nn
 from torch.nn import functional
 
