@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import polars as pl
 import torch
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
@@ -19,13 +20,15 @@ from penchant.features.plan import Plan, lookalike_plan
 from penchant.features.prepare import Prepared
 from penchant.files import read_json
 from penchant.kinds.sections import CUTS, CutName, GraphsSection, InterestsSection, RankersSection, Section, fields_read
+from penchant.logs.forgotten import FORGOTTEN, is_listed, read_forgotten
 from penchant.logs.ingest import Log
 from penchant.reading import as_written
 from penchant.runfile import RunConfig
 from penchant.schema import ITEM
 
-Names = Literal["no", "rows", "remade"]
-"""Whether a file names users: in rows that erasing a user drops at once, or in what the next step makes anew."""
+Names = Literal["no", "rows", "texts", "remade"]
+"""Whether a file names users: in rows of theirs, which erasing a user drops at once; in texts, where it drops the rows,
+or the whole page, that speak of the user; or in what the next step makes anew."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ LAYOUT = (
     Place("forgotten.json"),
     Place("log/source.json"),
     Place("log/found.json", compared=True),
-    Place("log/rejected.parquet"),
+    Place("log/rejected.parquet", names="texts"),
     Place("log/items.parquet"),
     Place("log/events/*.json"),
     Place("log/events/*.parquet", names="rows"),
@@ -78,7 +81,7 @@ LAYOUT = (
     Place("profiles/*/done.json", profiled=True),
     Place("profiles/*/*.parquet", names="rows"),
     Place("audiences/*.parquet", names="rows"),
-    Place("report.*", names="remade"),
+    Place("report.*", names="texts"),
     Place("serving.lock"),
     Place("serving/*", names="remade"),
     Place("atlas.lock"),
@@ -122,6 +125,16 @@ class RunFolder:
     def item_names(self) -> dict[str, str]:
         """Items that have a readable name, and it."""
         return self.log.names(self.config.profiles.item_name)
+
+    def gone(self, users: pl.Series) -> pl.Series:
+        """Bool of each user: whether they were forgotten and the log has nothing of them. What was prepared before that
+        names them still."""
+        path = self.folder / FORGOTTEN
+        if not path.exists():
+            return pl.Series([False] * len(users), dtype=pl.Boolean)
+        listed = is_listed(users, read_forgotten(path))
+        there = self.log.has(users.filter(listed).unique())
+        return listed & ~users.is_in(there.implode())
 
     def place_of(self, model: str) -> Path:
         """The folder of a model."""

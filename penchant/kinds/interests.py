@@ -202,8 +202,10 @@ class InterestModel(RunModel[InterestsSection]):
     def some_user(self) -> str:
         """A user to show: the first test user with a middling number of tags."""
         shard = self.shards("test")[0]
+        users = shard.users
         order = np.argsort(np.abs(shard.history.lengths - np.median(shard.history.lengths)), kind="stable")
-        return str(shard.users[int(order[0])])
+        there = order[~self.run.gone(users).to_numpy()[order]]
+        return str(users[int(there[0] if len(there) else order[0])])
 
     @cached_property
     def shown(self) -> dict[str, Vocabulary]:
@@ -308,7 +310,7 @@ class InterestModel(RunModel[InterestsSection]):
         shards = self.shards("latest")
         shard = shards[int(bucket_of(pl.Series([user]), len(shards))[0])]
         found = shard.users.index_of(user)
-        if found is None:
+        if found is None or self.run.gone(pl.Series([user])).item():
             raise UnknownUserError(
                 f"user {user!r} is not in the log of {self.run.folder}; its ids look like {shard.users[0]!r}"
             )

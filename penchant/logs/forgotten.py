@@ -47,6 +47,11 @@ def add_forgotten(path: Path, digest: str, at: float) -> None:
     write_json(path, {**known, digest: max(at, known.get(digest, 0.0))})
 
 
+def is_listed(users: pl.Series, forgotten: Forgotten) -> pl.Series:
+    """Bool of each user: whether the list has them."""
+    return user_hash(users).is_in(pl.Series([int(digest, 16) for digest in forgotten], dtype=pl.UInt64).implode())
+
+
 def without_forgotten(rows: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:
     """Return the rows without those of forgotten users. Rows that have a time stay where they are later than the moment
     when their user was forgotten.

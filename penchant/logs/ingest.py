@@ -39,6 +39,8 @@ from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
 FILE = "file"
 SAID = "said.parquet"
+QUOTED = 60
+"""Letters of a line that cannot be parsed, which are kept with the reason."""
 MOST_BUCKETS = 500
 SETTLING = Portions(rows=20_000, csv_bytes=1 << 20)
 """What is read at once to find out what the times are: the first of it mostly says so."""
@@ -77,6 +79,14 @@ class Log:
     def items(self) -> pl.DataFrame:
         """ITEM and its fields, each a list of texts."""
         return read_table(self.folder / "items.parquet", ITEM)
+
+    def has(self, users: pl.Series) -> pl.Series:
+        """Return those users who have an event or a row in the table of users."""
+        found = [self.users().filter(pl.col(USER).is_in(users.implode()))[USER]] if len(users) else []
+        for bucket, wanted in users.to_frame(USER).group_by(bucket_of(users, self.buckets).alias("bucket")):
+            there = wanted[USER].implode()
+            found.append(self.events(int(bucket[0])).filter(pl.col(USER).is_in(there))[USER])
+        return pl.concat([users.clear(), *found]).unique()
 
     def names(self, field: str | None) -> dict[str, str]:
         """Return the readable name of each item: the first value of a field, where it has one."""
@@ -288,7 +298,7 @@ def _append(
 
 
 def _rejected_rows(name: str, rejected: pl.DataFrame, malformed: list[tuple[int, str]]) -> pl.DataFrame:
-    lines = [(row, f"cannot be parsed: {text[:60]!r}") for row, text in malformed]
+    lines = [(row, f"cannot be parsed: {text[:QUOTED]!r}") for row, text in malformed]
     broken = pl.DataFrame(lines, schema={ROW: pl.Int64, REASON: pl.String}, orient="row")
     return pl.concat([rejected, broken]).select(pl.lit(name).alias(FILE), ROW, REASON)
 
