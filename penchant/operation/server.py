@@ -200,7 +200,7 @@ class Watch:
         except FAULTS as error:
             if is_scarce(error):  # the same may be loaded later
                 raise
-            said = error if isinstance(error, PenchantError) else told(error)
+            said = error if isinstance(error, PenchantError | OSError) else told(error)
             log.warning("%s has changed but cannot be loaded, so the model before stays: %s", self.folder, said)
         self._settled = now
         return False
