@@ -1,6 +1,5 @@
 """One works on a run folder at a time; the second is told who, and a killed one leaves nothing behind."""
 
-import ctypes
 import os
 import re
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from penchant.pipeline import Run
 from penchant.progress import Progress
 from tests.helpers import processes
 from tests.helpers.planted import write_planted_run
-from tests.helpers.processes import Forked, until
+from tests.helpers.processes import Forked, give_up_rights, until
 
 
 def run_and_wait(file: Path, out: Path, step: str, leave: Path) -> None:
@@ -129,11 +128,7 @@ def test_a_step_within_a_step_enters_again_and_another_thread_does_not(tmp_path:
 
 
 def read_only(folder: Path) -> None:
-    if os.geteuid() == 0:  # root may write everywhere, but for this
-        system, header, able = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-        assert system.capget(header, able) == 0
-        able[0] &= ~0b110
-        assert system.capset(header, able) == 0
+    give_up_rights()
     print(Run.open(folder).profile("u004").user, len(open_served(folder).snapshot.items), is_at_work(folder))
     try:
         Run.open(folder).evaluate()
