@@ -11,7 +11,7 @@ import pytest
 import penchant
 from penchant.atwork import at_work, door, is_at_work
 from penchant.errors import FolderError
-from penchant.files import write_json
+from penchant.files import remove, write_json
 from penchant.logs.forgotten import FORGOTTEN, digest_of, read_forgotten
 from penchant.operation.erasure import erase_from_run
 from penchant.operation.served import open_served
@@ -167,3 +167,15 @@ def test_rows_that_were_scattered_count_only_where_all_files_of_their_tally_are_
     write_json(scattered / "tally.json", {"buckets": 1, "files": [], "rows": 1, "reasons": {}})
     again = run.check()
     assert {path.name: path.read_bytes() for path in (again.folder / "events").iterdir()} == kept
+
+
+@pytest.mark.parametrize("spoil", ["cut", "empty", "grown"])
+def test_rows_that_were_scattered_count_only_where_each_file_has_its_size(spoil: str, file: Path) -> None:
+    scattered = file.parent / "run" / "log" / "scattered"
+    first = Begun(file, file.parent / "run", "sort")
+    first.kill()
+    (rows,) = scattered.glob("*.arrows")
+    content = rows.read_bytes()
+    rows.write_bytes({"cut": content[:-9], "empty": b"", "grown": content + b"x"}[spoil])
+    remove(file.parent / "run" / "log" / "events")
+    assert Run.start(file, file.parent / "run").check().found["events"] == 1200

@@ -100,7 +100,7 @@ def test_forty_are_forgotten_at_once_from_files_and_redis(
             b"list": lambda key: client.lrange(key, 0, -1),
             b"stream": client.xrange,
         }
-        texts = [f"{key!r} {read[client.type(key)](key)!r}" for key in client.scan_iter()]  # type: ignore[operator]
+        texts = [f"{key!r} {read[client.type(key)](key)!r}" for key in client.scan_iter()]
     assert named(texts) == {STAYS}
 
 
