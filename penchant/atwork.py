@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from penchant.errors import FolderError
+from penchant.errors import DataError, FolderError
 from penchant.files import read_json, write_json
 
 FOLDER = "at-work"
@@ -97,6 +97,7 @@ def _told(folder: Path) -> str:
 
 def _holder(folder: Path) -> dict[str, Any] | None:
     try:
-        return dict(read_json(folder / FOLDER / HOLDER))
-    except (OSError, ValueError):
+        said = read_json(folder / FOLDER / HOLDER)
+        return {name: said[name] for name in ("pid", "host", "what")}
+    except (OSError, LookupError, TypeError, DataError):
         return None

@@ -7,15 +7,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from penchant.errors import ConfigError, MissingStepError
+
+LONGEST = 200
+"""Letters of a value that an error shows."""
+
+BEYOND = 2**31
+"""No whole number of a config is so large."""
 
 
 class Config(BaseModel):
     """Base of every config: frozen, and strict about keys and types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_absurd(cls, value: Any) -> Any:
+        """Libraries below take no whole number of any length."""
+        if type(value) is int and abs(value) >= BEYOND:
+            raise ValueError(f"write a whole number below {BEYOND:,}")
+        return value
 
     @classmethod
     def parse(cls, values: dict[str, Any], *, origin: str, at: Sequence[str] = (), beside: Sequence[str] = ()) -> Self:
@@ -37,7 +51,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} does not exist; write one with `penchant init`") from None
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder; give a run file, write one with `penchant init`") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, or a number of 10,000 digits
         said = str(error)
         hint = " (texts need quotes)" if said.startswith("Invalid value") else ""
         hint = " (in a path, write / instead of \\)" if "\\" in said else hint
@@ -111,11 +125,20 @@ def _explain(
     if kind == "value_error":
         said = problem["msg"].removeprefix("Value error, ")
         of_key = problem["loc"][-1:] == ("[key]",)
-        told = "" if of_key else place if isinstance(value, dict) else f"{place!r} is {value!r}"
+        told = "" if of_key else place if isinstance(value, dict) else f"{place!r} is {_shown(value)}"
         return ": ".join(part for part in (told, said) if part)
     wanted = dict.fromkeys(_wanted(one, place) for one in problems)
-    shown = repr(value) if not isinstance(value, dict) else "a section" if value else "an empty section"
+    shown = _shown(value) if not isinstance(value, dict) else "a section" if value else "an empty section"
     return f"{place!r} is {shown}; write {' or '.join(wanted)}"
+
+
+def _shown(value: Any) -> str:
+    """A value as it may be written in a run file; the beginning of a long one."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write whole numbers of more than some thousand digits
+        return "too long a number"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _wanted(problem: Any, place: str) -> str:

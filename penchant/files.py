@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from penchant.errors import DiskFullError
+from penchant.errors import DataError, DiskFullError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -110,5 +110,34 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What `write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What `write_json` wrote. Raises DataError where the file is no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from None
+
+
+def holds(path: Path, said: Any) -> bool:
+    """Whether a file of JSON is there that says just this. One that cannot be read does not."""
+    try:
+        return path.exists() and bool(read_json(path) == said)
+    except DataError:
+        return False
+
+
+def damaged(path: Path, error: BaseException) -> DataError:
+    """The error of a file that is not what was written. error: what reading it raised."""
+    said = " ".join(str(error).split())[:200]
+    return DataError(
+        f"{path} is damaged, or of another version ({type(error).__name__}: {said}); remove {_part_of(path)}, and run "
+        f"the step again that makes it"
+    )
+
+
+def _part_of(path: Path) -> Path:
+    """What is made anew together: a part of a run folder, such as log, or models/tags; else the file itself."""
+    for folder in path.parents:
+        if (folder / "config.json").exists():
+            parts = path.relative_to(folder).parts
+            return folder.joinpath(*parts[: 2 if parts[0] in ("prepared", "models", "profiles") else 1])
+    return path

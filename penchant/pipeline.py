@@ -25,6 +25,7 @@ from penchant.logs.formats.places import expand
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.proposing.frames import run_file_of
 from penchant.models.catalog import find_baseline
+from penchant.operation.erasure import drop_gone
 from penchant.operation.exports.export import ExportOptions, export
 from penchant.operation.exports.table import ExportTally
 from penchant.operation.exports.target import read_target, refuse_misfit
@@ -65,6 +66,7 @@ def run(
         for name in started.chosen(only):
             # One after the other, so that what is wrong with one model leaves those before it whole.
             started.models[name].finish(made(), report)
+        drop_gone(started)
     return started
 
 
@@ -158,12 +160,15 @@ class Run(ModelRun):
         """What models are worth beside baselines, on users that nothing was learned of: all models, or one; by name.
         Look-alikes are examined together, under the name of the one that the others stand beside."""
         found = {name: self.models[name].examine(made(), report) for name in self.chosen(only)}
+        drop_gone(self)
         return {name: metrics for name, metrics in found.items() if metrics is not None}
 
     @alone
     def build_profiles(self, report: Report = quiet) -> list[Path]:
         """Profiles of all users by each model that makes some; the folders of Parquet files."""
-        return [self.interests(name).build_profiles(report) for name in self.config.profiled]
+        written = [self.interests(name).build_profiles(report) for name in self.config.profiled]
+        drop_gone(self)
+        return written
 
     @alone
     def export(

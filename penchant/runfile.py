@@ -112,7 +112,7 @@ class RunConfig(Config):
     models: by their names, which are for you to give; what each is follows from its `name`.
     """
 
-    threads: Annotated[int, Limits(ge=1)] = 1
+    threads: Annotated[int, Limits(ge=1, le=1_024)] = 1
     device: Literal["cpu", "cuda"] = "cpu"
     logs: LogsConfig
     features: FeaturesConfig

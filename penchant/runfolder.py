@@ -7,24 +7,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import polars as pl
 import torch
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from penchant.config import config_of_run
-from penchant.errors import ConfigError, MissingStepError
+from penchant.errors import ConfigError, DataError, MissingStepError
 from penchant.features.cuts.by_period import ByPeriod
 from penchant.features.cuts.by_user import ByUser
 from penchant.features.plan import Plan, lookalike_plan
 from penchant.features.prepare import Prepared
 from penchant.files import read_json
 from penchant.kinds.sections import CUTS, CutName, GraphsSection, InterestsSection, RankersSection, Section, fields_read
+from penchant.logs.forgotten import FORGOTTEN, is_listed, read_forgotten
 from penchant.logs.ingest import Log
+from penchant.reading import as_written
 from penchant.runfile import RunConfig
 from penchant.schema import ITEM
 
-Names = Literal["no", "rows", "remade"]
-"""Whether a file names users: in rows that erasing a user drops at once, or in what the next step makes anew."""
+Names = Literal["no", "rows", "texts", "remade"]
+"""Whether a file names users: in rows of theirs, which erasing a user drops at once; in texts, where it drops the rows,
+or the whole page, that speak of the user; or in what the next step makes anew."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ LAYOUT = (
     Place("forgotten.json"),
     Place("log/source.json"),
     Place("log/found.json", compared=True),
-    Place("log/rejected.parquet"),
+    Place("log/rejected.parquet", names="texts"),
     Place("log/items.parquet"),
     Place("log/events/*.json"),
     Place("log/events/*.parquet", names="rows"),
@@ -77,7 +81,7 @@ LAYOUT = (
     Place("profiles/*/done.json", profiled=True),
     Place("profiles/*/*.parquet", names="rows"),
     Place("audiences/*.parquet", names="rows"),
-    Place("report.*", names="remade"),
+    Place("report.*", names="texts"),
     Place("serving.lock"),
     Place("serving/*", names="remade"),
     Place("atlas.lock"),
@@ -122,6 +126,16 @@ class RunFolder:
         """Items that have a readable name, and it."""
         return self.log.names(self.config.profiles.item_name)
 
+    def gone(self, users: pl.Series) -> pl.Series:
+        """Bool of each user: whether they were forgotten and the log has nothing of them. What was prepared before that
+        names them still."""
+        path = self.folder / FORGOTTEN
+        if not path.exists():
+            return pl.Series([False] * len(users), dtype=pl.Boolean)
+        listed = is_listed(users, read_forgotten(path))
+        there = self.log.has(users.filter(listed).unique())
+        return listed & ~users.is_in(there.implode())
+
     def place_of(self, model: str) -> Path:
         """The folder of a model."""
         return self.folder / "models" / model
@@ -137,7 +151,8 @@ class RunFolder:
             raise MissingStepError(
                 f"{model!r} of {self.folder} is not evaluated yet; run `penchant evaluate {self.folder}` first"
             )
-        return dict(read_json(path))
+        with as_written(path):
+            return dict(read_json(path))
 
     def plan(self, cut: CutName) -> Plan:
         """What the shards of a cut hold: the fields and vocabularies of all models on it."""
@@ -185,7 +200,7 @@ def read_config(folder: Path) -> tuple[RunConfig, Path]:
     try:
         said = read_json(path)
         return RunConfig.model_validate_json(json.dumps(said["config"])), Path(said["base"])
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, ConfigError, DataError) as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _problems(error)) or error
         raise ConfigError(f"{path} is damaged, or of another version: {told}; begin the run again") from None
 

@@ -1,6 +1,5 @@
 """One works on a run folder at a time; the second is told who, and a killed one leaves nothing behind."""
 
-import ctypes
 import os
 import re
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import pytest
 import penchant
 from penchant.atwork import at_work, door, is_at_work
 from penchant.errors import FolderError
-from penchant.files import write_json
+from penchant.files import remove, write_json
 from penchant.logs.forgotten import FORGOTTEN, digest_of, read_forgotten
 from penchant.operation.erasure import erase_from_run
 from penchant.operation.served import open_served
@@ -20,7 +19,7 @@ from penchant.pipeline import Run
 from penchant.progress import Progress
 from tests.helpers import processes
 from tests.helpers.planted import write_planted_run
-from tests.helpers.processes import Forked, until
+from tests.helpers.processes import Forked, give_up_rights, until
 
 
 def run_and_wait(file: Path, out: Path, step: str, leave: Path) -> None:
@@ -129,11 +128,7 @@ def test_a_step_within_a_step_enters_again_and_another_thread_does_not(tmp_path:
 
 
 def read_only(folder: Path) -> None:
-    if os.geteuid() == 0:  # root may write everywhere, but for this
-        system, header, able = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-        assert system.capget(header, able) == 0
-        able[0] &= ~0b110
-        assert system.capset(header, able) == 0
+    give_up_rights()
     print(Run.open(folder).profile("u004").user, len(open_served(folder).snapshot.items), is_at_work(folder))
     try:
         Run.open(folder).evaluate()
@@ -172,3 +167,15 @@ def test_rows_that_were_scattered_count_only_where_all_files_of_their_tally_are_
     write_json(scattered / "tally.json", {"buckets": 1, "files": [], "rows": 1, "reasons": {}})
     again = run.check()
     assert {path.name: path.read_bytes() for path in (again.folder / "events").iterdir()} == kept
+
+
+@pytest.mark.parametrize("spoil", ["cut", "empty", "grown"])
+def test_rows_that_were_scattered_count_only_where_each_file_has_its_size(spoil: str, file: Path) -> None:
+    scattered = file.parent / "run" / "log" / "scattered"
+    first = Begun(file, file.parent / "run", "sort")
+    first.kill()
+    (rows,) = scattered.glob("*.arrows")
+    content = rows.read_bytes()
+    rows.write_bytes({"cut": content[:-9], "empty": b"", "grown": content + b"x"}[spoil])
+    remove(file.parent / "run" / "log" / "events")
+    assert Run.start(file, file.parent / "run").check().found["events"] == 1200

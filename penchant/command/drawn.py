@@ -10,19 +10,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from penchant import progress
+from penchant.command.shown import shown
 
 if TYPE_CHECKING:
     from penchant.simulation.simulate import Feed
 
 BAR = 24
-console = Console()
-aside = Console(stderr=True)
+
+
+class Terminal(Console):
+    """A console whose text gives no orders to the terminal but those of its styles, whoever wrote it."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Before it is measured, so that columns stay in line."""
+        return super().render_str(shown(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """What was no plain text is looked at too."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=shown(segment.text))
+
+
+console = Terminal()
+aside = Terminal(stderr=True)
 """Writes to stderr: bars go there, so that a pipe gets the results alone."""
 
 

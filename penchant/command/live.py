@@ -15,6 +15,7 @@ import typer
 from penchant.choices import Role, Scope
 from penchant.command.given import EventLog, Folder, User
 from penchant.command.grouped import ASK, LIVE
+from penchant.command.shown import say, styled
 from penchant.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def replay(
 
     with bars() as report, Client(to, os.environ.get(KEY)) as client:
         totals = replay_log(log, client, times, report=report)
-    typer.echo(", ".join(f"{count:,} {name}" for name, count in totals.items()))
+    say(", ".join(f"{count:,} {name}" for name, count in totals.items()))
 
 
 def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
@@ -170,11 +171,11 @@ def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
         opened.tidy()
     finally:
         opened.close()
-    typer.echo(
+    say(
         f"Removed: {erased.events:,} live events, {erased.log:,} of them not consumed yet; from the seeds of "
         f"{erased.items:,} items; rows of {', '.join(f'{name}: {rows:,}' for name, rows in files.items())}."
     )
-    typer.echo("Clusters lose the user when they are made next, prepared data at the next `penchant prepare`.")
+    say("Clusters lose the user when they are made next, prepared data at the next `penchant prepare`.")
 
 
 @key_app.command("create")
@@ -198,7 +199,7 @@ def create(
     opened = _open(folder, store)
     key = create_key(opened, scope, label=label, per_s=per_s, clock=time.time)
     opened.close()
-    typer.echo(key)
+    say(key)
 
 
 @key_app.command("list")
@@ -207,7 +208,7 @@ def listed(folder: Served, store: StoreUrl = None) -> None:
     opened = _open(folder, store)
     for key in opened.keys():  # noqa: SIM118
         made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(key.created))
-        typer.echo(f"{key.name}  {key.scope:<6}  {made}  {key.per_s:g}/s  {key.label}")
+        say(f"{key.name}  {key.scope:<6}  {made}  {key.per_s:g}/s  {key.label}")
     opened.close()
 
 
@@ -228,7 +229,7 @@ def revoke(
     opened.close()
     if not there:
         raise ConfigError(f"there is no key {name!r}; see `penchant key list {folder}`")
-    typer.echo(f"{name} is revoked")
+    say(f"{name} is revoked")
 
 
 def register(app: typer.Typer) -> None:
@@ -296,16 +297,16 @@ def _say_who_scores(server: "Server") -> None:
     if served.has_lookalike:
         choice = served.lookalike.choice
         behind = " Audiences by that one are made offline: penchant audience RUN ITEM." if choice.behind else ""
-        typer.echo(choice.served + behind, err=True)
+        say(choice.served + behind, err=True)
     elif served.offline:
-        typer.echo(served.offline, err=True)
+        say(served.offline, err=True)
 
 
 def _listening(where: str) -> None:
-    typer.echo(f"Serving: {typer.style(where, bold=True)}. Ctrl-C ends it.", err=True)
+    say("Serving: ", styled(where, bold=True), ". Ctrl-C ends it.", err=True)
     if where.startswith("http"):
-        typer.echo(f"Dashboard: {typer.style(f'{where}/dashboard', bold=True)}", err=True)
+        say("Dashboard: ", styled(f"{where}/dashboard", bold=True), err=True)
 
 
 def _shown(where: str) -> None:
-    typer.echo(f"Open {typer.style(where, bold=True)} in a browser. Ctrl-C ends it.", err=True)
+    say("Open ", styled(where, bold=True), " in a browser. Ctrl-C ends it.", err=True)

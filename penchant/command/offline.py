@@ -7,8 +7,9 @@ for a help page, or to be told that they mistyped a name.
 import os
 import shlex
 import tempfile
+import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,6 +18,7 @@ from penchant.choices import MIN_AUDIENCE, PUBLIC_SETS, Exportable, Form, Order,
 from penchant.command import live as cli_live
 from penchant.command.given import Folder, Folders, Model, Only, Out, RunFiles, User
 from penchant.command.grouped import ASK, DATA, START, STEP, Grouped
+from penchant.command.shown import Styled, escaped, say, styled
 from penchant.errors import ConfigError, PenchantError
 
 app = typer.Typer(
@@ -76,8 +78,8 @@ def init(
     text = source_toml(source, paths[0], beside) if source else as_toml(propose(find_tables(paths), beside))
     with aside(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    typer.echo(text)
-    typer.echo(f"Written to {typer.style(out, bold=True)}. Look it over, then: {_command(f'check {out}')}")
+    say(text)
+    say("Written to ", styled(out, bold=True), ". Look it over, then: ", _command(f"check {out}"))
 
 
 @app.command(rich_help_panel=START)
@@ -114,7 +116,7 @@ def check(
         if (Path(folder) / "log" / "found.json").exists():
             found, doubts = run.log.found, run.doubts()
     if in_json:
-        typer.echo(as_json(found, doubts, refused))
+        say(escaped(as_json(found, doubts, refused)))
     elif found is not None:
         written = " ".join(str(file) for file in files)
         show_found(found)
@@ -252,9 +254,9 @@ def export(
         told = penchant.Run.open(folder).export(
             what, place, form=form, model=model, replace=replace, ttl_s=ttl, report=report
         )
-    typer.echo(f"Written to {typer.style(to, bold=True)}: {told.written(what)}.")
+    say("Written to ", styled(to, bold=True), f": {told.written(what)}.")
     for sentence in told.left_out():
-        typer.echo(sentence)
+        say(sentence)
 
 
 @app.command(name="report", rich_help_panel=ASK)
@@ -273,8 +275,7 @@ def report_page(
     with bars() as progress:
         numbers = report_on(folders, out, report=progress)
     show_verdicts(numbers)
-    page = typer.style(out / "report.html", bold=True)
-    typer.echo(f"The page is {page}, its numbers are beside it in report.json")
+    say("The page is ", styled(out / "report.html", bold=True), ", its numbers are beside it in report.json")
 
 
 @app.command(rich_help_panel=STEP)
@@ -287,9 +288,9 @@ def prepare(files: RunFiles, out: Out) -> None:
         prepared = started.prepare(report)
     for one in prepared:
         for field, told in one.manifest["targets"].items():
-            typer.echo(f"{one.folder.name}, {field}: {told['samples']}, un-clicked items {told['negatives']}")
-        typer.echo(f"vocabulary: {one.manifest['vocabulary']}")
-    typer.echo(f"Next: {_command(f'train {out}')}")
+            say(f"{one.folder.name}, {field}: {told['samples']}, un-clicked items {told['negatives']}")
+        say(f"vocabulary: {one.manifest['vocabulary']}")
+    say("Next: ", _command(f"train {out}"))
 
 
 @app.command(rich_help_panel=STEP)
@@ -299,7 +300,7 @@ def train(folder: Folder, only: Only = None) -> None:
 
     with bars() as report:
         penchant.Run.open(folder).train(report, only=only)
-    typer.echo(f"Next: {_command(f'evaluate {folder}')}")
+    say("Next: ", _command(f"evaluate {folder}"))
 
 
 @app.command(rich_help_panel=STEP)
@@ -322,7 +323,7 @@ def profiles(folder: Folder) -> None:
     with bars() as report:
         written = penchant.Run.open(folder).build_profiles(report)
     for one in written:
-        typer.echo(f"Profiles are in {typer.style(one, bold=True)}")
+        say("Profiles are in ", styled(one, bold=True))
 
 
 @app.command(name="fetch", rich_help_panel=DATA)
@@ -344,8 +345,8 @@ def fetch_set(
     with bars() as report:
         folder = fetch(data, to, report=report)
     done = "there already" if there else "fetched and checked"
-    typer.echo(f"{folder} is {done}; its terms of use are in README.txt.")
-    typer.echo(f"Next: {typer.style(_after_fetch(name, folder), fg='cyan')}")
+    say(f"{folder} is {done}; its terms of use are in README.txt.")
+    say("Next: ", styled(_after_fetch(name, folder), fg="cyan"))
 
 
 @app.command(rich_help_panel=DATA)
@@ -392,13 +393,13 @@ def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     if version:
-        typer.echo(penchant.__version__)
+        say(penchant.__version__)
         raise typer.Exit
 
 
-def _command(words: str) -> str:
+def _command(words: str) -> Styled:
     """A command to try next."""
-    return typer.style(f"penchant {words}", fg="cyan")
+    return styled(f"penchant {words}", fg="cyan")
 
 
 def _after_fetch(name: str, folder: Path) -> str:
@@ -415,8 +416,31 @@ def main() -> None:
         app()
     except SystemExit as stopped:
         if stopped.code == INTERRUPTED:
-            typer.echo("Stopped. The same command goes on where it was.", err=True)
+            say("Stopped. The same command goes on where it was.", err=True)
         raise
     except (PenchantError, OSError) as error:
-        typer.echo(f"{typer.style('error', fg='red')}: {error}", err=True)
-        raise SystemExit(1) from None
+        _end(str(error))
+    except BaseException as error:
+        # Whatever the files hold that a command reads, it ends with one sentence; the trace is kept for who looks for
+        # a fault of ours. Some libraries raise a BaseException where their own code fails.
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        _end(
+            f"{said}. Either a file that the command reads is not what Penchant wrote, or this is a fault of Penchant; "
+            f"the trace is in {_kept_trace()}"
+        )
+
+
+def _end(sentence: str) -> NoReturn:
+    say(styled("error", fg="red"), ": ", sentence, err=True)
+    raise SystemExit(1)
+
+
+def _kept_trace() -> str:
+    """The file that the trace was written to."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="replace", prefix="penchant-", suffix=".txt", delete=False
+    ) as file:
+        traceback.print_exc(file=file)
+    return file.name

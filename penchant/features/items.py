@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import torch
 from safetensors.numpy import save_file
-from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.features.ragged import Ragged, place_in_run
@@ -15,6 +14,7 @@ from penchant.features.seen import Seen
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside
 from penchant.logs.ingest import Log
+from penchant.reading import read_arrays, read_table
 from penchant.schema import ITEM, RESERVED, UNKNOWN
 
 ENTRY = "entry"
@@ -49,8 +49,8 @@ class Items:
         """What `save` wrote; mapped into memory, not read."""
         seen = {}
         for path in sorted(folder.glob("*.safetensors")):
-            seen[path.stem] = Seen({name: array.numpy() for name, array in load_file(path).items()})
-        return cls(pl.read_parquet(folder / "names.parquet")[ITEM], seen)
+            seen[path.stem] = Seen({name: array.numpy() for name, array in read_arrays(path).items()})
+        return cls(read_table(folder / "names.parquet", ITEM)[ITEM], seen)
 
     def save(self, folder: Path) -> None:
         """Write a file for each field, and the names."""

@@ -15,15 +15,18 @@ from penchant.features.numbers import Span
 from penchant.features.plan import Plan
 from penchant.features.samples import ShardBuilder
 from penchant.features.vocabulary import Vocabulary
-from penchant.files import read_json, remove, write_json
+from penchant.files import holds, read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.names import fit_name
 from penchant.logs.said import seen_at
 from penchant.progress import Progress, Report, quiet
+from penchant.reading import as_written, read_keys
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
 FORM = 3
 """Of the shards; those of another one are written again."""
+
+_MANIFEST = frozenset({"targets", "vocabulary", "position"})
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,23 @@ class Prepared:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return dict(read_json(self.folder / "manifest.json"))
+        return read_keys(self.folder / "manifest.json", _MANIFEST)
 
     def identity(self, target: str, fields: Collection[str] | None = None) -> dict[str, Any]:
         """What decides the data of a model that predicts a target and reads some fields, all if not given."""
-        plan = read_json(self.folder / "plan.json")
-        read = [one for one in plan["fields"] if fields is None or one[0] in fields]
-        return {**plan, "fields": read, "targets": {target: plan["targets"][target]}}
+        path = self.folder / "plan.json"
+        with as_written(path):
+            plan = read_json(path)
+            read = [one for one in plan["fields"] if fields is None or one[0] in fields]
+            return {**plan, "fields": read, "targets": {target: plan["targets"][target]}}
 
     def samples(self, target: str) -> dict[str, int]:
         """How many windows of each split ask about a target, by the field that is predicted."""
-        return dict(self.manifest["targets"][target]["samples"])
+        return dict(self._target(target)["samples"])
 
     def negatives(self, target: str) -> str:
         """Where the un-clicked items of a target come from, in words."""
-        return str(self.manifest["targets"][target]["negatives"])
+        return str(self._target(target)["negatives"])
 
     def vocabulary(self, source: str) -> Vocabulary:
         return Vocabulary.load(self.folder / "vocabulary" / f"{source}.parquet")
@@ -59,14 +64,19 @@ class Prepared:
 
     def span(self, source: str) -> Span:
         """By what the numbers of a users' field were scaled."""
-        return Span(**read_json(self.folder / "numbers.json")[source])
+        with as_written(self.folder / "numbers.json"):
+            return Span(**read_json(self.folder / "numbers.json")[source])
+
+    def _target(self, target: str) -> dict[str, Any]:
+        with as_written(self.folder / "manifest.json"):
+            return dict(self.manifest["targets"][target])
 
 
 def prepare(log: Log, plan: Plan, folder: Path, *, report: Report = quiet) -> Prepared:
     """Write the shards of a log, or open them where that is done already; shards that are there are kept."""
     refuse_unfit(log, plan)
     fingerprint = _fingerprint(log, plan)
-    if not (folder / "plan.json").exists() or read_json(folder / "plan.json") != fingerprint:
+    if not holds(folder / "plan.json", fingerprint):
         files = ("plan.json", "manifest.json", "numbers.json")
         for part in (*files, *get_args(Split), "vocabulary", "items", "events"):
             remove(folder / part)
@@ -91,9 +101,9 @@ def _prepare(log: Log, plan: Plan, folder: Path, report: Report) -> None:
         done = folder / "latest" / f"{bucket:05}.json"
         if not done.exists():
             write_json(done, builder.build(bucket, folder))
-        made.append(read_json(done))
+        made.append(read_keys(done, frozenset(one.target.field for one in builder.targets)))
         report(Progress("features", bucket + 1, log.buckets))
-    targets = {}
+    targets: dict[str, Any] = {}
     for one in builder.targets:
         field = one.target.field
         samples: dict[str, int] = {split: sum(part[field][split] for part in made) for split in plan.cut.splits}

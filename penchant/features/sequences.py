@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import torch
 from safetensors.numpy import save_file
-from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.features.items import ENTRY, NO_ITEM
 from penchant.features.ragged import offsets_of
 from penchant.files import aside
+from penchant.reading import read_arrays
 from penchant.schema import CLICKED, TIME
 
 
@@ -81,7 +81,7 @@ def write_events(path: Path, events: pl.DataFrame, tasks: Sequence[str]) -> None
 
 def read_events(path: Path, first: np.ndarray, count: np.ndarray) -> Sequences:
     """Stretches of the events of a bucket: for each, `count` events from row `first` on."""
-    arrays = {name: array.numpy() for name, array in load_file(path).items()}
+    arrays = {name: array.numpy() for name, array in read_arrays(path).items()}
     offsets = offsets_of(count)
     rows = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], count)
     entries, times = arrays.pop(ENTRY)[rows], arrays.pop(TIME)[rows]

@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 import torch
 from safetensors.numpy import save_file
-from safetensors.torch import load_file
 from torch import Tensor
 
 from penchant.errors import ConfigError, MissingStepError
@@ -18,7 +17,8 @@ from penchant.features.items import NO_ITEM, Items
 from penchant.features.own import COUNTS, FACTS, HOW_OFTEN, Own, pack_own
 from penchant.features.ragged import Ragged
 from penchant.features.sequences import Sequences, read_events
-from penchant.files import aside, read_json
+from penchant.files import aside
+from penchant.reading import as_written, read_arrays, read_keys, read_table
 from penchant.schema import CLICKED, ITEM
 
 SHOWN = "shown."
@@ -56,7 +56,7 @@ class Shard:
 
     @classmethod
     def open(cls, path: Path, items: Items, target: Target) -> "Shard":
-        own, arrays = f"{target.field}:", load_file(path)
+        own, arrays = f"{target.field}:", read_arrays(path)
         mine = {name.removeprefix(own): array for name, array in arrays.items() if name.startswith(own)}
         return cls({name: array for name, array in arrays.items() if ":" not in name} | mine, path, items, target)
 
@@ -66,7 +66,7 @@ class Shard:
     @property
     def users(self) -> pl.Series:
         """The user of each sample."""
-        users = pl.read_parquet(self.path.with_suffix(".users.parquet"))["user"]
+        users = read_table(self.path.with_suffix(".users.parquet"), "user")["user"]
         return users.gather(self.arrays["rows"].numpy()) if "rows" in self.arrays else users
 
     def column(self, name: str, rows: Tensor | slice = slice(None)) -> Tensor:
@@ -139,10 +139,13 @@ def open_shards(prepared: Path, split: Split, target: str) -> list[Shard]:
 
     Raises MissingStepError where nothing is prepared yet, ConfigError where the target is not among what is.
     """
-    paths, targets = shard_paths(prepared, split), read_json(prepared / "manifest.json")["targets"]
+    paths = shard_paths(prepared, split)
+    targets = read_keys(prepared / "manifest.json", frozenset({"targets"}))["targets"]
     if target not in targets:
         raise ConfigError(f"{prepared} is not prepared to predict {target!r}, but {', '.join(targets)}")
-    items, asked = Items.open(prepared / "items"), Target(**targets[target]["asked"])
+    with as_written(prepared / "manifest.json"):
+        asked = Target(**targets[target]["asked"])
+    items = Items.open(prepared / "items")
     return [Shard.open(path, items, asked) for path in paths]
 
 

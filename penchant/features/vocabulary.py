@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from penchant.files import aside
+from penchant.reading import read_table
 from penchant.schema import COUNT, RESERVED, UNKNOWN, VALUE
 
 
@@ -32,7 +33,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        frame = pl.read_parquet(path)
+        frame = read_table(path, VALUE, COUNT)
         return cls(frame[VALUE], frame[COUNT])
 
     def save(self, path: Path) -> None:

@@ -120,6 +120,7 @@ class ModelRun(RunFolder):
             shards = asked.shards("test")
             order = np.argsort(np.concatenate([shard.history.lengths for shard in shards]), kind="stable")
             users = pl.concat([shard.users for shard in shards])
+            order = order[~self.gone(users).to_numpy()[order]]
             places = dict.fromkeys(round(share * (len(order) - 1)) for share in (0.1, 0.5, 0.9))
             return Examples([asked.profile(users[int(order[place])]) for place in places])
         except PenchantError as error:

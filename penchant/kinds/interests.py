@@ -22,7 +22,7 @@ from penchant.evaluation.protocols.interests import (
 from penchant.features.cuts.cut import Split
 from penchant.features.shards import Batch, Shard, batch_of, open_shards
 from penchant.features.vocabulary import Vocabulary
-from penchant.files import aside, read_json, remove, write_json
+from penchant.files import aside, holds, remove, write_json
 from penchant.kinds.kind import WEIGHTS, OnCut, RunModel
 from penchant.kinds.sections import CutName, InterestsSection, fields_read, reads_numbers
 from penchant.logs.users import bucket_of
@@ -113,7 +113,7 @@ class InterestModel(RunModel[InterestsSection]):
     @cached_property
     def average(self) -> Average:
         """The average user."""
-        return load_average(self.folder, self.identity)
+        return load_average(self.folder, self.identity, self.model)
 
     @property
     def chosen(self) -> Chosen | None:
@@ -202,8 +202,10 @@ class InterestModel(RunModel[InterestsSection]):
     def some_user(self) -> str:
         """A user to show: the first test user with a middling number of tags."""
         shard = self.shards("test")[0]
+        users = shard.users
         order = np.argsort(np.abs(shard.history.lengths - np.median(shard.history.lengths)), kind="stable")
-        return str(shard.users[int(order[0])])
+        there = order[~self.run.gone(users).to_numpy()[order]]
+        return str(users[int(there[0] if len(there) else order[0])])
 
     @cached_property
     def shown(self) -> dict[str, Vocabulary]:
@@ -300,7 +302,7 @@ class InterestModel(RunModel[InterestsSection]):
         """Profiles of earlier weights, or of other wishes, must not stand beside new ones."""
         wishes = self.run.config.profiles.model_dump(mode="json", exclude={"model"})
         wanted = {"weights": (self.folder / self._last_file).stat().st_mtime_ns, "profiles": wishes}
-        if not (folder / "weights.json").exists() or read_json(folder / "weights.json") != wanted:
+        if not holds(folder / "weights.json", wanted):
             remove(folder)
             write_json(folder / "weights.json", wanted)
 
@@ -308,7 +310,7 @@ class InterestModel(RunModel[InterestsSection]):
         shards = self.shards("latest")
         shard = shards[int(bucket_of(pl.Series([user]), len(shards))[0])]
         found = shard.users.index_of(user)
-        if found is None:
+        if found is None or self.run.gone(pl.Series([user])).item():
             raise UnknownUserError(
                 f"user {user!r} is not in the log of {self.run.folder}; its ids look like {shard.users[0]!r}"
             )

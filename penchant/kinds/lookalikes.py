@@ -66,12 +66,15 @@ class Ground:
         return self.run.prepared("periods").vocabulary(ITEM)
 
     def crowd(self, split: Split, users: str, report: Report = quiet) -> Crowd:
-        """All users at one moment, as a model sees them; their vectors are kept on disk."""
+        """All users at one moment, as a model sees them, without who was forgotten since; their vectors are kept on
+        disk."""
         model = self.users[users]
         shards = model.shards(split)
         people = pl.concat([shard.users for shard in shards])
         values, width = values_of(shards, model.model_sizes.fields, numbers=model.model_sizes.numbers)
-        return Crowd(people, self._vectors(model, split, shards, report), values, width)
+        crowd = Crowd(people, self._vectors(model, split, shards, report), values, width)
+        gone = self.run.gone(people)
+        return crowd.only(np.flatnonzero(~gone.to_numpy())) if gone.any() else crowd
 
     def rounds(self, period: Any, users: pl.Series, *, whole: bool = False) -> list[Round]:
         """See `make_rounds`. Labels tested may be bounded, a whole period is not."""

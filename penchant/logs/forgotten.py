@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from penchant.errors import ConfigError
+from penchant.errors import ConfigError, DataError
 from penchant.files import read_json, write_json
 from penchant.logs.users import hash_of, user_hash
 from penchant.schema import TIME, USER
@@ -44,7 +44,7 @@ def read_forgotten(path: Path) -> dict[str, float]:
     try:
         said = read_json(path)
         return {str(digest): float(at) for digest, at in said.items() if int(digest, 16) >= 0}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError, DataError) as error:
         raise ConfigError(
             f"{path} is no list of forgotten users ({error}); give the forgotten.json of a run folder"
         ) from None
@@ -54,6 +54,11 @@ def add_forgotten(path: Path, digest: str, at: float) -> None:
     """Add a user to the list; after a crash the list is as before or complete."""
     known = read_forgotten(path) if path.exists() else {}
     write_json(path, {**known, digest: max(at, known.get(digest, 0.0))})
+
+
+def is_listed(users: pl.Series, forgotten: Forgotten) -> pl.Series:
+    """Bool of each user: whether the list has them."""
+    return user_hash(users).is_in(pl.Series([int(digest, 16) for digest in forgotten], dtype=pl.UInt64).implode())
 
 
 def without_forgotten(rows: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:

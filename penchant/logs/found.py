@@ -164,7 +164,7 @@ class Found(LogCounts):
 class Tally(TypedDict):
     """What reading the events counted. files: their paths; left_out, reasons: rows that a rule leaves out, and rows
     that make no sense, by reason; left_out_examples: where the first row of each reason of `left_out` stands, such as
-    "a.csv, row 7"; guessed: see `Found`."""
+    "a.csv, row 7"; guessed: see `Found`; sizes: of the files that were written, in bytes, by name."""
 
     files: list[str]
     buckets: int
@@ -174,3 +174,4 @@ class Tally(TypedDict):
     left_out_examples: dict[str, str]
     guessed: dict[str, str]
     reasons: dict[str, int]
+    sizes: dict[str, int]

@@ -13,13 +13,14 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 
 from penchant.errors import DataError
-from penchant.files import aside, disk_errors, read_json, remove, write_json
+from penchant.files import aside, disk_errors, holds, remove, write_json
 from penchant.logs.check import REASON, check_rows, met, unmet
 from penchant.logs.counting.buckets import Beside, Settled, Sum, count_bucket
 from penchant.logs.counting.whole import sum_up, where
@@ -33,10 +34,13 @@ from penchant.logs.rows.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Tables, Value
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
+from penchant.reading import as_written, read_keys, read_table
 from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
 FILE = "file"
 SAID = "said.parquet"
+QUOTED = 60
+"""Letters of a line that cannot be parsed, which are kept with the reason."""
 MOST_BUCKETS = 500
 SETTLING = Portions(rows=20_000, csv_bytes=1 << 20)
 """What is read at once to find out what the times are: the first of it mostly says so."""
@@ -64,16 +68,25 @@ class Log:
     def open(cls, folder: Path) -> "Log":
         """A log that was written earlier."""
         found = _read_found(folder)
-        return cls(folder, found["buckets"], found["time_unit"] == "position")
+        with as_written(folder / "found.json"):
+            return cls(folder, int(found["buckets"]), found["time_unit"] == "position")
 
     def events(self, bucket: int) -> pl.DataFrame:
         """USER, ITEM, TIME, CLICKED of one bucket, ordered by user, time and item; and WORTH, 0 without a click, where
         not every click is a plain one."""
-        return pl.read_parquet(self.folder / "events" / f"{bucket:05}.parquet")
+        return read_table(self.folder / "events" / f"{bucket:05}.parquet", USER, ITEM, TIME, CLICKED)
 
     def items(self) -> pl.DataFrame:
         """ITEM and its fields, each a list of texts."""
-        return pl.read_parquet(self.folder / "items.parquet")
+        return read_table(self.folder / "items.parquet", ITEM)
+
+    def has(self, users: pl.Series) -> pl.Series:
+        """Return those users who have an event or a row in the table of users."""
+        found = [self.users().filter(pl.col(USER).is_in(users.implode()))[USER]] if len(users) else []
+        for bucket, wanted in users.to_frame(USER).group_by(bucket_of(users, self.buckets).alias("bucket")):
+            there = wanted[USER].implode()
+            found.append(self.events(int(bucket[0])).filter(pl.col(USER).is_in(there))[USER])
+        return pl.concat([users.clear(), *found]).unique()
 
     def names(self, field: str | None) -> dict[str, str]:
         """Return the readable name of each item: the first value of a field, where it has one."""
@@ -83,14 +96,14 @@ class Log:
 
     def users(self) -> pl.DataFrame:
         """USER and its fields, each a list of texts; no row for users without any."""
-        return pl.read_parquet(self.folder / "users.parquet")
+        return read_table(self.folder / "users.parquet", USER)
 
     def said(self, field: str) -> pl.DataFrame | None:
         """Return ITEM, VALUE, SINCE, UNTIL of a field whose values were given one after the other, see `said.spans`;
         None where its values have no time."""
         if not (self.folder / SAID).exists():
             return None
-        rows = pl.read_parquet(self.folder / SAID).filter(pl.col(FIELD) == field).drop(FIELD)
+        rows = read_table(self.folder / SAID, FIELD).filter(pl.col(FIELD) == field).drop(FIELD)
         return rows if len(rows) else None
 
     @property
@@ -115,7 +128,7 @@ def ingest(
     forgotten: whose rows are left out.
     """
     fingerprint = _fingerprint(tables, base, forgotten)
-    if not (folder / "source.json").exists() or read_json(folder / "source.json") != fingerprint:
+    if not holds(folder / "source.json", fingerprint):
         remove(folder / "source.json")
         remove(folder)
         write_json(folder / "source.json", fingerprint)
@@ -143,7 +156,7 @@ def _ingest(
     if not _is_whole(folder / "scattered"):
         with aside(folder / "scattered") as path:
             _scatter(tables.events, base, path, portions, report)
-    tally: Tally = read_json(folder / "scattered" / "tally.json")
+    tally = cast(Tally, read_keys(folder / "scattered" / "tally.json", Tally.__required_keys__))
     _refuse_too_many_rejected(tally, limit)
     _refuse_two_clocks(tally, both.said)
     wanted, beside, added = _Wanted(items, tables.events, forgotten), Beside.of(items, users), Sum()
@@ -169,8 +182,7 @@ def _ids(folder: Path, bucket: int) -> pl.DataFrame:
 
 
 def _read_found(folder: Path) -> Found:
-    found: Found = read_json(folder / "found.json")
-    return found
+    return cast(Found, read_keys(folder / "found.json", Found.__required_keys__))
 
 
 def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, object]:
@@ -239,6 +251,7 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
         "left_out_examples": examples,
         "guessed": guessed,
         "reasons": dict(reasons),
+        "sizes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
     }
     write_json(folder / "tally.json", tally)
 
@@ -258,12 +271,12 @@ def _guessed(parts: list[TablePart], table: EventsTable, clock: Clock) -> dict[s
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether every file of a tally is there."""
-    if not (folder / "tally.json").exists():
+    """Whether every file of a tally is there, of its size."""
+    try:
+        sizes = dict(read_keys(folder / "tally.json", Tally.__required_keys__)["sizes"])
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (DataError, OSError, ValueError, TypeError):
         return False
-    buckets = range(read_json(folder / "tally.json")["buckets"])
-    files = [*(f"{bucket:05}.arrows" for bucket in buckets), "rejected.parquet"]
-    return all((folder / name).exists() for name in files)
 
 
 def _arrow_schema(types: dict[str, type[pl.DataType]]) -> pa.Schema:
@@ -285,7 +298,7 @@ def _append(
 
 
 def _rejected_rows(name: str, rejected: pl.DataFrame, malformed: list[tuple[int, str]]) -> pl.DataFrame:
-    lines = [(row, f"cannot be parsed: {text[:60]!r}") for row, text in malformed]
+    lines = [(row, f"cannot be parsed: {text[:QUOTED]!r}") for row, text in malformed]
     broken = pl.DataFrame(lines, schema={ROW: pl.Int64, REASON: pl.String}, orient="row")
     return pl.concat([rejected, broken]).select(pl.lit(name).alias(FILE), ROW, REASON)
 
@@ -375,8 +388,7 @@ def _settle(folder: Path, bucket: int, tally: Tally, wanted: _Wanted, beside: Be
             repeats.select(names, ROW, pl.lit(REPEATED).alias(REASON)).write_parquet(path)
         more = {"repeated": len(repeats), "backwards": backwards, **_left_out({**others, **beyond})}
         write_json(counted, {**count_bucket(events, beside, clock=tally["time_unit"] != "position"), **more})
-    settled: Settled = read_json(counted)
-    return settled
+    return cast(Settled, read_keys(counted, Settled.__required_keys__))
 
 
 def _left_out(others: dict[str, pl.DataFrame]) -> dict[str, object]:

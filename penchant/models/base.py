@@ -11,6 +11,11 @@ from penchant.config import Config
 
 Positive = Annotated[int, Limits(ge=1)]
 
+MOST_WIDE = 4_096
+Width = Annotated[int, Limits(ge=1, le=MOST_WIDE)]
+"""Numbers of a vector, or of a layer. Bounded, so that a slip in a run file is an error at once, and not one of
+memory after hours."""
+
 Extra = Mapping[str, Tensor]
 """Losses, by name, that a model adds to those of its answers; it has weighed them itself, and training sums them up."""
 

@@ -5,19 +5,20 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import file_digest, sha256
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from time import time
 
 from filelock import FileLock
-from polars.exceptions import PolarsError
-from safetensors import SafetensorError
 
 from penchant.errors import PenchantError
 from penchant.kinds.answers import ModelRun
 from penchant.logs.forgotten import FORGOTTEN, read_forgotten
+from penchant.operation.helping import FAULTS, told
 from penchant.profiles.atlas import FOLDER, VERSION, Atlas, is_written, lock_of
 from penchant.profiles.atlas_writing import Grounds, survey, write_atlas
 from penchant.progress import Report, quiet
@@ -29,8 +30,6 @@ GIVE_WAY = 10
 
 SETTLING_S = 600.0
 """How long it may take until no file names a user who was put on the list of forgotten users."""
-
-_FAULTS = (PenchantError, OSError, ValueError, KeyError, PolarsError, SafetensorError)
 
 log = logging.getLogger("penchant.atlases")
 
@@ -118,9 +117,10 @@ class AtlasInBackground:
         now = _signature(self.folder)
         steady, self._seen = now == self._seen, now
         if steady and now != self._settled:
-            self._settled, self.problem = now, ""
+            self.problem = ""
             if not self._read() and not self.problem and any(files_of(self.folder, profiled=True, decides=True)):
-                self._maker = _Maker(self.folder)
+                self._maker = _Maker(self.folder)  # where it cannot be started, it is tried again
+            self._settled = now
         return False
 
     def close(self) -> None:
@@ -142,8 +142,8 @@ class AtlasInBackground:
         """Whether a current one was there."""
         try:
             found = read_atlas(self.folder)
-        except _FAULTS as error:
-            self.problem = str(error)
+        except FAULTS as error:
+            self.problem = _said(error)
             return False
         self._atlas = found or self._atlas
         return found is not None
@@ -156,11 +156,14 @@ class _Maker:
         context = multiprocessing.get_context("spawn")
         self._told, telling = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(target=_make_alone, args=(folder, telling), daemon=True)
-        self._process.start()
-        telling.close()
+        try:
+            self._process.start()
+        finally:
+            telling.close()
         # From outside and at once: niceness belongs to threads, and libraries start theirs as they are imported.
         assert self._process.pid
-        os.setpriority(os.PRIO_PROCESS, self._process.pid, GIVE_WAY)
+        with suppress(ProcessLookupError):  # it was killed
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, GIVE_WAY)
 
     def is_at_work(self) -> bool:
         return self._process.is_alive()
@@ -183,11 +186,25 @@ class _Maker:
 
 def _make_alone(folder: Path, telling: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
+    Thread(target=_end_with_parent, daemon=True).start()
     try:
         open_atlas(folder)
-        telling.send("")
-    except _FAULTS as error:
-        telling.send(str(error))
+        problem = ""
+    except FAULTS as error:
+        problem = _said(error)
+    telling.send(problem)
+
+
+def _end_with_parent() -> None:
+    """Nobody waits for an atlas whose server was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(0)
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, PenchantError) else told(error)
 
 
 def _signature(folder: Path) -> tuple[object, ...]:

@@ -14,10 +14,10 @@ from penchant.evaluation.choice import Choice
 from penchant.features.live import ItemValues, LiveFeatures, UserValues
 from penchant.features.plan import Plan
 from penchant.features.prepare import Prepared
-from penchant.files import read_json
 from penchant.kinds.answers import ModelRun
 from penchant.logs.ingest import Log
 from penchant.progress import Report, quiet
+from penchant.reading import read_keys
 from penchant.runfolder import files_of
 from penchant.schema import ITEM
 from penchant.serving.served import AlikeModel, Served, TagModel
@@ -70,7 +70,7 @@ def version_of(folder: Path) -> str:
             while block := file.read(1 << 20):
                 told.update(block)
     for path in files_of(folder, chooses=True):
-        if (chosen := read_json(path).get("chosen")) is not None:
+        if (chosen := read_keys(path, frozenset()).get("chosen")) is not None:
             told.update(json.dumps(chosen, sort_keys=True).encode())
     return told.hexdigest()[:16]
 

@@ -15,16 +15,14 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from polars.exceptions import PolarsError
-from safetensors import SafetensorError
-
 from penchant.atwork import is_at_work
 from penchant.choices import Role
 from penchant.dashboard.shell.readings import PERIOD_S
 from penchant.dashboard.shell.sources import Sources
-from penchant.errors import ConfigError, PenchantError
+from penchant.errors import ConfigError, PenchantError, StoreError
 from penchant.operation.allocator import give_back, keep_little
 from penchant.operation.erasure import erase_from_run
+from penchant.operation.helping import FAULTS, Helping, is_scarce, told
 from penchant.operation.pages import add_dashboard, open_most_clicked, open_sources
 from penchant.operation.reminder import Reminder
 from penchant.operation.served import open_served, signature_of, version_of
@@ -129,14 +127,15 @@ class Server:
             every_s=self.config.recluster_s,
             failed=self._fail,
         )
-        loops = [self._loop("refresh", self._refresh, REFRESH_S), self._loop("watch", self.watch.step, WATCH_S)]
-        loops.append(self._loop("erasure", self.reminder.step, REMIND_S))
-        loops.append(self._loop("memory", give_back, GIVE_BACK_S))
+        loops = [self._loop("refresh", self._refresh, REFRESH_S)]
+        loops.append(self._helping("watch", self.watch.step, WATCH_S))
+        loops.append(self._helping("erasure", self.reminder.step, REMIND_S))
+        loops.append(self._helping("memory", give_back, GIVE_BACK_S))
         if self.service:
-            loops.append(self._loop("writing", self.service.writing.step, TRY_WRITING_S))
+            loops.append(self._helping("writing", self.service.writing.step, TRY_WRITING_S))
         if self.sources:
-            loops.append(self._loop("readings", self.sources.readings.step, PERIOD_S))
-            loops.append(self._loop("atlas", self.sources.atlas.step, ATLAS_S))
+            loops.append(self._helping("readings", self.sources.readings.step, PERIOD_S))
+            loops.append(self._helping("atlas", self.sources.atlas.step, ATLAS_S))
         if Role.CONSUMER in self.config.roles:
             loops.append(self._loop("consumer", consuming(self.store, self.models, self.name, time.time), IDLE_S))
         if Role.CLUSTER in self.config.roles:
@@ -155,6 +154,10 @@ class Server:
 
     def _loop(self, name: str, step: Callable[[], bool], idle_s: float) -> Loop:
         return Loop(name, step, idle_s=idle_s, failed=self._fail).start()
+
+    def _helping(self, name: str, step: Callable[[], bool], idle_s: float) -> Loop:
+        """One whose faults do not end the process that answers."""
+        return self._loop(name, Helping(name, step), idle_s)
 
     def _refresh(self) -> bool:
         if self.service:
@@ -195,20 +198,25 @@ class Watch:
 
     def step(self) -> bool:
         """A change is looked at once it lasts for two steps and nobody is at work on the folder; one that cannot be
-        loaded waits for the next change."""
+        loaded waits for the next change, unless only memory or the like ran out."""
         now = signature_of(self.folder)
         steady, self._seen = now == self._seen, now
         if not steady or now == self._settled or is_at_work(self.folder):
             return False
-        self._settled = now
         try:
             if version_of(self.folder) != self._loaded:
                 served = open_served(self.folder)
                 self._load(served)
                 self._loaded = served.name
                 log.info("another model was found: %s", served.name)
-        except (PenchantError, OSError, ValueError, KeyError, PolarsError, SafetensorError) as error:
-            log.warning("%s has changed but cannot be loaded, so the model before stays: %s", self.folder, error)
+        except StoreError:
+            raise
+        except FAULTS as error:
+            if is_scarce(error):  # the same may be loaded later
+                raise
+            said = error if isinstance(error, PenchantError | OSError) else told(error)
+            log.warning("%s has changed but cannot be loaded, so the model before stays: %s", self.folder, said)
+        self._settled = now
         return False
 
 

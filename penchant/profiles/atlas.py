@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute
 from filelock import FileLock
-from safetensors.numpy import load_file
 
-from penchant.errors import UnknownTagError
-from penchant.files import aside, read_json
+from penchant.errors import DataError, UnknownTagError
+from penchant.files import aside
+from penchant.reading import as_written, read_arrays, read_keys, read_table
 from penchant.schema import USER
 
 FOLDER = "dashboard"
@@ -44,13 +44,15 @@ class Atlas:
 
     def __init__(self, folder: Path) -> None:
         """A folder that `write_atlas` wrote."""
-        manifest = read_json(folder / MANIFEST)
-        arrays = load_file(folder / NUMBERS)
-        self.version: str = manifest["said"][VERSION]
-        self.made, self.profiled = float(manifest["made"]), bool(manifest["profiled"])
-        self.tags: list[str] = pl.read_parquet(folder / TAGS)[TAG].to_list()
-        self.clicks_V, self.users_V, self.place_VC = arrays["clicks"], arrays["users"], arrays["place"]
-        self.edges, self.all_clicks_T, self._movement_VT = arrays["edges"], arrays["all_clicks"], arrays["movement"]
+        with as_written(folder / MANIFEST):
+            manifest = read_keys(folder / MANIFEST, frozenset({"said", "made", "profiled"}))
+            self.version: str = manifest["said"][VERSION]
+            self.made, self.profiled = float(manifest["made"]), bool(manifest["profiled"])
+        with as_written(folder / NUMBERS):
+            arrays = {name: tensor.numpy() for name, tensor in read_arrays(folder / NUMBERS).items()}
+            self.clicks_V, self.users_V, self.place_VC = arrays["clicks"], arrays["users"], arrays["place"]
+            self.edges, self.all_clicks_T, self._movement_VT = arrays["edges"], arrays["all_clicks"], arrays["movement"]
+        self.tags: list[str] = read_table(folder / TAGS, TAG)[TAG].to_list()
         self._interested = folder / INTERESTED
         self._number = {tag: number for number, tag in reversed(list(enumerate(self.tags)))}
         self._by_clicks = np.argsort(-self.clicks_V, kind="stable")
@@ -103,8 +105,11 @@ class Atlas:
 
 def is_written(folder: Path, said: dict[str, Any]) -> bool:
     """Whether an atlas is there that belongs to the same, and has the form of today."""
-    path = folder / MANIFEST
-    return path.exists() and read_json(path)["said"] == {**said, "form": FORM}
+    try:
+        path = folder / MANIFEST
+        return path.exists() and read_keys(path, frozenset({"said"}))["said"] == {**said, "form": FORM}
+    except DataError:  # it is written anew
+        return False
 
 
 def lock_of(folder: Path) -> FileLock:

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from penchant.errors import CheckpointError
 from penchant.features.shards import Batch, Shard, batch_of
 from penchant.models.interests.promise import Interests
 from penchant.schema import PAD, RESERVED
-from penchant.training.checkpoint import Identity, load_tensors, refuse_other, save_tensors
+from penchant.training.checkpoint import Identity, load_trained, save_tensors
 
 AVERAGE = "average.safetensors"
 MOST_USERS = 20_000
@@ -93,10 +94,15 @@ def save_average(folder: Path, average: Average, identity: Identity) -> None:
     save_tensors(folder / AVERAGE, tensors, asdict(identity))
 
 
-def load_average(folder: Path, identity: Identity) -> Average:
-    """What `save_average` wrote. Raises where it belongs to another model."""
-    tensors, said = load_tensors(folder / AVERAGE)
-    refuse_other(folder / AVERAGE, said, identity)
+def load_average(folder: Path, identity: Identity, model: Interests) -> Average:
+    """What `save_average` wrote. CheckpointError where it belongs to another model, or does not fit this one."""
+    path, sizes = folder / AVERAGE, model.sizes
+    tensors, _ = load_trained(path, identity)
+    rows = {_OWN: sizes.tags, **{f"field.{name}": many for name, many in sizes.fields.items()}}
+    wanted = {"preference": sizes.tags, "user": model.tags().shape[1], "unseen_alike": 1, **rows}
+    for name, length in wanted.items():
+        if name not in tensors or tensors[name].shape != (length,):
+            raise CheckpointError(f"{path} has no {name!r} of {length:,} numbers; remove {folder} and train again")
     holders: dict[str | None, Tensor] = {
         name.removeprefix("field."): share for name, share in tensors.items() if name.startswith("field.")
     }

@@ -62,6 +62,9 @@ class Metrics(BaseModel):
     calibration: Calibration | None = None
 
 
+_FOUND = ("events", "clicked", "users", "items_in_table", "rejected", "left_out", "time_unit", "first", "last")
+
+
 @dataclass(frozen=True)
 class RunFacts:
     """The profiles by one model of a run. model, section: its name and its section of the run file; config: the whole
@@ -126,10 +129,11 @@ def _read_profiles(folder: Path, name: str, asked: RunFile) -> RunFacts:
     metrics = checked(Metrics, path, folder)
     if OWN not in metrics.scores:
         raise ReportError(f"{path} has no scores of the model itself; run `penchant evaluate {folder}` again")
-    plan, found = (read_object(folder / name, folder) for name in ("prepared/users/plan.json", "log/found.json"))
+    plan = read_object(folder / "prepared" / "users" / "plan.json", folder)
+    found = read_object(folder / "log" / "found.json", folder, keys=_FOUND)
     # Other candidates are another task, on other users, and so is another vocabulary.
     label = asked.labels_of(name)
     target = dict(plan.get("targets") or {}).get(label)
     data = json.dumps([{**plan, "targets": target}, config["evaluation"]["candidates"], label], sort_keys=True)
-    prepared = read_object(folder / "prepared" / "users" / "manifest.json", folder)
+    prepared = read_object(folder / "prepared" / "users" / "manifest.json", folder, keys=("targets", "vocabulary"))
     return RunFacts(folder, name, config["models"][name], config, data, metrics, found, prepared)

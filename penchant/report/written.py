@@ -1,7 +1,7 @@
 """Files that the steps of a run have written, read and checked before anything is drawn from them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -62,8 +62,11 @@ class Made(BaseModel):
     negatives: str = "unknown"
 
 
-def read_object(path: Path, folder: Path, last: str = "evaluate") -> dict[str, Any]:
+def read_object(
+    path: Path, folder: Path, last: str = "evaluate", *, keys: Collection[str] = frozenset()
+) -> dict[str, Any]:
     """The values of a JSON file that a step of the run in `folder` has written; `last` is the last of these steps.
+    keys: that it must have.
 
     Raises ReportError.
     """
@@ -72,10 +75,13 @@ def read_object(path: Path, folder: Path, last: str = "evaluate") -> dict[str, A
         said = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ReportError(f"{path} is not there; {again}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"{path} is damaged: {error}; {again}") from None
     if not isinstance(said, dict):
         raise ReportError(f"{path} is damaged: it holds {type(said).__name__}, not an object; {again}")
+    missing = sorted(set(keys) - said.keys())
+    if missing:
+        raise ReportError(f"{path} is damaged: it lacks {missing[0]!r}; {again}")
     return said
 
 

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 from safetensors.numpy import save_file
-from safetensors.torch import load_file
 
 from penchant.errors import DataError
 from penchant.features.cuts.cut import DAY_S
 from penchant.features.live import NO_WORTHS, Worths
 from penchant.features.ragged import offsets_of
-from penchant.files import aside, read_json, remove, write_json
+from penchant.files import aside, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.users import hash_of, user_hash
 from penchant.models.lookalikes.promise import Crowd
 from penchant.progress import Progress, Report, quiet
+from penchant.reading import as_written, read_arrays, read_keys, read_table
 from penchant.schema import CLICKED, ITEM, ONE_CLICK, TIME, USER, WORTH
 
 ENTRY, ROW, HASH = "entry", "row", "hash"
@@ -29,6 +29,17 @@ RECENT = "recent"
 WORTHS = "history.worth"
 FORM = 1
 """Of the files; another one is written again."""
+
+_ARRAYS = frozenset(
+    f"{part}{name}"
+    for part, names in {
+        "": (HASH, "known", "vectors"),
+        "users.": ("offsets", "bytes"),
+        "history.": ("offsets", "entry", "time"),
+        "met.": ("entry", "row", "time"),
+    }.items()
+    for name in names
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,12 @@ class SnapshotPart:
     @classmethod
     def open(cls, path: Path) -> "SnapshotPart":
         """Mapped, not read."""
-        return cls({name: tensor.numpy() for name, tensor in load_file(path).items()})
+        with as_written(path):
+            part = cls({name: tensor.numpy() for name, tensor in read_arrays(path).items()})
+            missing = sorted(_ARRAYS - part.arrays.keys())
+            if missing:
+                raise LookupError(f"it lacks {missing[0]!r}")
+            return part
 
     def __len__(self) -> int:
         return len(self.arrays[HASH])
@@ -79,13 +95,14 @@ class Snapshot:
 
     def __init__(self, folder: Path) -> None:
         """A folder that `write_snapshot` wrote."""
-        self.manifest: dict[str, Any] = read_json(folder / "manifest.json")
+        self.manifest: dict[str, Any] = read_keys(folder / "manifest.json", frozenset({"prior"}))
         self.parts = [SnapshotPart.open(path) for path in sorted(folder.glob("*.safetensors"))]
         self.starts = offsets_of(np.array([len(part) for part in self.parts], np.int64))
-        items = pl.read_parquet(folder / "items.parquet")
+        items = read_table(folder / "items.parquet", ITEM, RECENT)
         self.items: list[str] = items[ITEM].to_list()
         self.recent = items[RECENT].to_numpy()
-        self.prior = np.array(self.manifest["prior"], np.float32)
+        with as_written(folder / "manifest.json"):
+            self.prior = np.array(self.manifest["prior"], np.float32)
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -203,8 +220,11 @@ class Snapshot:
 
 def is_written(folder: Path, said: dict[str, Any]) -> bool:
     """Whether a snapshot is there that belongs to the same, and has the form of today."""
-    path = folder / "manifest.json"
-    return path.exists() and read_json(path)["said"] == {**said, "form": FORM}
+    try:
+        path = folder / "manifest.json"
+        return path.exists() and read_keys(path, frozenset({"said"}))["said"] == {**said, "form": FORM}
+    except DataError:  # it is written anew
+        return False
 
 
 def write_snapshot(

@@ -24,8 +24,9 @@ from penchant.models.base import Sizes
 from penchant.models.interests.blend import CLICKS, CROSSED, OWN_BLOCKS, Blend, CopyPath, LinearPath
 from penchant.models.interests.promise import Interests, Judge
 from penchant.progress import Progress, Report, quiet
+from penchant.reading import as_written
 from penchant.schema import RESERVED
-from penchant.training.checkpoint import Identity, load_tensors, refuse_other, save_tensors
+from penchant.training.checkpoint import Identity, load_trained, put_tensors, save_tensors
 from penchant.training.copy_path import fit_copy
 from penchant.training.linear_path import Predictor
 from penchant.training.ridge import Ridge, fit_ridges, joined
@@ -107,20 +108,25 @@ def load_blend(folder: Path, deep: Interests | None, sizes: Sizes, identity: Ide
 
     sizes: of all fields of the run.
     """
-    tensors, said = load_tensors(folder / BLEND_WEIGHTS)
-    refuse_other(folder / BLEND_WEIGHTS, said, identity)
-    shape = json.loads(said["shape"])
-    tags, rank = tensors["linear.tag"].shape
-    linear, copy = LinearPath(shape["blocks"], tags, rank, unit=shape["unit"]), CopyPath(tags)
-    for part, module in (("linear.", linear), ("copy.", copy)):
-        module.load_state_dict({name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)})
-    model = Blend(linear, copy, None, 0.0, sizes.only([name for name in linear.blocks if name not in OWN_BLOCKS]))
-    return model.with_deep(deep, shape["gain"], read_chosen(folder).share) if deep else model
+    path = folder / BLEND_WEIGHTS
+    tensors, said = load_trained(path, identity)
+    with as_written(path):
+        shape = json.loads(said["shape"])
+        tags, rank = tensors["linear.tag"].shape
+        if tags != sizes.tags:
+            raise ValueError(f"it has {tags} tags, the vocabulary {sizes.tags}")
+        linear, copy = LinearPath(shape["blocks"], tags, rank, unit=shape["unit"]), CopyPath(tags)
+        for part, module in (("linear.", linear), ("copy.", copy)):
+            own = {name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)}
+            put_tensors(module, own, path)
+        model = Blend(linear, copy, None, 0.0, sizes.only([name for name in linear.blocks if name not in OWN_BLOCKS]))
+        return model.with_deep(deep, shape["gain"], read_chosen(folder).share) if deep else model
 
 
 def read_chosen(folder: Path) -> Chosen:
     """How the blend of a model's folder was chosen."""
-    return Chosen.from_json(read_json(folder / CHOSEN))
+    with as_written(folder / CHOSEN):
+        return Chosen.from_json(read_json(folder / CHOSEN))
 
 
 def fit_blend(

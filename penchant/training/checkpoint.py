@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from penchant.errors import CheckpointError, StaleVocabularyError
 from penchant.files import aside
+from penchant.reading import as_written
 from penchant.training.optimizers import restore, state_of
 
 
@@ -65,8 +66,9 @@ def load_checkpoint(
     tensors, said = load_tensors(path)
     refuse_other(path, said, identity)
     put_tensors(model, _part(tensors, "model."), path)
-    restore(optimizers, _part(tensors, "optimizer."))
-    return Position(**json.loads(said["position"])), _part(tensors, "begun.")
+    with as_written(path):
+        restore(optimizers, _part(tensors, "optimizer."))
+        return Position(**json.loads(said["position"])), _part(tensors, "begun.")
 
 
 def refuse_other(path: Path, said: Mapping[str, str], identity: Identity) -> None:
@@ -93,14 +95,23 @@ def _differently(part: str, saved: str | None, wanted: str) -> str:
     >>> _differently("training", '{"data": {"log": "a", "cut": "c"}}', '{"data": {"log": "b", "cut": "c"}}')
     'from other data: another log'
     """
-    old, new = json.loads(saved or "{}"), json.loads(wanted)
+    old, new = _object(saved), json.loads(wanted)
     old_data, new_data = old.pop("data", {}), new.pop("data", {})
-    if old == new:
+    if old == new and isinstance(old_data, dict):
         changed = [name for name in {**old_data, **new_data} if old_data.get(name) != new_data.get(name)]
         return f"from other data: another {', '.join(changed)}"
     there = {key: (_told(old, key), _told(new, key)) for key in {**old, **new}}
     told = "; ".join(f"{key} was {was}, is {now}" for key, (was, now) in there.items() if was != now)
     return f"by another {part} config: {told}"
+
+
+def _object(said: str | None) -> dict[str, object]:
+    """What a header tells; empty where it is no object."""
+    try:
+        told = json.loads(said or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _told(values: dict[str, object], key: str) -> str:
@@ -122,11 +133,30 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CheckpointError(f"{path} is damaged ({error}); remove it and train again") from None
 
 
+def load_trained(path: Path, identity: Identity) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and header of what was trained. Raises CheckpointError where the file is not whole, belongs to something
+    else (StaleVocabularyError: to another vocabulary), or holds what is not finite."""
+    tensors, said = load_tensors(path)
+    refuse_other(path, said, identity)
+    with as_written(path):
+        broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{path}: {broken[0]!r} holds what is not finite; remove the folder, lower the rate if it was trained so, "
+            f"and train again"
+        )
+    return tensors, said
+
+
 def put_tensors(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Put tensors that were read from `path` into a model. Raises CheckpointError where names or shapes do not fit."""
+    """Put tensors that were read from `path` into a model. Raises CheckpointError where names, shapes or types of
+    numbers do not fit."""
     try:
+        for name, own in model.state_dict().items():
+            if name in tensors and tensors[name].dtype != own.dtype:
+                raise TypeError(f"{name!r} holds {tensors[name].dtype}, not {own.dtype}")
         model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         said = " ".join(str(error).split())
         raise CheckpointError(
             f"{path} does not fit this version of the model ({said[:300]}); remove {path.parent} and train again"

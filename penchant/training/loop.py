@@ -11,16 +11,17 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from penchant.errors import CheckpointError, DivergedError
+from penchant.errors import DivergedError
 from penchant.files import remove
 from penchant.progress import Progress, Report, quiet
+from penchant.reading import as_written
 from penchant.training.checkpoint import (
     Identity,
     Position,
     load_checkpoint,
     load_tensors,
+    load_trained,
     put_tensors,
-    refuse_other,
     save_checkpoint,
     save_tensors,
 )
@@ -62,20 +63,14 @@ def train(
 def load_weights(folder: Path, model: nn.Module, identity: Identity) -> None:
     """Put the trained weights into a model. A CheckpointError where they belong to another vocabulary or model, or to
     another version of it, or are not finite."""
-    tensors, said = load_tensors(folder / WEIGHTS)
-    refuse_other(folder / WEIGHTS, said, identity)
-    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
-    if broken:
-        raise CheckpointError(
-            f"{folder / WEIGHTS}: {broken[0]!r} holds what is not finite; remove the folder, lower the "
-            f"rate if it was trained so, and train again"
-        )
+    tensors, _ = load_trained(folder / WEIGHTS, identity)
     put_tensors(model, tensors, folder / WEIGHTS)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The learning curve: a line per epoch with its loss, validation score and samples per second."""
-    return [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+    with as_written(folder / METRICS):
+        return [dict(json.loads(line)) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 @dataclass
@@ -185,6 +180,7 @@ class _Training(Generic[Learner, Part]):
 def _forget_after(metrics: Path, position: Position) -> None:
     """Drop what a killed run wrote after its last checkpoint, because it will be written again."""
     if metrics.exists():
-        lines = metrics.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < position.epoch]
+        with as_written(metrics):
+            lines = metrics.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < position.epoch]
         metrics.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

@@ -4,6 +4,7 @@ They are forked from one process that has imported Penchant already: that takes 
 """
 
 import atexit
+import ctypes
 import http.client
 import json
 import multiprocessing
@@ -132,6 +133,21 @@ def penchant(*words: object) -> None:
     main()
 
 
+def give_up_rights() -> None:
+    """Be bound by the modes of files as others are: root may write everywhere, but for this."""
+    if os.geteuid() == 0:
+        system, header, able = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+        assert system.capget(header, able) == 0
+        able[0] &= ~0b110
+        assert system.capset(header, able) == 0
+
+
+def bound_penchant(*words: object) -> None:
+    """Do what the command does, without such rights."""
+    give_up_rights()
+    penchant(*words)
+
+
 class ServerProcess:
     """`penchant serve` with some options; says: what it writes when it answers."""
 
@@ -143,11 +159,12 @@ class ServerProcess:
         self.words = ["serve", str(run), "--listen", f"127.0.0.1:{port or 0}", "--no-keys", *named, *options]
         self.environment = {"PENCHANT_STORE": store, "COLUMNS": "500"}
         self.says = "Serving:"
+        self.begin = penchant
         self._process: Forked | None = None
 
     def start(self) -> "ServerProcess":
         """Returns at once; see `wait`."""
-        self._process = Forked(penchant, *self.words, environment=self.environment)
+        self._process = Forked(self.begin, *self.words, environment=self.environment)
         return self
 
     def wait(self) -> "ServerProcess":

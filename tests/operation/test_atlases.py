@@ -23,7 +23,7 @@ from penchant.profiles.atlas_writing import BOUNDS, FOREMOST
 from penchant.profiles.average import AVERAGE
 from penchant.progress import Progress
 from tests.helpers.planted import write_planted_run
-from tests.helpers.processes import until
+from tests.helpers.processes import Forked, until
 from tests.helpers.shared import made_once
 
 MADE = 1_800_000_000.0
@@ -249,3 +249,32 @@ def test_closing_ends_the_process(background: AtlasInBackground, folder: Path) -
     assert multiprocessing.active_children() == []
     background.close()
     assert (background.making, background.now(), read_atlas(folder)) == (False, None, None)
+
+
+def begin_and_wait(folder: Path) -> None:
+    """Have an atlas made, and tell who makes it."""
+    background = AtlasInBackground(folder)
+    until(lambda: background.step() or background.making)
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    until(lambda: False)
+
+
+def test_a_killed_server_takes_the_process_with_it(background: AtlasInBackground, folder: Path) -> None:
+    """Nothing is said of it either."""
+    with FileLock(folder / "atlas.lock"):  # it would wait for ever
+        server = Forked(begin_and_wait, folder)
+        until(lambda: server.out != "", what=lambda: server.err)
+        maker = int(server.out)
+        os.kill(maker, 0)
+        server.kill()
+        until(lambda: has_ended(maker))
+    assert server.err == ""
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"

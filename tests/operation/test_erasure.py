@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from penchant.atwork import at_work
-from penchant.errors import ConfigError, FolderError, MissingStepError
+from penchant.errors import ConfigError, FolderError, MissingStepError, UnknownUserError
+from penchant.files import remove
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of, read_forgotten
 from penchant.operation.atlases import open_atlas
 from penchant.operation.erasure import erase_from_run
@@ -63,6 +64,7 @@ def test_files_of_a_run_name_them_no_more_but_for_prepared_shards(run: Run) -> N
         "profiles": 1,
         "audiences": 1 + (USER in members["user"]),
         "atlas": interested,
+        "report": 0,
     }
     left = files_naming(run.folder, USER)
     assert left
@@ -129,13 +131,78 @@ def test_a_folder_that_cannot_be_written_is_told_and_the_same_call_ends_it(run: 
     obstacle = run.folder / "dashboard.lock"
     obstacle.unlink(missing_ok=True)
     obstacle.mkdir()
-    with pytest.raises(FolderError, match=r"cannot be written \(.*\), so not all of it has forgotten the user"):
+    with pytest.raises(FolderError, match=r"not all of .* has forgotten the user: dashboard \(Is a directory\); mend"):
         erase_from_run(run.folder, USER, MADE)
     obstacle.rmdir()
     (run.folder / "serving").mkdir(exist_ok=True)
     (run.folder / "serving" / "manifest.json").touch()
     assert erase_from_run(run.folder, USER, MADE)["log"] == 0
-    assert not (run.folder / "serving" / "manifest.json").exists()
+    assert not (run.folder / "serving").exists()
+
+
+def test_texts_and_pages_that_speak_of_them_go_and_others_stay(run: Run) -> None:
+    """A line that could not be parsed is quoted; its quote may end within an id."""
+    lines = (f"{USER},i1", f"x{USER}y,i1", "u005,i1", "7," * 29 + USER[:2], "7," * 29 + "u1")
+    reasons = [f"cannot be parsed: {line!r}" for line in lines]
+    table = pl.DataFrame({"file": ["a.csv"] * 5, "row": range(5), "reason": reasons})
+    path = run.folder / "log" / "rejected.parquet"
+    table.write_parquet(path)
+    (run.folder / "report.html").write_text(f"<td>{USER}</td>", encoding="utf-8")
+    (run.folder / "report.json").write_text('{"user": "u005"}', encoding="utf-8")
+    erased = erase_from_run(run.folder, USER, MADE)
+    assert erased["report"] == 1
+    assert pl.read_parquet(path)["row"].to_list() == [1, 2, 4]
+    assert [one.name for one in run.folder.glob("report.*")] == ["report.json"]
+
+
+def test_what_killed_processes_left_half_done_goes_too(run: Run) -> None:
+    """Of whatever machine: it may name the user, and nobody else is at work on the folder."""
+    left = [run.folder / name for name in ("log/events/00000.parquet.0123ab-7-abc.part", "log/scattered/00000.arrows")]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(USER, encoding="utf-8")
+    erase_from_run(run.folder, USER, MADE)
+    assert not any(path.exists() for path in left)
+
+
+def test_a_file_that_cannot_be_read_is_told_and_all_others_are_done(run: Run) -> None:
+    path = run.folder / "profiles" / "tags" / "00000.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(b"{}")
+    with pytest.raises(
+        FolderError, match=r"the user: profiles/tags/00000.parquet \(.*damaged.*call again"
+    ):
+        erase_from_run(run.folder, USER, MADE)
+    assert [name for name in files_naming_but(run, path) if "prepared" not in name] == []
+    path.write_bytes(whole)
+    assert erase_from_run(run.folder, USER, MADE)["profiles"] == 1
+
+
+def files_naming_but(run: Run, damaged: Path) -> list[str]:
+    content = damaged.read_bytes()
+    damaged.unlink()
+    try:
+        return files_naming(run.folder, USER)
+    finally:
+        damaged.write_bytes(content)
+
+
+def test_what_is_made_of_older_shards_leaves_them_out(run: Run) -> None:
+    """Until the next prepare these name the user still."""
+    erase_from_run(run.folder, USER, MADE)
+    remove(run.folder / "profiles")
+    remove(run.folder / "scores")
+    again = Run.open(run.folder)
+    again.evaluate()
+    again.build_profiles()
+    assert [name for name in files_naming(run.folder, USER) if "prepared" not in name] == []
+    for ask in (again.profile, again.explain):
+        with pytest.raises(UnknownUserError, match=f"user '{USER}' is not in the log"):
+            ask(USER)
+    everybody = again.audience(ITEM, 60, minimum=1)
+    assert USER not in set(everybody.members["user"])
+    assert USER not in set(again.lookalikes.crowd("latest", again.lookalikes.reference).users)
+    assert again.profile("u005").user == "u005"
 
 
 def test_the_next_prepare_leaves_them_out(run: Run) -> None:

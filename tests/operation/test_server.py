@@ -4,15 +4,17 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from math import nan
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from penchant.atwork import at_work
 from penchant.choices import Role
-from penchant.errors import ConfigError, MissingStepError, StoreError
+from penchant.errors import ConfigError, MissingStepError, PenchantError, StoreError
 from penchant.files import remove
-from penchant.operation.served import version_of
+from penchant.operation.served import open_served, version_of
 from penchant.operation.server import Server, ServerConfig, Watch, start
 from penchant.pipeline import Run
 from penchant.serving.served import Served
@@ -24,6 +26,7 @@ from tests.helpers import lookalike_runs
 from tests.serving import worlds
 
 WEIGHTS = "models/tags/weights.safetensors"
+AVERAGE = "models/tags/average.safetensors"
 
 
 @pytest.fixture
@@ -99,8 +102,32 @@ def test_the_same_model_written_again_is_not_loaded(loaded: Loaded) -> None:
     assert loaded.steps(4) == []
 
 
+def changed_tensor(change: Callable[[Tensor], Tensor], name: str = WEIGHTS) -> Callable[[Path], None]:
+    """The largest tensor of a file is another one."""
+
+    def spoil(folder: Path) -> None:
+        tensors, said = load_tensors(folder / name)
+        largest = max(tensors, key=lambda one: tensors[one].numel())
+        save_tensors(folder / name, {**tensors, largest: change(tensors[largest])}, said)
+
+    return spoil
+
+
+def changed_config(old: str, new: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        text = (folder / "config.json").read_text(encoding="utf-8")
+        assert old in text
+        (folder / "config.json").write_text(text.replace(old, new), encoding="utf-8")
+
+    return spoil
+
+
 def remove_models(folder: Path) -> None:
     remove(folder / "models")
+
+
+def fill(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def cut(path: Path) -> None:
@@ -109,6 +136,17 @@ def cut(path: Path) -> None:
 
 HALF_WRITTEN: dict[str, Callable[[Path], None]] = {
     "a tensor is called otherwise": lambda folder: rename_a_tensor(folder / WEIGHTS),
+    "a tensor has another shape": changed_tensor(lambda tensor: tensor[:-1].clone()),
+    "a tensor has other numbers": changed_tensor(lambda tensor: tensor.half()),
+    "a tensor is not finite": changed_tensor(lambda tensor: tensor * nan),
+    "the average has another shape": changed_tensor(lambda tensor: tensor[:-1].clone(), AVERAGE),
+    "weights of the look-alike have another shape": changed_tensor(
+        lambda tensor: tensor[:-1].clone(), "models/ralm/weights.safetensors"
+    ),
+    "the width of vectors is another": changed_config('"embedding": 8', '"embedding": 9'),
+    "the width of vectors is absurd": changed_config('"embedding": 8', '"embedding": 1000000000'),
+    "the run's own file is nested": lambda folder: fill(folder / "config.json", b"[" * 100_000),
+    "the log tells nothing": lambda folder: fill(folder / "log/found.json", b"{}"),
     "weights are cut short": lambda folder: cut(folder / WEIGHTS),
     "weights of the look-alike are cut short": lambda folder: cut(folder / "models/ralm/weights.safetensors"),
     "the run's own file is cut short": lambda folder: cut(folder / "config.json"),
@@ -135,6 +173,9 @@ def test_a_folder_that_is_half_written_is_left_alone_until_it_changes_again(
         assert loaded.steps(6) == []
     assert [message for message in caplog.messages if "so the model before stays" in message] == caplog.messages
     assert len(caplog.messages) == 1
+    assert "Error: " not in caplog.messages[0].partition(" (")[0], "it is one of ours, a sentence"
+    with pytest.raises((PenchantError, FileNotFoundError)):
+        open_served(run.folder)
     remove(run.folder)
     whole.rename(run.folder)
     touch_plan(run.folder)
@@ -148,6 +189,24 @@ def test_a_model_that_came_while_the_one_before_was_read_is_loaded(run: Run) -> 
     for _ in range(3):
         watch.step()
     assert names == [version_of(run.folder)]
+
+
+def test_a_model_for_which_memory_ran_out_is_loaded_later(run: Run) -> None:
+    """Though the folder does not change again."""
+    names = list[str]()
+
+    def load(served: Served) -> None:
+        names.append(served.name)
+        if len(names) == 1:
+            raise MemoryError
+
+    watch = Watch(run.folder, version_of(run.folder), load)
+    touch_plan(run.folder)
+    assert watch.step() is False
+    with pytest.raises(MemoryError):
+        watch.step()
+    assert [watch.step() for _ in range(3)] == [False] * 3
+    assert names == [version_of(run.folder)] * 2
 
 
 def test_a_folder_that_is_gone_for_a_while_is_waited_for(loaded: Loaded, tmp_path: Path) -> None:

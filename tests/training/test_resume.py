@@ -1,6 +1,8 @@
 """Training that is stopped goes on, and ends with the same weights as training that was not: for real, with kill -9."""
 
+import random
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,19 @@ def test_killed_again_and_again_a_run_ends_like_an_unbroken_one(folder: Path, tm
     assert Run.open(out).interests().metrics["scores"] == Run.open(folder / "unbroken").interests().metrics["scores"]
     kept = sorted(path.name for path in (out / "profiles" / "tags").glob("*.parquet"))
     assert kept == sorted(path.name for path in (folder / "unbroken" / "profiles" / "tags").glob("*.parquet"))
+    assert not list(out.rglob("*.part"))
+
+
+def test_killed_ten_times_at_any_moment_a_run_ends_like_an_unbroken_one(folder: Path, tmp_path: Path) -> None:
+    out, dice = tmp_path / "run", random.Random(3)  # noqa: S311
+    words = ["run", folder / "run.toml", "--out", out]
+    for _ in range(10):
+        process = Forked(processes.penchant, *words)
+        time.sleep(dice.uniform(0.05, 1.5))
+        process.kill()
+    assert Forked(processes.penchant, *words).status() == 0
+    assert weights(out) == weights(folder / "unbroken")
+    assert Run.open(out).interests().metrics["scores"] == Run.open(folder / "unbroken").interests().metrics["scores"]
     assert not list(out.rglob("*.part"))
 
 

@@ -1,6 +1,5 @@
 """An audience as a file: CSV that opens in a spreadsheet without doing anything, or Parquet."""
 
-import re
 from collections.abc import Sequence
 from hashlib import sha256
 from io import BytesIO
@@ -9,18 +8,16 @@ from urllib.parse import quote
 import polars as pl
 
 from penchant.schema import USER
+from penchant.spreadsheets import harmless
 
 LONGEST_NAME = 100
 CSV, PARQUET = "text/csv; charset=utf-8", "application/vnd.apache.parquet"
-
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 def csv(members: Sequence[tuple[str, float]]) -> bytes:
     """Write rank, user and score as CSV. Every text is in quotes, with ' before it where a spreadsheet would run it as
     a formula."""
-    table = _table([(harmless(user), score) for user, score in members])
-    return table.write_csv(quote_style="non_numeric").encode()
+    return harmless(_table(members)).write_csv(quote_style="non_numeric").encode()
 
 
 def parquet(members: Sequence[tuple[str, float]]) -> bytes:
@@ -28,15 +25,6 @@ def parquet(members: Sequence[tuple[str, float]]) -> bytes:
     file = BytesIO()
     _table(members).write_parquet(file)
     return file.getvalue()
-
-
-def harmless(text: str) -> str:
-    """Put ' before a text that a spreadsheet would run as a formula; numbers stay as they are.
-
-    >>> harmless("=1+1"), harmless("@me"), harmless("-17"), harmless("anna")
-    ("'=1+1", "'@me", '-17', 'anna')
-    """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text) else text
 
 
 def file_name(item: str, size: int, ending: str) -> str:

@@ -18,9 +18,10 @@ from penchant.evaluation.guard import guarded
 from penchant.evaluation.metrics import coverage, hits, mark, ndcg, precision, recall
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
-from penchant.files import aside, read_json, write_json
+from penchant.files import aside, write_json
 from penchant.models.interests.promise import Preferences
 from penchant.models.parts.ranking import best
+from penchant.reading import as_written, read_keys, read_table
 from penchant.schema import PAD, RESERVED, USER
 
 SCORES_AT_ONCE = 8_000_000
@@ -190,8 +191,10 @@ def load_results(path: Path, asked: Any) -> dict[str, Result] | None:
     """What `save_results` wrote, or None where it is not there or answers something else."""
     if not (path.exists() and path.with_suffix(".json").exists()):
         return None
-    said = read_json(path.with_suffix(".json"))
+    said = read_keys(path.with_suffix(".json"), frozenset({"asked", "coverage"}))
     if said["asked"] != asked:
         return None
-    parts = pl.read_parquet(path).partition_by("scorer", as_dict=True, include_key=False, maintain_order=True)
-    return {str(name): Result(frame, said["coverage"][name]) for (name,), frame in parts.items()}
+    rows = read_table(path, "scorer", USER)
+    with as_written(path):
+        parts = rows.partition_by("scorer", as_dict=True, include_key=False, maintain_order=True)
+        return {str(name): Result(frame, said["coverage"][name]) for (name,), frame in parts.items()}

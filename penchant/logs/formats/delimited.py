@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from penchant.errors import DataError
-from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect, width_of
+from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect, lines_of, width_of
 from penchant.logs.formats.part import PORTIONS, FilePart, Portions, ReadRows, column, frame_of, numbers
 from penchant.logs.formats.places import readable
 
@@ -65,18 +65,19 @@ class DelimitedPart(FilePart):
         text = b"".join(self._pieces())
         if not text.strip():
             return self.with_partition(pl.DataFrame(schema=self.own_schema()))
-        found = pl.read_csv(
-            text,
-            has_header=False,
-            new_columns=list(self.dialect.columns),
-            separator=_one_letter(self.dialect.separator),
-            quote_char=self.dialect.quote,
-            infer_schema_length=None,
-            ignore_errors=True,
-            truncate_ragged_lines=True,
-            extra_columns="ignore",
-            missing_columns="insert",
-        )
+        with readable(self.place, self.kind):
+            found = pl.read_csv(
+                text,
+                has_header=False,
+                new_columns=list(self.dialect.columns),
+                separator=_one_letter(self.dialect.separator),
+                quote_char=self.dialect.quote,
+                infer_schema_length=None,
+                ignore_errors=True,
+                truncate_ragged_lines=True,
+                extra_columns="ignore",
+                missing_columns="insert",
+            )
         step = max(1, len(found) // rows)
         taken = found if len(found) <= rows else found.gather_every(step).head(rows)
         texts = taken.select(column(name) for name in self.dialect.decimals if taken.schema[name] == pl.String)
@@ -106,7 +107,8 @@ class DelimitedPart(FilePart):
         malformed: list[tuple[int, str]] = []
 
         def set_aside(row: pyarrow.csv.InvalidRow) -> str:
-            malformed.extend((row.number - blank, line) for line in row.text.splitlines() or [""])
+            lines = [line.rstrip("\r\n") for line in lines_of(row.text)]
+            malformed.extend((row.number - blank, line) for line in lines or [""])
             return "skip"
 
         above = self.dialect.before + int(self.dialect.header)

@@ -130,7 +130,7 @@ def find_dialect(head: bytes, told: CsvOptions, name: str, *, whole: bool) -> Di
     `decode`, and where the lines have fewer columns than are told, or the first line is none of the table."""
     text, encoding, guessed = decode(head, told.encoding, name)
     text = text.removeprefix("\ufeff")
-    above = text.splitlines(keepends=True)[: count_remarks(text, told)]
+    above = lines_of(text)[: count_remarks(text, told)]
     remarks = sum(bool(line.strip()) for line in above)
     guessed += [f"{remarks} lines of remarks above the table are passed over"] if remarks else []
     below = text[sum(map(len, above)) :]
@@ -150,7 +150,7 @@ def find_dialect(head: bytes, told: CsvOptions, name: str, *, whole: bool) -> Di
     return Dialect(
         *(separator, quote, decimals, encoding, header, columns),
         before=remarks + int(bool(says)),
-        blank=len(above) - remarks + len(_BLANK.match(below)[0].splitlines()),  # type: ignore[index]
+        blank=len(above) - remarks + len(lines_of(_BLANK.match(below)[0])),  # type: ignore[index]
         renamed=header and bool(rows) and tuple(rows[0]) != columns,
         guessed=(*guessed, *more),
     )
@@ -258,7 +258,7 @@ def count_remarks(text: str, told: CsvOptions) -> int:
     >>> count_remarks("#id,age\\n1,2\\n", CsvOptions()), count_remarks("#a,1\\n#b,2\\n", CsvOptions())
     (0, 0)
     """
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     remarks = len(list(takewhile(lambda line: line.startswith("#") or not line.strip(), lines)))
     if not any(line.startswith("#") for line in lines[:remarks]) or remarks == len(lines):
         return 0
@@ -269,8 +269,17 @@ def count_remarks(text: str, told: CsvOptions) -> int:
     return 0 if width > 1 and widths[-1:] == [width] else remarks
 
 
+def lines_of(text: str) -> list[str]:
+    """Lines with their ends, which readers of CSV see; Python's `splitlines` parts at other marks too.
+
+    >>> lines_of("a\\u2028b,c\\r\\n1,2\\n3")
+    ['a\\u2028b,c\\r\\n', '1,2\\n', '3']
+    """
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
+
+
 def _lines(text: str, whole: bool) -> list[str]:
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     if not whole and len(lines) > 1:
         lines.pop()
     return list(islice((line for line in lines if line.strip()), LOOKED_AT))

@@ -16,6 +16,7 @@ from typing import Literal, cast
 import pyarrow.fs
 
 from penchant.errors import DataError, PenchantError
+from penchant.logs.formats.dialect import lines_of
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import TablePart
 from penchant.logs.formats.places import COMPRESSED, FORMATS, StoredFile, lake_of
@@ -317,9 +318,8 @@ def _by_content(file: Path) -> Format | None:
         return None
     if b"\0" in head:
         return None
-    lines = [line for line in head.decode("latin-1").splitlines()[:-1] or [head.decode("latin-1")] if line.strip()][
-        :100
-    ]
+    text = head.decode("latin-1")
+    lines = [line.rstrip("\r\n") for line in lines_of(text)[:-1] or [text] if line.strip()][:100]
     if lines and all(line.lstrip().startswith("{") and line.rstrip().endswith("}") for line in lines):
         return "jsonl"
     return "csv" if _is_even(lines) else None

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor
 
-from penchant.models.base import CatalogEntry, Extra, ModelConfig, Positive
+from penchant.models.base import CatalogEntry, Extra, ModelConfig, Width
 from penchant.models.graphs.promise import Graph, GraphSizes
 from penchant.models.parts.layers import table
 from penchant.schema import RESERVED
@@ -21,7 +21,7 @@ class BprConfig(ModelConfig):
     the first values, which are uniform within ±1/√U times it."""
 
     name: Literal["bpr"] = "bpr"
-    width: Positive = 64
+    width: Width = 64
     penalty: Annotated[float, Limits(ge=0)] = 1e-3
     initial_scale: Annotated[float, Limits(gt=0)] = 0.1
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from penchant.features.own import FADES, Own
 from penchant.features.shards import Batch
-from penchant.models.base import CatalogEntry, ModelConfig, Positive, Sizes
+from penchant.models.base import CatalogEntry, ModelConfig, Sizes, Width
 from penchant.models.interests.promise import Attention, Interests
 from penchant.models.interests.utpm import UtpmConfig
 from penchant.models.interests.youtube import YouTubeConfig
@@ -53,7 +53,7 @@ class BlendConfig(ModelConfig):
 
     name: Literal["blend"] = "blend"
     deep: Annotated[UtpmConfig | YouTubeConfig, Limits(discriminator="name")] | None = None
-    rank: Positive = 128
+    rank: Width = 128
 
 
 class CopyPath(nn.Module):

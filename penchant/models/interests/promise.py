@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from penchant.features.ragged import Ragged
 from penchant.features.shards import Batch, Shard, batch_of
-from penchant.models.base import ModelConfig, Positive, Sizes
+from penchant.models.base import ModelConfig, Sizes, Width
 from penchant.schema import RESERVED
 
 
@@ -37,9 +37,9 @@ class TowerConfig(ModelConfig):
     """
 
     fields: Annotated[list[str], Limits(min_length=1)] | None = None
-    embedding: Positive = 16
-    user: Positive = 16
-    hidden: Positive | None = None
+    embedding: Width = 16
+    user: Width = 16
+    hidden: Width | None = None
     dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.0
     initial_scale: Annotated[float, Limits(gt=0)] = 1.0
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from penchant.features.shards import Batch
-from penchant.models.base import CatalogEntry, Positive, Sizes
+from penchant.models.base import CatalogEntry, Sizes, Width
 from penchant.models.interests.promise import Attention, Interests, TowerConfig
 from penchant.models.parts.layers import ByField, Tower, hide_values, masked_softmax, table
 from penchant.models.parts.mentions import mentions, pool
@@ -24,8 +24,8 @@ class RalmUsersConfig(TowerConfig):
 
     name: Literal["ralm-users"] = "ralm-users"
     merge: Literal["attention", "concat"] = "attention"
-    width: Positive | None = None
-    units: Positive | None = None
+    width: Width | None = None
+    units: Width | None = None
 
 
 class Merge(nn.Module):

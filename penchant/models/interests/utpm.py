@@ -8,14 +8,15 @@ normalised; tags as input and as label have tables of their own. An addition of 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field as Limits
 from torch import Tensor, nn
 from torch.nn import functional
 
 from penchant.features.shards import Batch
-from penchant.models.base import CatalogEntry, Positive, Sizes
+from penchant.models.base import CatalogEntry, Sizes, Width
 from penchant.models.interests.promise import Attention, Interests, TowerConfig
 from penchant.models.parts.crosses import Afm, AutoInt, Cross, Dcn, Nfm
 from penchant.models.parts.layers import Activation, Attend, ByField, Precision, Tower, attend, hide_values, table
@@ -31,11 +32,11 @@ class UtpmConfig(TowerConfig):
     clicked: a learned multiple of log(weight), one per head and field, is added to its score (not in the paper)."""
 
     name: Literal["utpm"] = "utpm"
-    heads: Positive = 2
+    heads: Annotated[int, Limits(ge=1, le=64)] = 2
     shared_query: bool = True
-    query: Positive = 8
+    query: Width = 8
     cross: Literal["none", "cf", "afm", "nfm", "dcn", "autoint"] = "cf"
-    cross_width: Positive = 4
+    cross_width: Width = 4
     activation: Activation = "relu"
     precision: Precision = "float32"
     weights: bool = False

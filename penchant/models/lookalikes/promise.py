@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from penchant.features.ragged import Ragged
+from penchant.features.ragged import Ragged, offsets_of
 from penchant.models.base import ModelConfig
 
 
@@ -31,6 +31,11 @@ class Crowd:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def only(self, rows: np.ndarray) -> "Crowd":
+        """Return some of its users, by row."""
+        values = Ragged(offsets_of(self.values.lengths[rows]), self.values.take(rows)[0])
+        return Crowd(self.users.gather(rows), self.vectors_NX[rows], values, self.width)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from penchant.models.base import CatalogEntry, Positive
+from penchant.models.base import CatalogEntry, Width
 from penchant.models.lookalikes.promise import LookAlikeConfig
 from penchant.models.parts.layers import masked_softmax
 
@@ -42,9 +42,9 @@ class RalmConfig(LookAlikeConfig):
 
     name: Literal["ralm"] = "ralm"
     pool: Literal["attention", "average"] = "attention"
-    width: Positive = 128
-    units: Positive | None = None
-    clusters: Positive = 20
+    width: Width = 128
+    units: Width | None = None
+    clusters: Width = 20
     mode: Literal["scaled", "paper"] = "scaled"
     transform: Literal["relu", "prelu"] = "relu"
     global_attention: Literal["lin", "printed", "self"] = "lin"

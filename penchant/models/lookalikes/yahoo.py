@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from penchant.features.ragged import Ragged
-from penchant.models.base import CatalogEntry, Positive
+from penchant.models.base import CatalogEntry, Width
 from penchant.models.lookalikes.promise import Candidate, Crowd, Likeness, LookAlike, LookAlikeConfig
 
 NOBODY = 0
@@ -27,8 +27,8 @@ class YahooConfig(LookAlikeConfig):
     where what the seeds lack counts too."""
 
     name: Literal["yahoo"] = "yahoo"
-    bands: Positive = 32
-    rows: Positive = 2
+    bands: Width = 32
+    rows: Width = 2
     positive_filter: Literal["p>0.5", "p>q", "none"] = "p>0.5"
 
 

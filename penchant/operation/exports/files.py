@@ -16,6 +16,7 @@ from penchant.files import aside, remove, write_json
 from penchant.operation.exports.schema import COLUMNS, MARK
 from penchant.operation.exports.table import ExportTable, as_json
 from penchant.progress import Report
+from penchant.spreadsheets import harmless
 
 SIDECAR = "-metadata.json"
 """What stands behind the name of a CSV file in that of its description, as CSV on the Web (W3C) has it."""
@@ -25,9 +26,6 @@ CSVW = "http://www.w3.org/ns/csvw"
 _DATATYPES = {"string": "string", "int64": "integer", "int32": "integer", "float": "float"}
 
 _PART = "part-*.parquet"
-
-_RISKY = r"^[=+\-@\t\r]"
-_NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?$"
 
 
 def write_parquet(table: ExportTable, path: Path, *, replace: bool, report: Report) -> None:
@@ -83,16 +81,6 @@ def description(table: ExportTable, path: Path) -> dict[str, object]:
     ]
     facts = {f"{MARK}{name}": said for name, said in table.about.items()}
     return {"@context": CSVW, "url": path.name, "tableSchema": {"columns": columns}, "notes": [facts]}
-
-
-def harmless(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put ' before every text that a spreadsheet would run as a formula; numbers stay as they are. It is the rule of
-    the dashboard's CSV (`dashboard/audiences/export.py`)."""
-    texts = {name: pl.col(name) for name, kind in frame.schema.items() if kind == pl.String}
-    risky = {name: text.str.contains(_RISKY) & ~text.str.contains(_NUMBER) for name, text in texts.items()}
-    return frame.with_columns(
-        pl.when(risky[name]).then(pl.lit("'") + text).otherwise(text).alias(name) for name, text in texts.items()
-    )
 
 
 def refuse_existing(path: Path, *, replace: bool) -> None:
