@@ -140,12 +140,13 @@ def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
     """
     from penchant.logs.forgotten import digest_of
     from penchant.operation.erasure import erase_from_run
+    from penchant.runfolder import RunFolder
 
-    now = time.time()
+    known, now = RunFolder.open(folder).known_as(user), time.time()
     opened = _open(folder, store)
     try:
-        files = erase_from_run(folder, user, now)
-        erased = opened.forget(user, digest_of(user), now)
+        files = erase_from_run(folder, known, now)
+        erased = opened.forget(known, digest_of(known), now)
     finally:
         opened.close()
     typer.echo(

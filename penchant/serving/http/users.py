@@ -72,7 +72,7 @@ class UserRoutes:
         """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons. model: whose
         tags, as for profiles."""
         found: list[Any] = await self.work(partial(self.service.recall, user, most, model=model))
-        return Json({"user": user, "items": found})
+        return Json({"user": self.service.known_as(user), "items": found})
 
     async def forget(self, user: PathId) -> Response:
         """Remove a user. Clusters lose the user when all seeds are clustered next."""
