@@ -215,7 +215,7 @@ class RunFolder:
 
 
 def key_of_run(folder: Path) -> str | None:
-    """The fingerprint of the key of a run's pseudonyms; None where it has none. ConfigError where the run is damaged."""
+    """The fingerprint of the key of a run's pseudonyms; None where it has none. ConfigError where it is damaged."""
     path = config_of_run(folder)
     try:
         said = read_json(path)

@@ -142,9 +142,9 @@ def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
     from penchant.operation.erasure import erase_from_run
     from penchant.runfolder import RunFolder
 
-    known, now = RunFolder.open(folder).known_as(user), time.time()
-    opened = _open(folder, store)
+    opened, now = _open(folder, store), time.time()
     try:
+        known = RunFolder.open(folder).known_as(user)
         files = erase_from_run(folder, known, now)
         erased = opened.forget(known, digest_of(known), now)
     finally:

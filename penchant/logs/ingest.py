@@ -94,6 +94,11 @@ class Log:
         return rows if len(rows) else None
 
     @property
+    def pseudonymous(self) -> bool:
+        """Whether its users have pseudonyms."""
+        return "pseudonyms" in read_json(self.folder / "source.json")
+
+    @property
     def found(self) -> Found:
         """What the check found: `penchant check` prints it."""
         return _read_found(self.folder)
@@ -124,6 +129,8 @@ def ingest(
 def _ingest_once(
     tables: Tables, base: Path, folder: Path, limit: float, admission: Admission, portions: Portions, report: Report
 ) -> None:
+    if admission.pseudonyms is not None:
+        _refuse_folders_of_users(tables, base)
     fingerprint = _fingerprint(tables, base, admission)
     if not (folder / "source.json").exists() or read_json(folder / "source.json") != fingerprint:
         remove(folder / "source.json")
@@ -192,6 +199,16 @@ def _fingerprint(tables: Tables, base: Path, admission: Admission) -> dict[str, 
     told = {"forgotten": sha256(json.dumps(forgotten).encode()).hexdigest()} if forgotten else {}
     told |= {"pseudonyms": mark} if mark else {}
     return {"form": FORM, "tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states, **told}
+
+
+def _refuse_folders_of_users(tables: Tables, base: Path) -> None:
+    """Raise DataError where folders are named after users who are to have pseudonyms: the log keeps names of files."""
+    for table in (tables.events, tables.users):
+        if table is not None and any(table.user in part.partition for part in open_parts(table, base)):
+            raise DataError(
+                f"users get pseudonyms, but the folders of a table are named after them ({table.user}=…); write "
+                f"{table.user!r} as a column, and other folders"
+            )
 
 
 def _scatter(
