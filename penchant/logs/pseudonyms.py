@@ -17,16 +17,21 @@ import polars as pl
 from penchant.errors import ConfigError, DataError, QuotingError
 from penchant.logs.forgotten import Forgotten
 from penchant.logs.formats.places import expand
+from penchant.logs.users import distinct_of
 
 KEY_FILE = "PENCHANT_PSEUDONYMS"
 """The environment variable that says where the key lies, where that is another place than the run file says."""
 
-FORM = re.compile(r"user-[0-9a-f]{40}")
+PREFIX = "user-"
+NAME_BYTES, CHECK_BYTES = 16, 4
+FORM = re.compile(rf"{PREFIX}[0-9a-f]{{{2 * (NAME_BYTES + CHECK_BYTES)}}}")
 """Of a pseudonym: 128 bits of the id, then 32 that only the key makes of these."""
 
-NAME_BYTES, CHECK_BYTES = 16, 4
 LEAST_KEY, MOST_KEY = 32, 4096
 """Bytes of a key file."""
+
+MOST_KEPT = 400_000
+"""Pseudonyms that are kept from batch to batch of a table, some 100 MB: many users are in more than one."""
 
 _LEAST_LETTERS = 8
 """A key has so many different bytes at least: random ones do, and a letter held down does not."""
@@ -44,6 +49,7 @@ class Pseudonyms:
         self.fingerprint = blake2b(key=of_key, digest_size=8, person=b"penchant-mark").hexdigest()
         self._name = blake2b(key=of_key, digest_size=NAME_BYTES, person=b"penchant-user")
         self._check = blake2b(key=of_key, digest_size=CHECK_BYTES, person=b"penchant-check")
+        self._kept: dict[str, str] = {}
         self._event = blake2b(key=of_key, digest_size=NAME_BYTES, person=b"penchant-event")
 
     def of(self, user: str) -> str:
@@ -55,18 +61,24 @@ class Pseudonyms:
         >>> known.of(known.of("anna")) == known.of("anna")
         True
         """
-        if FORM.fullmatch(user) and self._checked(bytes.fromhex(user[5:-8])) == user:
+        if (
+            user.startswith(PREFIX)
+            and FORM.fullmatch(user)
+            and self._checked(bytes.fromhex(user[len(PREFIX) : -2 * CHECK_BYTES])) == user
+        ):
             return user
         return self._checked(_digest(self._name, user))
 
     def of_all(self, users: pl.Series) -> pl.Series:
         """The pseudonyms of ids, each worked out once; null for null."""
-        distinct = users.drop_nulls().unique()
-        known = pl.Series([self.of(user) for user in distinct], dtype=pl.String)
-        found = users.to_frame("id").join(
-            pl.DataFrame({"id": distinct, "known": known}), on="id", how="left", maintain_order="left"
-        )
-        return found["known"].rename(users.name)
+        distinct, place = distinct_of(users)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+        known = [self._kept.get(user) or self._keep(user) for user in distinct.to_list()]
+        return pl.Series(users.name, known, dtype=pl.String).gather(place)
+
+    def _keep(self, user: str) -> str:
+        return self._kept.setdefault(user, self.of(user))
 
     def of_event(self, name: str) -> str:
         """What stands for the id of an event that came with one: whoever sends events may have put the user's into it.
@@ -79,7 +91,7 @@ class Pseudonyms:
     def _checked(self, name: bytes) -> str:
         check = self._check.copy()
         check.update(name)
-        return f"user-{name.hex()}{check.hexdigest()}"
+        return f"{PREFIX}{name.hex()}{check.hexdigest()}"
 
 
 def _digest(keyed: "blake2b", text: str) -> bytes:
