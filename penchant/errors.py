@@ -19,6 +19,15 @@ class DataError(PenchantError):
     """The tables cannot be read as the run file says, or hold nothing to learn from."""
 
 
+class QuotingError(DataError):
+    """A DataError that quotes what stands in a table. unquoted: the same without the quote, for tables whose users are
+    to stay unnamed."""
+
+    def __init__(self, before: str, quote: object, after: str = "") -> None:
+        super().__init__(f"{before}{quote}{after}")
+        self.unquoted = f"{before}…{after} (not quoted, because the run file says `pseudonyms`)"
+
+
 class StaleVocabularyError(PenchantError):
     """Weights and data disagree on what the ids mean."""
 

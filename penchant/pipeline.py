@@ -24,6 +24,7 @@ from penchant.logs.forgotten import FORGOTTEN, read_forgotten
 from penchant.logs.formats.places import expand
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.proposing.frames import run_file_of
+from penchant.logs.pseudonyms import Admission
 from penchant.models.catalog import find_baseline
 from penchant.operation.erasure import drop_gone
 from penchant.operation.exports.export import ExportOptions, export
@@ -35,6 +36,7 @@ from penchant.report.facts import read_facts
 from penchant.report.numbers import Numbers
 from penchant.report.page import write_report
 from penchant.runfile import RunConfig, load_config
+from penchant.runfolder import KEY, key_of_run
 from penchant.schema import ITEM
 
 
@@ -45,6 +47,7 @@ def run(
     events: Any = None,
     items: Any = None,
     users: Any = None,
+    pseudonyms: Path | str | None = None,
     base: Path | None = None,
     only: str | None = None,
     report: Report = quiet,
@@ -55,12 +58,16 @@ def run(
     name of one model, which is trained and examined with those that it needs.
     events, items, users: in the place of a run file, tables of pandas, Polars, PyArrow or DuckDB; what their columns
     are is found as `penchant init` finds it, and written to OUT/run.toml, which may be changed and given instead.
+    pseudonyms: with `events`, the file of a key: nothing is written with an id of the columns "user" as it came.
     """
     tables = {"events": events, "items": items, "users": users}
     given = {name: table for name, table in tables.items() if table is not None}
     if (config is None) != ("events" in given) or (config is not None and given):
         raise ConfigError("give either a run file, or `events` and, if there are any, `items` and `users`")
-    started = Run.start(config or run_file_of(given, Path(out)), Path(out), base=base)
+    if config is not None and pseudonyms is not None:
+        raise ConfigError("a run file says itself where the key is: write `pseudonyms` under [logs]")
+    key = None if pseudonyms is None else Path(pseudonyms)
+    started = Run.start(config or run_file_of(given, Path(out), key), Path(out), base=base)
     with at_work(started.folder, "runs everything"):
         started.prepare(report, only=only)
         for name in started.chosen(only):
@@ -115,6 +122,7 @@ class Run(ModelRun):
         said = {"config": config.model_dump(mode="json"), "base": str(base)}
         with at_work(folder, "begins a run"):
             started = cls(folder, config, base)
+            said |= {KEY: started.pseudonyms.fingerprint} if started.pseudonyms else {}
             started._refuse_other(said)
             write_json(folder / "config.json", said)
         return started
@@ -188,7 +196,7 @@ class Run(ModelRun):
         """
         target, options = read_target(str(to)), ExportOptions(form, model, replace, ttl_s)
         refuse_misfit(target, form, ttl_s)
-        return export(self, what, target, options, self._forgotten(), report)
+        return export(self, what, target, options, self.forgotten(), report)
 
     def chosen(self, only: str | None) -> list[str]:
         """The models to see to, in order: all, or one with those that it needs. ConfigError for a name that is none."""
@@ -227,20 +235,33 @@ class Run(ModelRun):
 
     def _log(self, report: Report) -> Log:
         tables = self.config.logs.resolve(self.base)
-        limit, forgotten = self.config.logs.max_rejected_share, self._forgotten()
+        limit, admission = self.config.logs.max_rejected_share, Admission(self.forgotten(), self.pseudonyms)
         folder = self.folder / "log"
-        return ingest(tables, self.base, folder, max_rejected_share=limit, forgotten=forgotten, report=report)
+        return ingest(tables, self.base, folder, max_rejected_share=limit, admission=admission, report=report)
 
-    def _forgotten(self) -> dict[str, float]:
+    def forgotten(self) -> dict[str, float]:
         """By the list that the run file names, and by the run's own."""
         named = self.config.logs.forgotten
         lists = [Path(expand(named, self.base))] if named else []
+        for path in lists:
+            self._refuse_list_of_others(path)
         own = self.folder / FORGOTTEN
         return {
             digest: at
             for path in [*lists, *([own] if own.exists() else [])]
             for digest, at in read_forgotten(path).items()
         }
+
+    def _refuse_list_of_others(self, path: Path) -> None:
+        """A list of forgotten users recognises them by what their run calls them: with another key it would let all of
+        them in again."""
+        if not (path.parent / "config.json").exists():
+            return
+        if key_of_run(path.parent) != key_of_run(self.folder):
+            raise ConfigError(
+                f"{path} is of a run with another key, or without one, so it would recognise nobody here; write one "
+                f"for this key with `penchant pseudonyms carry` (docs/data/pseudonyms.md)"
+            )
 
 
 def _settled(said: dict[str, Any], trained: set[str]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class LogsConfig(Config):
 
     max_rejected_share: above this share of rows that make no sense the run stops.
     forgotten: the forgotten.json of a run that is served: users who were forgotten there are left out here too.
+    pseudonyms: a file that holds a key: users get keyed hashes in the place of their ids (docs/data/pseudonyms.md).
     """
 
     source: Literal["movielens", "s3rec", "hetrec-lastfm", "globo"] | None = None
@@ -53,11 +54,18 @@ class LogsConfig(Config):
     tables: Tables | None = None
     max_rejected_share: float = 0.05
     forgotten: Annotated[str | None, Limits(exclude_if=lambda said: said is None)] = None
+    pseudonyms: Annotated[str | None, Limits(exclude_if=lambda said: said is None)] = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.tables is None) == (self.source is None) or (self.source is None) != (self.folder is None):
             raise ValueError("give either `source` and `folder`, for a known data set, or `tables`")
+        return self
+
+    @model_validator(mode="after")
+    def _names_nobody(self) -> Self:
+        if self.pseudonyms is not None and self.tables is not None:
+            self.tables.refuse_named_users()
         return self
 
     def resolve(self, base: Path) -> Tables:

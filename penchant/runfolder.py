@@ -22,9 +22,13 @@ from penchant.files import read_json
 from penchant.kinds.sections import CUTS, CutName, GraphsSection, InterestsSection, RankersSection, Section, fields_read
 from penchant.logs.forgotten import FORGOTTEN, is_listed, read_forgotten
 from penchant.logs.ingest import Log
+from penchant.logs.pseudonyms import FORM, Pseudonyms, key_place, read_key
 from penchant.reading import as_written
 from penchant.runfile import RunConfig
 from penchant.schema import ITEM
+
+KEY = "pseudonyms"
+"""Of config.json: the fingerprint of the key of the pseudonyms, where there are some."""
 
 Names = Literal["no", "rows", "texts", "remade"]
 """Whether a file names users: in rows of theirs, which erasing a user drops at once; in texts, where it drops the rows,
@@ -122,6 +126,37 @@ class RunFolder:
         return Log.open(self.folder / "log")
 
     @cached_property
+    def pseudonyms(self) -> Pseudonyms | None:
+        """By which users are known; None where they keep their ids. ConfigError where the key cannot be read, or is
+        another one than that with which the run was begun."""
+        named = self.config.logs.pseudonyms
+        place = None if named is None else key_place(named, self.base)
+        found = None if place is None else read_key(place)
+        self._refuse_another_key(place, found)
+        return found
+
+    def known_as(self, user: str | int) -> str:
+        """The name under which the run knows a user: the id, or its pseudonym. Who has no key may ask by the pseudonym.
+        ConfigError as for `pseudonyms`."""
+        text, named = str(user), self.config.logs.pseudonyms
+        if named is None or (FORM.fullmatch(text) and not key_place(named, self.base).exists()):
+            return text
+        return self.pseudonyms.of(text) if self.pseudonyms else text
+
+    def _refuse_another_key(self, place: Path | None, found: Pseudonyms | None) -> None:
+        if not (self.folder / "config.json").exists():
+            return
+        kept, now = key_of_run(self.folder), found and found.fingerprint
+        if kept == now:
+            return
+        was = f"the key whose mark is {kept}" if kept else "users' ids as they came"
+        said = f"{place} holds the key whose mark is {now}" if now else "the run file names no key now"
+        raise ConfigError(
+            f"{self.folder} was begun with {was}, and {said}; give the key of this run, or begin another run in "
+            f"another folder (docs/data/pseudonyms.md says how a key is changed)"
+        )
+
+    @cached_property
     def item_names(self) -> dict[str, str]:
         """Items that have a readable name, and it."""
         return self.log.names(self.config.profiles.item_name)
@@ -192,6 +227,17 @@ class RunFolder:
                 f"{self.folder} is not prepared yet; run `penchant prepare RUN.toml --out {self.folder}` first"
             )
         return Prepared(folder)
+
+
+def key_of_run(folder: Path) -> str | None:
+    """The fingerprint of the key of a run's pseudonyms; None where it has none. ConfigError where it is damaged."""
+    path = config_of_run(folder)
+    try:
+        said = read_json(path)
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged: {error}; begin the run again") from None
+    found = said.get(KEY) if isinstance(said, dict) else None
+    return None if found is None else str(found)
 
 
 def read_config(folder: Path) -> tuple[RunConfig, Path]:

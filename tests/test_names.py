@@ -19,6 +19,7 @@ from penchant.logs.formats import part
 from penchant.logs.ingest import Log, ingest
 from penchant.logs.names import OF_SHARDS, RESERVED_NAMES, fit_name
 from penchant.logs.propose import as_toml, find_tables, propose
+from penchant.logs.pseudonyms import Admission
 from penchant.logs.rows import parting
 from penchant.logs.tables import Tables
 from penchant.models.interests.utpm import Utpm
@@ -74,7 +75,7 @@ def fitted(names: list[str]) -> list[str]:
 
 def open_log(folder: Path, tables: dict[str, Any], name: str, forgotten: dict[str, float]) -> Log:
     parsed = Tables.parse(tables, origin="test")
-    return ingest(parsed, folder, folder / name, max_rejected_share=0.0, forgotten=forgotten)
+    return ingest(parsed, folder, folder / name, max_rejected_share=0.0, admission=Admission(forgotten))
 
 
 @settings(max_examples=10)

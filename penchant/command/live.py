@@ -162,12 +162,13 @@ def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
     """
     from penchant.logs.forgotten import digest_of
     from penchant.operation.erasure import erase_from_run
+    from penchant.runfolder import RunFolder
 
-    now = time.time()
-    opened = _open(folder, store)
+    opened, now = _open(folder, store), time.time()
     try:
-        files = erase_from_run(folder, user, now)
-        erased = opened.forget(user, digest_of(user), now)
+        known = RunFolder.open(folder).known_as(user)
+        files = erase_from_run(folder, known, now)
+        erased = opened.forget(known, digest_of(known), now)
         opened.tidy()
     finally:
         opened.close()

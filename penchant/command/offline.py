@@ -16,6 +16,7 @@ import typer
 import penchant
 from penchant.choices import MIN_AUDIENCE, PUBLIC_SETS, Exportable, Form, Order, Rule
 from penchant.command import live as cli_live
+from penchant.command import pseudonyms as cli_pseudonyms
 from penchant.command.given import Folder, Folders, Model, Only, Out, RunFiles, User
 from penchant.command.grouped import ASK, DATA, START, STEP, Grouped
 from penchant.command.shown import Styled, escaped, say, styled
@@ -386,6 +387,7 @@ def simulate(
 
 
 cli_live.register(app)
+cli_pseudonyms.register(app)
 
 
 @app.callback(invoke_without_command=True)

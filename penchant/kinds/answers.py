@@ -86,7 +86,7 @@ class ModelRun(RunFolder):
 
     def profile(self, user: str | int, model: str | None = None) -> WholeProfile:
         """One user's profile by a model, the one whose profiles come first if none is given."""
-        return self.interests(model).profile(user)
+        return self.interests(model).profile(self.known_as(user))
 
     def explain(self, user: str | int, tag: str | None = None, model: str | None = None) -> Explanation:
         """Why the user has a preference for a tag, the one that stands first if none is given. UnknownTagError, which
@@ -94,13 +94,13 @@ class ModelRun(RunFolder):
         asked = self.interests(model)
         if tag is not None and not asked.knows(tag):
             refuse_tag_of_others(tag, asked.name, {name: self.interests(name).knows for name in self.config.profiled})
-        return asked.explain(user, tag)
+        return asked.explain(self.known_as(user), tag)
 
     def clicks(self, user: str | int, model: str | None = None) -> pl.DataFrame:
         """What the user clicked, latest first: TIME, ITEM (its readable name if the run has one), tags."""
-        label = self.interests(model).label
-        events = self.log.events(int(bucket_of(pl.Series([str(user)]), self.log.buckets)[0]))
-        mine = events.filter((pl.col(USER) == str(user)) & pl.col(CLICKED))
+        label, known = self.interests(model).label, self.known_as(user)
+        events = self.log.events(int(bucket_of(pl.Series([known]), self.log.buckets)[0]))
+        mine = events.filter((pl.col(USER) == known) & pl.col(CLICKED))
         clicks = mine.join(self.log.items(), on=ITEM, how="left")
         title = self.config.profiles.item_name
         named = pl.coalesce(pl.col(title).list.first(), ITEM) if title else pl.col(ITEM)

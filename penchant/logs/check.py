@@ -9,8 +9,9 @@ import polars as pl
 
 from penchant.errors import DataError
 from penchant.logs.formats.part import ROW, column
+from penchant.logs.pseudonyms import Pseudonyms
 from penchant.logs.rows.clocks import Clock, read_clock
-from penchant.logs.rows.ids import as_id, stands_for_none
+from penchant.logs.rows.ids import as_id, as_user, stands_for_none
 from penchant.logs.rows.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Value
 from penchant.logs.times import NEWEST_S, OLDEST_S, clock_problem
@@ -40,9 +41,11 @@ class Checked:
         return len(self.events) + len(self.rejected) + len(self.left_out)
 
 
-def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, clock: Clock) -> Checked:
+def check_rows(
+    frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, clock: Clock, pseudonyms: Pseudonyms | None = None
+) -> Checked:
     """Split the rows of one batch into events, rejected rows and those that are left out. numbers: of the rows, called
-    ROW."""
+    ROW; pseudonyms: by which users are known from here on."""
     wanted = keep_rows(frame, numbers, table)
     parted = part_lists(wanted.frame, wanted.numbers, table)
     named = _keep(parted.frame, parted.numbers, _unnamed_action(parted.frame, table))
@@ -51,7 +54,7 @@ def check_rows(frame: pl.DataFrame, numbers: pl.Series, table: EventsTable, cloc
     time = named.numbers.cast(pl.Float64) if table.time is None else read_clock(frame, table, clock)
     rows = frame.select(
         pl.lit(named.numbers).alias(ROW),
-        as_id(frame, table.user, table.none).alias(USER),
+        as_user(frame, table.user, table.none, pseudonyms).alias(USER),
         as_id(frame, table.item, table.none).alias(ITEM),
         pl.lit(time).alias(TIME),
         _clicked(frame, table).alias(CLICKED),

@@ -1,7 +1,7 @@
 """Users who were forgotten: their rows do not enter a log again. A list of them holds digests, which recognise a user
 but name nobody."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -76,3 +76,12 @@ def without_forgotten(rows: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:
     marked = rows.join(gone, on=USER, how="left", maintain_order="left")
     late = pl.col(TIME) > pl.col(_AT) if TIME in rows.columns else pl.lit(False)
     return marked.filter(pl.col(_AT).is_null() | late).drop(_AT)
+
+
+def carried(listed: Forgotten, names: Iterable[tuple[str, str]]) -> dict[str, float]:
+    """A list for a run that calls users otherwise. names: what the run of the list calls a user, and the other one.
+
+    >>> carried({digest_of("anna"): 10.0}, [("anna", "user 1"), ("berta", "user 2")]) == {digest_of("user 1"): 10.0}
+    True
+    """
+    return {digest_of(new): listed[digest] for old, new in names if (digest := digest_of(old)) in listed}

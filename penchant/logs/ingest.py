@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from penchant.errors import DataError
-from penchant.files import aside, disk_errors, holds, remove, write_json
+from penchant.files import aside, disk_errors, holds, read_json, remove, write_json
 from penchant.logs.check import REASON, check_rows, met, unmet
 from penchant.logs.counting.buckets import Beside, Settled, Sum, count_bucket
 from penchant.logs.counting.whole import sum_up, where
@@ -29,6 +29,7 @@ from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import PORTIONS, ROW, Portions, TablePart
 from penchant.logs.found import Found, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
+from penchant.logs.pseudonyms import EVERYBODY, Admission, Pseudonyms, quoting_nobody
 from penchant.logs.rows.clocks import Clock, settle_clock
 from penchant.logs.rows.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Tables, Value
@@ -107,6 +108,11 @@ class Log:
         return rows if len(rows) else None
 
     @property
+    def pseudonymous(self) -> bool:
+        """Whether its users have pseudonyms."""
+        return "pseudonyms" in read_json(self.folder / "source.json")
+
+    @property
     def found(self) -> Found:
         """What the check found: `penchant check` prints it."""
         return _read_found(self.folder)
@@ -118,35 +124,45 @@ def ingest(
     folder: Path,
     *,
     max_rejected_share: float,
-    forgotten: Forgotten = MappingProxyType({}),
+    admission: Admission = EVERYBODY,
     portions: Portions = PORTIONS,
     report: Report = quiet,
 ) -> Log:
     """Check the tables and write the log to `folder`, or open it where that is done already.
 
     max_rejected_share: above this share of rows that make no sense (repeats do not count) DataError is raised.
-    forgotten: whose rows are left out.
+    admission: who enters, and under which name.
     """
-    fingerprint = _fingerprint(tables, base, forgotten)
-    if not holds(folder / "source.json", fingerprint):
-        remove(folder / "source.json")
-        remove(folder)
-        write_json(folder / "source.json", fingerprint)
-    if not (folder / "found.json").exists():
-        _ingest(tables, base, folder, max_rejected_share, forgotten, portions, report)
+    with quoting_nobody(admission.pseudonyms):
+        _ingest_once(tables, base, folder, max_rejected_share, admission, portions, report)
     remove(folder / "scattered")
     remove(folder / "rejected")
     return Log.open(folder)
 
 
+def _ingest_once(
+    tables: Tables, base: Path, folder: Path, limit: float, admission: Admission, portions: Portions, report: Report
+) -> None:
+    if admission.pseudonyms is not None:
+        _refuse_folders_of_users(tables, base)
+    fingerprint = _fingerprint(tables, base, admission)
+    if not holds(folder / "source.json", fingerprint):
+        remove(folder / "source.json")
+        remove(folder)
+        write_json(folder / "source.json", fingerprint)
+    if not (folder / "found.json").exists():
+        _ingest(tables, base, folder, limit, admission, portions, report)
+
+
 def _ingest(
-    tables: Tables, base: Path, folder: Path, limit: float, forgotten: Forgotten, portions: Portions, report: Report
+    tables: Tables, base: Path, folder: Path, limit: float, admission: Admission, portions: Portions, report: Report
 ) -> None:
     left_out: LeftOut = Counter()
     both = read_items(tables, base, left_out)
     items = both.table
-    users = read_users(tables.users, base, left_out) if tables.users else pl.DataFrame(schema={USER: pl.String})
-    users = without_forgotten(users, forgotten)
+    pseudonyms, nobody = admission.pseudonyms, pl.DataFrame(schema={USER: pl.String})
+    users = read_users(tables.users, base, left_out, pseudonyms) if tables.users else nobody
+    users = without_forgotten(users, admission.forgotten)
     for name, frame in [("items", items), ("users", users)]:
         with aside(folder / f"{name}.parquet") as path:
             frame.write_parquet(path)
@@ -155,11 +171,11 @@ def _ingest(
             both.said.write_parquet(path)
     if not _is_whole(folder / "scattered"):
         with aside(folder / "scattered") as path:
-            _scatter(tables.events, base, path, portions, report)
+            _scatter(tables.events, base, path, pseudonyms, portions, report)
     tally = cast(Tally, read_keys(folder / "scattered" / "tally.json", Tally.__required_keys__))
     _refuse_too_many_rejected(tally, limit)
     _refuse_two_clocks(tally, both.said)
-    wanted, beside, added = _Wanted(items, tables.events, forgotten), Beside.of(items, users), Sum()
+    wanted, beside, added = _Wanted(items, tables.events, admission.forgotten), Beside.of(items, users), Sum()
     for bucket in range(tally["buckets"]):
         added.add(bucket, _settle(folder, bucket, tally, wanted, beside))
         report(Progress("sort", bucket + 1, tally["buckets"]))
@@ -185,17 +201,32 @@ def _read_found(folder: Path) -> Found:
     return cast(Found, read_keys(folder / "found.json", Found.__required_keys__))
 
 
-def _fingerprint(tables: Tables, base: Path, forgotten: Forgotten) -> dict[str, object]:
-    """Return a fingerprint that changes whenever the mapping, a file, or the list of forgotten users changes."""
+def _fingerprint(tables: Tables, base: Path, admission: Admission) -> dict[str, object]:
+    """Return a fingerprint that changes whenever the mapping, a file, the list of forgotten users or the key of the
+    pseudonyms changes."""
     all_tables: list[TableConfig] = [tables.events, *(table for table in (tables.items, tables.users) if table)]
     for values in tables.item_values:
         all_tables += [values, *([values.names] if values.names else [])]
     states = [part.state for table in all_tables for part in open_parts(table, base)]
-    told = {"forgotten": sha256(json.dumps(sorted(forgotten.items())).encode()).hexdigest()} if forgotten else {}
+    forgotten, mark = sorted(admission.forgotten.items()), admission.fingerprint
+    told = {"forgotten": sha256(json.dumps(forgotten).encode()).hexdigest()} if forgotten else {}
+    told |= {"pseudonyms": mark} if mark else {}
     return {"form": FORM, "tables": sha256(tables.model_dump_json().encode()).hexdigest(), "files": states, **told}
 
 
-def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, report: Report) -> None:
+def _refuse_folders_of_users(tables: Tables, base: Path) -> None:
+    """Raise DataError where folders are named after users who are to have pseudonyms: the log keeps names of files."""
+    for table in (tables.events, tables.users):
+        if table is not None and any(table.user in part.partition for part in open_parts(table, base)):
+            raise DataError(
+                f"users get pseudonyms, but the folders of a table are named after them ({table.user}=…); write "
+                f"{table.user!r} as a column, and other folders"
+            )
+
+
+def _scatter(
+    table: EventsTable, base: Path, folder: Path, pseudonyms: Pseudonyms | None, portions: Portions, report: Report
+) -> None:
     """Write each bucket's rows to an Arrow stream, rejected rows to a table, and what was counted to tally.json."""
     parts = open_parts(table, base)
     names = [part.name for part in parts]
@@ -219,12 +250,12 @@ def _scatter(table: EventsTable, base: Path, folder: Path, portions: Portions, r
         for number, part in enumerate(parts):
             last = 0
             for batch in part.batches(table.columns, portions):
-                checked = check_rows(batch.frame, batch.rows, table, clock)
+                checked = check_rows(batch.frame, batch.rows, table, clock, pseudonyms)
                 events = checked.events.with_columns(pl.lit(number, dtype=pl.Int32).alias(FILE))
                 if table.time is None:
                     events = events.with_columns(pl.col(TIME) + float(place))
                 _append(writers, events, types)
-                aside_rows = _rejected_rows(part.name, checked.rejected, batch.malformed)
+                aside_rows = _rejected_rows(part.name, checked.rejected, batch.malformed, pseudonyms)
                 rejected.write_table(aside_rows.to_arrow().cast(_arrow_schema(_REJECTED_TYPES)))
                 reasons.update(aside_rows.select(_kind_of_reason())[REASON].to_list())
                 left_out.update(checked.left_out[REASON].to_list())
@@ -297,8 +328,13 @@ def _append(
         writers[int(bucket)].write_table(part.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
-def _rejected_rows(name: str, rejected: pl.DataFrame, malformed: list[tuple[int, str]]) -> pl.DataFrame:
-    lines = [(row, f"cannot be parsed: {text[:QUOTED]!r}") for row, text in malformed]
+def _rejected_rows(
+    name: str, rejected: pl.DataFrame, malformed: list[tuple[int, str]], pseudonyms: Pseudonyms | None
+) -> pl.DataFrame:
+    """FILE, ROW, REASON; of lines that cannot be parsed with their text, unless it might name a user who has a
+    pseudonym."""
+    said = "cannot be parsed"
+    lines = [(row, f"{said}: {text[:QUOTED]!r}" if pseudonyms is None else said) for row, text in malformed]
     broken = pl.DataFrame(lines, schema={ROW: pl.Int64, REASON: pl.String}, orient="row")
     return pl.concat([rejected, broken]).select(pl.lit(name).alias(FILE), ROW, REASON)
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from penchant.errors import DataError
+from penchant.errors import DataError, QuotingError
 from penchant.logs.check import keep_rows
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.formats.part import column
+from penchant.logs.pseudonyms import Pseudonyms
 from penchant.logs.rows.clocks import read_clock, settle_clock
-from penchant.logs.rows.ids import as_id, stands_for_none
+from penchant.logs.rows.ids import as_id, as_user, stands_for_none
 from penchant.logs.rows.lists import as_lists, values_as_lists
 from penchant.logs.said import SINCE, UNTIL, WEIGHT, spans
 from penchant.logs.tables import (
@@ -64,11 +65,11 @@ def read_items(tables: Tables, base: Path, left_out: LeftOut) -> ItemTables:
     return ItemTables(items.with_columns(pl.col(tables.item_fields).fill_null([])).sort(ITEM), pl.concat(said))
 
 
-def read_users(table: UsersTable, base: Path, left_out: LeftOut) -> pl.DataFrame:
+def read_users(table: UsersTable, base: Path, left_out: LeftOut, pseudonyms: Pseudonyms | None = None) -> pl.DataFrame:
     """One row per user: USER and a list of texts per field (one value, or none)."""
     frame = _read_all(table, base, [table.user, *table.fields.values()], "users", left_out)
     lists = [_as_list(frame, source, table.none).alias(name) for name, source in table.fields.items()]
-    users = frame.select(as_id(frame, table.user, table.none).alias(USER), *lists)
+    users = frame.select(as_user(frame, table.user, table.none, pseudonyms).alias(USER), *lists)
     return _one_row_each(_whole_rows(users, [USER], "users: no id", left_out), USER)
 
 
@@ -241,7 +242,7 @@ def _read_all(table: TableConfig, base: Path, columns: list[str], what: str, lef
     for part in open_parts(table, base):
         for batch in part.batches(wanted):
             for row, text in batch.malformed:
-                raise DataError(f"{part.name}, row {row} cannot be parsed: {text[:80]!r}; mend or remove it")
+                raise QuotingError(f"{part.name}, row {row} cannot be parsed: ", repr(text[:80]), "; mend or remove it")
             kept = keep_rows(batch.frame, batch.rows, table)
             left_out.update(f"{what}: {reason}" for reason in kept.left_out["reason"])
             frames.append(kept.frame)

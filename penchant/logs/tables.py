@@ -260,6 +260,17 @@ class Tables(Config):
             raise ValueError(f"items_with = {wanted!r} is no field of the items; those are {self.item_fields}")
         return self
 
+    def refuse_named_users(self) -> None:
+        """Raise ValueError where a filter names users by their ids, which a run with pseudonyms would keep."""
+        columns = {self.events.user, *([self.users.user] if self.users else [])}
+        tables = [self.events, self.items, self.users, *self.item_values]
+        for named in (name for table in tables if table is not None for name in table.filters):
+            if named in columns:
+                raise ValueError(
+                    f"`keep` and `drop` cannot name users by {named!r} where they have pseudonyms, because the run "
+                    f"keeps what the run file says; leave these rows out of the tables"
+                )
+
     @property
     def item_fields(self) -> list[str]:
         return [*(self.items.fields if self.items else {}), *(table.field for table in self.item_values)]

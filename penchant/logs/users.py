@@ -8,7 +8,7 @@ import polars as pl
 
 def user_hash(users: pl.Series) -> pl.Series:
     """64 well-mixed bits for each user id (text); the same on every machine."""
-    digests = b"".join(_digest(user) for user in users)
+    digests = b"".join(map(_digest, users.to_list()))
     return pl.Series("hash", np.frombuffer(digests, dtype="<u8"))
 
 
@@ -23,9 +23,19 @@ def _digest(user: str) -> bytes:
 
 def bucket_of(users: pl.Series, buckets: int) -> pl.Series:
     """The bucket, 0 to buckets - 1, of each row's user; the hash is worked out once per distinct user."""
-    distinct = users.unique()
-    place = pl.DataFrame({"user": distinct, "bucket": (user_hash(distinct) % buckets).cast(pl.Int32)})
-    return users.to_frame("user").join(place, on="user", how="left", maintain_order="left")["bucket"]
+    distinct, place = distinct_of(users)
+    return (user_hash(distinct) % buckets).cast(pl.Int32).gather(place).rename("bucket")
+
+
+def distinct_of(users: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The different ids, and for each row the place of its id among them, null for null.
+
+    >>> [one.to_list() for one in distinct_of(pl.Series(["b", None, "a", "b"]))]
+    [['b', 'a'], [0, None, 1, 0]]
+    """
+    # A join of Polars finds the places too, and takes three times as long.
+    found = users.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+    return pl.Series(found.dictionary, dtype=pl.String), pl.Series(found.indices)
 
 
 def uniform(users: pl.Series, seed: int) -> tuple[np.ndarray, np.ndarray]:

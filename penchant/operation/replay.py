@@ -1,6 +1,7 @@
 """A log played into a running server, in the order in which it happened, faster or slower than it did."""
 
 import glob
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from penchant.client import Client
 from penchant.errors import ConfigError, DataError
 from penchant.logs.formats.opened import open_parts
 from penchant.logs.ingest import Log, ingest
+from penchant.logs.pseudonyms import KEY_FILE, Admission, key_place, read_key
 from penchant.logs.tables import EventsTable, Tables
 from penchant.progress import Progress, Report, quiet
 from penchant.runfile import load_config
@@ -40,7 +42,8 @@ def replay(
     repeated.
 
     path: a run folder, a run file, or a table with the columns user, item, time and perhaps clicked; at_once: events of
-    one call, at most.
+    one call, at most. Users get pseudonyms here already where the run file says so, and those of a table where the
+    environment variable PENCHANT_PSEUDONYMS names a key.
     """
     with TemporaryDirectory() as folder:
         events = _in_order(path, Path(folder))
@@ -67,15 +70,19 @@ def _in_order(path: Path, folder: Path) -> pl.DataFrame:
 
 def _read(path: Path, folder: Path) -> Log:
     if path.suffix == ".toml":
-        logs = load_config(path).logs
-        return ingest(logs.resolve(path.parent), path.parent, folder, max_rejected_share=logs.max_rejected_share)
+        logs, base = load_config(path).logs, path.parent
+        known = None if logs.pseudonyms is None else read_key(key_place(logs.pseudonyms, base))
+        limit, admission = logs.max_rejected_share, Admission(pseudonyms=known)
+        return ingest(logs.resolve(base), base, folder, max_rejected_share=limit, admission=admission)
     table = EventsTable(files=glob.escape(path.name), user=USER, item=ITEM, time=TIME)
     try:
         there = [name for part in open_parts(table, path.resolve().parent) for name in part.schema()]
     except DataError as error:
         raise ConfigError(f"{path} is no run folder, run file or table: {error}") from None
     table = table.model_copy(update={"clicked": CLICKED if CLICKED in there else None})
-    return ingest(Tables(events=table), path.resolve().parent, folder, max_rejected_share=0.05)
+    key = os.environ.get(KEY_FILE)
+    admission = Admission(pseudonyms=read_key(Path(key)) if key else None)
+    return ingest(Tables(events=table), path.resolve().parent, folder, max_rejected_share=0.05, admission=admission)
 
 
 def _beats(events: pl.DataFrame, speed: float, at_once: int) -> Iterator[pl.DataFrame]:

@@ -27,10 +27,12 @@ from penchant.serving.snapshot import Snapshot, is_written, refuse_broken, write
 def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Report = quiet) -> Served:
     """What a run has trained, ready to serve; the snapshot is written to `folder`/serving where it is not there yet.
 
-    Raises MissingStepError where neither tags nor look-alike are trained, FolderError where the snapshot cannot be
+    Raises ConfigError where the key of the run's pseudonyms is not there,
+    MissingStepError where neither tags nor look-alike are trained, FolderError where the snapshot cannot be
     written now, and what loading weights raises.
     """
     run = ModelRun.open(folder)
+    pseudonyms = run.pseudonyms  # before anything is made: without the key nothing is served
     name, log = version_of(folder), Log.open(folder / "log")
     profiles, choice = _profiles(run, log), _choice(run)
     alike = _alike(run, log, choice) if choice else None
@@ -58,6 +60,7 @@ def open_served(folder: Path, *, clock: Callable[[], float] = time, report: Repo
         item_fields=log.items().columns[1:],
         item_tags=item_tags,
         clocked=not log.position,
+        pseudonyms=pseudonyms,
     )
 
 

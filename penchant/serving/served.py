@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from penchant.errors import MissingStepError, UnknownModelError
+from penchant.errors import ConfigError, MissingStepError, UnknownModelError
 from penchant.evaluation.choice import Choice
 from penchant.features.live import LiveFeatures
 from penchant.features.vocabulary import Vocabulary
+from penchant.logs.pseudonyms import Pseudonyms
 from penchant.models.interests.promise import Interests
 from penchant.models.lookalikes.ralm import Ralm
 from penchant.profiles.average import Average
@@ -77,7 +78,7 @@ class Served:
     answers where none is named, the tags of each item of the log; clocked: whether times of the log are those of a
     clock, rather than positions in a history. profiles: interest models by name, first the one that answers where none
     is named; alike: None where the run has not trained one that can be live; offline: see `ModelState`; ask
-    `interests` and `lookalike`."""
+    `interests` and `lookalike`. pseudonyms: by which users are known, None where they keep their ids."""
 
     name: str
     snapshot: Snapshot
@@ -88,6 +89,7 @@ class Served:
     item_fields: Sequence[str]
     item_tags: Mapping[str, Mapping[str, list[str]]]
     clocked: bool
+    pseudonyms: Pseudonyms | None = None
 
     @property
     def has_interests(self) -> bool:
@@ -96,6 +98,18 @@ class Served:
     @property
     def has_lookalike(self) -> bool:
         return self.alike is not None
+
+    def known_as(self, user: str) -> str:
+        """The name under which a user is known: the id, or its pseudonym."""
+        return user if self.pseudonyms is None else self.pseudonyms.of(user)
+
+    def refuse_others(self, other: "Served") -> None:
+        """Raise ConfigError where another model knows users under other names than this one."""
+        if (other.pseudonyms and other.pseudonyms.fingerprint) != (self.pseudonyms and self.pseudonyms.fingerprint):
+            raise ConfigError(
+                f"the model {other.name} was made with another key of pseudonyms than {self.name}, so it knows nobody "
+                f"of this store; serve it by another process, with a new store"
+            )
 
     def interests(self, name: str | None = None) -> TagModel:
         """An interest model, the first if none is named. MissingStepError where the run has none that is trained,

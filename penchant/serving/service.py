@@ -101,7 +101,7 @@ class Service:
                 f"send these later",
                 after_s=RETRY_S,
             )
-        return append(self.store, calls, self.clock())
+        return append(self.store, calls, self.clock(), self.view.served.pseudonyms)
 
     def put_items(self, items: Mapping[str, Mapping[str, list[str]]]) -> None:
         """Say what new items are about, by the fields of the items' table. UnknownFieldError where no model that this
@@ -118,11 +118,15 @@ class Service:
 
     # Users
 
+    def known_as(self, user: str) -> str:
+        """The name under which a user is known here: the id, or its pseudonym."""
+        return self.view.served.known_as(user)
+
     def profiles(self, users: Sequence[str], by: Order | None = None, *, model: str | None = None) -> list[LiveProfile]:
         """Fresh to the last acknowledged event; by: their order, that of the run file if not given; model: the interest
         model that is asked, the first if none is named. UnknownModelError."""
         view = self.view
-        return view.profiler(model).of(view.users.now(users), by)
+        return view.profiler(model).of(view.users.now([self.known_as(user) for user in users]), by)
 
     def explain(self, user: str, tag: str | None, *, model: str | None = None, scope: Scope = "admin") -> Explanation:
         """Why a user has a preference for a tag, the one that stands first if none is given. UnknownTagError,
@@ -131,12 +135,12 @@ class Service:
         if tag is not None:
             view.refuse_tag_of_others(tag, model)
         profiler = view.profiler(model)
-        why = profiler.explain(view.users.now([user]), tag)
+        why = profiler.explain(view.users.now([self.known_as(user)]), tag)
         return why if scope == "admin" else without_items(why, profiler.item_fields)
 
     def person(self, user: str, asked: PersonAsked = ANYTHING, *, scope: Scope = "admin") -> Person:
         """All that is known of one user, in one answer; see `person_of`. UnknownTagError, UnknownModelError."""
-        return person_of(self.view, self.is_open, user, asked, scope)
+        return person_of(self.view, self.is_open, self.known_as(user), asked, scope)
 
     def examples(self) -> list[str]:
         """Some users with many clicks."""
@@ -158,13 +162,13 @@ class Service:
         """Items that the user has not clicked yet, by their tags and by likeness, as far as the run has these. model:
         the interest model whose tags count, the first if none is named. MissingStepError, UnknownModelError."""
         view = self.view
-        return view.recall(view.users.now([user]), most, model, scope=scope)
+        return view.recall(view.users.now([self.known_as(user)]), most, model, scope=scope)
 
     def forget(self, user: str) -> Forgotten:
         """Remove a user from the run folder, whose list comes first, then from the store; what fails half-way is
         finished by the next call. Clusters lose the user when all seeds are clustered next, prepared data at the next
         `prepare`. Raises what `erase` and the store raise."""
-        now = self.clock()
+        user, now = self.known_as(user), self.clock()
         files = self._erase(user, now)
         erased = self.store.forget(user, digest_of(user), now)
         self.refresh()
@@ -229,7 +233,7 @@ class Service:
         for item in items or ():
             self._opened(item)
         view = self.view
-        return view.score(view.users.now(users), items, scope=scope)
+        return view.score(view.users.now([self.known_as(user) for user in users]), items, scope=scope)
 
     def audience(self, item: str, size: int) -> LiveAudience:
         """Who is most like the seeds of a candidate, as all were ranked in the last hour; one audience at a time.
@@ -267,7 +271,7 @@ class Service:
                 log.warning("%d candidates that were open are closed by that; open them again", closed)
 
     def load(self, served: Served) -> None:
-        """Prepare to answer by another model; see `refresh` for when it takes over."""
+        """Prepare to answer by another model; see `refresh` for when it takes over. Raises what `Models.load` does."""
         self.next = View(self.store, self.models.load(served))
 
     def ping(self) -> None:

@@ -30,8 +30,10 @@ class Models:
         return items
 
     def load(self, served: Served) -> Users:
-        """Another model, to take over; one that had not taken over yet is given up."""
+        """Another model, to take over; one that had not taken over yet is given up. ConfigError where its users are
+        known by other pseudonyms: it would know nobody of the store."""
         with self._lock:
+            self.all[0].served.refuse_others(served)
             found = Users(self.store, self.news, served)
             self.all = (self.all[0], found)
         return found

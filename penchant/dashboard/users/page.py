@@ -1,7 +1,7 @@
 """The page Users: find a user by id or by interest, and look at one."""
 
 from typing import get_args
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 
@@ -39,7 +39,13 @@ class UsersPage:
 
     def answer(self, asked: Asked) -> Answer:
         if user := asked.text("user"):
-            return self._user(asked, user)
+            known = self._sources.service.known_as(user)
+            # The address of a page, which browsers and links keep, holds a pseudonym where there are some.
+            return (
+                self._user(asked, user)
+                if user == known
+                else Moved(f"{URL}?{urlencode({**asked.query, 'user': known})}")
+            )
         if tag := asked.text("tag"):
             return self._interested(tag) if asked.sees_people else self._refused(asked)
         return self._begin(asked)

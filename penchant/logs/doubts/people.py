@@ -91,7 +91,9 @@ def few_busy(at: Looked) -> Iterator[Doubt]:
 
 
 def _drop(at: Looked, name: str) -> str:
-    """What to write in the run file."""
+    """What to write in the run file, which does not name users who have pseudonyms."""
+    if name == USER and at.log.pseudonymous:
+        return "take them out of your tables, where `penchant pseudonyms of RUN` finds whose pseudonym this is"
     return f'drop = {{ "{at.found["columns"][name]}" = ["…"] }} under [logs.tables.events]'
 
 

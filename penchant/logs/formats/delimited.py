@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 
-from penchant.errors import DataError
+from penchant.errors import DataError, QuotingError
 from penchant.logs.formats.dialect import CsvOptions, Dialect, find_dialect, lines_of, width_of
 from penchant.logs.formats.part import PORTIONS, FilePart, Portions, ReadRows, column, frame_of, numbers
 from penchant.logs.formats.places import readable
@@ -307,10 +307,10 @@ def _refuse_line_breaks(name: str, frame: pl.DataFrame, rows: pl.Series) -> None
         # Of a name such as "^a$", which is a pattern, Polars finds no column here.
         broken = values.rename("").str.contains("\n", literal=True).arg_true()
         if len(broken):
-            raise DataError(
-                f"{name}, row {rows[broken[0]]}: {values.name!r} goes on over several lines, "
-                f"{values[broken[0]][:60]!r}; "
-                f"close the quote that was left open there, or take the line breaks out"
+            raise QuotingError(
+                f"{name}, row {rows[broken[0]]}: {values.name!r} goes on over several lines, ",
+                repr(values[broken[0]][:60]),
+                "; close the quote that was left open there, or take the line breaks out",
             )
 
 

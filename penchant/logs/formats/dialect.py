@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from penchant.config import Config
-from penchant.errors import DataError
+from penchant.errors import DataError, QuotingError
 
 SEPARATORS = ("\t", ",", ";", "|", "\x01", "^")
 MARKS = {
@@ -161,9 +161,10 @@ def _columns(rows: Sequence[Sequence[str]], told: CsvOptions, name: str) -> tupl
     width = max((len(row) for row in rows), default=0)
     if told.columns is not None:
         if rows and len(told.columns) != width:
-            raise DataError(
-                f"{name}: csv.columns names {len(told.columns)} columns, and its lines have {width}, such as "
-                f"{rows[0]}; name each of them"
+            raise QuotingError(
+                f"{name}: csv.columns names {len(told.columns)} columns, and its lines have {width}, such as ",
+                rows[0],
+                "; name each of them",
             )
         header = told.header if told.header is not None else bool(rows) and list(rows[0]) == told.columns
         return header, tuple(told.columns), []
@@ -197,9 +198,11 @@ def _refuse_preamble(lines: Sequence[str], rows: Sequence[Sequence[str]], name: 
     for separator in SEPARATORS:
         width = len(_rows(lines[1:2], separator, '"')[0])
         if width > 1 and all(len(row) == width for row in _rows(lines[1:], separator, '"')):
-            raise DataError(
-                f"{name} begins with {lines[0].strip()[:60]!r}, which is no line of the table below it, whose "
-                f"{width} columns are parted by {separator!r}; take the lines above the table out"
+            raise QuotingError(
+                f"{name} begins with ",
+                repr(lines[0].strip()[:60]),
+                f", which is no line of the table below it, whose {width} columns are parted by {separator!r}; take "
+                f"the lines above the table out",
             )
 
 

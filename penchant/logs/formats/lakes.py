@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.fs
 
-from penchant.errors import DataError
+from penchant.errors import DataError, QuotingError
 from penchant.logs.formats.arrow_parts import ArrowPart
 from penchant.logs.formats.extras import library
 from penchant.logs.formats.part import frame_of
@@ -162,4 +162,4 @@ def _of_iceberg(where: str) -> dict[str, str]:
 
 
 def _unreadable(where: str, what: str, error: BaseException) -> DataError:
-    return DataError(f"{where} cannot be read as {what}: {' '.join(str(error).split())[:300]}")
+    return QuotingError(f"{where} cannot be read as {what}: ", " ".join(str(error).split())[:300])

@@ -11,7 +11,7 @@ import polars as pl
 import polars.selectors as cs
 import pyarrow as pa
 
-from penchant.errors import DataError
+from penchant.errors import QuotingError
 from penchant.logs.formats.nested import pick
 from penchant.logs.formats.places import StoredFile
 
@@ -92,7 +92,8 @@ class TablePart(ABC):
         schema = self.schema()
         for name in columns:
             if name not in schema and not self.reaches(name, schema):
-                raise DataError(f"{self.name} has no column {name!r}; it has: {', '.join(schema)}")
+                # The first line of a file may have been taken for the names, and be a row.
+                raise QuotingError(f"{self.name} has no column {name!r}; it has: ", ", ".join(schema))
 
     def reaches(self, path: str, schema: pl.Schema) -> bool:
         """Whether a path leads into a nested column."""

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.fs
 
-from penchant.errors import ConfigError, DataError
+from penchant.errors import ConfigError, DataError, QuotingError
 
 FORMATS = {
     ".parquet": "parquet",
@@ -127,13 +127,15 @@ def readable(place: StoredFile, kind: str, encoding: str = "utf-8") -> Iterator[
         said = str(error).partition("\n")[0]
         if kind == "csv" and ("invalid UTF8" in said or isinstance(error, UnicodeError)):
             told = "cp1251" if encoding == "cp1252" else "cp1252"
-            raise DataError(
-                f"{place.name} holds bytes that are no {encoding.upper()} ({said}); say the encoding in the run file, "
-                f'such as csv = {{ encoding = "{told}" }}'
+            raise QuotingError(
+                f"{place.name} holds bytes that are no {encoding.upper()} (",
+                said,
+                f'); say the encoding in the run file, such as csv = {{ encoding = "{told}" }}',
             ) from error
-        raise DataError(
-            f"{place.name} cannot be read as {kind}: {said}; "
-            f"if it was still being written, wait until it is whole and run again"
+        raise QuotingError(
+            f"{place.name} cannot be read as {kind}: ",
+            said,
+            "; if it was still being written, wait until it is whole and run again",
         ) from error
 
 

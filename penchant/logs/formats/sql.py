@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import polars as pl
 import pyarrow as pa
 
-from penchant.errors import DataError
+from penchant.errors import DataError, QuotingError
 from penchant.logs.formats.arrow_parts import ArrowPart
 from penchant.logs.formats.extras import library
 from penchant.logs.formats.part import frame_of
@@ -75,7 +75,7 @@ class QueryPart(ArrowPart):
                 connection.execute("set file_search_path = $path", {"path": str(self.base)})
                 yield connection
         except duckdb.Error as error:
-            raise DataError(f"{self.name} fails: {str(error).partition(chr(10))[0]}") from error
+            raise QuotingError(f"{self.name} fails: ", str(error).partition(chr(10))[0]) from error
 
 
 def _exact(connection: Any, query: str) -> str:

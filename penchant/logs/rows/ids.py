@@ -5,8 +5,9 @@ from contextlib import suppress
 
 import polars as pl
 
-from penchant.errors import DataError
+from penchant.errors import DataError, QuotingError
 from penchant.logs.formats.part import column, uuid_text
+from penchant.logs.pseudonyms import Pseudonyms
 
 UUID_BYTES = 16
 _NO_LETTER = r"[\x00-\x08\x0e-\x1f]"
@@ -30,6 +31,12 @@ def as_id(frame: pl.DataFrame, name: str, none: Sequence[str] = ()) -> pl.Expr:
     if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
         return _empty_is_none(column(name).cast(pl.String), none)
     return column(name).cast(pl.String)
+
+
+def as_user(frame: pl.DataFrame, name: str, none: Sequence[str], pseudonyms: Pseudonyms | None) -> pl.Expr:
+    """The same of users, who are known by their pseudonyms where there are some."""
+    ids = as_id(frame, name, none)
+    return ids if pseudonyms is None else pl.lit(pseudonyms.of_all(frame.select(ids.alias("")).to_series()))
 
 
 def stands_for_none(texts: pl.Expr, none: Sequence[str]) -> pl.Expr:
@@ -58,14 +65,18 @@ def _whole(numbers: pl.Series, name: str) -> pl.Expr:
     values = numbers.fill_nan(None) if numbers.dtype.is_float() else numbers
     broken = values.filter((values != values.floor()).fill_null(False))
     if len(broken):
-        raise DataError(f"column {name!r} holds numbers such as {broken[0]}, which are no ids; name the column of ids")
+        raise QuotingError(
+            f"column {name!r} holds numbers such as ", broken[0], ", which are no ids; name the column of ids"
+        )
     if numbers.dtype.is_float():
         exact = EXACT[type(values.dtype)]
         rounded = values.filter((values.abs() >= exact).fill_null(False))
         if len(rounded):
-            raise DataError(
-                f"column {name!r} holds ids such as {rounded[0]:.0f} as floats, which cannot hold every id beyond "
-                f"{exact:,}, so that several became one; write them as whole numbers or texts"
+            raise QuotingError(
+                f"column {name!r} holds ids such as ",
+                f"{rounded[0]:.0f}",
+                f" as floats, which cannot hold every id beyond {exact:,}, so that several became one; write them as "
+                f"whole numbers or texts",
             )
         return pl.lit(values.cast(pl.Int64).cast(pl.String))
     return pl.lit(values.cast(pl.String).str.replace(r"\.0*$", ""))

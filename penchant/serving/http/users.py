@@ -77,7 +77,7 @@ class UserRoutes:
         users, too."""
         scope = scope_of(request)
         found: list[Any] = await self.work(partial(self.service.recall, user, most, model=model, scope=scope))
-        return Json({"user": user, "items": found})
+        return Json({"user": self.service.known_as(user), "items": found})
 
     async def forget(self, user: PathId) -> Response:
         """Remove a user. Clusters lose the user when all seeds are clustered next."""
