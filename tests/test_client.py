@@ -6,6 +6,7 @@ from pathlib import Path
 from select import select
 from threading import Thread
 from time import monotonic
+from typing import Any
 
 import pytest
 

@@ -1,17 +1,17 @@
 """What is known of users now: clicks of the snapshot and those that came in since, and their universal vectors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+import orjson
 import torch
 
 from penchant.features.live import NO_WORTHS, Worths, known
 from penchant.logs.forgotten import digest_of, is_digest
 from penchant.serving.served import Served
 from penchant.serving.snapshot import Snapshot
-from penchant.serving.told import Fields, Told
 from penchant.store.base import Event, Store
 
 LONGEST = 1e9
@@ -19,6 +19,9 @@ LONGEST = 1e9
 
 Clicks = list[tuple[float, str]]
 """Time and item."""
+
+Fields = Mapping[str, Sequence[str]]
+"""What was said of an item: field → values."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,41 @@ class People:
     events: list[int]
     row_B: np.ndarray
     own: list[str]
+
+
+class Told(Mapping[str, Fields]):
+    """What was said of items last, by item its fields, in as little memory as it was said in: a process keeps it
+    for good. Fields are read anew each time: lists of texts take ten times as much.
+
+    One thread may add and drop while others read.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[str, bytes] = {}
+
+    def add(self, items: Mapping[str, Fields]) -> None:
+        """Take over what is said of items now."""
+        for item, fields in items.items():
+            said = memoryview(orjson.dumps(fields))  # which keeps the kilobyte that it began with
+            self._said[item] = bytes(said)
+
+    def drop(self, items: Iterable[str]) -> None:
+        """Nothing is said of these any more."""
+        for item in items:
+            self._said.pop(item, None)
+
+    def __getitem__(self, item: str) -> Fields:
+        found: Fields = orjson.loads(self._said[item])
+        return found
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._said
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._said))
+
+    def __len__(self) -> int:
+        return len(self._said)
 
 
 class News:

@@ -3,8 +3,7 @@
 from threading import Lock
 
 from penchant.serving.served import Served
-from penchant.serving.told import Fields
-from penchant.serving.users import News, Users
+from penchant.serving.users import Fields, News, Users
 from penchant.store.base import Store
 
 

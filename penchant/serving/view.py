@@ -18,8 +18,7 @@ from penchant.serving.disclosure.lots import told_name
 from penchant.serving.disclosure.omitted import Omitted
 from penchant.serving.profiles import LiveProfiles
 from penchant.serving.recall import Reason, Recalled, TagIndex, by_tags, merge
-from penchant.serving.told import Fields
-from penchant.serving.users import People, Users
+from penchant.serving.users import Fields, People, Users
 from penchant.store.base import Store
 
 

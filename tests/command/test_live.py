@@ -188,6 +188,12 @@ def test_what_is_no_address_is_refused(begun: Path, text: str) -> None:
         outcome("serve", begun, "--listen", text)
 
 
+@pytest.mark.parametrize("text", ["", "*", "proxy", "10.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80"])
+def test_what_is_no_address_of_a_proxy_is_refused(begun: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"--trusted-proxy is {re.escape(repr(text))}: .*; write an address such as"):
+        outcome("serve", begun, "--trusted-proxy", text)
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

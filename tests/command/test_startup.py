@@ -139,6 +139,7 @@ RUN_FOLDERS = [
 ]
 OTHERS = [
     ("serve run --listen here", "--listen is 'here'; write HOST:PORT"),
+    ("serve run --trusted-proxy here", "--trusted-proxy is 'here'"),
     ("replay run --speed fast", "speed 'fast' is not understood"),
     ("export run profiles --to x.txt", "the target 'x.txt' says no format that is known; write NAME.parquet"),
     ("export run profiles --to redis://:secret@db/0", "the address of Redis holds a password"),

@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from penchant.serving.told import Told
+from penchant.serving.users import Told
 
 
 def test_what_was_said_last_of_an_item_stands() -> None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from penchant.serving.http.app import Limits
+from penchant.serving.http.edge import MOST_LINGERING
 from penchant.serving.service import MOST_OF_ITEM, Service
 from penchant.store.base import Event
 from tests.helpers.processes import HANG_S
@@ -254,6 +255,20 @@ def test_a_key_may_send_so_many_bodies_at_once(tmp_path_factory: pytest.TempPath
             wire.write(b"]")
             assert wire.answer().status == 200
         assert send(url, b"[]").status == 200
+
+
+def test_few_refused_bodies_are_waited_for_at_the_same_time(tmp_path_factory: pytest.TempPathFactory) -> None:
+    desk = Desk(served(tmp_path_factory), limits=Limits(linger_s=HANG_S), open_to_all=False)
+    with running(desk.app) as url:
+        wires = [Wire(url, "Content-Length: 1000") for _ in range(MOST_LINGERING)]
+        for wire in wires:
+            assert wire.socket.recv(MIB).startswith(b"HTTP/1.1 4")
+        late = Wire(url, "Content-Length: 1000")
+        while late.socket.recv(MIB):
+            pass
+        for wire in (*wires, late):
+            wire.write(b" " * 1000)
+            wire.socket.close()
 
 
 def test_what_is_said_of_an_item_has_a_size(desk: Desk, url: str) -> None:

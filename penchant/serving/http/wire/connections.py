@@ -36,7 +36,7 @@ SAID_S = 60.0
 log = logging.getLogger("penchant.connections")
 
 
-class Cut(Protocol):
+class Closable(Protocol):
     """A connection."""
 
     def cut(self) -> None:
@@ -62,14 +62,14 @@ class Connections:
 
     def __init__(self, measures: Measures, most: int, clock: Callable[[], float] = monotonic) -> None:
         self._measures, self._most, self._clock = measures, most, clock
-        self._all: set[Cut] = set()
-        self._waiting: dict[Cut, float] = {}  # until when; who has waited longest stands first
-        self._piles: dict[Cut, _Pile] = {}
+        self._all: set[Closable] = set()
+        self._waiting: dict[Closable, float] = {}  # until when; who has waited longest stands first
+        self._piles: dict[Closable, _Pile] = {}
         self._piled = 0
         self._sweeps = False
         self._said, self._unsaid = float("-inf"), 0
 
-    def opened(self, one: Cut) -> None:
+    def opened(self, one: Closable) -> None:
         """Take in a new one. Where there are too many, the one that has waited longest goes; where all others are at
         work, the new one is refused."""
         self._all.add(one)
@@ -86,20 +86,20 @@ class Connections:
             else:
                 self._close(longest, "crowded")
 
-    def waits(self, one: Cut, most_s: float) -> None:
+    def waits(self, one: Closable, most_s: float) -> None:
         """It waits for a request from now on, for so long at most; unless its last answer has still to be taken."""
         self._waiting.pop(one, None)
         if one in self._all and one not in self._piles:
             self._waiting[one] = self._clock() + most_s
 
-    def is_waiting(self, one: Cut) -> bool:
+    def is_waiting(self, one: Closable) -> bool:
         return one in self._waiting
 
-    def works(self, one: Cut) -> None:
+    def works(self, one: Closable) -> None:
         """A request of it is being answered."""
         self._waiting.pop(one, None)
 
-    def piles_up(self, one: Cut) -> None:
+    def piles_up(self, one: Closable) -> None:
         """More of its answers waits than the other side takes. Where that is too much of all, the oldest goes."""
         self._waiting.pop(one, None)
         self._piles[one] = _Pile(one.untaken(), self._clock() + TAKE_S)
@@ -107,11 +107,11 @@ class Connections:
         while self._piled > MOST_UNTAKEN:
             self._close(next(iter(self._piles)), "unread")
 
-    def flows(self, one: Cut) -> None:
+    def flows(self, one: Closable) -> None:
         """What waited was taken."""
         self._piled -= self._piles.pop(one, _Pile(0, 0.0)).size
 
-    def gone(self, one: Cut) -> None:
+    def gone(self, one: Closable) -> None:
         """It is closed, whoever closed it."""
         self._all.discard(one)
         self._waiting.pop(one, None)
@@ -135,7 +135,7 @@ class Connections:
                 self._piles[one] = _Pile(left, now + TAKE_S)
                 self._piled -= before - left
 
-    def _close(self, one: Cut, why: str) -> None:
+    def _close(self, one: Closable, why: str) -> None:
         self._waiting.pop(one, None)
         self.flows(one)
         self._measures.closed(why)
