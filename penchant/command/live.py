@@ -146,6 +146,7 @@ def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
     try:
         files = erase_from_run(folder, user, now)
         erased = opened.forget(user, digest_of(user), now)
+        opened.tidy()
     finally:
         opened.close()
     typer.echo(

@@ -25,6 +25,7 @@ from penchant.dashboard.shell.sources import Sources
 from penchant.errors import ConfigError, PenchantError
 from penchant.operation.erasure import erase_from_run
 from penchant.operation.pages import add_dashboard, open_most_clicked, open_sources
+from penchant.operation.reminder import Reminder
 from penchant.operation.served import open_served, signature_of, version_of
 from penchant.progress import Report, quiet
 from penchant.serving.http.app import Limits, make_app
@@ -44,6 +45,7 @@ REFRESH_S = 0.1
 TRY_WRITING_S = 2.0
 WATCH_S = 5.0
 ATLAS_S = 1.0
+REMIND_S = 1.0
 
 SWITCH_S = 0.0005
 """So long may a thread in the background hold the interpreter while a request waits for it."""
@@ -99,6 +101,7 @@ class Server:
         erase = partial(erase_from_run, config.folder)
         self.service = Service(store, served, time.time, erase) if Role.HTTP in config.roles else None
         self.models = self.service.models if self.service else Models(store, served)
+        self.reminder = Reminder(config.folder, store)
         self.ending, self.failed = Event(), False
         self.sources: Sources | None = None
         self.http = self._http(self.service) if self.service else None
@@ -124,6 +127,7 @@ class Server:
         loops = [self._loop("refresh", self._refresh, REFRESH_S), self._loop("watch", self.watch.step, WATCH_S)]
         if self.service:
             loops.append(self._loop("writing", self.service.writing.step, TRY_WRITING_S))
+        loops.append(self._loop("erasure", self.reminder.step, REMIND_S))
         if self.sources:
             loops.append(self._loop("readings", self.sources.readings.step, PERIOD_S))
             loops.append(self._loop("atlas", self.sources.atlas.step, ATLAS_S))

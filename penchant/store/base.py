@@ -8,7 +8,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -40,13 +40,13 @@ def natural_id(item: str, time: float, *, clicked: bool) -> str:
     return f"{time!r} {'click' if clicked else 'shown'} {item}"
 
 
-class Fate(StrEnum):
+class Fate(IntEnum):
     """What became of an event. NEW: it is kept; REPEATED: its user has one of the same id already; FORGOTTEN: its user
     was forgotten, and it happened before that, so it was dropped."""
 
-    NEW = "new"
-    REPEATED = "repeated"
-    FORGOTTEN = "forgotten"
+    NEW = 1
+    REPEATED = 0
+    FORGOTTEN = -1
 
 
 @dataclass(frozen=True)
