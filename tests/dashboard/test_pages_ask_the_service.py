@@ -24,8 +24,9 @@ VALUES = {
     "serving.candidates.shared": {"Shared"},
     "serving.measures": {"Kind", "Measures"},
     "serving.person": {"Explained"},
+    "serving.roles.health": {"Health"},
     "serving.served": {"LogState"},
-    "serving.service": {"Health", "Service"},
+    "serving.service": {"Service"},
 }
 """Values that a service answers with, and the measures of a process. Constants may come from anywhere."""
 

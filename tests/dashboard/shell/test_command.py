@@ -9,6 +9,7 @@ import pytest
 from penchant.operation.pages import MOST_SHOWN
 from tests.helpers import lookalike_runs
 from tests.helpers.processes import ServerProcess, until
+from tests.serving.faults.live import clustered
 from tests.serving.worlds import trained
 
 
@@ -31,7 +32,7 @@ def test_a_run_is_shown_with_candidates_and_an_atlas_and_leaves_nothing_running(
     assert status == 200
     assert "not live" in page
     assert len(set(re.findall(r"\?item=([^\"&]+)", page))) == min(MOST_SHOWN, events["item"].n_unique())
-    until(lambda: process.ask("GET", "/readyz")[0] == 200)
+    clustered(process)
     manifest = tmp_path / "runs" / "shown" / "dashboard" / "manifest.json"
     until(manifest.exists)
     until(lambda: "is being made" not in process.ask("GET", "/dashboard/users")[1])
