@@ -124,6 +124,10 @@ def test_no_file_answer_page_or_line_of_a_live_run_holds_an_id_as_it_came(
     ]
     assert ask("POST", "/v1/events", events)[0] == 200
     assert ask("POST", "/v1/events", {"user": MARK, "item": "", "time": 1})[0] == 422
+    lines = f'{{"user": "{ANN}", "item": "{ITEM}", "time": 1700000000}}\n{{"user": "{ANN}", "item"\n{{"user": "{ANN}"}}\n'
+    told.append(live.ask("POST", "/v1/events", lines.encode(), {"Content-Type": "application/x-ndjson"}))
+    assert ask("GET", f"/v1/users/{quote(ANN * 60)}/profile")[0] == 422
+    assert ask("POST", "/v1/lookalike/score", {"users": [ANN * 60, 1.5]})[0] == 422
     assert ask("PUT", f"/v1/candidates/{ITEM}")[0] == 204
     until(lambda: live.ask("GET", f"/v1/candidates/{ITEM}")[1]["clustered"])
     for what in ("profile", "explain", "recall"):
