@@ -339,7 +339,7 @@ def test_tables_in_memory_whose_users_cannot_be_found_are_refused(key: Path, tmp
     refuse('events has no column "user"', lambda: penchant.run(events=visitors, out=out, pseudonyms=key))
     refuse("write `pseudonyms` under", lambda: penchant.run("run.toml", out, pseudonyms=key))
     begin_of_frames(tmp_path / "plain", **given)
-    refuse("names no key, not", lambda: penchant.run(**given, out=tmp_path / "plain", pseudonyms=key))
+    refuse("names no key, not", lambda: begin_of_frames(tmp_path / "plain", **given, pseudonyms=key))
     assert not (out / "tables").exists()
 
 
