@@ -95,7 +95,9 @@ def server(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[RedisServe
     server.kill()
 
 
-def test_nothing_is_left_in_the_append_only_file_of_redis_once_it_is_tidied(server: RedisServer, tmp_path: Path) -> None:
+def test_nothing_is_left_in_the_append_only_file_of_redis_once_it_is_tidied(
+    server: RedisServer, tmp_path: Path
+) -> None:
     with closing(RedisStore(server.url)) as store:
         live(store, seed=0)
         store.forget(USER, digest_of(USER), 1.0)

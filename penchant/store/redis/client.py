@@ -134,4 +134,3 @@ def _client(url: str, timeout_s: float, connected: Callable[[Any], None] | None)
         "the address of Redis cannot be read; write redis://:PASSWORD@HOST:PORT/DATABASE, and in a password "
         "%23 for #, %2F for /, %40 for @"
     )
-

@@ -13,7 +13,9 @@ from penchant.store.redis.scripts import PREFIX, VERSION
 LOADING = "it is still loading its data; try again in a moment"
 REPLICA = "it is a replica, which cannot be written to; name the primary"
 
-RENEW = "if (redis.call('HGET', KEYS[1], 'epoch') or '0') == ARGV[1] then redis.call('HSET', KEYS[1], 'epoch', ARGV[2]) end"
+RENEW = (
+    "if (redis.call('HGET', KEYS[1], 'epoch') or '0') == ARGV[1] then redis.call('HSET', KEYS[1], 'epoch', ARGV[2]) end"
+)
 """Several processes find out at the same time that the store was replaced; one of them begins the new epoch."""
 
 

@@ -1,7 +1,7 @@
 """Where the files of a SQLite database are, and whether they are still the ones that were opened.
 
-SQLite keeps its files open. Who moves, deletes or replaces one of them goes unnoticed by it, and what is written then is
-written into a file that nobody will ever open again.
+SQLite keeps its files open. It does not notice that one of them is moved, deleted or replaced, and what is written
+then is written into a file that nobody will ever open again.
 """
 
 import os
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
     database: FileId | None
     log: FileId | None
-    index: FileId | None
+    shared: FileId | None
     bytes: int
 
     @property
@@ -44,8 +44,8 @@ NOWHERE = Place(None, None, None, 0)
 def place_of(path: str) -> Place:
     """StoreError where that cannot be seen."""
     database = _seen(path)
-    log, index = (_id(_seen(path + end)) for end in ("-wal", "-shm"))
-    return Place(_id(database), log, index, database.st_size if database else 0)
+    log, shared = (_id(_seen(path + end)) for end in ("-wal", "-shm"))
+    return Place(_id(database), log, shared, database.st_size if database else 0)
 
 
 def _seen(path: str) -> os.stat_result | None:
@@ -54,7 +54,9 @@ def _seen(path: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"{path}: cannot be seen ({error.strerror}); is its folder there, and may you read it?") from None
+        raise StoreError(
+            f"{path}: cannot be seen ({error.strerror}); is its folder there, and may you read it?"
+        ) from None
 
 
 def _id(seen: os.stat_result | None) -> FileId | None:
@@ -75,7 +77,7 @@ def is_whole(connection: sqlite3.Connection, size: int) -> bool:
 
 def remove_left_behind(path: str, place: Place) -> None:
     """Remove the two files beside a database that was moved away, if they are still there."""
-    for end, known in ("-wal", place.log), ("-shm", place.index):
+    for end, known in ("-wal", place.log), ("-shm", place.shared):
         if known is not None and _id(_seen(path + end)) == known:
             with suppress(FileNotFoundError):  # another process has just removed it
                 os.remove(path + end)
