@@ -15,7 +15,7 @@ from penchant.store.sqlite.place import (
     GONE,
     NOWHERE,
     OVERWRITTEN,
-    Place,
+    FilePlace,
     is_there,
     is_whole,
     place_of,
@@ -185,7 +185,7 @@ class SqliteFile:
 
     # Seeing to it that the files are those that were opened
 
-    def _see(self) -> Place:
+    def _see(self) -> FilePlace:
         """Where the file is that is open now, and is the one that is there."""
         if self._closed:
             raise StoreError(f"the store {self.path} is closed; open it again")

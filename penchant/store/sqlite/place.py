@@ -25,7 +25,7 @@ OVERWRITTEN = (
 )
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """The database and the two files beside it, None for one that is not there. bytes: how long the database is."""
 
     database: FileId | None
@@ -38,14 +38,14 @@ class Place(NamedTuple):
         return self[:3]
 
 
-NOWHERE = Place(None, None, None, 0)
+NOWHERE = FilePlace(None, None, None, 0)
 
 
-def place_of(path: str) -> Place:
+def place_of(path: str) -> FilePlace:
     """StoreError where that cannot be seen."""
     database = _seen(path)
     log, shared = (_id(_seen(path + end)) for end in ("-wal", "-shm"))
-    return Place(_id(database), log, shared, database.st_size if database else 0)
+    return FilePlace(_id(database), log, shared, database.st_size if database else 0)
 
 
 def _seen(path: str) -> os.stat_result | None:
@@ -75,7 +75,7 @@ def is_whole(connection: sqlite3.Connection, size: int) -> bool:
     return bool(pages * width == size)
 
 
-def remove_left_behind(path: str, place: Place) -> None:
+def remove_left_behind(path: str, place: FilePlace) -> None:
     """Remove the two files beside a database that was moved away, if they are still there."""
     for end, known in ("-wal", place.log), ("-shm", place.shared):
         if known is not None and _id(_seen(path + end)) == known:
