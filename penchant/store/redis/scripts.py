@@ -57,8 +57,8 @@ APPEND = (
     + """
 -- at; the moment up to which anybody was forgotten, as far as the caller knows; how many events are not later, and of
 -- each of those its place, the digest of its user, its time; then for each event: user, id, what the history holds,
--- line of the log. Returns a digit for each: 1 if it is new, 0 if it is repeated, 2 if it is of a user who was forgotten
--- later; or that moment alone, where it is later than the caller knows, and then nothing was done.
+-- line of the log. Returns a digit for each: 1 if it is new, 0 if it is repeated, 2 if it is of a user who was
+-- forgotten later; or that moment alone, where it is later than the caller knows, and then nothing was done.
 local latest, early = latest_until(), tonumber(ARGV[3])
 if latest > tonumber(ARGV[2]) then return {string.format('%.17g', latest)} end
 local gone, lines, fates = {}, {}, {}
