@@ -1,5 +1,5 @@
-"""Erasure that outlasts the store: one that was restored from a backup, or swapped, forgets again whom the run folder has
-on its list, and what erasures leave in its files is removed."""
+"""Erasure that outlasts the store: one that was restored from a backup, or swapped, forgets again whom the run folder
+has on its list, and what erasures leave in its files is removed."""
 
 import logging
 from pathlib import Path

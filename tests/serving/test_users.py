@@ -191,7 +191,7 @@ def test_who_was_forgotten_since_the_snapshot_is_not_in_it(store: MemoryStore, u
 
 def test_what_the_users_table_said_of_who_was_forgotten_is_read_no_more(store: MemoryStore, users: Users) -> None:
     click(store, USER, LIKED, MADE + 5)
-    click(store, STRANGER, LIKED, MADE + 5)
+    click(store, STRANGER, LIKED, MADE + 7)
     with_own_fields = vector(users, USER)
     store.forget(USER, digest_of(USER), MADE + 6)
     users.news.refresh()

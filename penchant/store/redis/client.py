@@ -11,7 +11,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from penchant.errors import StoreError
-from penchant.store.redis.soundness import LOADING, REPLICA, Asked, Known, agreed, refuse_to_lose
+from penchant.store.redis.soundness import LOADING, REPLICA, AskedRedis, Known, agreed, refuse_to_lose
 
 TIMEOUT_S = 5.0
 """How long to wait for an answer."""
@@ -110,7 +110,7 @@ class RedisClient(RedisConnection):
             pool.release(connection)
 
     def _check(self, connection: Any) -> None:
-        asked = Asked(connection, self.place)
+        asked = AskedRedis(connection, self.place)
         info = asked.info()
         refuse_to_lose(asked, info)
         self._known = agreed(asked, info, self._known)

@@ -1,4 +1,4 @@
-"""The append-only file of a Redis, written anew after users were forgotten: until then it holds what was said of them."""
+"""The append-only file of a Redis, written anew after users were forgotten: until then it holds what they did."""
 
 from typing import Any
 

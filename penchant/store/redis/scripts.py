@@ -44,7 +44,7 @@ local function until_of(digest)
 end
 
 local function latest_until()
-  local known, latest = redis.call('HGET', NUMBERS, 'forgotten until'), -math.huge
+  local known, latest = redis.call('HGET', NUMBERS, 'forgotten until'), -1e300
   if known then return tonumber(known) end
   for _, at in ipairs(redis.call('HVALS', P .. 'forgotten')) do latest = math.max(latest, tonumber(at)) end
   return latest
@@ -55,17 +55,22 @@ APPEND = (
     _WORDS
     + _UNTIL
     + """
--- at, then for each event: user, digest of the user, time, id, what the history holds, line of the log. Returns a digit
--- for each: 1 if it is new, 0 if it is repeated, 2 if it is of a user who was forgotten later.
-local latest = latest_until()
-local lines, fates = {}, {}
-for i = 2, #ARGV, 6 do
+-- at; the moment up to which anybody was forgotten, as far as the caller knows; how many events are not later, and of
+-- each of those its place, the digest of its user, its time; then for each event: user, id, what the history holds,
+-- line of the log. Returns a digit for each: 1 if it is new, 0 if it is repeated, 2 if it is of a user who was
+-- forgotten later; or that moment alone, where it is later than the caller knows, and then nothing was done.
+local latest, early = latest_until(), tonumber(ARGV[3])
+if latest > tonumber(ARGV[2]) then return {string.format('%.17g', latest)} end
+local gone, lines, fates = {}, {}, {}
+for i = 4, 3 + 3 * early, 3 do
+  local until_ = until_of(ARGV[i + 1])
+  gone[tonumber(ARGV[i])] = until_ and tonumber(ARGV[i + 2]) <= tonumber(until_)
+end
+for i = 4 + 3 * early, #ARGV, 4 do
   local fate = 2
-  local at = tonumber(ARGV[i + 2])
-  local until_ = at <= latest and until_of(ARGV[i + 1])
-  if not until_ or at > tonumber(until_) then
-    fate = redis.call('HSETNX', P .. 'history:' .. ARGV[i], ARGV[i + 3], ARGV[i + 4])
-    if fate == 1 then lines[#lines + 1] = ARGV[i + 5] end
+  if not gone[#fates] then
+    fate = redis.call('HSETNX', P .. 'history:' .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
+    if fate == 1 then lines[#lines + 1] = ARGV[i + 3] end
   end
   fates[#fates + 1] = fate
 end
@@ -202,10 +207,11 @@ FORGET = (
     _WORDS
     + _REMEMBER
     + """
--- user, how the user's lines of the log begin, digest, at, the last join looked at, how long a history may be so that the
--- items named are all; then lists, each after its length: entries of the log that cannot be read and name the user, the
--- user's joins up to that last one, poison that names the user, items that the user touched beside those of the history.
--- Returns how many events, events of the log and items there were; nothing where the history is too long.
+-- user, how the user's lines of the log begin, digest, at, the last join looked at, how long a history may be so that
+-- the items named are all; then lists, each after its length: entries of the log that cannot be read and name the user,
+-- numbers of the user's joins up to that last one, poison that names the user, items that the user touched beside those
+-- of the history. Returns how many events, events of the log and items there were; nothing where the history is too
+-- long.
 local user, begins, digest, at, looked, most = unpack(ARGV, 1, 6)
 local place = 7
 
@@ -287,8 +293,8 @@ return {events, log, touched}
 JOINS = (
     _WORDS
     + """
--- a number of joins, most. Returns the number before the first of those that are told, which is higher where joins were
--- dropped since, and then each.
+-- a number of joins, most. Returns the number before the first of those that are told, which is higher where joins
+-- were dropped since, and then each.
 local last = tonumber(redis.call('HGET', NUMBERS, 'joins') or 0)
 local before = math.max(tonumber(ARGV[1]), last - redis.call('LLEN', JOINED))
 local ends = math.min(-1, before - last + tonumber(ARGV[2]) - 1)
@@ -300,8 +306,9 @@ return {before, redis.call('LRANGE', JOINED, before - last, ends)}
 LOG_ANEW = (
     _WORDS
     + """
--- how many entries at most. A stream keeps what was removed from it for a while, and an append-only file that is written
--- anew holds that too; so what is left in the log is logged again under other numbers, as FORGET does. Returns 1 if so.
+-- how many entries at most. A stream keeps what was removed from it for a while, and an append-only file that is
+-- written anew holds that too; so what is left in the log is logged again under other numbers, as FORGET does. Returns
+-- 1 if so.
 if redis.call('EXISTS', LOG) == 0 then return 1 end
 if redis.call('XLEN', LOG) > tonumber(ARGV[1]) then return 0 end
 local entries, said, last = redis.call('XRANGE', LOG, '-', '+'), redis.call('XINFO', 'STREAM', LOG), nil

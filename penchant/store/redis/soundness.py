@@ -27,7 +27,7 @@ class Known:
     epoch: int
 
 
-class Asked:
+class AskedRedis:
     """A connection that a check asks past the client, which would wait for the check."""
 
     def __init__(self, connection: Any, place: str) -> None:
@@ -51,7 +51,7 @@ class Asked:
         return {text(key): text(value) for key, value in pairs}.get(name)
 
 
-def refuse_to_lose(asked: Asked, info: Mapping[str, str]) -> None:
+def refuse_to_lose(asked: AskedRedis, info: Mapping[str, str]) -> None:
     """StoreError where what is written now could be lost."""
     place = asked.place
     if info.get("loading") == "1":  # and until then it says that it keeps no log
@@ -74,7 +74,7 @@ def refuse_to_lose(asked: Asked, info: Mapping[str, str]) -> None:
         )
 
 
-def agreed(asked: Asked, info: Mapping[str, str], known: Known | None) -> Known:
+def agreed(asked: AskedRedis, info: Mapping[str, str], known: Known | None) -> Known:
     """The store in a Redis that is sound; known: the one before. StoreError where another version laid it out.
 
     It begins a new epoch where the store is empty, and where its epoch does not follow the one that is known though it
@@ -90,7 +90,7 @@ def agreed(asked: Asked, info: Mapping[str, str], known: Known | None) -> Known:
     return Known(run, found)
 
 
-def _agree_on_version(asked: Asked) -> None:
+def _agree_on_version(asked: AskedRedis) -> None:
     found = asked.ask("GET", f"{PREFIX}version")
     if found is None:
         asked.ask("SET", f"{PREFIX}version", VERSION, "NX")
@@ -102,7 +102,7 @@ def _agree_on_version(asked: Asked) -> None:
         )
 
 
-def _epoch(asked: Asked) -> int:
+def _epoch(asked: AskedRedis) -> int:
     return int(asked.ask("HGET", f"{PREFIX}numbers", "epoch") or 0)
 
 

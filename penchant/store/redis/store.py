@@ -65,6 +65,7 @@ class RedisStore(Store):
         self._bounds, self.lease_s = bounds, lease_s
         self.unreadable = Unreadable()
         self._rows = StoreRows(self.unreadable)
+        self._latest = -1e300  # up to when anybody was forgotten, as far as is known here
         self._rewriting = Rewriting(self._client, rewrite_s)
         self._raw: Any = self._client.raw
         register = self._raw.register_script
@@ -81,15 +82,25 @@ class RedisStore(Store):
     def append(self, events: Sequence[Event], at: float) -> list[Fate]:
         if not events:
             return []
-        said: list[Any] = [at]
+        said: list[Any] = []
         for user, item, time, clicked, id in events:  # noqa: A001
-            said += user, digest_of(user), time, id
-            said += orjson.dumps((item, time, clicked)), orjson.dumps((user, item, time, clicked, id))
+            said += user, id, orjson.dumps((item, time, clicked)), orjson.dumps((user, item, time, clicked, id))
         with self._client.errors():
-            fates = [FATES[digit] for digit in self._append(args=said)]
+            found = self._append(args=[at, *self._early(events), *said])
+            while isinstance(found, list):  # somebody was forgotten later than was known here
+                self._latest = float(found[0])
+                found = self._append(args=[at, *self._early(events), *said])
+            fates = [FATES[digit] for digit in found]
             for user in {event.user for event in events if hash(event.id) % max(1, self._bounds.events // 200) == 0}:
                 self._bound_history(user)
         return fates
+
+    def _early(self, events: Sequence[Event]) -> list[Any]:
+        """What the script that appends has to know of events that may be of users who were forgotten later: few, since
+        most events are later than all that was forgotten."""
+        early = [(place, event) for place, event in enumerate(events) if event.time <= self._latest]
+        said = [part for place, event in early for part in (place, digest_of(event.user), event.time)]
+        return [self._latest, len(early), *said]
 
     def _bound_history(self, user: str) -> None:
         """Remove the oldest events over the bound. Reading leaves them out anyhow, so callers do this only now and

@@ -19,6 +19,7 @@ from penchant.store.entries import as_bytes, pack, speaks_of, unpack
 from penchant.store.numbers import Count
 
 FORGOTTEN_UNTIL = "SELECT CAST(coalesce(max(value), 0) AS REAL) FROM numbers WHERE name = 'forgotten until'"
+NEW, REPEATED, FORGOTTEN = Fate.NEW, Fate.REPEATED, Fate.FORGOTTEN
 
 INSERT = "INSERT OR IGNORE INTO history (user, item, time, clicked, id) VALUES (?, ?, ?, ?, ?)"
 
@@ -55,20 +56,18 @@ def append(connection: Connection, events: Sequence[Event], at: float, most: int
     """most: events of one user that are kept."""
     execute = connection.cursor().execute
     gone = _of_forgotten(connection, events)
-    fates = [
-        Fate.FORGOTTEN if event in gone else Fate.NEW if execute(INSERT, event).rowcount == 1 else Fate.REPEATED
-        for event in events
-    ]
-    kept = list(compress(events, [fate is Fate.NEW for fate in fates]))
+    new = [(not gone or event not in gone) and execute(INSERT, event).rowcount == 1 for event in events]
+    kept = list(compress(events, new))
     if kept:
         log(connection, kept, at)
     for user in {event.user for event in kept if _is_sampled(event.id, most)}:
         _bound_history(connection, user, most)
-    return fates
+    fates = [NEW if is_new else REPEATED for is_new in new]
+    return [FORGOTTEN if event in gone else fate for event, fate in zip(events, fates, strict=True)] if gone else fates
 
 
 def _of_forgotten(connection: Connection, events: Sequence[Event]) -> set[Event]:
-    """Events of users who were forgotten later; most events are later than what anybody forgot."""
+    """Events of users who were forgotten later; most events are later than all that was forgotten."""
     latest = connection.execute(FORGOTTEN_UNTIL).fetchone()[0]
     early = [event for event in events if event.time <= latest]
     question = "SELECT CAST(until AS REAL) FROM forgotten WHERE digest = ?"

@@ -1,5 +1,6 @@
 """One SQLite file, used by several threads and processes: connections, transactions, and errors a person can read."""
 
+import random
 import sqlite3
 import time
 from collections import deque
@@ -14,7 +15,7 @@ from penchant.store.sqlite.place import (
     GONE,
     NOWHERE,
     OVERWRITTEN,
-    Place,
+    FilePlace,
     is_there,
     is_whole,
     place_of,
@@ -118,7 +119,7 @@ class SqliteFile:
     def _open(self, mode: str) -> None:
         """Open the file that is there now. mode: of SQLite, "rwc" to create one where there is none."""
         before = place_of(self.path)
-        if before.database and not (before.log and before.index):
+        if before.database and not (before.log and before.shared):
             self._refuse_others()
         connection = self._connect(mode)
         try:
@@ -139,26 +140,37 @@ class SqliteFile:
     def _refuse_others(self) -> None:
         """Raise where somebody has the file open though its write-ahead log is not there: it was removed under them,
         and who opens the file now would spoil what they have not written back. They let go by themselves."""
-        with closing(self._raw("rw")) as connection:
+        until = time.monotonic() + self._timeout_s
+        while not self._is_nobody_there():
+            now = place_of(self.path)
+            if now.log and now.shared:  # somebody found nobody there, and has opened it
+                return
+            if time.monotonic() > until:
+                raise self._locked()
+            # Two who ask at the same moment find each other, so they ask again at different ones.
+            time.sleep(random.uniform(0.005, 0.03))  # noqa: S311
+
+    def _is_nobody_there(self) -> bool:
+        with closing(self._raw("rw", 0.0)) as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             try:
                 connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             except sqlite3.OperationalError as error:  # anything else is told when it is opened for work
-                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                    raise
+                return error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY
+        return True
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        connection = self._raw(mode)
+        connection = self._raw(mode, self._timeout_s)
         self._all.add(connection)
         for setting in SETTINGS:
             connection.execute(setting)
         return connection
 
-    def _raw(self, mode: str) -> sqlite3.Connection:
+    def _raw(self, mode: str, timeout_s: float) -> sqlite3.Connection:
         return sqlite3.connect(
             f"file:{quote(self.path)}?mode={mode}",
             uri=True,
-            timeout=self._timeout_s,
+            timeout=timeout_s,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -181,7 +193,7 @@ class SqliteFile:
 
     # Seeing to it that the files are those that were opened
 
-    def _see(self) -> Place:
+    def _see(self) -> FilePlace:
         """Where the file is that is open now, and is the one that is there."""
         if self._closed:
             raise StoreError(f"the store {self.path} is closed; open it again")

@@ -1,7 +1,7 @@
 """Where the files of a SQLite database are, and whether they are still the ones that were opened.
 
-SQLite keeps its files open. Who moves, deletes or replaces one of them goes unnoticed by it, and what is written then is
-written into a file that nobody will ever open again.
+SQLite keeps its files open. It does not notice that one of them is moved, deleted or replaced, and what is written
+then is written into a file that nobody will ever open again.
 """
 
 import os
@@ -25,12 +25,12 @@ OVERWRITTEN = (
 )
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """The database and the two files beside it, None for one that is not there. bytes: how long the database is."""
 
     database: FileId | None
     log: FileId | None
-    index: FileId | None
+    shared: FileId | None
     bytes: int
 
     @property
@@ -38,14 +38,14 @@ class Place(NamedTuple):
         return self[:3]
 
 
-NOWHERE = Place(None, None, None, 0)
+NOWHERE = FilePlace(None, None, None, 0)
 
 
-def place_of(path: str) -> Place:
+def place_of(path: str) -> FilePlace:
     """StoreError where that cannot be seen."""
     database = _seen(path)
-    log, index = (_id(_seen(path + end)) for end in ("-wal", "-shm"))
-    return Place(_id(database), log, index, database.st_size if database else 0)
+    log, shared = (_id(_seen(path + end)) for end in ("-wal", "-shm"))
+    return FilePlace(_id(database), log, shared, database.st_size if database else 0)
 
 
 def _seen(path: str) -> os.stat_result | None:
@@ -75,9 +75,9 @@ def is_whole(connection: sqlite3.Connection, size: int) -> bool:
     return bool(pages * width == size)
 
 
-def remove_left_behind(path: str, place: Place) -> None:
+def remove_left_behind(path: str, place: FilePlace) -> None:
     """Remove the two files beside a database that was moved away, if they are still there."""
-    for end, known in ("-wal", place.log), ("-shm", place.index):
+    for end, known in ("-wal", place.log), ("-shm", place.shared):
         if known is not None and _id(_seen(path + end)) == known:
             with suppress(FileNotFoundError):  # another process has just removed it
                 os.remove(path + end)

@@ -49,9 +49,9 @@ def opened(served: Served, *items: str) -> Service:
     return service
 
 
-def send(service: Service, *events: tuple[str, str, bool], later_s: float = 0.0) -> None:
+def send(service: Service, *events: tuple[str, str, bool], at: float = MADE) -> None:
     """Appended and consumed."""
-    told = [Event(user, item, MADE + later_s, clicked, f"{item} {clicked}") for user, item, clicked in events]
+    told = [Event(user, item, at, clicked, f"{item} {clicked}") for user, item, clicked in events]
     assert [one.refused for one in service.append([told])] == [{}]
     consume(service.store, service.models.alike, "one", 1_000, lambda: MADE)
 
@@ -156,7 +156,7 @@ def test_who_was_forgotten_is_gone_and_comes_back_as_a_newcomer(served: Served) 
     gone = before.members[0][0]
     service.forget(gone)
     assert users_of(whole(service, POPULAR)) == users_of(before) - {gone}
-    send(service, (gone, "i0-3", True), later_s=1.0)
+    send(service, (gone, "i0-3", True), at=MADE + 1)
     assert gone in users_of(whole(service, POPULAR))
 
 
