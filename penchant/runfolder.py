@@ -22,7 +22,7 @@ from penchant.files import read_json
 from penchant.kinds.sections import CUTS, CutName, GraphsSection, InterestsSection, RankersSection, Section, fields_read
 from penchant.logs.forgotten import FORGOTTEN, is_listed, read_forgotten
 from penchant.logs.ingest import Log
-from penchant.reading import as_written
+from penchant.logs.reading import as_written
 from penchant.runfile import RunConfig
 from penchant.schema import ITEM
 

@@ -168,9 +168,7 @@ def test_a_file_that_cannot_be_read_is_told_and_all_others_are_done(run: Run) ->
     path = run.folder / "profiles" / "tags" / "00000.parquet"
     whole = path.read_bytes()
     path.write_bytes(b"{}")
-    with pytest.raises(
-        FolderError, match=r"the user: profiles/tags/00000.parquet \(.*damaged.*call again"
-    ):
+    with pytest.raises(FolderError, match=r"the user: profiles/tags/00000.parquet \(.*damaged.*call again"):
         erase_from_run(run.folder, USER, MADE)
     assert [name for name in files_naming_but(run, path) if "prepared" not in name] == []
     path.write_bytes(whole)
