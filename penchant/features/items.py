@@ -9,8 +9,7 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from penchant.features.arrays import read_arrays
-from penchant.features.ragged import Ragged, place_in_run
+from penchant.features.ragged import Ragged, place_in_run, read_arrays
 from penchant.features.seen import Seen
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside

@@ -10,9 +10,8 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from penchant.features.arrays import read_arrays
 from penchant.features.items import ENTRY, NO_ITEM
-from penchant.features.ragged import offsets_of
+from penchant.features.ragged import offsets_of, read_arrays
 from penchant.files import aside
 from penchant.schema import CLICKED, TIME
 

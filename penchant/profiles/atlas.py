@@ -11,7 +11,7 @@ import pyarrow.compute
 from filelock import FileLock
 
 from penchant.errors import DataError, UnknownTagError
-from penchant.features.arrays import read_arrays
+from penchant.features.ragged import read_arrays
 from penchant.files import aside
 from penchant.logs.reading import as_written, read_keys, read_table
 from penchant.schema import USER

@@ -13,10 +13,9 @@ import polars as pl
 from safetensors.numpy import save_file
 
 from penchant.errors import DataError
-from penchant.features.arrays import read_arrays
 from penchant.features.cuts.cut import DAY_S
 from penchant.features.live import NO_WORTHS, Worths
-from penchant.features.ragged import offsets_of
+from penchant.features.ragged import offsets_of, read_arrays
 from penchant.files import aside, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.reading import as_written, read_keys, read_table
