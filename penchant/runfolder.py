@@ -23,7 +23,7 @@ from penchant.kinds.sections import CUTS, CutName, GraphsSection, InterestsSecti
 from penchant.logs.forgotten import FORGOTTEN, is_listed, read_forgotten
 from penchant.logs.ingest import Log
 from penchant.logs.pseudonyms import FORM, Pseudonyms, key_place, read_key
-from penchant.reading import as_written
+from penchant.logs.reading import as_written
 from penchant.runfile import RunConfig
 from penchant.schema import ITEM
 

@@ -9,12 +9,12 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from penchant.features.ragged import Ragged, place_in_run
+from penchant.features.ragged import Ragged, place_in_run, read_arrays
 from penchant.features.seen import Seen
 from penchant.features.vocabulary import Vocabulary
 from penchant.files import aside
 from penchant.logs.ingest import Log
-from penchant.reading import read_arrays, read_table
+from penchant.logs.reading import read_table
 from penchant.schema import ITEM, RESERVED, UNKNOWN
 
 ENTRY = "entry"

@@ -18,9 +18,9 @@ from penchant.features.vocabulary import Vocabulary
 from penchant.files import holds, read_json, remove, write_json
 from penchant.logs.ingest import Log
 from penchant.logs.names import fit_name
+from penchant.logs.reading import as_written, read_keys
 from penchant.logs.said import seen_at
 from penchant.progress import Progress, Report, quiet
-from penchant.reading import as_written, read_keys
 from penchant.schema import CLICKED, COUNT, ITEM, RESERVED, USER, VALUE
 
 FORM = 3

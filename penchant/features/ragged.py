@@ -1,9 +1,14 @@
 """Lists of different lengths as two arrays: where each list starts, and all values in a row."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from safetensors.torch import load_file
+from torch import Tensor
+
+from penchant.logs.reading import as_written
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,9 @@ def run_lengths(*keys: np.ndarray) -> np.ndarray:
     changes = np.any([key[1:] != key[:-1] for key in keys], axis=0)
     first = np.flatnonzero(np.concatenate([[True], changes])) if len(keys[0]) else np.zeros(0, int)
     return np.diff(first, append=len(keys[0]))
+
+
+def read_arrays(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name, mapped into memory. Raises DataError where it is none."""
+    with as_written(path):
+        return load_file(path)

@@ -11,9 +11,8 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from penchant.features.items import ENTRY, NO_ITEM
-from penchant.features.ragged import offsets_of
+from penchant.features.ragged import offsets_of, read_arrays
 from penchant.files import aside
-from penchant.reading import read_arrays
 from penchant.schema import CLICKED, TIME
 
 

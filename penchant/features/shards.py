@@ -15,10 +15,10 @@ from penchant.features.cuts.cut import Split
 from penchant.features.cuts.target import Target
 from penchant.features.items import NO_ITEM, Items
 from penchant.features.own import COUNTS, FACTS, HOW_OFTEN, Own, pack_own
-from penchant.features.ragged import Ragged
+from penchant.features.ragged import Ragged, read_arrays
 from penchant.features.sequences import Sequences, read_events
 from penchant.files import aside
-from penchant.reading import as_written, read_arrays, read_keys, read_table
+from penchant.logs.reading import as_written, read_keys, read_table
 from penchant.schema import CLICKED, ITEM
 
 SHOWN = "shown."

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from penchant.files import aside
-from penchant.reading import read_table
+from penchant.logs.reading import read_table
 from penchant.schema import COUNT, RESERVED, UNKNOWN, VALUE
 
 

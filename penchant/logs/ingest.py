@@ -29,12 +29,12 @@ from penchant.logs.formats.part import PORTIONS, ROW, Portions, TablePart
 from penchant.logs.found import Found, Tally
 from penchant.logs.items import FIELD, LeftOut, read_items, read_users
 from penchant.logs.pseudonyms import EVERYBODY, Admission, Pseudonyms, quoting_nobody
+from penchant.logs.reading import as_written, read_keys, read_table
 from penchant.logs.rows.clocks import Clock, settle_clock
 from penchant.logs.rows.parting import part_lists
 from penchant.logs.tables import EventsTable, TableConfig, Tables, Value
 from penchant.logs.users import bucket_of
 from penchant.progress import Progress, Report, quiet
-from penchant.reading import as_written, read_keys, read_table
 from penchant.schema import CLICKED, ITEM, TIME, USER, WORTH
 
 FILE = "file"

@@ -15,10 +15,10 @@ from penchant.files import aside, remove
 from penchant.logs.check import REASON
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of
 from penchant.logs.ingest import QUOTED, Log
+from penchant.logs.reading import as_written, read_table
 from penchant.logs.users import hash_of
 from penchant.profiles.atlas import FOLDER as ATLAS
 from penchant.profiles.atlas import erase
-from penchant.reading import as_written, read_table
 from penchant.runfolder import RunFolder, files_of
 from penchant.schema import USER
 from penchant.store.entries import speaks_of

@@ -16,8 +16,8 @@ from penchant.features.plan import Plan
 from penchant.features.prepare import Prepared
 from penchant.kinds.answers import ModelRun
 from penchant.logs.ingest import Log
+from penchant.logs.reading import read_keys
 from penchant.progress import Report, quiet
-from penchant.reading import read_keys
 from penchant.runfolder import files_of
 from penchant.schema import ITEM
 from penchant.serving.served import AlikeModel, Served, TagModel

@@ -11,8 +11,9 @@ import pyarrow.compute
 from filelock import FileLock
 
 from penchant.errors import DataError, UnknownTagError
+from penchant.features.ragged import read_arrays
 from penchant.files import aside
-from penchant.reading import as_written, read_arrays, read_keys, read_table
+from penchant.logs.reading import as_written, read_keys, read_table
 from penchant.schema import USER
 
 FOLDER = "dashboard"

@@ -15,13 +15,13 @@ from safetensors.numpy import save_file
 from penchant.errors import DataError
 from penchant.features.cuts.cut import DAY_S
 from penchant.features.live import NO_WORTHS, Worths
-from penchant.features.ragged import offsets_of
+from penchant.features.ragged import offsets_of, read_arrays
 from penchant.files import aside, remove, write_json
 from penchant.logs.ingest import Log
+from penchant.logs.reading import as_written, read_keys, read_table
 from penchant.logs.users import hash_of, user_hash
 from penchant.models.lookalikes.promise import Crowd
 from penchant.progress import Progress, Report, quiet
-from penchant.reading import as_written, read_arrays, read_keys, read_table
 from penchant.schema import CLICKED, ITEM, ONE_CLICK, TIME, USER, WORTH
 
 ENTRY, ROW, HASH = "entry", "row", "hash"

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from penchant.features.shards import Shard
 from penchant.files import read_json, write_json
+from penchant.logs.reading import as_written
 from penchant.models.base import Sizes
 from penchant.models.interests.blend import CLICKS, CROSSED, OWN_BLOCKS, Blend, CopyPath, LinearPath
 from penchant.models.interests.promise import Interests, Judge
 from penchant.progress import Progress, Report, quiet
-from penchant.reading import as_written
 from penchant.schema import RESERVED
 from penchant.training.checkpoint import Identity, load_trained, put_tensors, save_tensors
 from penchant.training.copy_path import fit_copy

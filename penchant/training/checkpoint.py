@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from penchant.errors import CheckpointError, StaleVocabularyError
 from penchant.files import aside
-from penchant.reading import as_written
+from penchant.logs.reading import as_written
 from penchant.training.optimizers import restore, state_of
 
 

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from penchant.errors import DivergedError
 from penchant.files import remove
+from penchant.logs.reading import as_written
 from penchant.progress import Progress, Report, quiet
-from penchant.reading import as_written
 from penchant.training.checkpoint import (
     Identity,
     Position,

@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from penchant.audiences.spreadsheets import harmless
 from penchant.choices import Exportable, Form
 from penchant.command.offline import app
 from penchant.errors import ConfigError, DataError, MissingStepError
@@ -33,7 +34,6 @@ from penchant.operation.exports.table import as_json, long_profiles, nested_prof
 from penchant.operation.exports.target import read_target, refuse_password, with_password
 from penchant.pipeline import Run
 from penchant.progress import Progress
-from penchant.spreadsheets import harmless
 from tests.helpers import lookalike_runs
 from tests.helpers.exported import MEMBERS, PEOPLE, Person, audience_frame, long_rows, profiles_frame, written_run
 from tests.helpers.processes import Forked

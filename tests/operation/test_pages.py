@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_run_is_said_again_until_it_is_mended(tmp_path: Pat
     ("file", "content", "said"),
     [
         ("config.json", '{"config": {"epochs": 3}}', r"a/config\.json is damaged, or of another version"),
-        ("log/found.json", "{}", r"a/log/found\.json is damaged: it lacks"),
+        ("log/found.json", "{}", r"a/log/found\.json is damaged: it lacks 'clicked'"),
         ("prepared/users/manifest.json", '{"targets": 3, "vocabulary": {}}', "a: a file .* writes .*'int' object"),
         ("scores/tags.parquet", "none", r"a/scores/tags\.parquet cannot be read"),
     ],

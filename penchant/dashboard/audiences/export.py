@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import polars as pl
 
+from penchant.audiences.spreadsheets import harmless
 from penchant.schema import USER
-from penchant.spreadsheets import harmless
 
 LONGEST_NAME = 100
 CSV, PARQUET = "text/csv; charset=utf-8", "application/vnd.apache.parquet"

@@ -19,9 +19,9 @@ from penchant.evaluation.metrics import coverage, hits, mark, ndcg, precision, r
 from penchant.features.ragged import Ragged, offsets_of
 from penchant.features.shards import Shard
 from penchant.files import aside, write_json
+from penchant.logs.reading import as_written, read_keys, read_table
 from penchant.models.interests.promise import Preferences
 from penchant.models.parts.ranking import best
-from penchant.reading import as_written, read_keys, read_table
 from penchant.schema import PAD, RESERVED, USER
 
 SCORES_AT_ONCE = 8_000_000

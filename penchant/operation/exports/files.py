@@ -11,12 +11,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penchant.audiences.spreadsheets import harmless
 from penchant.errors import ConfigError
 from penchant.files import aside, remove, write_json
 from penchant.operation.exports.schema import COLUMNS, MARK
 from penchant.operation.exports.table import ExportTable, as_json
 from penchant.progress import Report
-from penchant.spreadsheets import harmless
 
 SIDECAR = "-metadata.json"
 """What stands behind the name of a CSV file in that of its description, as CSV on the Web (W3C) has it."""

@@ -8,8 +8,6 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from penchant.files import damaged, read_json
 
@@ -36,12 +34,6 @@ def read_table(path: Path, *columns: str) -> pl.DataFrame:
         rows = pl.read_parquet(path)
         rows.select(columns)
         return rows
-
-
-def read_arrays(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name, mapped into memory. Raises DataError where it is none."""
-    with as_written(path):
-        return load_file(path)
 
 
 def read_keys(path: Path, keys: frozenset[str]) -> dict[str, Any]:
