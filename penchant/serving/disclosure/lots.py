@@ -47,8 +47,8 @@ class Lots:
     def follow(self, changed: Mapping[str, tuple[float, LiveClusters]], cursor: str) -> None:
         """Take over candidates that have changed: when each was opened, and its clusters now. cursor: as in `publish`.
         StoreError."""
-        number, _ = self._store.clusters(self._name, self._number)
-        if number < self._number:  # the store became another one
+        before, (self._number, _) = self._number, self._store.clusters(self._name, self._number)
+        if self._number < before:  # the store became another one
             self._begin()
         contents = {}
         for item, (opened, live) in changed.items():

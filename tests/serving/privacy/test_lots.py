@@ -56,6 +56,33 @@ def test_another_process_goes_on_where_the_first_one_was(store: MemoryStore) -> 
     assert sizes(store, Lots(store, MODEL), live(15), live(23), live(24)) == [14, 14, 24]
 
 
+def test_where_the_store_became_another_one_all_is_told_again(store: MemoryStore) -> None:
+    lots, other = Lots(store, MODEL), MemoryStore()
+    assert sizes(store, lots, live(14), live(24)) == [14, 24]
+    other.open_candidates([ITEM], OPENED)
+    lots._store = other
+    assert sizes(other, lots, live(15)) == [15]
+
+
+def test_what_was_told_before_is_read_once(store: MemoryStore) -> None:
+    read: list[int] = []
+
+    class Counted(MemoryStore):
+        def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
+            number, contents = super().clusters(model, after)
+            read.append(len(contents))
+            return number, contents
+
+    counted = Counted()
+    counted.open_candidates([ITEM], OPENED)
+    sizes(counted, Lots(counted, MODEL), live(14))
+    lots = Lots(counted, MODEL)
+    read.clear()
+    for known in (15, 16, 17):
+        lots.follow({ITEM: (OPENED, live(known))}, "0")
+    assert read == [0, 0, 0]
+
+
 def test_a_candidate_that_is_opened_again_begins_anew(store: MemoryStore) -> None:
     lots = Lots(store, MODEL)
     assert sizes(store, lots, live(14)) == [14]
