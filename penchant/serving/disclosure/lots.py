@@ -42,14 +42,17 @@ class Lots:
 
     def __init__(self, store: Store, model: str) -> None:
         self._store, self._name = store, told_name(model)
+        self._number, self._told = 0, dict[str, _Told]()
         self._begin()
 
     def follow(self, changed: Mapping[str, tuple[float, LiveClusters]], cursor: str) -> None:
         """Take over candidates that have changed: when each was opened, and its clusters now. cursor: as in `publish`.
         StoreError."""
-        before, (self._number, _) = self._number, self._store.clusters(self._name, self._number)
-        if self._number < before:  # the store became another one
+        number, _ = self._store.clusters(self._name, self._number)
+        if number < self._number:  # the store became another one
             self._begin()
+        else:
+            self._number = number
         contents = {}
         for item, (opened, live) in changed.items():
             next_one = self._next(item, opened, live)
