@@ -1,11 +1,13 @@
 """States of candidates that are told: the first of ten known seeds, then each of ten more."""
 
+from collections.abc import Mapping
 from math import inf
 
 import numpy as np
 import pytest
 
 from penchant.choices import MIN_SEEDS
+from penchant.errors import StoreError
 from penchant.models.parts.clusters import grouped
 from penchant.serving.candidates.clusters import LiveClusters, PublishedClusters, from_bytes, grown
 from penchant.serving.disclosure.lots import DAY_S, Lots, told_name
@@ -81,6 +83,24 @@ def test_what_was_told_before_is_read_once(store: MemoryStore) -> None:
     for known in (15, 16, 17):
         lots.follow({ITEM: (OPENED, live(known))}, "0")
     assert read == [0, 0, 0]
+
+
+def test_what_the_store_could_not_keep_is_told_the_next_time() -> None:
+    class Failing(MemoryStore):
+        down = True
+
+        def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
+            if self.down:
+                raise StoreError("it is down")
+            super().publish(model, clusters, cursor)
+
+    store = Failing()
+    store.open_candidates([ITEM], OPENED)
+    lots = Lots(store, MODEL)
+    with pytest.raises(StoreError):
+        lots.follow({ITEM: (OPENED, live(10))}, "0")
+    store.down = False
+    assert sizes(store, lots, live(10)) == [10]
 
 
 def test_a_candidate_that_is_opened_again_begins_anew(store: MemoryStore) -> None:
