@@ -45,8 +45,7 @@ class Lots:
     def __init__(self, store: Store, model: str, reader: ClusterReader, opened: OpenCandidates) -> None:
         """reader: of the model's clusters."""
         self._store, self._name, self._reader, self._open = store, told_name(model), reader, opened
-        self._number = 0
-        self._told: dict[str, _Told] = {}
+        self._number, self._told = 0, dict[str, _Told]()
         self._begin()
 
     def follow(self, changed: Mapping[str, tuple[float, LiveClusters]], cursor: str) -> None:
@@ -56,35 +55,33 @@ class Lots:
         is_other, self._number = number < self._number, number
         if is_other:
             self._begin()
-        contents = {}
-        for item, (opened, live) in changed.items():
-            next_one = self._next(item, opened, live)
-            if next_one is not None:
-                contents[item] = to_bytes(next_one)
+        elif self._open.now() is not self._matched:
+            self._matched = self._open.items
+            self._told = {item: told for item, told in self._told.items() if item in self._matched}
+        found = {item: self._next(self._told.get(item), opened, live) for item, (opened, live) in changed.items()}
+        contents = {item: to_bytes(state) for item, (_, state) in found.items() if state is not None}
         if contents:
             self._store.publish(self._name, contents, cursor)
+        self._told |= {item: told for item, (told, _) in found.items()}
 
     def _begin(self) -> None:
         """Go on with what was told before, perhaps by another process."""
         self._number, contents = self._store.clusters(self._name, 0)
-        opened = self._open.now()
+        opened = self._matched = self._open.now()
         told = self._reader.readable({item: content for item, content in contents.items() if item in opened})
         self._told = {item: _Told(opened[item], int(one.size_J.sum()), one.seeds) for item, one in told.items()}
 
-    def _next(self, item: str, opened: float, live: LiveClusters) -> LiveClusters | None:
-        """Return what is to be told of a candidate, None where what was told stays."""
-        members = live.clusters.members if live.clusters else 0
-        told = self._told.get(item)
+    def _next(self, told: _Told | None, opened: float, live: LiveClusters) -> tuple[_Told, LiveClusters | None]:
+        """Return what is told of a candidate from now on, and its new state, None where the one before stays."""
         if told is None or told.opened != opened:
             told = _Told(opened, 0, 0)
-        lost = live.seeds < told.seeds
-        is_due = members >= told.members + MIN_SEEDS or (lost and told.members > 0)
-        is_enough = members >= MIN_SEEDS
-        shown = (members if is_enough else 0) if is_due else told.members
-        self._told[item] = _Told(opened, shown, live.seeds)
-        if not is_due:
-            return None
-        return replace(live, fresh=_day_of(live.fresh)) if is_enough else NOTHING
+        members = live.clusters.members if live.clusters else 0
+        is_lost = live.seeds < told.seeds and told.members > 0
+        if members < told.members + MIN_SEEDS and not is_lost:
+            return _Told(opened, told.members, live.seeds), None
+        if members < MIN_SEEDS:
+            return _Told(opened, 0, live.seeds), NOTHING
+        return _Told(opened, members, live.seeds), replace(live, fresh=_day_of(live.fresh))
 
 
 def _day_of(time: float) -> float:

@@ -1,11 +1,13 @@
 """States of candidates that are told: the first of ten known seeds, then each of ten more."""
 
+from collections.abc import Mapping
 from math import inf
 
 import numpy as np
 import pytest
 
 from penchant.choices import MIN_SEEDS
+from penchant.errors import StoreError
 from penchant.models.parts.clusters import grouped
 from penchant.serving.candidates.cluster_bytes import ClusterReader, ClusterShape, from_bytes
 from penchant.serving.candidates.clusters import LiveClusters, PublishedClusters, grown
@@ -63,6 +65,51 @@ def test_seeds_of_whom_nothing_is_known_do_not_fill_a_lot(store: MemoryStore) ->
 def test_another_process_goes_on_where_the_first_one_was(store: MemoryStore) -> None:
     assert sizes(store, lots_of(store), live(14)) == [14]
     assert sizes(store, lots_of(store), live(15), live(23), live(24)) == [14, 14, 24]
+
+
+def test_where_the_store_became_another_one_all_is_told_again(store: MemoryStore) -> None:
+    lots, other = Lots(store, MODEL), MemoryStore()
+    assert sizes(store, lots, live(14), live(24)) == [14, 24]
+    other.open_candidates([ITEM], OPENED)
+    lots._store = other
+    assert sizes(other, lots, live(15)) == [15]
+
+
+def test_what_was_told_before_is_read_once(store: MemoryStore) -> None:
+    read: list[int] = []
+
+    class Counted(MemoryStore):
+        def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
+            number, contents = super().clusters(model, after)
+            read.append(len(contents))
+            return number, contents
+
+    counted = Counted()
+    counted.open_candidates([ITEM], OPENED)
+    sizes(counted, Lots(counted, MODEL), live(14))
+    lots = Lots(counted, MODEL)
+    read.clear()
+    for known in (15, 16, 17):
+        lots.follow({ITEM: (OPENED, live(known))}, "0")
+    assert read == [0, 0, 0]
+
+
+def test_what_the_store_could_not_keep_is_told_the_next_time() -> None:
+    class Failing(MemoryStore):
+        down = True
+
+        def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
+            if self.down:
+                raise StoreError("it is down")
+            super().publish(model, clusters, cursor)
+
+    store = Failing()
+    store.open_candidates([ITEM], OPENED)
+    lots = Lots(store, MODEL)
+    with pytest.raises(StoreError):
+        lots.follow({ITEM: (OPENED, live(10))}, "0")
+    store.down = False
+    assert sizes(store, lots, live(10)) == [10]
 
 
 def test_a_candidate_that_is_opened_again_begins_anew(store: MemoryStore) -> None:

@@ -77,6 +77,12 @@ def test_single_clicks_of_a_user_are_for_keys_that_see_people(world: World) -> N
     assert titles(told) <= shown, "only what would be shown next"
 
 
+def test_when_the_latest_seed_of_all_came_is_for_keys_that_see_people(world: World) -> None:
+    whole, told = (page(world, "/dashboard/system", scope)[1] for scope in ("admin", "read"))
+    assert "Newest seed" in whole
+    assert "Newest seed" not in told
+
+
 def test_an_explanation_names_no_item_to_a_key_that_reads(world: World) -> None:
     whole, told = (attacker.ask(f"/v1/users/{USER}/explain").said for attacker in (world.admin, world.read))
     assert any(value.startswith("item: ") for one in whole["alone"] for value in one["values"])
