@@ -243,7 +243,7 @@ class Service:
             if self.next is not None and (
                 not self.next.served.has_lookalike or self.view.live.keys() <= self.next.live.keys()
             ):
-                self.view, self.next = self.next, None
+                self.view, self.next, self._openings = self.next, None, Openings()
 
     def load(self, served: Served) -> None:
         """Prepare to answer by another model; see `refresh` for when it takes over."""
