@@ -39,11 +39,11 @@ class Population:
         self.tags = [tag["tag"] for tag in client.profile(self.users[0], most=50)["clicked"]]
         self._field = next(iter(client.model()["profiles"].values()))
 
-    def request(self, method: str, path: str, content: bytes = b"", kind: str = JSON, **headers: str) -> bytes:
-        """The bytes of a request: with the key, or to the dashboard with the cookie."""
+    def request(self, method: str, path: str, content: bytes = b"", kind: str = JSON, *, part: bool = False) -> bytes:
+        """The bytes of a request: with the key, or to the dashboard with the cookie. part: of a page, not all of it."""
         ours = path.startswith("/dashboard")
         who = f"Cookie: {self._cookie}" if ours else f"Authorization: Bearer {self._key}"
-        more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+        more = "HX-Request: true\r\n" if part else ""
         origin = f"Origin: http://{self._host}\r\n" if method == "POST" and ours else ""
         typed = f"Content-Type: {kind}\r\nContent-Length: {len(content)}\r\n" if content else "Content-Length: 0\r\n"
         return (
@@ -111,7 +111,7 @@ class Population:
             **{f"lookalike/part?part={part}&item={{item}}&size=60": 0.1 for part in PARTS},
         }  # fmt: skip
         found: dict[str, tuple[float, Make]] = {
-            f"{path}, a part": (rate, lambda path=path: self._page(path, HX_Request="true"))  # type: ignore[misc]
+            f"{path}, a part": (rate, lambda path=path: self._page(path, part=True))  # type: ignore[misc]
             for path, rate in parts.items()
         }
         found |= {path: (rate, lambda path=path: self._page(path)) for path, rate in whole.items()}  # type: ignore[misc]
@@ -119,10 +119,10 @@ class Population:
         found["login, posted"] = (0.02, lambda: self._form("login", key=self._key))
         return {f"/dashboard/{name}": one for name, one in found.items()}
 
-    def _page(self, path: str, **headers: str) -> bytes:
+    def _page(self, path: str, *, part: bool = False) -> bytes:
         tag = self._draw(self.tags)
         drawn = {"user": self._user(), "tag": quote(tag), "part": quote(tag[:2]), "item": self._candidate()}
-        return self.request("GET", f"/dashboard/{path.format(**drawn)}", **headers)
+        return self.request("GET", f"/dashboard/{path.format(**drawn)}", part=part)
 
     def _form(self, path: str, **fields: str) -> bytes:
         return self.request("POST", f"/dashboard/{path}", urlencode(fields).encode(), FORM)

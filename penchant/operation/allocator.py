@@ -1,7 +1,10 @@
-"""The allocator of C gives back what is freed, so that a process that works for long does not grow. It is settled for
-glibc; with another C library nothing changes."""
+"""What a process no longer needs is freed, and given back to the system, so that it does not grow while it works.
+
+The allocator of C is settled for glibc; with another C library nothing changes.
+"""
 
 import ctypes
+import gc
 
 ARENAS = 2
 """Heaps that threads share. By default there are eight of them for each core, and each keeps what its threads freed."""
@@ -29,10 +32,13 @@ def keep_little() -> None:
 
 
 def give_back() -> bool:
-    """Give back pages that are free between others in use. Returns False, as a step of a `Loop` that has no more to do.
+    """Free what only refers to itself, such as a model that was replaced, and give back pages that are free. Returns
+    False, as a step of a `Loop` that has no more to do.
 
-    It takes about a millisecond, and other threads run meanwhile.
+    Python would look for it only after some hundred thousand requests. What is frozen is not looked through, so this
+    takes some milliseconds.
     """
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(ctypes.c_size_t(0))

@@ -28,8 +28,8 @@ from penchant.serving.service import Service
 MOST_SHOWN = 50
 """Candidates that are opened for a run that is only looked at."""
 
-MOST_KEPT = 64
-"""Comparisons of runs that are kept."""
+MOST_KEPT = 8
+"""Comparisons of runs that are kept: 170 kB for each run that is compared."""
 
 
 def add_dashboard(routes: Routes, sources: Sources, keys: Keys | None) -> None:

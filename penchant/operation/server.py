@@ -222,10 +222,10 @@ class Watch:
 
 def _spare_the_collector() -> None:
     """What is loaded stays, so Python need not look through it for garbage: that would stop answers for a tenth of a
-    second again and again."""
+    second again and again. What comes later is little, and is looked through often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(20_000, 10, 10)
 
 
 def _is_loopback(host: str) -> bool:

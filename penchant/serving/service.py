@@ -257,7 +257,7 @@ class Service:
             if self.next is not None and (
                 not self.next.served.has_lookalike or self.view.live.keys() <= self.next.live.keys()
             ):
-                self.view, self.next = self.next, None
+                self.view, self.next, self._openings = self.next, None, Openings()
 
     def _tell_of_lost(self, before: Mapping[str, float], now: Mapping[str, float], *, is_other: bool) -> None:
         """Candidates that the store had, and the one that took its place does not have, are closed: nobody else can

@@ -1,10 +1,14 @@
 """What a process does with memory that it has freed."""
 
+import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Thread
+from weakref import ref
 
 import numpy as np
+import pytest
 
 from penchant.operation.allocator import LEAST_ALONE, give_back, keep_little
 from tests.helpers.processes import Forked
@@ -64,3 +68,28 @@ def test_large_blocks_are_given_back_when_they_are_freed() -> None:
 def test_small_blocks_are_given_back_with_the_next_turn() -> None:
     *_, given = used_freed_given(LEAST_ALONE // 2)
     assert given < 0.1 * ALL_MIB
+
+
+class Model:
+    """Refers to itself, as what works with a model in the background does."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def collecting_seldom() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(10**9)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("collecting_seldom")
+def test_what_refers_to_itself_alone_goes_with_the_next_turn() -> None:
+    model = Model()
+    there = ref(model)
+    del model
+    assert there() is not None
+    give_back()
+    assert there() is None

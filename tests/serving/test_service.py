@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from gc import collect
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -370,6 +372,15 @@ def test_another_model_without_candidates_answers_at_the_next_refresh(desk: Desk
     assert desk.service.health().model == served.name
     desk.service.refresh()
     assert desk.service.health().model == "second"
+
+
+def test_a_model_that_was_replaced_is_let_go_though_items_were_searched_by_it(desk: Desk, served: Served) -> None:
+    assert desk.service.search_items(POPULAR)
+    before = ref(desk.service.view)
+    desk.service.load(replace(served, name="second"))
+    desk.service.refresh()
+    collect()
+    assert before() is None
 
 
 def test_a_model_without_a_look_alike_takes_over_too(desk: Desk, served: Served) -> None:
