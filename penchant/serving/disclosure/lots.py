@@ -46,6 +46,7 @@ class Lots:
         """reader: of the model's clusters."""
         self._store, self._name, self._reader, self._open = store, told_name(model), reader, opened
         self._number, self._told = 0, dict[str, _Told]()
+        self._matched: Mapping[str, float] = {}
         self._begin()
 
     def follow(self, changed: Mapping[str, tuple[float, LiveClusters]], cursor: str) -> None:

@@ -68,10 +68,10 @@ def test_another_process_goes_on_where_the_first_one_was(store: MemoryStore) -> 
 
 
 def test_where_the_store_became_another_one_all_is_told_again(store: MemoryStore) -> None:
-    lots, other = Lots(store, MODEL), MemoryStore()
+    lots, other = lots_of(store), MemoryStore()
     assert sizes(store, lots, live(14), live(24)) == [14, 24]
     other.open_candidates([ITEM], OPENED)
-    lots._store = other
+    lots._store, lots._open = other, OpenCandidates(other)
     assert sizes(other, lots, live(15)) == [15]
 
 
@@ -86,8 +86,8 @@ def test_what_was_told_before_is_read_once(store: MemoryStore) -> None:
 
     counted = Counted()
     counted.open_candidates([ITEM], OPENED)
-    sizes(counted, Lots(counted, MODEL), live(14))
-    lots = Lots(counted, MODEL)
+    sizes(counted, lots_of(counted), live(14))
+    lots = lots_of(counted)
     read.clear()
     for known in (15, 16, 17):
         lots.follow({ITEM: (OPENED, live(known))}, "0")
@@ -105,7 +105,7 @@ def test_what_the_store_could_not_keep_is_told_the_next_time() -> None:
 
     store = Failing()
     store.open_candidates([ITEM], OPENED)
-    lots = Lots(store, MODEL)
+    lots = lots_of(store)
     with pytest.raises(StoreError):
         lots.follow({ITEM: (OPENED, live(10))}, "0")
     store.down = False
