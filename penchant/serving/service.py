@@ -166,7 +166,7 @@ class Service:
 
     def forget(self, user: str) -> Forgotten:
         """Remove a user from the run folder, whose list comes first, then from the store; what fails half-way is
-        finished by the next call. Clusters lose the user when all seeds are clustered next, prepared data at the next
+        finished by the next call. Clusters are made anew without the user within seconds, prepared data at the next
         `prepare`. Raises what `erase` and the store raise."""
         user, now = self.known_as(user), self.clock()
         files = self._erase(user, now)

@@ -97,7 +97,7 @@ class Backlog:
 
 
 class Join(NamedTuple):
-    """A user who became a seed of an open candidate."""
+    """A user who became a seed of an open candidate; "" where one who was a seed of it was forgotten."""
 
     item: str
     user: str

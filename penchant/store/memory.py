@@ -302,10 +302,10 @@ class MemoryStore(Store):
             for vectors in self._vectors.values():
                 vectors.pop(user, None)
             log = sum(self._forget_in_log(number, user) for number in list(self._log))
-            touched = [touches for touches in self._touches.values() if user in touches]
-            for touches in touched:
-                del touches[user]
+            touched = {item: touches.pop(user) for item, touches in self._touches.items() if user in touches}
             self._joins = [(number, join) for number, join in self._joins if join.user != user]
+            for item in [item for item, clicked in touched.items() if clicked is not None and item in self._open]:
+                self._join(Join(item, ""))
             self._poison = [said for said in self._poison if not speaks_of(f"{said.content}\n{said.reason}", user)]
             self._add_forgotten(digest, at, until)
             return Erased(len(history), log, len(touched))

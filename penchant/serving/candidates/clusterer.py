@@ -50,7 +50,7 @@ PACE = Pace()
 @dataclass
 class _Candidate:
     """opened: when; live: its clusters, None before all seeds were clustered for the first time; busy: whether that is
-    being done; since: who joined while it is; missed: whether more joined than are kept."""
+    being done; since: who joined while it is; missed: whether more joined than are kept, or a seed was forgotten."""
 
     opened: float
     live: LiveClusters | None = None
@@ -76,7 +76,7 @@ class Clusterer:
         self._candidates: dict[str, _Candidate] = {}
         self._matched: Mapping[str, float] = {}
         self._due, self._changed, self._now = DueQueue(), set[str](), clock()
-        self._number, self._checked = 0, self._now
+        self._number, self._checked, self._forgotten = 0, self._now, 0
         self._cursor = self._resume()
         self._seeds = SeedClusterer(store, users, clock)
         self._lots = Lots(store, self.model, self._reader, self._open)
@@ -136,8 +136,11 @@ class Clusterer:
             self.store.publish(self.model, {}, found.cursor)
         users: dict[str, list[str]] = {}
         for item, user in found.joins:
-            if item in self._candidates and not self._was_seed(item, user):
+            if item in self._candidates and not user:
+                self._lose(item)
+            elif item in self._candidates and not self._was_seed(item, user):
                 users.setdefault(item, []).append(user)
+        self._lose_of_log()
         vectors = self._seeds.vectors({user for joined in users.values() for user in joined})
         self._cursor = found.cursor
         for item, joined in users.items():
@@ -163,6 +166,25 @@ class Clusterer:
         self._candidates = {item: _Candidate(one.opened) for item, one in self._candidates.items()}
         self._seeds.outdate()
         self._put_all()
+
+    def _lose(self, item: str) -> None:
+        """A seed was forgotten, so those that are left are clustered again, as soon as clusters may be."""
+        one = self._candidates[item]
+        one.missed = True
+        if not one.busy:
+            self._put(item)
+
+    def _lose_of_log(self) -> None:
+        """The same for seeds of the log, of which the store knows nothing."""
+        snapshot, forgotten = self.users.served.snapshot, self.users.news.forgotten
+        new = list(islice(forgotten.items(), self._forgotten, None))
+        self._forgotten += len(new)
+        for digest, at in new:
+            row = snapshot.row_of_hash(int(digest, 16))
+            for item in {item for _, item in snapshot.clicks(row)} if row >= 0 else ():
+                one = self._candidates.get(item)
+                if one is not None and one.live is not None and one.live.made <= at:
+                    self._lose(item)
 
     def _was_seed(self, item: str, user: str) -> bool:
         row = self.users.row(user)

@@ -80,7 +80,7 @@ class UserRoutes:
         return Json({"user": self.service.known_as(user), "items": found})
 
     async def forget(self, user: PathId) -> Response:
-        """Remove a user. Clusters lose the user when all seeds are clustered next."""
+        """Remove a user. Clusters of open candidates are made anew without the user within seconds."""
         return Json(await self.work(self.service.forget, user))
 
     def _profiles_of(self, asked: list[tuple[str, int, Order | None, str | None]]) -> list[bytes]:

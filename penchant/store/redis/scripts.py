@@ -35,6 +35,13 @@ local function write(at, lines)
   redis.call('XADD', LOG, '*', 'at', at, 'events', #lines, 'content', table.concat(lines, '\\n'))
   redis.call('HINCRBY', NUMBERS, 'backlog', #lines)
 end
+
+local function join(item, user, most)
+  redis.call('HINCRBY', NUMBERS, 'joins', 1)
+  if redis.call('RPUSH', JOINED, cjson.encode({item, user})) > most * 1.01 then
+    redis.call('LTRIM', JOINED, -most, -1)
+  end
+end
 """
 
 _UNTIL = """
@@ -139,13 +146,6 @@ local function is_open(item)
   return open[item]
 end
 
-local function join(item, user)
-  redis.call('HINCRBY', NUMBERS, 'joins', 1)
-  if redis.call('RPUSH', JOINED, cjson.encode({item, user})) > most_joined * 1.01 then
-    redis.call('LTRIM', JOINED, -most_joined, -1)
-  end
-end
-
 local function touch(item, user, clicked)
   if not touched[item] then
     touched[item] = true
@@ -155,7 +155,7 @@ local function touch(item, user, clicked)
   if clicked == '' then return end
   local seeds = P .. 'seeds:' .. item
   if redis.call('ZADD', seeds, 'GT', clicked, user) == 0 then return end
-  if is_open(item) then join(item, user) end
+  if is_open(item) then join(item, user, most_joined) end
   local over = redis.call('ZCARD', seeds) - most_seeds
   if over > most_seeds * 0.01 then redis.call('ZREMRANGEBYRANK', seeds, 0, over - 1) end
 end
@@ -207,13 +207,13 @@ FORGET = (
     _WORDS
     + _REMEMBER
     + """
--- user, how the user's lines of the log begin, digest, at, the last join looked at, how long a history may be so that
--- the items named are all; then lists, each after its length: entries of the log that cannot be read and name the user,
--- numbers of the user's joins up to that last one, poison that names the user, items that the user touched beside those
--- of the history. Returns how many events, events of the log and items there were; nothing where the history is too
--- long.
-local user, begins, digest, at, looked, most = unpack(ARGV, 1, 6)
-local place = 7
+-- user, how the user's lines of the log begin, digest, at, the last join looked at, most joined, how long a history may
+-- be so that the items named are all; then lists, each after its length: entries of the log that cannot be read and
+-- name the user, numbers of the user's joins up to that last one, poison that names the user, items that the user
+-- touched beside those of the history. Returns how many events, events of the log and items there were; nothing where
+-- the history is too long.
+local user, begins, digest, at, looked, most_joined, most = unpack(ARGV, 1, 7)
+local place = 8
 
 local function list()
   local length, found = tonumber(ARGV[place]), {}
@@ -281,8 +281,9 @@ end
 redis.call('DEL', P .. 'joins')  -- where versions before kept them
 
 for item in pairs(items) do
-  local found = redis.call('ZREM', P .. 'seeds:' .. item, user) + redis.call('SREM', P .. 'shown:' .. item, user)
-  if found > 0 then touched = touched + 1 end
+  local clicked = redis.call('ZREM', P .. 'seeds:' .. item, user)
+  if clicked + redis.call('SREM', P .. 'shown:' .. item, user) > 0 then touched = touched + 1 end
+  if clicked > 0 and redis.call('HEXISTS', P .. 'open', item) == 1 then join(item, '', tonumber(most_joined)) end
 end
 
 remember(digest, at, until_)

@@ -315,7 +315,7 @@ class RedisStore(Store):
             begins = orjson.dumps([user])[:-1] + b","
             # Who has fewer events than are kept has touched no other items than those of the history and of the log.
             for most, more in (self._bounds.events - 1, set[str]), (inf, lambda: self._touched(user)):
-                said: list[Any] = [user, begins, digest, at, looked, most]
+                said: list[Any] = [user, begins, digest, at, looked, self._bounds.joined, most]
                 for part in unreadable, joins, poison, [*items, *more()]:
                     said += len(part), *part
                 if (found := self._forget(args=said)) is not None:

@@ -193,7 +193,7 @@ def _click(connection: Connection, item: str, user: str, time: float) -> bool:
 
 
 def _join(connection: Connection, new: Sequence[tuple[str, str]], most: int) -> None:
-    """new: item and user; most: joins that are kept."""
+    """new: item and user, see `Join`; most: joins that are kept."""
     question = "SELECT 1 FROM candidates WHERE item = ?"
     is_open = {item: connection.execute(question, (item,)).fetchone() is not None for item, _ in new}
     joins = [(item, user) for item, user in new if is_open[item]]
@@ -270,16 +270,20 @@ def _entries_of(connection: Connection, user: str) -> list[tuple[float, Entry]]:
     ]
 
 
-def erase(connection: Connection, user: str, touched: set[str]) -> Erased:
+def erase(connection: Connection, user: str, touched: set[str], most_joined: int) -> Erased:
+    """touched: items of the user beside those of the history."""
     items = touched | {item for (item,) in connection.execute("SELECT item FROM history WHERE user = ?", (user,))}
     events = connection.execute("DELETE FROM history WHERE user = ?", (user,)).rowcount
     connection.execute("DELETE FROM vectors WHERE user = ?", (user,))
     erased = 0
     for at, entry in _entries_of(connection, user):
         erased += _erase_in_log(connection, user, at, entry)
-    pairs = [(item, user) for item in items]
+    pairs = [(item, user) for item in sorted(items)]
+    clicked = "SELECT 1 FROM touches WHERE item = ? AND user = ? AND time IS NOT NULL"
+    left = [(item, "") for item, _ in pairs if connection.execute(clicked, (item, user)).fetchone()]
     touches = connection.executemany("DELETE FROM touches WHERE item = ? AND user = ?", pairs).rowcount
     connection.execute("DELETE FROM joins WHERE user = ?", (user,))
+    _join(connection, left, most_joined)
     for entry, content, reason in connection.execute("SELECT number, content, reason FROM poison").fetchall():
         if speaks_of(f"{content}\n{reason}", user):
             connection.execute("DELETE FROM poison WHERE number = ?", (entry,))

@@ -270,7 +270,7 @@ class SqliteStore(Store):
             if not full and sqlite_events.is_full(connection, user, most):
                 items |= sqlite_events.touched(connection, user)
             sqlite_events.add_forgotten(connection, digest, at, max(at, sqlite_events.latest(connection, user)))
-            erased = sqlite_events.erase(connection, user, items)
+            erased = sqlite_events.erase(connection, user, items, self._bounds.joined)
         with suppress(StoreError):  # the user is forgotten; the files are tidied by the next call
             self.tidy()
         return erased

@@ -202,6 +202,33 @@ def test_who_was_a_seed_already_changes_nothing(world: World) -> None:
     assert (after.seeds, members(after)) == (before.seeds, members(before))
 
 
+def digest_of_row(world: World, user: str) -> str:
+    """By which a user of the snapshot is known to have been forgotten."""
+    return f"{world.served.snapshot.hashes(np.array([world.users.row(user)]))[0]:016x}"
+
+
+@pytest.mark.parametrize("of_log", [True, False])
+def test_clusters_lose_who_is_forgotten_as_soon_as_they_may_be_made_again(world: World, of_log: bool) -> None:
+    item = POPULAR if of_log else NEW_ITEM
+    world.store.open_candidates([item], MADE)
+    if not of_log:
+        world.click(item, *FANS)
+    clusterer = world.clusterer()
+    before = world.settled(clusterer, item)
+    gone = world.served.snapshot.user(int(world.served.snapshot.seeds(item)[0][0])) if of_log else FANS[0]
+    digest = digest_of_row(world, gone)
+    world.now += 1.0
+    world.store.forget(gone, digest, world.now)
+    world.users.news.refresh()
+    world.now += PACE.rest_s
+    after = world.settled(clusterer, item)
+    assert after.seeds == before.seeds - 1
+    centroid_JX, size_J = world.from_scratch(item)
+    assert after.clusters is not None
+    assert after.clusters.size_J.tolist() == size_J.tolist()
+    assert after.clusters.centroids == pytest.approx(centroid_JX, abs=1e-6)
+
+
 def test_who_was_forgotten_and_comes_back_is_a_new_seed(world: World) -> None:
     old = world.served.snapshot.user(int(world.served.snapshot.seeds(POPULAR)[0][0]))
     world.store.open_candidates([POPULAR], MADE)
