@@ -122,6 +122,11 @@ class Service:
         """The name under which a user is known here: the id, or its pseudonym."""
         return self.view.served.known_as(user)
 
+    @property
+    def pseudonymous(self) -> bool:
+        """Whether users are known by pseudonyms."""
+        return self.view.served.pseudonyms is not None
+
     def profiles(self, users: Sequence[str], by: Order | None = None, *, model: str | None = None) -> list[LiveProfile]:
         """Fresh to the last acknowledged event; by: their order, that of the run file if not given; model: the interest
         model that is asked, the first if none is named. UnknownModelError."""

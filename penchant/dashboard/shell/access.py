@@ -8,6 +8,7 @@ from fastapi import Request, Response
 
 from penchant.choices import Scope
 from penchant.dashboard.shell.sessions import Sessions
+from penchant.logs.pseudonyms import FORM
 from penchant.serving.http.answers import RequestError, line_of
 from penchant.serving.http.routes import Routes
 from penchant.serving.keys import Keys, NoKeyError
@@ -93,9 +94,13 @@ def _is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-def login_url(request: Request) -> str:
-    """Return the address of the log-in, which leads back to the page that was asked for."""
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+def login_url(request: Request, *, pseudonymous: bool) -> str:
+    """Return the address of the log-in, which leads back to the page that was asked for. pseudonymous: users have
+    pseudonyms, so the address does not hold an id; nor may a stranger learn its pseudonym."""
+    asked = request.url
+    if pseudonymous and not all(map(FORM.fullmatch, request.query_params.getlist("user"))):
+        asked = asked.remove_query_params("user")
+    here = asked.path + (f"?{asked.query}" if asked.query else "")
     return f"{LOGIN}?next={quote(here, safe='')}"
 
 

@@ -67,7 +67,7 @@ class Dashboard:
                 asked = await self._asked(request, visitor)
                 return await self._work(lambda: self._respond(route.answer(asked), visitor))
             except NoKeyError:
-                return _to_log_in(request)
+                return self._to_log_in(request)
             except PenchantError as error:
                 return await self._work(self._problem, request, error, visitor)
 
@@ -134,6 +134,13 @@ class Dashboard:
         remember(request, response, token)
         return response
 
+    def _to_log_in(self, request: Request) -> Response:
+        """Send the browser to the log-in. A part of a page cannot hold the log-in, so the whole page goes there."""
+        if "hx-request" in request.headers:
+            return Response(status_code=401, headers=HEADERS | {"HX-Redirect": LOGIN})
+        pseudonymous = self._routes.service.pseudonymous
+        return RedirectResponse(login_url(request, pseudonymous=pseudonymous), 303, HEADERS)
+
     def _log_in_page(self, goes_to: str, problem: str, status: int) -> Response:
         return self._respond(Page("login", {"next": goes_to, "problem": problem}, status), None)
 
@@ -145,13 +152,6 @@ class Dashboard:
         response = RedirectResponse(LOGIN, 303, HEADERS)
         let_forget(request, response)
         return response
-
-
-def _to_log_in(request: Request) -> Response:
-    """Send the browser to the log-in. A part of a page cannot hold the log-in, so the whole page goes there."""
-    if "hx-request" in request.headers:
-        return Response(status_code=401, headers=HEADERS | {"HX-Redirect": LOGIN})
-    return RedirectResponse(login_url(request), 303, HEADERS)
 
 
 def _code(error: PenchantError) -> tuple[int, str]:

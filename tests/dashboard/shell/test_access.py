@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pytest
+from fastapi import Request
 from playwright.sync_api import Browser
 
-from penchant.dashboard.shell.access import inside
+from penchant.dashboard.shell.access import inside, login_url
 from tests.dashboard.browsers import PHONE, visiting
 from tests.dashboard.sites import Site
 from tests.serving.apps import Reply, ask, running
@@ -14,6 +16,9 @@ from tests.serving.worlds import served, trained
 
 LOGIN = "/dashboard/login"
 PAGES = ("users", "tags", "lookalike", "quality", "system")
+
+ALIAS = "user-" + 40 * "5"
+"""In the form of a pseudonym."""
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +223,19 @@ def test_the_root_leads_to_the_first_page(open_root: str) -> None:
 def test_pages_are_not_part_of_the_api(open_root: str) -> None:
     described = ask(open_root, "GET", "/v1/openapi.json").said["paths"]
     assert not [path for path in described if "dashboard" in path]
+
+
+@pytest.mark.parametrize(
+    ("asked", "goes_to"),
+    [
+        ("user=ann%40example.org&by=lift", "/dashboard/users?by=lift"),
+        (f"user={ALIAS}&by=lift", f"/dashboard/users?user={ALIAS}&by=lift"),
+        ("user=ann", "/dashboard/users"),
+        (f"user={ALIAS}&user=ann", "/dashboard/users"),
+    ],
+)
+def test_where_users_have_pseudonyms_the_way_to_the_log_in_holds_no_id(asked: str, goes_to: str) -> None:
+    scope = {"type": "http", "path": "/dashboard/users", "query_string": asked.encode(), "headers": []}
+    request = Request({**scope, "scheme": "http", "server": ("127.0.0.1", 8080)})
+    assert unquote(login_url(request, pseudonymous=True)) == f"{LOGIN}?next={goes_to}"
+    assert unquote(unquote(login_url(request, pseudonymous=False))) == unquote(f"{LOGIN}?next=/dashboard/users?{asked}")
