@@ -133,7 +133,8 @@ class Soak:
         self._began = time.monotonic()
 
     async def run(self, seconds: float) -> None:
-        """Each route at its own even pace, whether or not those before are answered."""
+        """Each route at its own even pace, one request of it at a time; what the server cannot keep up with is left out
+        at the end."""
         for _ in range(CONNECTIONS):
             self._idle.put_nowait(None)
         self._began = time.monotonic()
@@ -145,7 +146,7 @@ class Soak:
     async def _ask_paced(self, name: str, seconds: float) -> None:
         rate, make = self.routes[name]
         due = self._began + np.random.default_rng(len(name)).random() / rate
-        while due < self._began + seconds:
+        while max(due, time.monotonic()) < self._began + seconds:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await self._ask(name, make())
             due += 1 / rate
