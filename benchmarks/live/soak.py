@@ -133,8 +133,7 @@ class Soak:
         self._began = time.monotonic()
 
     async def run(self, seconds: float) -> None:
-        """Each route at its own even pace, one request of it at a time; what the server cannot keep up with is left out
-        at the end."""
+        """Each route at its own even pace, one request of it at a time, until the time is over."""
         for _ in range(CONNECTIONS):
             self._idle.put_nowait(None)
         self._began = time.monotonic()
