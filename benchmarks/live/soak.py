@@ -154,7 +154,8 @@ class Soak:
         connection = await self._idle.get()
         sent, asked = time.perf_counter(), self.found[name]
         try:
-            connection = connection or await connect(self._port)
+            if connection is None or connection.is_closed:
+                connection = await connect(self._port)
             status, body = await connection.ask(content)
         except OSError as error:
             connection, status, body = None, 0, repr(error).encode()
