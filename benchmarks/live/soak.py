@@ -133,7 +133,7 @@ class Soak:
         self._began = time.monotonic()
 
     async def run(self, seconds: float) -> None:
-        """Each route at its own even pace, whether or not those before are answered."""
+        """Each route at its own even pace, one request of it at a time, until the time is over."""
         for _ in range(CONNECTIONS):
             self._idle.put_nowait(None)
         self._began = time.monotonic()
@@ -145,7 +145,7 @@ class Soak:
     async def _ask_paced(self, name: str, seconds: float) -> None:
         rate, make = self.routes[name]
         due = self._began + np.random.default_rng(len(name)).random() / rate
-        while due < self._began + seconds:
+        while max(due, time.monotonic()) < self._began + seconds:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await self._ask(name, make())
             due += 1 / rate
@@ -154,7 +154,8 @@ class Soak:
         connection = await self._idle.get()
         sent, asked = time.perf_counter(), self.found[name]
         try:
-            connection = connection or await connect(self._port)
+            if connection is None or connection.is_closed:
+                connection = await connect(self._port)
             status, body = await connection.ask(content)
         except OSError as error:
             connection, status, body = None, 0, repr(error).encode()

@@ -59,6 +59,11 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         return await self._waiting
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has closed it, as it does with one that nobody has used for seconds."""
+        return self._transport.is_closing()
+
     def close(self) -> None:
         self._transport.close()
 
