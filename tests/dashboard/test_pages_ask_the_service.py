@@ -23,12 +23,12 @@ VALUES = {
     "serving.candidates.openings": {"CandidateState", "Opening"},
     "serving.candidates.shared": {"Shared"},
     "serving.measures": {"Kind", "Measures"},
-    "serving.person": {"Explained"},
+    "serving.person": {"Explained", "PersonAsked"},
     "serving.roles.health": {"Health"},
     "serving.served": {"LogState"},
     "serving.service": {"Service"},
 }
-"""Values that a service answers with, and the measures of a process. Constants may come from anywhere."""
+"""Values that a service is asked with or answers with, and measures of a process. Constants may come from anywhere."""
 
 EDGE = ("serving.http.", "serving.keys")
 """What the shell imports beside these: it is where HTTP ends."""

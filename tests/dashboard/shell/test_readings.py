@@ -89,7 +89,7 @@ def test_rates_are_those_of_the_last_minute(watched: Watched) -> None:
         watched.readings.step()
     found = lately(watched.readings.lately())
     assert found is not None
-    assert (found.seconds, list(found.events_per_s)) == (WINDOW_S, [0.5, 0.5, 0.0])
+    assert (found.seconds, list(found.events_per_s)) == (WINDOW_S, [0.5, 0.5, 0.0, 0.0])
 
 
 def test_requests_of_the_dashboard_are_told_apart(watched: Watched) -> None:

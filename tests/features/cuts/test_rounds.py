@@ -17,6 +17,7 @@ from penchant.errors import ConfigError, DataError, UnknownItemError
 from penchant.features.cuts.by_period import ByPeriod, Period, PeriodsConfig
 from penchant.features.cuts.rounds import Round, RoundsConfig, make_rounds, now
 from penchant.features.vocabulary import Vocabulary
+from penchant.logs.found import Found
 from penchant.logs.ingest import Log
 from tests.logs.logs_on_disk import all_events, read_log
 
@@ -291,7 +292,8 @@ def written(folder: Path, rows: list[tuple[str, str, int, bool]], *, clock: bool
     frame = frame.unique(["user", "item", "time"], keep="first", maintain_order=True).sort("user", "time", "item")
     (folder / "events").mkdir()
     frame.write_parquet(folder / "events" / "00000.parquet")
-    found = {"last": frame["time"].max(), "events": len(frame), "clicked": int(frame["clicked"].sum())}
+    counts = {"last": frame["time"].max(), "events": len(frame), "clicked": int(frame["clicked"].sum())}
+    found = dict.fromkeys(sorted(Found.__required_keys__)) | counts
     (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
     return Log(folder, 1, position=not clock)
 

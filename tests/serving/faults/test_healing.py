@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from penchant.pipeline import Run
+from penchant.serving.disclosure.lots import told_name
 from penchant.store.opened import open_store
 from penchant.store.sqlite.store import SqliteStore
 from tests.helpers.processes import ServerProcess, until
@@ -64,7 +65,7 @@ class RedisSpoiler(Spoiler):
         self._raw: Any = redis.Redis(port=server.port)
 
     def spoil(self) -> None:
-        (name,) = self._raw.keys("penchant:clusters:*[^s]")
+        name = self._name()
         sound = self._raw.hget(name, "i1-1")
         for command in (
             ("HSET", name, "i0-0", b"\x00\xff"),
@@ -81,8 +82,13 @@ class RedisSpoiler(Spoiler):
             self._raw.execute_command(*command)
 
     def clusters(self) -> Mapping[str, bytes]:
-        (name,) = self._raw.keys("penchant:clusters:*[^s]")
-        return {item.decode(): content for item, content in self._raw.hgetall(name).items()}
+        return {item.decode(): content for item, content in self._raw.hgetall(self._name()).items()}
+
+    def _name(self) -> str:
+        """Where the clusters of the model are, beside those that are told."""
+        names = {key.decode().removesuffix(":changes") for key in self._raw.keys("penchant:clusters:*")}
+        (name,) = [one for one in names if not one.endswith(told_name(""))]
+        return name
 
 
 @pytest.fixture(params=["sqlite", "redis"])
