@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Event
 
@@ -47,6 +48,9 @@ WATCH_S = 5.0
 ATLAS_S = 1.0
 REMIND_S = 1.0
 GIVE_BACK_S = 60.0
+
+LOOKED_AT = 1_000
+"""Users of a store by whom is seen whether it knows them by pseudonyms of the same key."""
 
 SWITCH_S = 0.0005
 """So long may a thread in the background hold the interpreter while a request waits for it."""
@@ -86,13 +90,24 @@ def start(config: ServerConfig, report: Report = quiet) -> "Server":
     keep_little()
     store = open_store(config.store, lease_s=config.lease_s)
     try:
-        server = Server(config, store, open_served(config.folder, report=report))
+        served = open_served(config.folder, report=report)
+        _refuse_other_names(store, served)
+        server = Server(config, store, served)
         if server.service and not config.live:
             open_most_clicked(server.service)
         return server
     except PenchantError:
         store.close()
         raise
+
+
+def _refuse_other_names(store: Store, served: Served) -> None:
+    """Raise ConfigError where users have pseudonyms and the store knows them by others, or by ids as they came."""
+    if any(served.known_as(user) != user for user in islice(store.users(), LOOKED_AT)):
+        raise ConfigError(
+            "the store holds users who have no pseudonym by the key of this run; begin with a new store (--store), and "
+            "delete this one if nobody may learn who they are"
+        )
 
 
 class Server:

@@ -21,8 +21,10 @@ from penchant.logs.forgotten import FORGOTTEN
 from penchant.logs.pseudonyms import KEY_FILE, Pseudonyms, read_key, write_key
 from penchant.operation.replay import replay
 from penchant.operation.served import open_served
+from penchant.operation.server import ServerConfig, start
 from penchant.pipeline import Run, report_on
 from penchant.serving.versions import Models
+from penchant.store.base import Event
 from penchant.store.memory import MemoryStore
 from penchant.store.opened import open_store
 from tests.helpers import lookalike_runs
@@ -262,6 +264,23 @@ def test_a_server_without_the_key_does_not_start(run: Run, tmp_path: Path, monke
     assert server.start().process.status() == 1
     assert f"error: the key of the pseudonyms is not at {tmp_path / 'none'}; put it there" in server.said
     assert "Traceback" not in server.said
+
+
+def test_a_server_does_not_start_on_a_store_that_knows_users_by_other_names(
+    run: Run, known: Pseudonyms, tmp_path: Path
+) -> None:
+    write_key(tmp_path / "other")
+    for number, (user, starts) in enumerate(
+        ((known.of(ANN), True), (ANN, False), (read_key(tmp_path / "other").of(ANN), False))
+    ):
+        url = f"sqlite:{tmp_path / f'{number}.sqlite'}"
+        with closing(open_store(url)) as store:
+            store.append([Event(user, ITEM, 1_700_000_000.0, True, "one")], 1_700_000_000.0)
+        if starts:
+            start(ServerConfig(run.folder, url, port=0)).store.close()
+        else:
+            with pytest.raises(ConfigError, match="no pseudonym by the key of this run; begin with a new store"):
+                start(ServerConfig(run.folder, url, port=0))
 
 
 def test_a_model_of_another_key_does_not_take_over(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
