@@ -278,7 +278,7 @@ def erase(connection: Connection, user: str, touched: set[str], most_joined: int
     erased = 0
     for at, entry in _entries_of(connection, user):
         erased += _erase_in_log(connection, user, at, entry)
-    pairs = [(item, user) for item in sorted(items)]
+    pairs = [(item, user) for item in items]
     clicked = "SELECT 1 FROM touches WHERE item = ? AND user = ? AND time IS NOT NULL"
     left = [(item, "") for item, _ in pairs if connection.execute(clicked, (item, user)).fetchone()]
     touches = connection.executemany("DELETE FROM touches WHERE item = ? AND user = ?", pairs).rowcount
