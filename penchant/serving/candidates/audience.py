@@ -47,8 +47,9 @@ class Reach:
 @dataclass(frozen=True)
 class Ranking:
     """All who can be reached, and the order of the MOST_AUDIENCE who are most alike. made: when, UTC seconds; seeds:
-    how many known ones the item had; erasures: how many this process had been told of; row_S, users: as in `Reach`; place_K: where each stands in these, users first, the
-    most alike first; score_K: of each. It takes 12 bytes for each who can be reached."""
+    how many known ones the item had; erasures: how many this process had been told of; row_S, users: as in `Reach`;
+    place_K: where each stands in these, users first, the most alike first; score_K: of each. It takes 12 bytes for each
+    who can be reached."""
 
     item: str
     made: float
