@@ -231,10 +231,25 @@ def test_events_after_they_were_forgotten_count(run: Run) -> None:
     assert events["time"].to_list() == [time for time in times if time > middle]
 
 
-def test_a_list_that_is_none_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '"anna": 1.0',
+        '"11111111111111111": 1.0',
+        '"8C4A844BCC7444D0": 1.0',
+        '"0x4a844bcc7444d0": 1.0',
+        '"8c4a844bcc7444d0": Infinity',
+        '"8c4a844bcc7444d0": 1e999',
+        '"8c4a844bcc7444d0": NaN',
+        '"8c4a844bcc7444d0": true',
+        '"8c4a844bcc7444d0": "1.0"',
+    ],
+)
+def test_a_list_that_is_none_is_refused(tmp_path: Path, entry: str) -> None:
     path = tmp_path / "forgotten.json"
-    path.write_text('{"anna": 1.0}', encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"forgotten.json is no list of forgotten users \(invalid literal.*'anna'"):
+    path.write_text(f"{{{entry}}}", encoding="utf-8")
+    digest = entry.split('"')[1]
+    with pytest.raises(ConfigError, match=rf"forgotten.json is no list of forgotten users \('{digest}': .* is no dige"):
         read_forgotten(path)
 
 
