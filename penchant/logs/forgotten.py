@@ -46,8 +46,10 @@ def read_forgotten(path: Path) -> dict[str, float]:
     try:
         return {digest: _moment(digest, at) for digest, at in read_json(path).items()}
     except (OSError, ValueError, AttributeError, OverflowError, DataError) as error:
+        said = "it is no JSON" if isinstance(error, DataError) else error
         raise ConfigError(
-            f"{path} is no list of forgotten users ({error}); give the forgotten.json of a run folder"
+            f"{path} is no list of forgotten users ({said}); give the forgotten.json of a run folder, or put it back "
+            f"from a backup: without it these users come back with their tables"
         ) from None
 
 

@@ -140,6 +140,17 @@ def test_a_folder_that_cannot_be_written_is_told_and_the_same_call_ends_it(run: 
     assert not (run.folder / "serving").exists()
 
 
+@pytest.mark.parametrize("name", [FORGOTTEN, "log/found.json"])
+def test_a_list_or_a_log_that_is_damaged_is_told_and_the_same_call_ends_it(run: Run, name: str) -> None:
+    path = run.folder / name
+    before = path.read_bytes() if path.exists() else b"{}"
+    path.write_bytes(b"[[[")
+    with pytest.raises(FolderError, match=f"has not forgotten the user: .*{name} is .*; mend that and call again"):
+        erase_from_run(run.folder, USER, MADE)
+    path.write_bytes(before)
+    assert erase_from_run(run.folder, USER, MADE)["log"] > 0
+
+
 def test_texts_and_pages_that_speak_of_them_go_and_others_stay(run: Run) -> None:
     """A line that could not be parsed is quoted; its quote may end within an id."""
     lines = (f"{USER},i1", f"x{USER}y,i1", "u005,i1", "7," * 29 + USER[:2], "7," * 29 + "u1")
