@@ -164,11 +164,11 @@ def forget(folder: Folder, user: User, store: StoreUrl = None) -> None:
     from penchant.operation.erasure import erase_from_run
     from penchant.runfolder import RunFolder
 
-    opened, now = _open(folder, store), time.time()
+    opened = _open(folder, store)
     try:
         known = RunFolder.open(folder).known_as(user)
-        files = erase_from_run(folder, known, now)
-        erased = opened.forget(known, digest_of(known), now)
+        files = erase_from_run(folder, known, time.time())
+        erased = opened.forget(known, digest_of(known), time.time())  # files may have waited for others
         opened.tidy()
     finally:
         opened.close()

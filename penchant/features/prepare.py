@@ -65,7 +65,8 @@ class Prepared:
     def span(self, source: str) -> Span:
         """By what the numbers of a users' field were scaled."""
         with as_written(self.folder / "numbers.json"):
-            return Span(**read_json(self.folder / "numbers.json")[source])
+            said = read_json(self.folder / "numbers.json")[source]
+            return Span(float(said["low"]), float(said["high"]), int(said["users"]))
 
     def _target(self, target: str) -> dict[str, Any]:
         with as_written(self.folder / "manifest.json"):

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from penchant.files import aside
-from penchant.logs.reading import read_table
+from penchant.logs.reading import as_written, read_table
 from penchant.schema import COUNT, RESERVED, UNKNOWN, VALUE
 
 
@@ -33,8 +33,10 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
+        """What `save` wrote. Raises DataError where the file is anything else."""
         frame = read_table(path, VALUE, COUNT)
-        return cls(frame[VALUE], frame[COUNT])
+        with as_written(path):
+            return cls(frame[VALUE], frame[COUNT])
 
     def save(self, path: Path) -> None:
         with aside(path) as temporary:

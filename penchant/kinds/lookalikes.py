@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from torch import Tensor
 
 from penchant.audiences.crowd import values_of
 from penchant.errors import ConfigError
@@ -27,6 +28,7 @@ from penchant.kinds.interests import InterestModel
 from penchant.kinds.kind import WEIGHTS, RunModel, as_json
 from penchant.kinds.sections import CutName, LookalikesSection
 from penchant.logs.ingest import Log
+from penchant.logs.reading import as_written
 from penchant.models.base import Sizes
 from penchant.models.catalog import build_lookalike
 from penchant.models.interests.promise import Interests
@@ -38,7 +40,7 @@ from penchant.models.lookalikes.seed_clusters import SeedClusters
 from penchant.progress import Progress, Report, quiet
 from penchant.runfolder import RunFolder
 from penchant.schema import ITEM
-from penchant.training.checkpoint import Identity, load_tensors, save_tensors
+from penchant.training.checkpoint import Identity, map_tensors, save_tensors
 from penchant.training.loop import load_weights, read_metrics, train
 from penchant.training.objectives.lookalikes import Lessons, LookalikeObjective
 
@@ -90,9 +92,10 @@ class Ground:
         """vectors_NX of all users, read from disk where the same weights have written them."""
         path, identity = model.folder / "crowd" / f"{split}.safetensors", asdict(model.identity)
         if path.exists():
-            tensors, said = load_tensors(path)
+            tensors, said = map_tensors(path)
             if said == identity:
-                return tensors["vectors"].numpy()
+                with as_written(path):
+                    return _of_all(tensors["vectors"], sum(map(len, shards)))
         loaded, parts = model.model, []
         for number, shard in enumerate(shards):
             parts += [_read(loaded, shard, start) for start in range(0, len(shard), AT_ONCE)]
@@ -101,6 +104,14 @@ class Ground:
         guarded(f"the model {model.name!r}", vectors_NX, vectors_NX.shape, "interests")
         save_tensors(path, {"vectors": vectors_NX}, identity)
         return vectors_NX.numpy()
+
+
+def _of_all(vectors_NX: Tensor, users: int) -> np.ndarray:
+    """Vectors that were read, if each user has one."""
+    if vectors_NX.dim() != 2 or len(vectors_NX) != users or vectors_NX.dtype != torch.float32:
+        held = f"{vectors_NX.dtype} of shape {tuple(vectors_NX.shape)}"
+        raise ValueError(f"it holds {held}, not vectors of {users} users")
+    return vectors_NX.numpy()
 
 
 class LookalikeModel(RunModel[LookalikesSection]):

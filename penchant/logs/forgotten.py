@@ -2,7 +2,9 @@
 but name nobody."""
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -42,12 +44,21 @@ def is_digest(text: str) -> bool:
 def read_forgotten(path: Path) -> dict[str, float]:
     """A list that `add_forgotten` wrote. ConfigError where the file is anything else."""
     try:
-        said = read_json(path)
-        return {str(digest): float(at) for digest, at in said.items() if int(digest, 16) >= 0}
-    except (OSError, ValueError, AttributeError, TypeError, OverflowError, DataError) as error:
+        return {digest: _moment(digest, at) for digest, at in read_json(path).items()}
+    except (OSError, ValueError, AttributeError, OverflowError, DataError) as error:
+        said = "it is no JSON" if isinstance(error, DataError) else error
         raise ConfigError(
-            f"{path} is no list of forgotten users ({error}); give the forgotten.json of a run folder"
+            f"{path} is no list of forgotten users ({said}); give the forgotten.json of a run folder, or put it back "
+            f"from a backup: without it these users come back with their tables"
         ) from None
+
+
+def _moment(digest: str, at: Any) -> float:
+    """When somebody was forgotten, as a list says it. An entry that would forget nobody, or for ever, is refused: who
+    it meant would come back, or never could."""
+    if not is_digest(digest) or type(at) not in (int, float) or not isfinite(moment := float(at)):
+        raise ValueError(f"{digest[:50]!r}: {str(at)[:50]} is no digest of a user and UTC seconds")
+    return moment
 
 
 def add_forgotten(path: Path, digest: str, at: float) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from penchant.atwork import at_work, door
-from penchant.errors import DiskFullError, FolderError, MissingStepError, PenchantError
+from penchant.errors import ConfigError, DataError, DiskFullError, FolderError, MissingStepError, PenchantError
 from penchant.files import aside, remove
 from penchant.logs.check import REASON
 from penchant.logs.forgotten import FORGOTTEN, add_forgotten, digest_of
@@ -56,6 +56,8 @@ def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
     except (OSError, DiskFullError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise FolderError(f"{folder} cannot be written ({said}), so it has not forgotten the user; {_AGAIN}") from error
+    except (ConfigError, DataError) as error:  # of the list, or of the log
+        raise FolderError(f"{folder} has not forgotten the user: {error}; {_AGAIN}") from error
     if left:
         raise FolderError(f"not all of {folder} has forgotten the user: {'; '.join(left)}; {_AGAIN}")
     return erased

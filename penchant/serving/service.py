@@ -173,9 +173,10 @@ class Service:
         """Remove a user from the run folder, whose list comes first, then from the store; what fails half-way is
         finished by the next call. Clusters are made anew without the user within seconds, prepared data at the next
         `prepare`. Raises what `erase` and the store raise."""
-        user, now = self.known_as(user), self.clock()
-        files = self._erase(user, now)
-        erased = self.store.forget(user, digest_of(user), now)
+        user = self.known_as(user)
+        files = self._erase(user, self.clock())
+        # It may have waited for others. Who has read the files meanwhile is to know that this is out of date.
+        erased = self.store.forget(user, digest_of(user), self.clock())
         self.refresh()
         return Forgotten(erased.events, erased.log, erased.items, files)
 

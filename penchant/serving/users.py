@@ -78,7 +78,8 @@ class News:
     """What processes tell each other through the store: items that were put, and users who were forgotten.
 
     `refresh` keeps it up to date; other threads may read it meanwhile. items: their fields; forgotten: the digest of
-    each user, and when. A store that has become another one, such as a backup, tells all again: items that it does not
+    each user, and when; erasures: the same digests in the order in which they were told, one again that was told
+    again. A store that has become another one, such as a backup, tells all again: items that it does not
     have are then as the log says, but who was forgotten stays so.
     """
 
@@ -87,6 +88,7 @@ class News:
         self._items_number = self._forgotten_number = 0
         self.items = Told()
         self.forgotten: dict[str, float] = {}
+        self.erasures: list[str] = []
         self.refresh()
 
     def refresh(self) -> dict[str, Fields | None]:
@@ -98,7 +100,9 @@ class News:
             gone = dict.fromkeys(self.items.keys() - told.keys()) if self._items_number < before[0] else {}
             self.items.drop(gone)
             self.items.add(told)
-            self.forgotten.update(self._digests(forgotten))
+            sound = self._digests(forgotten)
+            self.forgotten.update(sound)
+            self.erasures.extend(sound)
             return {**gone, **told}
 
     def _digests(self, forgotten: Mapping[str, float]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -125,12 +125,31 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], said: dict[str, str]
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and header. Raises CheckpointError where the file is not whole."""
+    """Tensors and header. Raises CheckpointError where the file is not whole.
+
+    They are read, not mapped: the system ends a process that looks at what was mapped of a file that somebody has
+    written over since.
+    """
+    content = path.read_bytes()
+    try:
+        return load(content), _header(content)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged ({error}); remove it and train again") from None
+
+
+def map_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The same without reading all of it, for what is large and soon let go of. Raises what `load_tensors` does."""
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged ({error}); remove it and train again") from None
+
+
+def _header(content: bytes) -> dict[str, str]:
+    """The texts at the head of a safetensors file that is sound: eight bytes say how long it is."""
+    head = content[8 : 8 + int.from_bytes(content[:8], "little")]
+    return dict(json.loads(head).get("__metadata__") or {})
 
 
 def load_trained(path: Path, identity: Identity) -> tuple[dict[str, Tensor], dict[str, str]]:

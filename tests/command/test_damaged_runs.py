@@ -1,5 +1,6 @@
 """Every file of a run folder, spoilt in every way: each command goes on without it, or ends with one sentence."""
 
+import json
 import random
 import shutil
 import sys
@@ -7,15 +8,17 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, product
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from penchant.command.offline import main
 from penchant.errors import PenchantError
-from penchant.files import remove
+from penchant.files import read_json, remove
 from penchant.operation.atlases import open_atlas
 from penchant.operation.served import open_served
 from penchant.operation.server import ServerConfig, start
 from penchant.runfolder import LAYOUT
+from penchant.training.checkpoint import load_tensors, save_tensors
 from tests.helpers import lookalike_runs
 from tests.serving.worlds import trained
 
@@ -102,6 +105,34 @@ def spoilt(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Spoilt:
     return Spoilt(whole, tmp_path / "run")
 
 
+def changed(path: Path, change: Callable[[Path], None]) -> bytes:
+    """What a file of its format holds after a change."""
+    copy = path.with_name(f"changed {path.name}")
+    shutil.copy(path, copy)
+    change(copy)
+    content = copy.read_bytes()
+    copy.unlink()
+    return content
+
+
+def without_counts(path: Path) -> None:
+    pl.read_parquet(path).with_columns(count=float("nan")).write_parquet(path)
+
+
+def without_span(path: Path) -> None:
+    path.write_text(json.dumps({field: {**span, "low": []} for field, span in read_json(path).items()}))
+
+
+def renamed(path: Path) -> None:
+    tensors, said = load_tensors(path)
+    save_tensors(path, {f"{name} of old": tensor for name, tensor in tensors.items()}, said)
+
+
+def fewer(path: Path) -> None:
+    tensors, said = load_tensors(path)
+    save_tensors(path, {name: tensor[1:] for name, tensor in tensors.items()}, said)
+
+
 def drawn(whole: Path) -> Iterator[tuple[Path, str, str]]:
     """Of each place a file, with some of the damages, and commands in turn."""
     files = [found for place in LAYOUT if (found := next(iter(sorted(whole.glob(place.pattern))), None))]
@@ -126,3 +157,26 @@ def test_whatever_a_file_holds_a_command_goes_on_or_says_one_sentence(
         assert "the trace is in" not in said, what
         told += said != ""
     assert told > 5
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "change"),
+    [
+        ("serve", "prepared/periods/vocabulary/item.parquet", without_counts),
+        ("profile", "prepared/users/numbers.json", without_span),
+        ("audience", "models/users/crowd/latest.safetensors", renamed),
+        ("audience", "models/users/crowd/latest.safetensors", fewer),
+    ],
+)
+def test_a_file_of_its_format_that_does_not_fit_is_named(
+    spoilt: Spoilt,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    file: str,
+    change: Callable[[Path], None],
+) -> None:
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    said = spoilt.call(name, Path(file), changed(spoilt.folder / file, change))
+    said = capsys.readouterr().err if said == "1" else said
+    assert f"{file} is damaged, or of another version" in " ".join(said.split()), said

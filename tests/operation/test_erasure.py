@@ -140,6 +140,17 @@ def test_a_folder_that_cannot_be_written_is_told_and_the_same_call_ends_it(run: 
     assert not (run.folder / "serving").exists()
 
 
+@pytest.mark.parametrize("name", [FORGOTTEN, "log/found.json"])
+def test_a_list_or_a_log_that_is_damaged_is_told_and_the_same_call_ends_it(run: Run, name: str) -> None:
+    path = run.folder / name
+    before = path.read_bytes() if path.exists() else b"{}"
+    path.write_bytes(b"[[[")
+    with pytest.raises(FolderError, match=f"has not forgotten the user: .*{name} is .*; mend that and call again"):
+        erase_from_run(run.folder, USER, MADE)
+    path.write_bytes(before)
+    assert erase_from_run(run.folder, USER, MADE)["log"] > 0
+
+
 def test_texts_and_pages_that_speak_of_them_go_and_others_stay(run: Run) -> None:
     """A line that could not be parsed is quoted; its quote may end within an id."""
     lines = (f"{USER},i1", f"x{USER}y,i1", "u005,i1", "7," * 29 + USER[:2], "7," * 29 + "u1")
@@ -231,10 +242,25 @@ def test_events_after_they_were_forgotten_count(run: Run) -> None:
     assert events["time"].to_list() == [time for time in times if time > middle]
 
 
-def test_a_list_that_is_none_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '"anna": 1.0',
+        '"11111111111111111": 1.0',
+        '"8C4A844BCC7444D0": 1.0',
+        '"0x4a844bcc7444d0": 1.0',
+        '"8c4a844bcc7444d0": Infinity',
+        '"8c4a844bcc7444d0": 1e999',
+        '"8c4a844bcc7444d0": NaN',
+        '"8c4a844bcc7444d0": true',
+        '"8c4a844bcc7444d0": "1.0"',
+    ],
+)
+def test_a_list_that_is_none_is_refused(tmp_path: Path, entry: str) -> None:
     path = tmp_path / "forgotten.json"
-    path.write_text('{"anna": 1.0}', encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"forgotten.json is no list of forgotten users \(invalid literal.*'anna'"):
+    path.write_text(f"{{{entry}}}", encoding="utf-8")
+    digest = entry.split('"')[1]
+    with pytest.raises(ConfigError, match=rf"forgotten.json is no list of forgotten users \('{digest}': .* is no dige"):
         read_forgotten(path)
 
 

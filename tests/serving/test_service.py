@@ -223,6 +223,21 @@ def test_who_is_forgotten_is_gone_from_store_and_files(served: Served) -> None:
     assert service.forget("nobody").events == 0
 
 
+def test_who_read_the_files_while_an_erasure_waited_for_others_knows_that_they_are_out_of_date(served: Served) -> None:
+    """A snapshot that was written meanwhile names the user, and is later than the request."""
+    made = served.snapshot.manifest["made"]
+    now = [made - 5.0]
+
+    def erase(_user: str, _at: float) -> dict[str, int]:
+        now[0] = made + 5.0
+        return {}
+
+    service = Service(MemoryStore(), served, lambda: now[0], erase)
+    assert not service.profiles([USER])[0].cold
+    service.forget(USER)
+    assert service.profiles([USER])[0].cold
+
+
 def test_what_failed_half_way_is_finished_by_the_next_call(served: Served) -> None:
     """Files come first: where they cannot forget, the store has not yet; where the store cannot, they have."""
     asked, failing = list[str](), [FolderError("another is at work")]

@@ -126,6 +126,25 @@ def test_what_is_no_store_is_not_taken_up(store: SqliteStore, path: Path, conten
     assert path.read_bytes() == content
 
 
+def test_a_file_behind_a_link_has_several_processes_and_is_followed_where_the_link_leads(
+    store: SqliteStore, path: Path
+) -> None:
+    """SQLite puts its other files beside the file itself, so none is beside the link."""
+    link, other = path.with_name("link.db"), path.with_name("other.db")
+    link.symlink_to(path)
+    SqliteStore(other).close()
+    with closing(SqliteStore(link, timeout_s=0.5)) as linked:
+        assert list(linked.users()) == ["ann"]
+        link.unlink()
+        link.symlink_to(other)
+        append_again(linked, "bob")
+        os.remove(f"{other}-wal")
+        with pytest.raises(StoreError, match="its files were moved or replaced just now; try again"):
+            linked.append([click("cat", "1", 2.0)], 1.0)
+    assert users_of(path) == {"ann"}
+    assert users_of(other) == {"bob"}
+
+
 def test_a_removed_write_ahead_log_is_noticed_and_what_it_held_is_kept(store: SqliteStore, path: Path) -> None:
     os.remove(f"{path}-wal")
     with pytest.raises(StoreError, match="its files were moved or replaced just now; try again"):

@@ -11,6 +11,7 @@ import redis
 
 from penchant.errors import StoreError
 from penchant.store.base import Fate, Store
+from penchant.store.redis.client import CHECK_S
 from penchant.store.redis.store import RedisStore
 from tests.helpers.processes import until
 from tests.helpers.servers import RedisServer
@@ -173,3 +174,25 @@ def test_a_replica_is_refused_until_it_is_promoted_and_then_told_from_the_primar
     assert store.joined(cursor, 10).lost
     with closing(RedisStore(server.url)) as second:
         assert second.items(0)[0] == later, "all processes agree"
+
+
+def test_one_that_followed_another_meanwhile_is_told_from_the_one_before(
+    store: Store, server: RedisServer, start: Callable[..., RedisServer]
+) -> None:
+    """Its process is the same, and both had counted as many changes."""
+    store.put_items({"1": {}})
+    asked(server, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
+    other = start("second", "--repl-diskless-sync-delay", "0", "--replicaof", f"127.0.0.1 {server.port}")
+    until(lambda: asked(other, "EXISTS", "penchant:items") == 1)
+    asked(other, "REPLICAOF", "NO", "ONE")
+    with closing(RedisStore(other.url)) as second:
+        second.put_items({"of the other": {}})
+    store.put_items({"2": {}})
+    number = store.items(0)[0]
+    asked(server, "REPLICAOF", "127.0.0.1", str(other.port))
+    until(lambda: asked(server, "HEXISTS", "penchant:items", "of the other") == 1)
+    asked(server, "REPLICAOF", "NO", "ONE")
+    time.sleep(CHECK_S)
+    later, items = store.items(number)
+    assert later < number
+    assert items.keys() == {"1", "of the other"}

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import penchant
 from penchant.errors import CheckpointError, StaleVocabularyError
@@ -31,6 +32,19 @@ def weights(run: Path) -> dict[str, bytes]:
     """Every weight to the last bit."""
     tensors, _ = load_tensors(run / "models" / "tags" / "weights.safetensors")
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+def look_at_what_was_written_over(path: Path) -> None:
+    tensors, _ = load_tensors(path)
+    path.write_bytes(b"")
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+def test_weights_that_were_loaded_outlast_what_is_written_over_their_file(tmp_path: Path) -> None:
+    """As `cp` of another run does, while the run is served."""
+    path = tmp_path / "weights.safetensors"
+    save_tensors(path, {"one": torch.ones(100_000)}, {})
+    assert Forked(look_at_what_was_written_over, path).status() == 0
 
 
 class StoppedError(Exception):

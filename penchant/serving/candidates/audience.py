@@ -47,12 +47,14 @@ class Reach:
 @dataclass(frozen=True)
 class Ranking:
     """All who can be reached, and the order of the MOST_AUDIENCE who are most alike. made: when, UTC seconds; seeds:
-    how many known ones the item had; row_S, users: as in `Reach`; place_K: where each stands in these, users first, the
-    most alike first; score_K: of each. It takes 12 bytes for each who can be reached."""
+    how many known ones the item had; erasures: how many this process had been told of; row_S, users: as in `Reach`;
+    place_K: where each stands in these, users first, the most alike first; score_K: of each. It takes 12 bytes for each
+    who can be reached."""
 
     item: str
     made: float
     seeds: int
+    erasures: int
     row_S: np.ndarray
     users: list[str]
     place_K: np.ndarray
@@ -83,11 +85,12 @@ def rank(store: Store, users: Users, item: str, clusters: Clusters, at: float, *
     """Order those who can be reached by how alike they are to the members of the clusters. Exact, over all users: of
     the snapshot as it is, of those with live events as consumers saw them last. at: now; block: users of the snapshot
     at a time."""
+    told = len(users.news.erasures)
     found = reach(store, users, item, block=block)
     most = min(len(found), MOST_AUDIENCE)
     place_K, score_K = best(_scored(users, clusters, found, block), most, minimum=1) if most else _NOBODY
     row_S = found.row_S.astype(np.int32)
-    return Ranking(item, at, clusters.members, row_S, found.users, place_K.astype(np.int32), score_K)
+    return Ranking(item, at, clusters.members, told, row_S, found.users, place_K.astype(np.int32), score_K)
 
 
 def audience(ranking: Ranking, users: Users, size: int, *, minimum: int = MIN_AUDIENCE) -> LiveAudience:
@@ -98,7 +101,7 @@ def audience(ranking: Ranking, users: Users, size: int, *, minimum: int = MIN_AU
     """
     refuse_small(size, minimum)
     refuse_few_seeds(ranking.seeds, ranking.item, minimum)
-    gone = {digest for digest, at in list(users.news.forgotten.items()) if at >= ranking.made}
+    gone = set(users.news.erasures[ranking.erasures :])
     members = list(islice(ranking.members(users.served.snapshot, gone), size))
     if len(members) < size:
         refuse_large(size, len(members), minimum=minimum)

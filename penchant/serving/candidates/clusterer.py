@@ -76,7 +76,7 @@ class Clusterer:
         self._candidates: dict[str, _Candidate] = {}
         self._matched: Mapping[str, float] = {}
         self._due, self._changed, self._now = DueQueue(), set[str](), clock()
-        self._number, self._checked, self._forgotten = 0, self._now, 0
+        self._number, self._checked, self._erasures = 0, self._now, 0
         self._cursor = self._resume()
         self._seeds = SeedClusterer(store, users, clock)
         self._lots = Lots(store, self.model, self._reader, self._open)
@@ -175,16 +175,22 @@ class Clusterer:
             self._put(item)
 
     def _lose_of_log(self) -> None:
-        """The same for seeds of the log, of which the store knows nothing."""
-        snapshot, forgotten = self.users.served.snapshot, self.users.news.forgotten
-        new = list(islice(forgotten.items(), self._forgotten, None))
-        self._forgotten += len(new)
-        for digest, at in new:
+        """The same for seeds of the log, of which the store knows nothing. A user whom the snapshot does not name any
+        more may be in any clusters that an earlier process made of the snapshot before."""
+        snapshot, news = self.users.served.snapshot, self.users.news
+        new, made, items, is_named = news.erasures[self._erasures :], snapshot.manifest["made"], set[str](), True
+        self._erasures += len(new)
+        for digest in new:
             row = snapshot.row_of_hash(int(digest, 16))
-            for item in {item for _, item in snapshot.clicks(row)} if row >= 0 else ():
-                one = self._candidates.get(item)
-                if one is not None and one.live is not None and one.live.made <= at:
-                    self._lose(item)
+            if row >= 0 and news.forgotten[digest] >= made:
+                items.update(item for _, item in snapshot.clicks(row))
+            else:
+                is_named = False
+        if not is_named:
+            older = (item for item, one in self._candidates.items() if one.live is not None and one.live.made <= made)
+            items.update(older)
+        for item in items & self._candidates.keys():
+            self._lose(item)
 
     def _was_seed(self, item: str, user: str) -> bool:
         row = self.users.row(user)

@@ -21,9 +21,11 @@ RENEW = (
 
 @dataclass(frozen=True)
 class Known:
-    """The Redis that was asked last. run: the id of its process, new at each start; epoch: of the store in it."""
+    """The Redis that was asked last. run: the id of its process, new at each start; history: of what it replicates, new
+    where a replica was promoted; epoch: of the store in it."""
 
     run: str
+    history: str
     epoch: int
 
 
@@ -78,16 +80,17 @@ def agreed(asked: AskedRedis, info: Mapping[str, str], known: Known | None) -> K
     """The store in a Redis that is sound; known: the one before. StoreError where another version laid it out.
 
     It begins a new epoch where the store is empty, and where its epoch does not follow the one that is known though it
-    is not the same Redis any more: a replica that was promoted may lack the last changes.
+    is not the same Redis any more, or has followed another meanwhile: a replica that was promoted may lack the last
+    changes.
     """
     _agree_on_version(asked)
-    run, before = info.get("run_id", ""), known.epoch if known else 0
-    found = _epoch(asked)
-    is_other = known is not None and run != known.run and info.get("second_repl_offset", "-1") != "-1"
+    run, history, before = info.get("run_id", ""), info.get("master_replid", ""), known.epoch if known else 0
+    found, was_promoted = _epoch(asked), info.get("second_repl_offset", "-1") != "-1"
+    is_other = known is not None and (run, history) != (known.run, known.history) and was_promoted
     if not is_later(found, before) and (is_other or found == 0 or found != before):
         asked.ask("EVAL", RENEW, 1, f"{PREFIX}numbers", found, next_epoch(before))
         found = _epoch(asked)
-    return Known(run, found)
+    return Known(run, history, found)
 
 
 def _agree_on_version(asked: AskedRedis) -> None:

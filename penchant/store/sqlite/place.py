@@ -44,8 +44,14 @@ NOWHERE = FilePlace(None, None, None, 0)
 def place_of(path: str) -> FilePlace:
     """StoreError where that cannot be seen."""
     database = _seen(path)
-    log, shared = (_id(_seen(path + end)) for end in ("-wal", "-shm"))
+    log, shared = (_id(_seen(beside)) for beside in _beside(path))
     return FilePlace(_id(database), log, shared, database.st_size if database else 0)
+
+
+def _beside(path: str) -> tuple[str, str]:
+    """SQLite follows links, and puts its files beside the file itself."""
+    real = os.path.realpath(path)
+    return f"{real}-wal", f"{real}-shm"
 
 
 def _seen(path: str) -> os.stat_result | None:
@@ -77,7 +83,7 @@ def is_whole(connection: sqlite3.Connection, size: int) -> bool:
 
 def remove_left_behind(path: str, place: FilePlace) -> None:
     """Remove the two files beside a database that was moved away, if they are still there."""
-    for end, known in ("-wal", place.log), ("-shm", place.shared):
-        if known is not None and _id(_seen(path + end)) == known:
+    for beside, known in zip(_beside(path), (place.log, place.shared), strict=True):
+        if known is not None and _id(_seen(beside)) == known:
             with suppress(FileNotFoundError):  # another process has just removed it
-                os.remove(path + end)
+                os.remove(beside)

@@ -7,6 +7,7 @@ import pytest
 from penchant.audiences.best import BLOCK
 from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
+from penchant.logs.forgotten import digest_of
 from penchant.pipeline import Run
 from penchant.serving.candidates.audience import LiveAudience, audience, rank
 from penchant.serving.candidates.clusterer import Clusterer
@@ -158,6 +159,17 @@ def test_who_was_forgotten_is_gone_and_comes_back_as_a_newcomer(served: Served) 
     assert users_of(whole(service, POPULAR)) == users_of(before) - {gone}
     send(service, (gone, "i0-3", True), at=MADE + 1)
     assert gone in users_of(whole(service, POPULAR))
+
+
+def test_who_was_forgotten_before_all_were_ranked_is_gone_also_where_that_is_told_later(served: Served) -> None:
+    service = opened(served, POPULAR)
+    users, clusters = service.view.users, service.view.live[POPULAR].clusters
+    assert clusters is not None
+    gone = whole(service, POPULAR).members[0][0]
+    service.store.forget(gone, digest_of(gone), MADE)  # by another process
+    ranking = rank(service.store, users, POPULAR, clusters, MADE + 1)
+    service.refresh()
+    assert gone not in users_of(audience(ranking, users, SIZE))
 
 
 def test_an_audience_is_no_smaller_than_a_crowd_and_no_larger_than_those_who_can_be_reached(quiet: Service) -> None:

@@ -229,6 +229,40 @@ def test_clusters_lose_who_is_forgotten_as_soon_as_they_may_be_made_again(world:
     assert after.clusters.centroids == pytest.approx(centroid_JX, abs=1e-6)
 
 
+def test_an_erasure_that_is_told_after_seeds_were_read_is_followed(world: World) -> None:
+    """It began before the first clusters of the candidate were made."""
+    world.store.open_candidates([POPULAR], MADE)
+    gone, began = world.served.snapshot.user(int(world.served.snapshot.seeds(POPULAR)[0][0])), world.now
+    clusterer = world.clusterer()
+    in_the_background(world, clusterer)
+    world.now += 1.0
+    world.store.forget(gone, digest_of_row(world, gone), began)
+    world.store.gate.set()
+    until(lambda: clusterer._job is not None and clusterer._job.done())
+    world.users.news.refresh()
+    before = world.settled(clusterer, POPULAR)
+    world.now += PACE.rest_s
+    after = world.settled(clusterer, POPULAR)
+    assert_from_scratch(world, after, POPULAR)
+    assert after.seeds == before.seeds - 1
+
+
+def test_clusters_that_a_process_of_an_earlier_snapshot_made_are_made_again_after_an_erasure(world: World) -> None:
+    """The snapshot of the process that goes on with them does not name who was forgotten meanwhile."""
+    world.store.open_candidates([POPULAR], MADE)
+    world.settled(world.clusterer(), POPULAR)
+    world.store.forget("of the log before", f"{1:016x}", world.now)
+    world.users.news.refresh()
+    made = world.served.snapshot.manifest["made"]
+    world.now += PACE.rest_s
+    next_one = world.clusterer()
+    world.served.snapshot.manifest["made"] = world.now
+    try:
+        assert world.settled(next_one, POPULAR).made == world.now
+    finally:
+        world.served.snapshot.manifest["made"] = made
+
+
 def test_who_was_forgotten_and_comes_back_is_a_new_seed(world: World) -> None:
     old = world.served.snapshot.user(int(world.served.snapshot.seeds(POPULAR)[0][0]))
     world.store.open_candidates([POPULAR], MADE)
