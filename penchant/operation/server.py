@@ -186,8 +186,9 @@ class Server:
         measures = Measures()
         self.sources = open_sources(self.config.folder, service, measures, live=self.config.live)
         add = partial(add_dashboard, sources=self.sources, keys=keys)
-        app = make_app(service, keys, limits=Limits(), measures=measures, more=add)
-        connections, proxies = Connections(measures, room()), self.config.trusted_proxies
+        most, proxies = room(), self.config.trusted_proxies
+        app = make_app(service, keys, limits=Limits.within(most), measures=measures, more=add)
+        connections = Connections(measures, most)
         return HttpServer(app, host=self.config.host, port=self.config.port, connections=connections, proxies=proxies)
 
     def _wait(self, listening: Callable[[str], None]) -> None:

@@ -37,6 +37,12 @@ class Limits:
     scored: int = 5_000_000
     told: int = 200_000
 
+    @classmethod
+    def within(cls, connections: int) -> "Limits":
+        """For a process that may have so many connections: bodies of one key hold an eighth of them at most, those of
+        all a half, however slowly they come."""
+        return cls(least=max(cls.least, 2 * cls.bodies // connections))
+
 
 class Bodies:
     """Reads bodies."""

@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from penchant.serving.http.wire import connections as bounds
-from penchant.serving.http.wire.connections import HEAD_S, IDLE_S, LEAST_TAKEN, SWEEP_S, TAKE_S, Connections
+from penchant.serving.http.wire.connections import (
+    HEAD_S,
+    IDLE_S,
+    LEAST_TAKEN,
+    PATIENCE_S,
+    SWEEP_S,
+    TAKE_S,
+    Connections,
+)
 from penchant.serving.http.wire.protocol import MOST_AHEAD, MOST_BARE, Connection
 from penchant.serving.measures import Measures
 from tests.helpers.processes import HANG_S, until
@@ -21,9 +29,14 @@ LARGE = 1 << 25
 HERE = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
 
-async def app(scope: Mapping[str, Any], _receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-    """Answers at once, at /large with much."""
+async def app(scope: Mapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    """Answers at once, at /large with much, at /echo with what was sent."""
     body = bytes(LARGE) if scope["path"] == "/large" else b"{}"
+    if scope["path"] == "/echo":
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
     headers = [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -163,6 +176,38 @@ def test_where_all_are_at_work_a_new_one_is_refused(hall: Hall) -> None:
     assert hall.count("penchant_connections_closed_total refused") == 1
 
 
+def test_who_does_not_take_an_answer_makes_room_where_all_are_at_work(hall: Hall) -> None:
+    busy = b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n"
+    with hall.enter(busy) as first, hall.enter(busy) as second:
+        until(lambda: len(hall.connections._piles) == 2)
+        hall.now = PATIENCE_S
+        with hall.enter(HERE + b"\r\n") as third:
+            assert answer(third).status == 200
+            with hall.enter(HERE + b"\r\n") as fourth:
+                assert answer(fourth).status == 200
+        left = [hall.count("penchant_connections_closed_total unread"), len(hall.connections._piles)]
+        assert left == [1, 1], "one that reads nothing is enough, because the third waits"
+        assert is_closed(first)
+        assert len(answer(second).content) == LARGE
+
+
+def test_who_takes_an_answer_slowly_makes_no_room(hall: Hall) -> None:
+    busy = b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n"
+    with hall.enter(busy) as first, hall.enter(busy) as second:
+        until(lambda: len(hall.connections._piles) == 2)
+        oldest = next(iter(hall.connections._piles))
+        before = oldest.untaken()
+        by_place = {one.getsockname(): one for one in (first, second)}
+        assert isinstance(oldest, Connection)
+        slow = by_place[oldest.transport.get_extra_info("peername")]
+        while before - oldest.untaken() < LEAST_TAKEN:
+            slow.recv(LEAST_TAKEN)
+        hall.now = PATIENCE_S
+        with hall.enter() as third:
+            assert answer(third).status == 503
+    assert hall.count("penchant_connections_closed_total unread") == 0
+
+
 @pytest.mark.parametrize("more", ["", "Connection: close\r\n"])
 def test_who_does_not_take_an_answer_is_closed(hall: Hall, more: str) -> None:
     with hall.enter(f"GET /large HTTP/1.1\r\nHost: here\r\n{more}\r\n".encode()):
@@ -189,6 +234,54 @@ def test_answers_that_are_not_taken_have_a_bound_together(hall: Hall, monkeypatc
         with hall.enter(busy) as second:
             assert len(answer(second).content) == LARGE
     assert hall.count("penchant_connections_closed_total unread") == 1
+
+
+def test_an_answer_to_somebody_who_has_gone_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    ended = list[BaseException | None]()
+
+    async def noting(scope: Mapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        try:
+            await app(scope, receive, send)
+        except RuntimeError as error:
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    connections = Connections(Measures(), 2)
+    with running(noting, connections=connections) as url:
+        host, port = urlsplit(url).netloc.split(":")
+        with socket.create_connection((host, int(port)), timeout=HANG_S) as one:
+            one.sendall(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n" * 4)
+            one.recv(1)
+            until(lambda: connections._piles)
+        until(lambda: len(ended) == 2)
+    assert ended == [None, None]
+    assert not caplog.records
+
+
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+POST = b"POST /echo HTTP/1.1\r\nHost: here\r\n" + OFFER
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([POST + b"Content-Length: 2\r\n\r\n{}"], {}),
+        ([POST + b"Content-Length: 2\r\n\r\n", b"[", b"]"], []),
+        ([POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n", b"1\r\n]\r\n0\r\n\r\n"], []),
+        ([POST + b"Content-Length: 1\r\n\r\n1POST /echo HTTP/1.1\r\nContent-Length: 1\r\n\r\n2"], 1),
+        ([POST + b"Content-Length: 1\r\n\r\n1\x16\x03"], 1),
+        ([HERE + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"\x81\x00"], {}),
+    ],
+    ids=["at once", "in parts", "in chunks", "with another one behind it", "with anything behind it", "no body"],
+)
+def test_an_offer_of_another_protocol_is_left_alone(hall: Hall, parts: list[bytes], said: Any) -> None:
+    with hall.enter(parts[0]) as one:
+        for part in parts[1:]:
+            one.sendall(part)
+        found = answer(one)
+        assert (found.status, found.said, found.headers["connection"]) == (200, said, "close")
+        assert is_closed(one)
 
 
 def test_a_head_has_a_size(hall: Hall) -> None:

@@ -25,6 +25,9 @@ HEAD_S = 20.0
 TAKE_S, LEAST_TAKEN = 30.0, 1 << 18
 """In so many seconds so many bytes of an answer have to be taken, while there are that many."""
 
+PATIENCE_S = 5.0
+"""So long may an answer wait to be taken where there is no room for a new connection."""
+
 MOST_UNTAKEN = 1 << 28
 """Bytes of answers that wait for those who asked, of all connections together."""
 
@@ -50,10 +53,10 @@ class Closable(Protocol):
 
 
 class _Pile(NamedTuple):
-    """Bytes of an answer that waited when they were looked at last, and when to look again."""
+    """Bytes of an answer that waited when they were looked at last, and when that was."""
 
     size: int
-    due: float
+    since: float
 
 
 class Connections:
@@ -64,27 +67,21 @@ class Connections:
         self._measures, self._most, self._clock = measures, most, clock
         self._all: set[Closable] = set()
         self._waiting: dict[Closable, float] = {}  # until when; who has waited longest stands first
-        self._piles: dict[Closable, _Pile] = {}
+        self._piles: dict[Closable, _Pile] = {}  # who was looked at longest ago stands first
         self._piled = 0
         self._sweeps = False
         self._said, self._unsaid = float("-inf"), 0
 
     def opened(self, one: Closable) -> None:
-        """Take in a new one. Where there are too many, the one that has waited longest goes; where all others are at
-        work, the new one is refused."""
+        """Take in a new one. Where there are too many, the one that has waited longest goes; where no other waits, one
+        that does not take its answer; where all others are at work, the new one is refused."""
         self._all.add(one)
         self.waits(one, HEAD_S)
         self._sweep_later()
         self._measures.connections(len(self._all))
         if len(self._all) > self._most:
-            longest = next(iter(self._waiting))
             self._say()
-            if longest is one:
-                self._waiting.pop(one)
-                self._measures.closed("refused")
-                one.refuse()
-            else:
-                self._close(longest, "crowded")
+            self._make_room(one)
 
     def waits(self, one: Closable, most_s: float) -> None:
         """It waits for a request from now on, for so long at most; unless its last answer has still to be taken."""
@@ -102,8 +99,7 @@ class Connections:
     def piles_up(self, one: Closable) -> None:
         """More of its answers waits than the other side takes. Where that is too much of all, the oldest goes."""
         self._waiting.pop(one, None)
-        self._piles[one] = _Pile(one.untaken(), self._clock() + TAKE_S)
-        self._piled += self._piles[one].size
+        self._look_at(one)
         while self._piled > MOST_UNTAKEN:
             self._close(next(iter(self._piles)), "unread")
 
@@ -127,13 +123,32 @@ class Connections:
         now = self._clock()
         for one in [one for one, until in self._waiting.items() if until <= now]:
             self._close(one, "idle")
-        for one in [one for one, pile in self._piles.items() if pile.due <= now]:
-            left, before = one.untaken(), self._piles[one].size
-            if before - left < LEAST_TAKEN:
-                self._close(one, "unread")
+        for one in [one for one, pile in self._piles.items() if pile.since + TAKE_S <= now]:
+            if self._takes(one):
+                self._look_at(one)
             else:
-                self._piles[one] = _Pile(left, now + TAKE_S)
-                self._piled -= before - left
+                self._close(one, "unread")
+
+    def _make_room(self, new: Closable) -> None:
+        longest, unread = next(iter(self._waiting)), next(iter(self._piles), None)
+        if longest is not new:
+            self._close(longest, "crowded")
+        elif unread and self._piles[unread].since + PATIENCE_S <= self._clock() and not self._takes(unread):
+            self._close(unread, "unread")
+        else:
+            self._waiting.pop(new)
+            self._measures.closed("refused")
+            new.refuse()
+
+    def _takes(self, one: Closable) -> bool:
+        """Whether enough of its answer was taken since it was looked at."""
+        return self._piles[one].size - one.untaken() >= LEAST_TAKEN
+
+    def _look_at(self, one: Closable) -> None:
+        """Note how much of its answer waits now."""
+        self.flows(one)
+        self._piles[one] = _Pile(one.untaken(), self._clock())
+        self._piled += self._piles[one].size
 
     def _close(self, one: Closable, why: str) -> None:
         self._waiting.pop(one, None)

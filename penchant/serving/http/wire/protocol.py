@@ -1,10 +1,12 @@
 """A connection as uvicorn speaks HTTP/1.1 on it, within bounds that hold before anybody has shown a key."""
 
 import asyncio
+from collections import deque
 from typing import Any
 
+import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from penchant.serving.http.wire.connections import HEAD_S, IDLE_S, Connections
 
@@ -15,12 +17,19 @@ MOST_AHEAD = 16
 """Requests that may be sent before those before them are answered."""
 
 
+FRAMING = (b"content-length", b"transfer-encoding")
+"""Headers that say where a body ends."""
+
+
 class Connection(HttpToolsProtocol):
     """One connection, known to `Connections`; whatever closes it there is counted there."""
 
     def __init__(self, *, held: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._held, self._bare = held, 0
+        self._unanswered: deque[RequestResponseCycle] = deque()
+        self._framing: list[bytes] = []
+        self._is_last = False
 
     # What uvicorn and the transport tell
 
@@ -30,6 +39,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        for cycle in self._unanswered:  # uvicorn tells the latest only
+            cycle.disconnected = True
+            cycle.message_event.set()
         self._unset_keepalive_if_required()
         self._held.gone(self)
 
@@ -37,7 +49,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return  # what an answer that closes leaves over
         self._bare += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._bare > MOST_BARE and not self.transport.is_closing():
             self._held.closed("large_head")
             self._end(431, "head_too_large", f"the head of a request may have {MOST_BARE:,} bytes")
@@ -49,7 +61,7 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._held.flows(self)
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._unanswered:
             self._held.waits(self, IDLE_S)
 
     # What the parser tells
@@ -64,6 +76,10 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._bare = 0
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+            self._framing = [b"%b: %b\r\n" % header for header in self.headers if header[0] in FRAMING]
+        self._unanswered.append(self.cycle)
         self.headers = []  # what stands behind a body is read and forgotten; it is no part of the head
         self._held.works(self)
 
@@ -73,12 +89,14 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._bare = 0
-        super().on_message_complete()
+        if not self.parser.should_upgrade():  # else its body comes yet
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        self._unanswered.popleft()
         super().on_response_complete()
         self._unset_keepalive_if_required()  # `Connections` watches all of them with one timer
-        if self.cycle.response_complete:
+        if not self._unanswered:
             self._held.waits(self, IDLE_S)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
@@ -97,9 +115,34 @@ class Connection(HttpToolsProtocol):
     def untaken(self) -> int:
         return self.transport.get_write_buffer_size()
 
+    def _parse(self, data: bytes) -> None:
+        if self._is_last:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            if not self._is_last:
+                self.send_400_response("")
+
+    def _go_on(self, data: bytes) -> None:
+        """In HTTP/1.1, as HTTP has it where a server does not speak the protocol that was offered: Java's client offers
+        another with every request. httptools takes what follows for that protocol, so it gets a parser that reads the
+        body of this request and nothing else; the connection is closed after the answer."""
+        self.parser = httptools.HttpRequestParser(_Body(self))
+        self._parse(b"".join([b"POST / HTTP/1.1\r\n", *self._framing, b"\r\n"]))
+        self._parse(data)
+
+    def end_reading(self) -> None:
+        """The body is there; what comes from now on is no request."""
+        self.on_message_complete()
+        self._is_last = True
+        raise _NoMoreRequestsError
+
     def _end(self, status: int, code: str, message: str, *more: tuple[bytes, bytes]) -> None:
         """Answer what no route was asked, unless an answer is under way, and close."""
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._unanswered:
             body = orjson.dumps({"error": {"code": code, "message": message}, "request_id": ""})
             headers = [
                 *self.server_state.default_headers,
@@ -111,6 +154,17 @@ class Connection(HttpToolsProtocol):
             lines = [b"%b: %b\r\n" % header for header in headers]
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
         self.transport.close()
+
+
+class _Body:
+    """Tells a connection of a body alone."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.on_body, self.on_message_complete = connection.on_body, connection.end_reading
+
+
+class _NoMoreRequestsError(Exception):
+    """Ends the parsing of what was sent."""
 
 
 class _TooManyAheadError(Exception):
