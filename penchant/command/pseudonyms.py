@@ -3,6 +3,7 @@
 As in `offline.py`, commands import what they do inside their functions.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -42,8 +43,8 @@ def pseudonyms_of(folder: Folder) -> None:
     known = RunFolder.open(folder).pseudonyms
     if known is None:
         raise ConfigError(f"users of {folder} have no pseudonyms: its run file says nothing of them under [logs]")
-    for line in typer.get_text_stream("stdin"):
-        typer.echo(known.of(line.rstrip("\r\n")))
+    for user in _ids():
+        typer.echo(known.of(user))
 
 
 @pseudonyms_app.command("carry")
@@ -65,12 +66,21 @@ def carry(
         raise ConfigError(f"{out} exists; remove it, or give another --out")
     run, new = penchant.Run.open(folder), read_key(to)
     listed = run.forgotten()
-    ids = (line.rstrip("\r\n") for line in typer.get_text_stream("stdin"))
-    found = carried(listed, ((run.known_as(user), new.of(user)) for user in ids))
+    found = carried(listed, ((run.known_as(user), new.of(user)) for user in _ids()))
     write_json(out, found)
     typer.echo(f"Written to {typer.style(out, bold=True)}: {len(found):,} of {len(listed):,} forgotten users.")
     if len(found) < len(listed):
         typer.echo("Of the others no id came in. They stay out only as long as your tables do not name them.")
+
+
+def _ids() -> Iterator[str]:
+    """Lines of stdin. ConfigError where one is no UTF-8: in another encoding it would be another id."""
+    for number, line in enumerate(typer.get_binary_stream("stdin"), 1):
+        try:
+            user = line.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise ConfigError(f"line {number:,} of stdin is no UTF-8; write the ids in UTF-8") from None
+        yield user
 
 
 def register(app: typer.Typer) -> None:

@@ -157,7 +157,8 @@ def read_key(path: Path) -> Pseudonyms:
 
 
 def write_key(path: Path) -> None:
-    """Write a new random key, which only its owner may read. ConfigError where there is a file already."""
+    """Write a new random key, which only its owner may read. ConfigError where there is a file already, and
+    where none can be written."""
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(f"{secrets.token_hex(32)}\n")
@@ -166,3 +167,5 @@ def write_key(path: Path) -> None:
             f"{path} exists; a key that is overwritten is lost, and with it the way from ids to pseudonyms; give "
             f"another name"
         ) from None
+    except OSError as error:
+        raise ConfigError(f"the key {path} cannot be written ({error.strerror}); give a folder that is there") from None

@@ -72,6 +72,11 @@ def test_a_key_is_its_owners_alone_and_is_never_overwritten(key: Path) -> None:
         write_key(key)
 
 
+def test_a_key_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be written \(No such file or directory\); give a folder"):
+        write_key(tmp_path / "nowhere" / "users.key")
+
+
 def test_white_space_around_a_key_does_not_count(key: Path) -> None:
     before = read_key(key).of("anna")
     key.write_bytes(b"\n " + key.read_bytes().strip() + b"\r\n\r\n")
@@ -274,6 +279,12 @@ def test_commands_make_keys_and_tell_pseudonyms(tmp_path: Path) -> None:
     plain = begun(tmp_path / "plain", None)
     with pytest.raises(ConfigError, match="have no pseudonyms"):
         call("pseudonyms", "of", plain.folder)
+
+
+def test_ids_that_are_no_utf_8_are_refused_with_the_number_of_the_line(key: Path, tmp_path: Path) -> None:
+    run = begun(tmp_path / "run", key)
+    with pytest.raises(ConfigError, match=r"^line 2 of stdin is no UTF-8; write the ids in UTF-8$"):
+        CliRunner().invoke(app, ["pseudonyms", "of", str(run.folder)], input=b"a\n\xff\xfe\n", catch_exceptions=False)
 
 
 @pytest.mark.parametrize("had_key", [True, False])

@@ -50,16 +50,20 @@ PACE = Pace()
 @dataclass
 class _Candidate:
     """opened: when; live: its clusters, None before all seeds were clustered for the first time; busy: whether that is
-    being done; since: who joined while it is; missed: whether more joined than are kept, or a seed was forgotten."""
+    being done; since: who joined while it is; missed: whether more joined than are kept, or a seed was forgotten; lost:
+    seeds who were forgotten since, losing: those who were when it began to be clustered."""
 
     opened: float
     live: LiveClusters | None = None
     busy: bool = False
     since: list[str] = field(default_factory=list)
     missed: bool = False
+    lost: int = 0
+    losing: int = 0
 
     def begin(self) -> None:
         self.busy, self.since, self.missed = True, [], False
+        self.losing, self.lost = self.losing + self.lost, 0
 
 
 class Clusterer:
@@ -75,7 +79,7 @@ class Clusterer:
         self._open, self._reader = OpenCandidates(store), ClusterReader(store, shape_of(alike.ralm))
         self._candidates: dict[str, _Candidate] = {}
         self._matched: Mapping[str, float] = {}
-        self._due, self._changed, self._now = DueQueue(), set[str](), clock()
+        self._due, self._changed, self._lost, self._now = DueQueue(), set[str](), dict[str, int](), clock()
         self._number, self._checked, self._erasures = 0, self._now, 0
         self._cursor = self._resume()
         self._seeds = SeedClusterer(store, users, clock)
@@ -170,7 +174,7 @@ class Clusterer:
     def _lose(self, item: str) -> None:
         """A seed was forgotten, so those that are left are clustered again, as soon as clusters may be."""
         one = self._candidates[item]
-        one.missed = True
+        one.missed, one.lost = True, one.lost + 1
         if not one.busy:
             self._put(item)
 
@@ -260,6 +264,7 @@ class Clusterer:
         live = grown(found.clusters, found.seeds, self.clock(), found.latest)
         one.live = self._seeds.joined(live, late, vectors) if late else live
         self._changed.add(item)
+        self._lost[item], one.losing = self._lost.get(item, 0) + one.losing, 0
 
     def _check(self) -> None:
         """Look at what was published since the last time: an entry that cannot be read is made anew, and so is all
@@ -276,9 +281,11 @@ class Clusterer:
         live = {item: self._candidates[item].live for item in self._changed if item in self._candidates}
         contents = {item: to_bytes(one) for item, one in live.items() if one is not None}
         if contents:
-            self.store.publish(self.model, contents, self._cursor)
+            # What is told comes first: where this process dies in between, the next one begins before it.
             told = {item: (self._candidates[item].opened, one) for item, one in live.items() if one is not None}
-            self._lots.follow(told, self._cursor)
+            self._lots.follow(told, self._cursor, self._lost)
+            self._lost.clear()
+            self.store.publish(self.model, contents, self._cursor)
         is_new = bool(self._changed)
         self._changed.clear()
         return is_new

@@ -27,8 +27,8 @@ MOST_KEPT = 64
 class CandidateState:
     """A candidate. opened: when; seeds: how many, None before they were counted; sizes: members of each cluster; drift:
     since all seeds were clustered, which was at `clustered`; fresh: when the latest seed clicked or joined, for "read"
-    to the day. Times are UTC seconds, None where there is none. few: there are fewer than MIN_SEEDS known seeds, and
-    whoever asked is told nothing else of them."""
+    to the day. Times are UTC seconds, None where there is none. few: fewer than MIN_SEEDS known seeds are
+    there, or are new since a seed was forgotten, and whoever asked is told nothing else of them."""
 
     item: str
     name: str

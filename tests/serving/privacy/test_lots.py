@@ -122,10 +122,35 @@ def test_a_candidate_that_is_opened_again_begins_anew(store: MemoryStore) -> Non
 
 def test_who_is_forgotten_is_out_of_what_is_told_at_once(store: MemoryStore) -> None:
     lots = lots_of(store)
-    assert sizes(store, lots, live(14), live(16), live(15), live(16)) == [14, 14, 15, 15]
+    assert sizes(store, lots, live(14), live(13), live(12)) == [14, 13, 12]
     assert sizes(store, lots, live(MIN_SEEDS - 1)) == [0]
     assert told(store) is not None, "nothing takes the place of what was told"
-    assert sizes(store, lots, live(MIN_SEEDS - 1), live(MIN_SEEDS)) == [0, MIN_SEEDS]
+
+
+def test_an_erasure_does_not_let_out_a_lot_that_is_not_full(store: MemoryStore) -> None:
+    lots = lots_of(store)
+    assert sizes(store, lots, live(14), live(16), live(15), live(23), live(24)) == [14, 14, 0, 0, 24]
+    assert sizes(store, lots, live(25), live(26), live(24), live(23)) == [24, 24, 0, 0]
+    assert sizes(store, lots, live(32), live(33)) == [0, 33], "one of those who were told may have been lost"
+
+
+def test_ten_that_are_left_and_one_more_are_no_lot(store: MemoryStore) -> None:
+    assert sizes(store, lots_of(store), live(10), live(9), live(10)) == [10, 0, 0]
+    assert sizes(store, lots_of(store), live(11), live(18), live(19)) == [0, 0, 19], "another process goes on"
+
+
+def test_a_seed_who_joins_does_not_hide_that_another_was_forgotten(store: MemoryStore) -> None:
+    lots = lots_of(store)
+    assert sizes(store, lots, live(14)) == [14]
+    lots.follow({ITEM: (OPENED, live(14))}, "0", {ITEM: 1})
+    assert sizes(store, lots, live(23), live(24)) == [0, 24]
+
+
+def test_erasures_that_were_seen_before_they_were_reported_count_once(store: MemoryStore) -> None:
+    lots = lots_of(store)
+    assert sizes(store, lots, live(24), live(22)) == [24, 22]
+    lots.follow({ITEM: (OPENED, live(22))}, "0", {ITEM: 2})
+    assert sizes(store, lots, live(22)) == [22]
 
 
 def test_the_latest_seed_is_told_to_the_day(store: MemoryStore) -> None:
