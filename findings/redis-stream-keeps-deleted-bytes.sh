@@ -6,7 +6,7 @@
 # of an append-only file that is written anew. XRANGE does not show the entry; the file still holds its text. HDEL from
 # a hash and LSET in a list leave nothing. Only when all entries of a block are gone, or the stream is written again
 # under new ids, does the text go.
-# Why it matters: to forget a user has to reach the files. penchant/store/redis/scripts.py keeps joins in a list, and
+# Why it matters: to forget a user has to reach the files. penchant/store/redis/scripts keeps joins in a list, and
 # logs what is left in the stream again (LOG_ANEW) before it has the file written anew.
 # Fails if the text is gone after the file was written anew.
 set -euo pipefail
@@ -40,5 +40,5 @@ told = {word: word.encode() in content for word in ("removed-from-stream", "remo
 print("in the files after BGREWRITEAOF:", told)
 server.shutdown()
 assert told["kept"] and not told["removed-from-hash"]
-assert told["removed-from-stream"], "XDEL reaches the files now: look at LOG_ANEW in penchant/store/redis/scripts.py"
+assert told["removed-from-stream"], "XDEL reaches the files now: look at LOG_ANEW in penchant/store/redis/scripts"
 PYTHON

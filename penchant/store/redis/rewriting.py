@@ -5,7 +5,8 @@ from typing import Any
 import redis
 
 from penchant.store.redis.client import RedisClient
-from penchant.store.redis.scripts import LOG_ANEW, PREFIX
+from penchant.store.redis.scripts.forgetting import LOG_ANEW
+from penchant.store.redis.scripts.words import PREFIX
 
 EVERY_S = 3_600
 """It takes memory and disk, so it is not done more often."""

@@ -8,7 +8,7 @@ import redis
 
 from penchant.errors import StoreError
 from penchant.store.numbers import is_later, next_epoch
-from penchant.store.redis.scripts import PREFIX, VERSION
+from penchant.store.redis.scripts.words import PREFIX, VERSION
 
 LOADING = "it is still loading its data; try again in a moment"
 REPLICA = "it is a replica, which cannot be written to; name the primary"

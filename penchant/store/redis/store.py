@@ -31,10 +31,10 @@ from penchant.store.base import (
 )
 from penchant.store.entries import speaks_of, unpack
 from penchant.store.numbers import Count
-from penchant.store.redis import scripts as redis_scripts
 from penchant.store.redis.client import TIMEOUT_S, RedisClient
 from penchant.store.redis.rewriting import EVERY_S, Rewriting
-from penchant.store.redis.scripts import PREFIX
+from penchant.store.redis.scripts import forgetting, keeping, log
+from penchant.store.redis.scripts.words import PREFIX
 from penchant.store.rows import StoreRows, list_of, number_of, parsed, row_of
 from penchant.store.unreadable import Unreadable
 
@@ -69,13 +69,13 @@ class RedisStore(Store):
         self._rewriting = Rewriting(self._client, rewrite_s)
         self._raw: Any = self._client.raw
         register = self._raw.register_script
-        self._append, self._take = register(redis_scripts.APPEND), register(redis_scripts.TAKE)
-        self._settle, self._forget = register(redis_scripts.SETTLE), register(redis_scripts.FORGET)
-        self._put_items, self._publish = register(redis_scripts.PUT_ITEMS), register(redis_scripts.PUBLISH)
-        self._close, self._drop_models = register(redis_scripts.CLOSE), register(redis_scripts.DROP_MODELS)
-        self._hold, self._release = register(redis_scripts.HOLD), register(redis_scripts.RELEASE)
-        self._add_forgotten, self._joins = register(redis_scripts.ADD_FORGOTTEN), register(redis_scripts.JOINS)
-        self._holders, self._put_vectors = register(redis_scripts.HOLDERS), register(redis_scripts.PUT_VECTORS)
+        self._append, self._take = register(log.APPEND), register(log.TAKE)
+        self._settle, self._forget = register(log.SETTLE), register(forgetting.FORGET)
+        self._put_items, self._publish = register(keeping.PUT_ITEMS), register(keeping.PUBLISH)
+        self._close, self._drop_models = register(keeping.CLOSE), register(keeping.DROP_MODELS)
+        self._hold, self._release = register(keeping.HOLD), register(keeping.RELEASE)
+        self._add_forgotten, self._joins = register(forgetting.ADD_FORGOTTEN), register(log.JOINS)
+        self._holders, self._put_vectors = register(keeping.HOLDERS), register(keeping.PUT_VECTORS)
 
     # Events
 
