@@ -29,7 +29,7 @@ def told_name(model: str) -> str:
 @dataclass(frozen=True)
 class _Told:
     """opened: when the candidate was; members: its known seeds in what was told last, as far as they can be left;
-    known: its known seeds when it was looked at last; early: forgotten seeds that were missing before that was
+    known: its known seeds when it was looked at last; early: forgotten seeds that were missing before they were
     reported; withheld: whether nothing is told in the place of that."""
 
     opened: float

@@ -60,7 +60,7 @@ def test_what_is_worked_out_of_single_users_says_which_scope_shows_it(world: Wor
 
 def test_the_number_of_seeds_of_a_rare_item_is_not_shown(world: World) -> None:
     said = page(world, f"/dashboard/lookalike?item={quote(ONE_SEED)}", "read")[1]
-    assert "Fewer than 10 seeds are known" in said
+    assert "Fewer than 10 seeds are known, or are new" in said
     assert "fewer than 10 known seeds" in page(world, "/dashboard/lookalike", "read")[1]
     found = f"/dashboard/lookalike/items?find={quote(ONE_SEED)}"
     assert "seed in the log" in page(world, found, "admin")[1]
