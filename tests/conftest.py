@@ -1,11 +1,15 @@
 """What tests of several stages share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.helpers.servers import RedisServer
 
 os.environ["OMP_NUM_THREADS"] = "1"
 """Before PyTorch is imported, here and in what is started from here: each worker of the tests has one core, and threads
@@ -28,6 +32,27 @@ def absent() -> Callable[[str], None]:
         pytest.skip(reason)
 
     return stop
+
+
+@pytest.fixture
+def start_redis(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[Callable[..., "RedisServer"]]:
+    """Starts Redis servers, which are killed in the end."""
+    from tests.helpers.servers import RedisServer  # noqa: PLC0415
+
+    if not RedisServer.is_installed():
+        absent("redis-server is not installed")
+    started = list[RedisServer]()
+
+    def start(*options: str, folder: str = ".", port: int | None = None) -> RedisServer:
+        """options: as on its command line; folder: of its files, in tmp_path; port: a free one if not given."""
+        (tmp_path / folder).mkdir(exist_ok=True)
+        started.append(RedisServer(tmp_path / folder, *options, port=port))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
 
 
 @pytest.fixture

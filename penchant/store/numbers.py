@@ -11,8 +11,23 @@ from dataclasses import dataclass
 SPAN = 1 << 40
 """More changes than a store ever counts."""
 
+DIGITS = 20
+"""No number of a store has so many."""
+
 FIRST = 1 << 53
 """Epochs fall, a microsecond at a time, so a number of a later epoch is lower than all numbers before."""
+
+
+def whole(said: object) -> int:
+    """A number as a store keeps it; 0 for what is none, because anybody may have written to the store.
+
+    >>> whole(7), whole(b"-7"), whole(b"7.5"), whole(None), whole(b"9" * 20)
+    (7, -7, 0, 0, 0)
+    """
+    if isinstance(said, bytes):
+        text = said.decode("ascii", "replace")
+        return int(text) if text.removeprefix("-").isdecimal() and len(text) < DIGITS else 0
+    return said if type(said) is int else 0
 
 
 def next_epoch(before: int = 0) -> int:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -64,7 +64,7 @@ class SqliteBench(Bench):
 
 class RedisBench(Bench):
     def __init__(self, url: str, bounds: StoreBounds) -> None:
-        self.raw: Any = redis.Redis.from_url(url)
+        self.url, self.raw = url, cast(Any, redis.Redis.from_url(url))
         self.raw.flushall()
         super().__init__(RedisStore(url, bounds=bounds))
 

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
@@ -20,25 +19,8 @@ from tests.store.test_contract import click, consume, look
 
 
 @pytest.fixture
-def start(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[Callable[..., RedisServer]]:
-    """Starts a server with options."""
-    if not RedisServer.is_installed():
-        absent("redis-server is not installed")
-    started = list[RedisServer]()
-
-    def begin(*options: str) -> RedisServer:
-        started.append(RedisServer(tmp_path, *options))
-        started[-1].start()
-        return started[-1]
-
-    yield begin
-    for server in started:
-        server.kill()
-
-
-@pytest.fixture
-def server(start: Callable[..., RedisServer]) -> RedisServer:
-    return start()
+def server(start_redis: Callable[..., RedisServer]) -> RedisServer:
+    return start_redis()
 
 
 @pytest.fixture
@@ -69,8 +51,8 @@ def test_a_redis_that_would_lose_data_is_refused(server: RedisServer, raw: Any) 
     RedisStore(server.url).close()
 
 
-def test_a_redis_that_tells_its_settings_to_nobody_is_believed(start: Callable[..., RedisServer]) -> None:
-    with closing(RedisStore(start("--rename-command", "CONFIG", "").url)) as store:
+def test_a_redis_that_tells_its_settings_to_nobody_is_believed(start_redis: Callable[..., RedisServer]) -> None:
+    with closing(RedisStore(start_redis("--rename-command", "CONFIG", "").url)) as store:
         store.ping()
 
 
@@ -80,8 +62,8 @@ def test_data_of_another_version_are_refused(server: RedisServer, raw: Any) -> N
         RedisStore(server.url)
 
 
-def test_a_password_is_never_told(start: Callable[..., RedisServer]) -> None:
-    server = start("--requirepass", "right")
+def test_a_password_is_never_told(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis("--requirepass", "right")
     with pytest.raises(StoreError, match="it refuses the user or the password") as caught:
         RedisStore(f"redis://:wrong-secret@127.0.0.1:{server.port}/0")
     assert "secret" not in str(caught.value)
@@ -132,8 +114,8 @@ def test_a_redis_that_hangs_is_an_error(server: RedisServer, raw: Any) -> None:
             store.ping()
 
 
-def test_a_redis_that_is_loading_says_so(start: Callable[..., RedisServer]) -> None:
-    server = start("--key-load-delay", "100")
+def test_a_redis_that_is_loading_says_so(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis("--key-load-delay", "100")
     with redis.Redis.from_url(server.url) as client, client.pipeline(transaction=False) as many:
         for number in range(6000):
             many.set(f"other:{number}", 1)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,27 +18,8 @@ from tests.store.test_contract import click, consume, look
 
 
 @pytest.fixture
-def start(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[Callable[..., RedisServer]]:
-    """Starts a server with options; each name has files of its own."""
-    if not RedisServer.is_installed():
-        absent("redis-server is not installed")
-    started = list[RedisServer]()
-
-    def begin(name: str, *options: str, port: int | None = None) -> RedisServer:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        started.append(RedisServer(folder, *options, port=port))
-        started[-1].start()
-        return started[-1]
-
-    yield begin
-    for server in started:
-        server.kill()
-
-
-@pytest.fixture
-def server(start: Callable[..., RedisServer]) -> RedisServer:
-    return start("first")
+def server(start_redis: Callable[..., RedisServer]) -> RedisServer:
+    return start_redis(folder="first")
 
 
 @pytest.fixture
@@ -63,10 +43,10 @@ UNSOUND = [
 
 @pytest.mark.parametrize(("options", "said"), UNSOUND, ids=lambda one: one[1] if isinstance(one, tuple) else "")
 def test_one_that_comes_back_unsound_is_refused_until_it_is_sound(
-    store: Store, server: RedisServer, start: Callable[..., RedisServer], options: tuple[str, ...], said: str
+    store: Store, server: RedisServer, start_redis: Callable[..., RedisServer], options: tuple[str, ...], said: str
 ) -> None:
     server.kill()
-    unsound = start("first", *options, port=server.port)
+    unsound = start_redis(*options, folder="first", port=server.port)
     for call in (lambda: store.append([click("bob", "1", 1.0)], 1.0), store.backlog, store.ping):
         with pytest.raises(StoreError, match=f"127.0.0.1:{server.port} {said}"):
             call()
@@ -99,14 +79,14 @@ def test_settings_that_are_changed_while_it_runs_are_noticed(
 
 
 def test_an_empty_one_in_its_place_is_taken_up_and_told_from_the_one_before(
-    store: Store, server: RedisServer, start: Callable[..., RedisServer]
+    store: Store, server: RedisServer, start_redis: Callable[..., RedisServer]
 ) -> None:
     store.open_candidates(["1"], 0.0)
     store.put_items({"1": {}, "2": {}})
     consume(store)
     number, cursor = store.items(0)[0], store.joined("", 0).cursor
     server.kill()
-    empty = start("second", port=server.port)
+    empty = start_redis(folder="second", port=server.port)
     assert store.append([click("bob", "1", 2.0)], 1.0) == [Fate.NEW]
     store.open_candidates(["1"], 2.0)
     consume(store)
@@ -147,12 +127,12 @@ def test_started_again_with_all_it_had_nothing_is_told_twice(store: Store, serve
 
 
 def test_a_replica_is_refused_until_it_is_promoted_and_then_told_from_the_primary(
-    store: Store, server: RedisServer, start: Callable[..., RedisServer]
+    store: Store, server: RedisServer, start_redis: Callable[..., RedisServer]
 ) -> None:
     """The replica did not get the last changes: its primary died before it sent them."""
     store.put_items({"1": {}})
     asked(server, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
-    replica = start("second", "--replicaof", f"127.0.0.1 {server.port}")
+    replica = start_redis("--replicaof", f"127.0.0.1 {server.port}", folder="second")
     until(lambda: asked(replica, "EXISTS", "penchant:history:ann") == 1)
     with pytest.raises(StoreError, match="it is a replica, which cannot be written to; name the primary"):
         RedisStore(replica.url)
@@ -177,12 +157,12 @@ def test_a_replica_is_refused_until_it_is_promoted_and_then_told_from_the_primar
 
 
 def test_one_that_followed_another_meanwhile_is_told_from_the_one_before(
-    store: Store, server: RedisServer, start: Callable[..., RedisServer]
+    store: Store, server: RedisServer, start_redis: Callable[..., RedisServer]
 ) -> None:
     """Its process is the same, and both had counted as many changes."""
     store.put_items({"1": {}})
     asked(server, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
-    other = start("second", "--repl-diskless-sync-delay", "0", "--replicaof", f"127.0.0.1 {server.port}")
+    other = start_redis("--repl-diskless-sync-delay", "0", "--replicaof", f"127.0.0.1 {server.port}", folder="second")
     until(lambda: asked(other, "EXISTS", "penchant:items") == 1)
     asked(other, "REPLICAOF", "NO", "ONE")
     with closing(RedisStore(other.url)) as second:

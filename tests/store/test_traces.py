@@ -2,7 +2,7 @@
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -89,13 +89,8 @@ def test_who_reads_meanwhile_puts_it_off_until_the_files_are_tidied(tmp_path: Pa
 
 
 @pytest.fixture
-def server(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[RedisServer]:
-    if not RedisServer.is_installed():
-        absent("redis-server is not installed")
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
+def server(start_redis: Callable[..., RedisServer]) -> RedisServer:
+    return start_redis()
 
 
 def test_nothing_is_left_in_the_append_only_file_of_redis_once_it_is_tidied(

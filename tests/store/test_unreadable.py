@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from penchant.errors import StoreError
-from penchant.store.base import KEPT, Event, Key, Poison, Store
+from penchant.store.base import KEPT, Event, Fate, Key, Poison, Store
+from penchant.store.redis.store import RedisStore
+from penchant.store.sqlite.store import SqliteStore
 from penchant.store.unreadable import TOLD_S, Unreadable
 from tests.store.conftest import LASTING, Bench, RedisBench, SqliteBench
 
@@ -198,3 +200,25 @@ def test_marks_differ_after_every_change(fresh: Callable[..., Bench]) -> None:
         store.close_candidates(["1"])
         marks.append(store.candidates_mark())
     assert len(set(marks)) == 5, "an empty store has 0 each time, and all others differ"
+
+
+@LASTING
+@pytest.mark.parametrize("content", [b"\xff\x00{[", b"7.5", b"", b"9" * 30])
+def test_an_epoch_that_is_none_begins_anew_in_every_process(bench: Bench, content: bytes) -> None:
+    fill(bench.store)
+    number, _ = bench.store.items(0)
+    if isinstance(bench, SqliteBench):
+        with closing(sqlite3.connect(bench.path)) as connection, connection:
+            connection.execute("UPDATE numbers SET value = ? WHERE name = 'epoch'", (content,))
+        opened: list[Store] = [SqliteStore(bench.path) for _ in range(2)]
+    else:
+        assert isinstance(bench, RedisBench)
+        for name in ("epoch", "forgotten", "rewritten"):
+            bench.raw.hset("penchant:numbers", name, content)
+        opened = [RedisStore(bench.url) for _ in range(2)]
+    with closing(opened[0]) as one, closing(opened[1]) as other:
+        assert one.items(0) == other.items(0)
+        assert one.items(number)[1] == {"1": {"tags": ["a"]}}, "all is told again"
+        one.tidy()
+        assert one.append([Event("bob", "1", 9.0, True, "y")], 9.0) == [Fate.NEW]
+        assert other.histories(["bob"])[0]

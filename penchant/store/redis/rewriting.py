@@ -4,6 +4,7 @@ from typing import Any
 
 import redis
 
+from penchant.store.numbers import whole
 from penchant.store.redis.client import RedisClient
 from penchant.store.redis.scripts.forgetting import LOG_ANEW
 from penchant.store.redis.scripts.words import PREFIX
@@ -28,7 +29,7 @@ class Rewriting:
 
     def step(self) -> None:
         """Begin where it is due, or see whether what was begun has ended. Raises what the client raises."""
-        forgotten, rewritten = (int(said or 0) for said in self._raw.hmget(NUMBERS, ["forgotten", "rewritten"]))
+        forgotten, rewritten = map(whole, self._raw.hmget(NUMBERS, ["forgotten", "rewritten"]))
         if forgotten <= rewritten and self._begun is None:
             return
         info = self._raw.info("persistence")

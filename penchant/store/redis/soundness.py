@@ -7,15 +7,17 @@ from typing import Any
 import redis
 
 from penchant.errors import StoreError
-from penchant.store.numbers import is_later, next_epoch
+from penchant.store.numbers import is_later, next_epoch, whole
 from penchant.store.redis.scripts.words import PREFIX, VERSION
 
 LOADING = "it is still loading its data; try again in a moment"
 REPLICA = "it is a replica, which cannot be written to; name the primary"
 
-RENEW = (
-    "if (redis.call('HGET', KEYS[1], 'epoch') or '0') == ARGV[1] then redis.call('HSET', KEYS[1], 'epoch', ARGV[2]) end"
-)
+RENEW = """
+local now = redis.call('HGET', KEYS[1], 'epoch') or '0'
+if not string.match(now, '^%-?%d+$') or #now >= 20 then now = 0 end
+if tonumber(now) == tonumber(ARGV[1]) then redis.call('HSET', KEYS[1], 'epoch', ARGV[2]) end
+"""
 """Several processes find out at the same time that the store was replaced; one of them begins the new epoch."""
 
 
@@ -106,7 +108,7 @@ def _agree_on_version(asked: AskedRedis) -> None:
 
 
 def _epoch(asked: AskedRedis) -> int:
-    return int(asked.ask("HGET", f"{PREFIX}numbers", "epoch") or 0)
+    return whole(asked.ask("HGET", f"{PREFIX}numbers", "epoch"))
 
 
 def text(value: Any) -> str:

@@ -30,7 +30,7 @@ from penchant.store.base import (
     refuse_too_many,
 )
 from penchant.store.entries import speaks_of, unpack
-from penchant.store.numbers import Count
+from penchant.store.numbers import Count, whole
 from penchant.store.redis.client import TIMEOUT_S, RedisClient
 from penchant.store.redis.rewriting import EVERY_S, Rewriting
 from penchant.store.redis.scripts import forgetting, keeping, log
@@ -170,7 +170,7 @@ class RedisStore(Store):
             events, aside = self._raw.hmget(_key("numbers"), ["backlog", "aside"])
             oldest = self._raw.xrange(_key("log"), count=1)
         since = self._rows.time(number_of(oldest[0][1].get(b"at"))) if oldest else None
-        return Backlog(_whole(events), since, _whole(aside))
+        return Backlog(whole(events), since, whole(aside))
 
     def poison(self, most: int) -> list[Poison]:
         if most < 1:
@@ -205,7 +205,7 @@ class RedisStore(Store):
 
     def _count(self, name: str) -> Count:
         """A number that tells changes."""
-        return Count(*map(_whole, self._raw.hmget(_key("numbers"), ["epoch", name])))
+        return Count(*map(whole, self._raw.hmget(_key("numbers"), ["epoch", name])))
 
     def put_items(self, fields: Mapping[str, Mapping[str, list[str]]]) -> None:
         said = [part for item, values in fields.items() for part in (item, orjson.dumps(values))]
@@ -256,7 +256,7 @@ class RedisStore(Store):
 
     def candidates_mark(self) -> int:
         with self._client.errors():
-            return _whole(self._raw.hget(_key("numbers"), "candidates"))
+            return whole(self._raw.hget(_key("numbers"), "candidates"))
 
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         said = [each for item, content in clusters.items() for each in (item, content)]
@@ -388,12 +388,6 @@ class RedisStore(Store):
 
 def _key(*parts: str) -> str:
     return PREFIX + ":".join(parts)
-
-
-def _whole(said: bytes | None) -> int:
-    """A number; 0 for what is none."""
-    text = (said or b"").decode("ascii", "replace")
-    return int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else 0
 
 
 def _pairs(said: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:

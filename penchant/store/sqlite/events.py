@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from sqlite3 import Connection
-from typing import Any
 
 from penchant.errors import StoreError
 from penchant.logs.forgotten import digest_of
@@ -16,7 +15,7 @@ from penchant.store.base import (
     StoreBounds,
 )
 from penchant.store.entries import as_bytes, pack, speaks_of, unpack
-from penchant.store.numbers import Count
+from penchant.store.numbers import Count, whole
 
 FORGOTTEN_UNTIL = "SELECT CAST(coalesce(max(value), 0) AS REAL) FROM numbers WHERE name = 'forgotten until'"
 NEW, REPEATED, FORGOTTEN = Fate.NEW, Fate.REPEATED, Fate.FORGOTTEN
@@ -31,11 +30,6 @@ def change(connection: Connection, name: str, by: int = 1) -> int:
     if row is None:
         raise StoreError(f"the store has lost its number of {name!r}; restore a backup")
     return whole(row[0])
-
-
-def whole(value: Any) -> int:
-    """A number of a store; 0 for what is none."""
-    return value if type(value) is int else 0
 
 
 def number(connection: Connection, name: str) -> int:

@@ -3,7 +3,7 @@
 import sqlite3
 
 from penchant.errors import StoreError
-from penchant.store.numbers import is_later, next_epoch
+from penchant.store.numbers import is_later, next_epoch, whole
 
 APPLICATION = 0x50656E63
 """Marks a file as ours: "Penc"."""
@@ -99,14 +99,17 @@ def _version(connection: sqlite3.Connection, path: str, migrations: Migrations) 
 def agree_on_epoch(connection: sqlite3.Connection, known: int) -> int:
     """Return the epoch of a file that was just opened; known: of the file before, 0 where there was none. It begins a
     new one unless it is later than that: a copy of the file before lacks what came after."""
-    question = "SELECT value FROM numbers WHERE name = 'epoch'"
-    if not is_later(connection.execute(question).fetchone()[0], known):
+    if not is_later(_epoch(connection), known):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not is_later(connection.execute(question).fetchone()[0], known):
+            if not is_later(_epoch(connection), known):
                 connection.execute("UPDATE numbers SET value = ? WHERE name = 'epoch'", (next_epoch(known),))
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-    return int(connection.execute(question).fetchone()[0])
+    return _epoch(connection)
+
+
+def _epoch(connection: sqlite3.Connection) -> int:
+    return whole(connection.execute("SELECT max(value) FROM numbers WHERE name = 'epoch'").fetchone()[0])

@@ -98,6 +98,11 @@ class World:
         content = self.store.clusters(self.served.name, 0)[1].get(item)
         return None if content is None else from_bytes(content, shape_of(self.served.lookalike.ralm)).live
 
+    def told(self, item: str) -> int:
+        """Members of the clusters that are told to all, 0 where nothing is."""
+        content = self.store.clusters(told_name(self.served.name), 0)[1][item]
+        return int(from_bytes(content, shape_of(self.served.lookalike.ralm)).size_J.sum())
+
     def settled(self, clusterer: Clusterer, item: str) -> LiveClusters:
         """What is published once the clusterer has nothing to do."""
         until(lambda: not clusterer.once() and clusterer._job is None)
@@ -227,6 +232,25 @@ def test_clusters_lose_who_is_forgotten_as_soon_as_they_may_be_made_again(world:
     assert after.clusters is not None
     assert after.clusters.size_J.tolist() == size_J.tolist()
     assert after.clusters.centroids == pytest.approx(centroid_JX, abs=1e-6)
+
+
+def test_a_seed_who_joins_does_not_hide_from_what_is_told_that_another_was_forgotten(world: World) -> None:
+    world.store.open_candidates([NEW_ITEM], MADE)
+    world.click(NEW_ITEM, *FANS)
+    clusterer = world.clusterer()
+    world.settled(clusterer, NEW_ITEM)
+    assert world.told(NEW_ITEM) == len(FANS)
+    world.now += 1.0
+    world.store.forget(FANS[0], digest_of_row(world, FANS[0]), world.now)
+    world.users.news.refresh()
+    world.now += PACE.rest_s
+    in_the_background(world, clusterer)  # those that are left are read
+    world.click(NEW_ITEM, "u001")
+    world.store.gate.set()
+    until(lambda: clusterer._job is not None and clusterer._job.done())
+    after = world.settled(clusterer, NEW_ITEM)
+    assert after.seeds == len(FANS)
+    assert world.told(NEW_ITEM) == 0, "as many as before are told, though one of them was forgotten"
 
 
 def test_an_erasure_that_is_told_after_seeds_were_read_is_followed(world: World) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +18,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture
-def redis_server(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[RedisServer]:
-    if not RedisServer.is_installed():
-        absent("redis-server is not installed")
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
+def redis_server(start_redis: Callable[..., RedisServer]) -> RedisServer:
+    return start_redis()
 
 
 @pytest.fixture

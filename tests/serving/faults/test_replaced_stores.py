@@ -2,35 +2,15 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from penchant.logs.forgotten import digest_of
 from penchant.pipeline import Run
 from penchant.store.opened import open_store
 from tests.helpers.processes import ServerProcess, until
 from tests.helpers.servers import RedisServer
-
-
-@pytest.fixture
-def start(tmp_path: Path, absent: Callable[[str], None]) -> Iterator[Callable[..., RedisServer]]:
-    """Starts a Redis whose files lie in a folder of a name, with options; at the port of another, if that is given."""
-    if not RedisServer.is_installed():
-        absent("redis-server is not installed")
-    started = list[RedisServer]()
-
-    def begin(name: str, *options: str, port: int | None = None) -> RedisServer:
-        (tmp_path / name).mkdir(exist_ok=True)
-        started.append(RedisServer(tmp_path / name, *options, port=port))
-        started[-1].start()
-        return started[-1]
-
-    yield begin
-    for server in started:
-        server.kill()
 
 
 def send(server: ServerProcess, user: str) -> int:
@@ -78,13 +58,15 @@ def test_a_backup_put_in_place_of_the_sqlite_file_is_taken_up(
 
 
 def test_a_redis_that_comes_back_unsound_gets_no_events_until_it_is_sound(
-    run: Run, start: Callable[..., RedisServer], servers: Callable[..., ServerProcess]
+    run: Run, start_redis: Callable[..., RedisServer], servers: Callable[..., ServerProcess]
 ) -> None:
-    redis_server = start("first")
+    redis_server = start_redis(folder="first")
     server = servers(run.folder, redis_server.url).wait()
     assert send(server, "before") == 200
     redis_server.kill()
-    unsound = start("second", "--appendonly", "no", "--maxmemory-policy", "allkeys-lru", port=redis_server.port)
+    unsound = start_redis(
+        "--appendonly", "no", "--maxmemory-policy", "allkeys-lru", folder="second", port=redis_server.port
+    )
     assert [send(server, f"lost {number}") for number in range(5)] == [503] * 5
     assert server.ask("GET", "/readyz")[0] == 503
     unsound.kill()
