@@ -46,6 +46,9 @@ console = Console(width=160)
 CONNECTIONS = 8
 SAMPLE_S = 10.0
 BLOCKS = 10
+SHOWN = 10
+"""Lines of the log that tell what went wrong."""
+
 GOOD = (200, 204, 303)
 EXPECTED = {"/dashboard/nowhere": (404,), "DELETE /v1/candidates": (204, 404)}
 """Other statuses than GOOD: pages that do not exist, and candidates of which one is closed already."""
@@ -96,7 +99,13 @@ def serving(run: Path, url: str, folder: Path) -> Iterator[Server]:
         told = log.read_text(encoding="utf-8")
         assert "Serving: http://" in told, told
         yield Server(process, told.split("Serving: http://")[1].split()[0].rstrip("."), notes)
-        console.print(f"the log of the server: {len(log.read_text(encoding='utf-8').splitlines()):,} lines", log)
+        lines = log.read_text(encoding="utf-8").splitlines()
+        wrong = [line for line in lines if '"error":' in line or '"level":' in line]
+        console.print(
+            f"the log of the server: {len(lines):,} lines, {len(wrong):,} of them of something that went wrong"
+        )
+        for line in wrong[:SHOWN]:
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
     finally:
         process.terminate()
         process.wait(60)

@@ -80,7 +80,7 @@ class Population:
         return {
             f"GET {every}": (0.5, lambda: self._get(every)),
             f"GET {every}/{{item}}": (0.5, lambda: self._get(f"{every}/{self._candidate()}")),
-            f"GET {every}/{{item}}/audience": (0.3, lambda: self._get(f"{every}/{self._candidate()}/audience?size=60")),
+            f"GET {every}/{{item}}/audience": (0.3, lambda: self._get(f"{every}/{self._candidate()}/audience?size=50")),
             f"PUT {every}/{{item}}": (0.1, lambda: self.request("PUT", f"{every}/{quote(self._draw(self._toggled))}")),
             f"PUT {every}": (0.1, lambda: self._json("PUT", every, {"items": self._toggled})),
             f"DELETE {every}": (0.1, lambda: self._json("DELETE", every, {"items": self._toggled})),
@@ -100,15 +100,15 @@ class Population:
         whole = {
             "users": 0.2, "users?user={user}": 0.4, "users?user={user}&why={tag}": 0.2, "users?tag={tag}": 0.2,
             "tags": 0.2, "tags?tag={tag}": 0.2, "tags?q={tag}": 0.1, "tags/points": 0.05,
-            "lookalike": 0.2, "lookalike?item={item}": 0.2, "lookalike/audience?item={item}&size=60&as=csv": 0.1,
-            "lookalike/audience?item={item}&size=60&as=parquet": 0.1,
+            "lookalike": 0.2, "lookalike?item={item}": 0.2, "lookalike/audience?item={item}&size=50&as=csv": 0.1,
+            "lookalike/audience?item={item}&size=50&as=parquet": 0.1,
             "quality": 0.1, "system": 0.1, "login": 0.05, "nowhere": 0.05,
         }  # fmt: skip
         parts = {
             "users/suggest?tag={part}": 0.2, "tags/suggest?q={part}": 0.2, "tags?tag={tag}": 0.1, "tags/waiting": 0.05,
             "tags/body": 0.05, "lookalike/items?find={part}": 0.2, "quality?find=d": 0.05,
             "system/now": 0.5, "system/charts": 0.5, "system/figures": 0.05,
-            **{f"lookalike/part?part={part}&item={{item}}&size=60": 0.1 for part in PARTS},
+            **{f"lookalike/part?part={part}&item={{item}}&size=50": 0.1 for part in PARTS},
         }  # fmt: skip
         found: dict[str, tuple[float, Make]] = {
             f"{path}, a part": (rate, lambda path=path: self._page(path, part=True))  # type: ignore[misc]

@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 from threading import Thread
 
-import pyarrow as pa
-
 from penchant.command.offline import main
 
 EVERY_S = 10.0
@@ -42,7 +40,7 @@ def noted() -> dict[str, float]:
         "heap": heap.arena / MIB,
         "used": (heap.uordblks) / MIB,
         "large": heap.hblkhd / MIB,
-        "arrow": pa.total_allocated_bytes() / MIB,
+        "arrow": sys.modules["pyarrow"].total_allocated_bytes() / MIB if "pyarrow" in sys.modules else 0.0,
         "sqlite": sqlite.sqlite3_memory_used() / MIB,
         "python": sys.getallocatedblocks(),
         "objects": len(gc.get_objects()),

@@ -28,7 +28,7 @@ class Answers:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time; answers have a Content-Length or no body."""
+    """One request at a time. A chunked body stays as it came, with the lengths of its chunks."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Future[tuple[int, bytes]] | None = None
@@ -43,9 +43,10 @@ class Connection(asyncio.Protocol):
         head, found, body = self._bytes.partition(b"\r\n\r\n")
         if not found or self._waiting is None:
             return
-        said = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-        length = int(said or 0)
-        if len(body) >= length:
+        head = head.lower()
+        said = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+        chunked = b"transfer-encoding: chunked" in head
+        if body.endswith(b"0\r\n\r\n") if chunked else len(body) >= int(said or 0):
             self._bytes = b""
             self._waiting.set_result((int(head[9:12]), body))
 

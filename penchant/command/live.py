@@ -83,11 +83,10 @@ def serve_run(
     host, port = _address(listen)
     proxies = [_proxy(one) for one in trusted_proxy or ()]
     url = _url(folder, store)
+    _settle_process(log)
     from penchant.command.drawn import bars
     from penchant.operation.server import ServerConfig, start
-    from penchant.serving.http.requests_log import start_logging
 
-    start_logging(log)
     config = ServerConfig(
         folder,
         url,
@@ -118,11 +117,10 @@ def dashboard(
     Pages show profiles, tags, audiences and quality (docs/dashboard.md).
     """
     host, port = _address(listen)
+    _settle_process("warning")
     from penchant.command.drawn import bars
     from penchant.operation.server import ServerConfig, start
-    from penchant.serving.http.requests_log import start_logging
 
-    start_logging("warning")
     roles = (Role.HTTP, Role.CLUSTER)
     config = ServerConfig(folder, "memory:", roles, host, port, open_to_all=True, live=False)
     with bars() as report:
@@ -290,6 +288,17 @@ def _speed(text: str) -> float:
     if found is None or float(found[1]) == 0:
         raise ConfigError(f"speed {text!r} is not understood; write 100x, 2.5x or max")
     return float(found[1])
+
+
+def _settle_process(level: str) -> None:
+    """Settle what a server keeps of memory and what it logs. Call this before its libraries are imported: some begin
+    threads, and each would take a heap of its own."""
+    from penchant.operation.allocator import keep_little
+
+    keep_little()
+    from penchant.serving.http.requests_log import start_logging
+
+    start_logging(level)
 
 
 def _say_who_scores(server: "Server") -> None:

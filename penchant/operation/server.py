@@ -21,7 +21,7 @@ from penchant.choices import Role
 from penchant.dashboard.shell.readings import PERIOD_S
 from penchant.dashboard.shell.sources import Sources
 from penchant.errors import ConfigError, PenchantError, StoreError
-from penchant.operation.allocator import give_back, keep_little
+from penchant.operation.allocator import give_back
 from penchant.operation.erasure import erase_from_run
 from penchant.operation.helping import FAULTS, Helping, is_scarce, told
 from penchant.operation.pages import add_dashboard, open_most_clicked, open_sources
@@ -47,7 +47,7 @@ TRY_WRITING_S = 2.0
 WATCH_S = 5.0
 ATLAS_S = 1.0
 REMIND_S = 1.0
-GIVE_BACK_S = 60.0
+GIVE_BACK_S = 10.0
 
 LOOKED_AT = 1_000
 """Users of a store by whom is seen whether it knows them by pseudonyms of the same key."""
@@ -87,7 +87,6 @@ def start(config: ServerConfig, report: Report = quiet) -> "Server":
             f"without keys only this machine may be served, but host is {config.host!r}; leave out --no-keys, or "
             f"listen on 127.0.0.1"
         )
-    keep_little()
     store = open_store(config.store, lease_s=config.lease_s)
     try:
         served = open_served(config.folder, report=report)
