@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from penchant.choices import Scope
-from penchant.errors import BusyError
+from penchant.errors import BusyError, StoreError
+from penchant.store.numbers import Count
 from penchant.store.unreadable import Unreadable
 
 LEASE_S = 30.0
@@ -169,6 +170,16 @@ def refuse_too_many(items: int, most: int) -> None:
         )
 
 
+def refuse_behind(now: Count, cursor: str, kept: str | None) -> None:
+    """StoreError where clusters lack seeds that those which are published have. now: how many joins were counted;
+    kept: the cursor of those."""
+    if now.is_behind(cursor, kept):
+        raise StoreError(
+            "another process has published clusters with later seeds, while this one stood still; "
+            "follow the new seeds and publish again"
+        )
+
+
 class Store(ABC):
     """Live state, shared by all processes that open the same store; safe to be called from several threads.
 
@@ -289,7 +300,8 @@ class Store(ABC):
     @abstractmethod
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         """In one step: clusters of candidates, as one model knows them, and up to where `joined` was followed for them.
-        Those of candidates that are not open are ignored."""
+        Those of candidates that are not open are ignored. StoreError where the store has a later cursor of the model:
+        who stood still, for longer than a lease, does not undo what was published meanwhile."""
 
     @abstractmethod
     def cursor(self, model: str) -> str | None:

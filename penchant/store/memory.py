@@ -28,6 +28,7 @@ from penchant.store.base import (
     StoreBounds,
     drawn_mark,
     lease_runs,
+    refuse_behind,
     refuse_too_many,
 )
 from penchant.store.entries import speaks_of
@@ -236,6 +237,7 @@ class MemoryStore(Store):
 
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         with self._lock:
+            refuse_behind(Count(self._epoch, self._joined), cursor, self._cursors.get(model))
             self._cluster_changes += 1
             for item, content in clusters.items():
                 if item in self._open:

@@ -73,3 +73,13 @@ class Count:
         if not cursor:
             return self.last
         return self.told(int(cursor)) if cursor.isdecimal() and cursor.isascii() else None
+
+    def is_behind(self, cursor: str, kept: str | None) -> bool:
+        """Whether a cursor of joins is not as far as one that is kept here; one that another store told never is.
+
+        >>> now = Count(epoch=5, last=7)
+        >>> now.is_behind("3", "4"), now.is_behind("4", "4"), now.is_behind("3", None), now.is_behind("3", "8")
+        (True, False, False, False)
+        """
+        reached, known = self.reached(cursor), self.reached(kept) if kept else None
+        return known is not None and (reached is None or reached < known)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from penchant.errors import StoreError
 from penchant.store.base import (
     LEASE_S,
     Backlog,
@@ -339,6 +340,23 @@ def test_clusters_are_told_since_a_change_and_only_of_open_candidates(store: Sto
     store.close_candidates(["1"])
     store.open_candidates(["1"], 1.0)
     assert store.clusters("m", 0)[1] == {"2": b"two"}
+
+
+def test_who_stood_still_does_not_undo_what_others_published_meanwhile(store: Store) -> None:
+    store.open_candidates(["1"], 0.0)
+    before = store.joined("", 0).cursor
+    store.append([click("ann", "1", 1.0)], 1.0)
+    store.settle(store.take("consumer", 10))
+    later = store.joined(before, 10).cursor
+    store.publish("m", {"1": b"with ann"}, later)
+    for cursor in before, "of another store":
+        with pytest.raises(StoreError, match="another process has published clusters with later seeds"):
+            store.publish("m", {"1": b"without"}, cursor)
+    assert store.clusters("m", 0)[1] == {"1": b"with ann"}
+    assert store.cursor("m") == later
+    store.publish("other", {"1": b"of another model"}, before)
+    store.publish("m", {"1": b"with ann, anew"}, later)
+    assert store.clusters("m", 0)[1] == {"1": b"with ann, anew"}
 
 
 def test_other_models_are_dropped(store: Store) -> None:

@@ -27,6 +27,7 @@ from penchant.store.base import (
     Store,
     StoreBounds,
     drawn_mark,
+    refuse_behind,
     refuse_too_many,
 )
 from penchant.store.entries import speaks_of, unpack
@@ -261,11 +262,17 @@ class RedisStore(Store):
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         said = [each for item, content in clusters.items() for each in (item, content)]
         with self._client.errors():
-            self._publish(args=[model, cursor, *said])
+            while True:
+                kept = self._raw.hget(_key("cursors"), model)
+                refuse_behind(self._count("joins"), cursor, self._cursor(kept))
+                if self._publish(args=[model, cursor, kept or "", *said]) == 1:
+                    return
 
     def cursor(self, model: str) -> str | None:
         with self._client.errors():
-            said = self._raw.hget(_key("cursors"), model)
+            return self._cursor(self._raw.hget(_key("cursors"), model))
+
+    def _cursor(self, said: bytes | None) -> str | None:
         return None if said is None else self._rows.text(said)
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:

@@ -26,6 +26,7 @@ from penchant.store.base import (
     StoreBounds,
     drawn_mark,
     lease_runs,
+    refuse_behind,
     refuse_too_many,
 )
 from penchant.store.numbers import Count
@@ -196,6 +197,8 @@ class SqliteStore(Store):
 
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         with self._file.writing(durable=False) as connection:
+            joined = Count(number(connection, "epoch"), last_join(connection))
+            refuse_behind(joined, cursor, self._cursor(connection, model))
             now = change(connection, "clusters")
             rows = [(model, item, content, now, item) for item, content in clusters.items()]
             connection.executemany(PUBLISH, rows)
@@ -203,7 +206,10 @@ class SqliteStore(Store):
 
     def cursor(self, model: str) -> str | None:
         with self._file.reading() as connection:
-            row = connection.execute("SELECT cursor FROM cursors WHERE model = ?", (model,)).fetchone()
+            return self._cursor(connection, model)
+
+    def _cursor(self, connection: Connection, model: str) -> str | None:
+        row = connection.execute("SELECT cursor FROM cursors WHERE model = ?", (model,)).fetchone()
         return self._rows.name(row[0] if row else None)
 
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:

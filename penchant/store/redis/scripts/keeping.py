@@ -41,17 +41,20 @@ return held
 PUBLISH = (
     WORDS
     + """
--- model, cursor; then item and cluster, again and again.
+-- model, cursor, the cursor that is expected there, '' for none; then item and cluster, again and again. Returns 0 if
+-- another is there, and nothing was done.
 local model = ARGV[1]
+if (redis.call('HGET', P .. 'cursors', model) or '') ~= ARGV[3] then return 0 end
 local change = redis.call('HINCRBY', NUMBERS, 'clusters', 1)
 redis.call('SADD', P .. 'models', model)
 redis.call('HSET', P .. 'cursors', model, ARGV[2])
-for i = 3, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   if redis.call('HEXISTS', P .. 'open', ARGV[i]) == 1 then
     redis.call('HSET', P .. 'clusters:' .. model, ARGV[i], ARGV[i + 1])
     redis.call('ZADD', P .. 'clusters:' .. model .. ':changes', change, ARGV[i])
   end
 end
+return 1
 """
 )
 
