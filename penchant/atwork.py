@@ -19,12 +19,15 @@ FOLDER = "at-work"
 DOOR, LOCK, HOLDER = "door.lock", "run.lock", "holder.json"
 POLL_S = 0.01
 
+DOOR_S = 30.0
+"""So long is waited at the door. Who stands in it for longer was stopped there, and nobody waits for that."""
+
 
 @contextmanager
 def door(folder: Path) -> Iterator[None]:
     """Where one waits, for a moment: held while somebody begins to work on a folder, or forgets a user. The same thread
-    may enter again. Raises FolderError where the folder cannot be written."""
-    with _held(_lock(folder, DOOR), folder):
+    may enter again. Raises FolderError where the folder cannot be written, or somebody else stands there for DOOR_S."""
+    with _held(_lock(folder, DOOR), folder, DOOR_S):
         yield
 
 
@@ -40,7 +43,7 @@ def at_work(folder: Path, what: str) -> Iterator[None]:
         return
     with ExitStack() as held:
         with door(folder):
-            held.enter_context(_held(lock, folder, wait=False))
+            held.enter_context(_held(lock, folder, 0.0))
             write_json(folder / FOLDER / HOLDER, {"pid": os.getpid(), "host": socket.gethostname(), "what": what})
         yield
 
@@ -50,7 +53,7 @@ def is_at_work(folder: Path) -> bool:
     if not (folder / FOLDER / LOCK).exists():
         return False
     try:
-        with _lock(folder, DOOR), _lock(folder, LOCK).acquire(timeout=0):
+        with _lock(folder, DOOR).acquire(timeout=0), _lock(folder, LOCK).acquire(timeout=0):
             return False
     except Timeout:
         return True
@@ -76,9 +79,10 @@ def _lock(folder: Path, name: str) -> FileLock:
 
 
 @contextmanager
-def _held(lock: FileLock, folder: Path, *, wait: bool = True) -> Iterator[None]:
+def _held(lock: FileLock, folder: Path, most_s: float) -> Iterator[None]:
+    """most_s: so long is waited for it."""
     try:
-        held = lock.acquire(timeout=-1 if wait else 0, poll_interval=POLL_S)
+        held = lock.acquire(timeout=most_s, poll_interval=POLL_S)
     except Timeout:
         raise FolderError(_told(folder)) from None
     except OSError as error:

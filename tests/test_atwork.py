@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import penchant
+from penchant import atwork
 from penchant.atwork import at_work, door, is_at_work
 from penchant.errors import FolderError
 from penchant.files import remove, write_json
@@ -125,6 +127,28 @@ def test_a_step_within_a_step_enters_again_and_another_thread_does_not(tmp_path:
         assert re.match(r"another process is at work on ", str(in_a_thread(begin)))
     assert in_a_thread(lambda: is_at_work(tmp_path)) is False
     assert in_a_thread(begin) is None
+
+
+def stand_in_the_door(folder: Path) -> None:
+    with at_work(folder, "forgets a user"), door(folder):
+        print("stands", flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_nobody_waits_for_ever_for_one_who_stands_still_in_the_door(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.start(file, file.parent / "run")
+    run.check()
+    first = Forked(stand_in_the_door, run.folder)
+    until(lambda: first.out, what=lambda: first.err)
+    monkeypatch.setattr(atwork, "DOOR_S", 0.1)
+    assert is_at_work(run.folder)
+    with pytest.raises(FolderError, match=rf"process {first.pid} on \S+, which forgets a user, is at work"):
+        erase_from_run(run.folder, "u003", 1_900_000_000.0)
+    first.kill()
+    assert not is_at_work(run.folder)
+    assert erase_from_run(run.folder, "u003", 1_900_000_000.0)["log"] > 0
 
 
 def read_only(folder: Path) -> None:

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -158,8 +159,8 @@ class Server:
             self.http.run(listening)
         else:
             self._wait(listening)
-        for loop in loops:
-            loop.stop()
+        with ThreadPoolExecutor(len(loops)) as ends:  # at once: each may wait for a store that does not answer
+            list(ends.map(Loop.stop, loops))
         clustering.stop()
         if self.sources:
             self.sources.atlas.close()
