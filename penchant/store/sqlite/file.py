@@ -36,8 +36,8 @@ SETTINGS = (
 )
 
 NO_TEXT = "Could not decode to UTF-8"
-"""What SQLite's driver says of a text that is none. It is read with marks in place of what is wrong from then on: to do
-so always would make each reading slower."""
+"""What SQLite's driver says of a text that is none. It is read with marks in place of what is wrong from then on, so
+the same call goes well the next time: to do so always would make each reading slower."""
 
 WRITE_BACK_MS = 200
 """How long others wait, at most, for the write-ahead log to be emptied."""

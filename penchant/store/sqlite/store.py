@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import orjson
 
@@ -33,7 +34,7 @@ from penchant.store.numbers import Count
 from penchant.store.rows import StoreRows
 from penchant.store.sqlite import events as sqlite_events
 from penchant.store.sqlite.events import change, count, last_join, number
-from penchant.store.sqlite.file import TIMEOUT_S, SqliteFile
+from penchant.store.sqlite.file import NO_TEXT, TIMEOUT_S, SqliteFile
 from penchant.store.unreadable import Unreadable
 
 PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
@@ -43,6 +44,25 @@ PUT_VECTOR = """INSERT INTO vectors (model, user, events, content)
 PUBLISH = "REPLACE INTO clusters SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM candidates WHERE item = ?)"
 
 MARK_CANDIDATES = "REPLACE INTO numbers VALUES ('candidates', ?)"
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _once_more(method: Callable[Concatenate["SqliteStore", P], R]) -> Callable[Concatenate["SqliteStore", P], R]:
+    """Do again what met a text that is none: nothing of it was done, and from now on such texts can be read."""
+
+    @wraps(method)
+    def call(self: "SqliteStore", *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except StoreError as error:
+            if NO_TEXT not in str(error):
+                raise
+            return method(self, *args, **kwargs)
+
+    return call
 
 
 class SqliteStore(Store):
@@ -71,10 +91,12 @@ class SqliteStore(Store):
 
     # Events
 
+    @_once_more
     def append(self, events: Sequence[Event], at: float) -> list[Fate]:
         with self._file.writing() as connection:
             return sqlite_events.append(connection, events, at, self._bounds.events)
 
+    @_once_more
     def histories(self, users: Sequence[str]) -> list[list[Event]]:
         question = "SELECT time, item, id, clicked FROM history WHERE user = ?"
         with self._file.reading() as connection:
@@ -83,20 +105,25 @@ class SqliteStore(Store):
 
     def users(self) -> Iterable[str]:
         last: Any = ""
-        question = "SELECT DISTINCT user FROM history WHERE user > ? ORDER BY user LIMIT ?"
         while True:
-            with self._file.reading() as connection:
-                found = connection.execute(question, (last, self._at_once)).fetchall()
+            found = self._users_after(last)
             if not found or found[-1][0] == last:  # it is no UTF-8, and so greater than what is read of it
                 return
             yield from self._rows.names(found)
             last = found[-1][0]
+
+    @_once_more
+    def _users_after(self, last: Any) -> list[tuple[Any]]:
+        question = "SELECT DISTINCT user FROM history WHERE user > ? ORDER BY user LIMIT ?"
+        with self._file.reading() as connection:
+            return connection.execute(question, (last, self._at_once)).fetchall()
 
     def put_vectors(self, model: str, vectors: Mapping[str, tuple[int, bytes]]) -> None:
         rows = [(model, user, events, content) for user, (events, content) in vectors.items()]
         with self._file.writing(durable=False) as connection:
             connection.executemany(PUT_VECTOR, rows)
 
+    @_once_more
     def vectors(self, model: str, users: Sequence[str]) -> list[bytes | None]:
         question = "SELECT content FROM vectors WHERE user = ? AND model = ?"
         with self._file.reading() as connection:
@@ -105,6 +132,7 @@ class SqliteStore(Store):
 
     # The log and its consumers
 
+    @_once_more
     def take(self, consumer: str, most: int) -> list[Entry]:
         now = self._clock()
         with self._file.reading() as connection:
@@ -114,16 +142,19 @@ class SqliteStore(Store):
             numbers = sqlite_events.pick(connection, consumer, most, now, self.lease_s)
             return sqlite_events.take(connection, numbers, consumer, now)
 
+    @_once_more
     def settle(self, entries: Sequence[Entry], poison: Sequence[Poison] = ()) -> None:
         with self._file.writing(durable=False) as connection:
             sqlite_events.settle(connection, entries, poison, self._bounds)
 
+    @_once_more
     def backlog(self) -> Backlog:
         with self._file.reading() as connection:
             oldest = connection.execute("SELECT at FROM log ORDER BY number LIMIT 1").fetchone()
             events = number(connection, "backlog")
             return Backlog(events, self._rows.time(oldest[0] if oldest else None), number(connection, "aside"))
 
+    @_once_more
     def poison(self, most: int) -> list[Poison]:
         with self._file.reading() as connection:
             question = "SELECT content, reason, at FROM poison ORDER BY number DESC LIMIT ?"
@@ -131,6 +162,7 @@ class SqliteStore(Store):
 
     # Items
 
+    @_once_more
     def seeds(self, item: str, most: int) -> Seeds:
         question = (
             "SELECT user, time FROM touches WHERE item = ? AND time IS NOT NULL ORDER BY time DESC, user DESC LIMIT ?"
@@ -139,10 +171,12 @@ class SqliteStore(Store):
             rows = connection.execute(question, (item, min(most, self._bounds.seeds))).fetchall()[::-1]
         return self._rows.seeds(rows)
 
+    @_once_more
     def shown(self, item: str) -> list[str]:
         with self._file.reading() as connection:
             return self._rows.names(connection.execute("SELECT user FROM touches WHERE item = ?", (item,)).fetchall())
 
+    @_once_more
     def joined(self, cursor: str, most: int) -> Joined:
         with self._file.reading() as connection:
             now = Count(number(connection, "epoch"), last_join(connection))
@@ -165,6 +199,7 @@ class SqliteStore(Store):
             rows = [(item, orjson.dumps(values), now) for item, values in fields.items()]
             connection.executemany("REPLACE INTO items VALUES (?, ?, ?)", rows)
 
+    @_once_more
     def items(self, after: int) -> tuple[int, dict[str, dict[str, list[str]]]]:
         with self._file.reading() as connection:
             now = count(connection, "items")
@@ -186,6 +221,7 @@ class SqliteStore(Store):
                 connection.executemany(f"DELETE FROM {table} WHERE item = ?", [(item,) for item in items])  # noqa: S608
             connection.execute(MARK_CANDIDATES, (drawn_mark(),))
 
+    @_once_more
     def candidates(self) -> dict[str, float]:
         with self._file.reading() as connection:
             return self._rows.candidates(connection.execute("SELECT item, at FROM candidates").fetchall())
@@ -195,6 +231,7 @@ class SqliteStore(Store):
             row = connection.execute("SELECT value FROM numbers WHERE name = 'candidates'").fetchone()
         return row[0] if row else 0
 
+    @_once_more
     def publish(self, model: str, clusters: Mapping[str, bytes], cursor: str) -> None:
         with self._file.writing(durable=False) as connection:
             joined = Count(number(connection, "epoch"), last_join(connection))
@@ -204,6 +241,7 @@ class SqliteStore(Store):
             connection.executemany(PUBLISH, rows)
             connection.execute("REPLACE INTO cursors VALUES (?, ?)", (model, cursor))
 
+    @_once_more
     def cursor(self, model: str) -> str | None:
         with self._file.reading() as connection:
             return self._cursor(connection, model)
@@ -212,6 +250,7 @@ class SqliteStore(Store):
         row = connection.execute("SELECT cursor FROM cursors WHERE model = ?", (model,)).fetchone()
         return self._rows.name(row[0] if row else None)
 
+    @_once_more
     def clusters(self, model: str, after: int) -> tuple[int, dict[str, bytes]]:
         with self._file.reading() as connection:
             now = count(connection, "clusters")
@@ -219,6 +258,7 @@ class SqliteStore(Store):
             rows = connection.execute(question, (model, now.told(after) or 0)).fetchall()
             return now.number, self._rows.clusters(rows)
 
+    @_once_more
     def drop_models(self, keep: Sequence[str]) -> None:
         with self._file.writing() as connection:
             for table in "clusters", "cursors", "vectors":
@@ -228,6 +268,7 @@ class SqliteStore(Store):
 
     # Who does what
 
+    @_once_more
     def hold(self, name: str, holder: str) -> bool:
         if self.holders().get(name, holder) != holder:
             return False
@@ -241,6 +282,7 @@ class SqliteStore(Store):
         with self._file.writing(durable=False) as connection:
             connection.execute("DELETE FROM holders WHERE name = ? AND holder = ?", (name, holder))
 
+    @_once_more
     def holders(self) -> dict[str, str]:
         with self._file.reading() as connection:
             return self._held(connection)
@@ -257,6 +299,7 @@ class SqliteStore(Store):
             row = key.name, key.digest, key.scope, key.label, key.created, key.per_s
             connection.execute("REPLACE INTO keys VALUES (?, ?, ?, ?, ?, ?)", row)
 
+    @_once_more
     def keys(self) -> list[Key]:
         with self._file.reading() as connection:
             return self._rows.keys(connection.execute("SELECT * FROM keys").fetchall())
@@ -267,6 +310,7 @@ class SqliteStore(Store):
 
     # Erasure
 
+    @_once_more
     def forget(self, user: str, digest: str, at: float) -> Erased:
         most = self._bounds.events
         with self._file.reading() as connection:
@@ -286,6 +330,7 @@ class SqliteStore(Store):
             for digest, at in forgotten.items():
                 sqlite_events.add_forgotten(connection, digest, at, at)
 
+    @_once_more
     def forgotten(self, after: int) -> tuple[int, dict[str, float]]:
         with self._file.reading() as connection:
             now = count(connection, "forgotten")
