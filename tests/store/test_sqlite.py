@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,26 @@ def test_an_older_file_is_migrated_with_all_it_holds(path: Path) -> None:
         len(MIGRATIONS) + 1,
         7,
     ]
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_two_who_begin_with_the_same_empty_file_both_find_a_store(path: Path, at: int) -> None:
+    """Whatever one is asking when the other makes the tables."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+
+        class Overtaken(sqlite3.Connection):
+            asked = 0
+
+            def execute(self, *words: Any) -> sqlite3.Cursor:
+                if self.asked == at and not self.in_transaction:
+                    migrate(other, str(path))
+                self.asked += 1
+                return super().execute(*words)
+
+        with closing(sqlite3.connect(path, isolation_level=None, factory=Overtaken)) as connection:
+            migrate(connection, str(path))
+            assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:

@@ -52,6 +52,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """What makes version 1 out of an empty file, version 2 out of version 1, and so on; never changed, only added to."""
 
 
+WHAT = """SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+    FROM pragma_application_id, pragma_user_version"""
+"""Asked at once: another process may make the tables at the same moment."""
+
 Migrations = tuple[tuple[str, ...], ...]
 
 
@@ -82,10 +86,7 @@ def migrate(connection: sqlite3.Connection, path: str, migrations: Migrations = 
 
 
 def _version(connection: sqlite3.Connection, path: str, migrations: Migrations) -> int:
-    application, version, tables = (
-        connection.execute(question).fetchone()[0]
-        for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
-    )
+    application, version, tables = connection.execute(WHAT).fetchone()
     if tables and application != APPLICATION:
         raise StoreError(f"{path} is a database of something else than Penchant; name another file")
     if version > len(migrations):
