@@ -54,7 +54,7 @@ def _once_more(method: Callable[Concatenate["SqliteStore", P], R]) -> Callable[C
     """Do again what met a text that is none: nothing of it was done, and from now on such texts can be read."""
 
     @wraps(method)
-    def call(self: "SqliteStore", *args: P.args, **kwargs: P.kwargs) -> R:
+    def call(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
         except StoreError as error:
