@@ -92,6 +92,15 @@ def test_behind_a_trusted_proxy_of_https_the_cookie_is_sent_over_https_only(site
         assert {"Max-Age=0", "Path=/dashboard", "Secure", "HttpOnly", "SameSite=lax"} <= set(gone.split("; "))
 
 
+@pytest.mark.parametrize("said", ["HTTPS", "https, http", " https"])
+def test_proxies_say_https_in_several_ways(site: Site, said: str) -> None:
+    form = f"key={secret(site.key('read'))}"
+    with running(site.app, proxies=["127.0.0.1"]) as root:
+        assert "Secure" in posted(root, LOGIN, form, **{"X-Forwarded-Proto": said}).headers["set-cookie"]
+        plain = posted(root, LOGIN, form, **{"X-Forwarded-Proto": f"http, {said}"})
+        assert "Secure" not in plain.headers["set-cookie"]
+
+
 def test_nobody_but_a_trusted_proxy_is_believed(site: Site, root: str) -> None:
     form = f"key={secret(site.key('read'))}"
     assert "Secure" not in posted(root, LOGIN, form, **SECURE).headers["set-cookie"]
