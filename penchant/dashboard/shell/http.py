@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import QueryParams
 
 from penchant.dashboard.shell.access import LOGIN, ROOT, Access, Visitor, inside, let_forget, login_url, remember
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
@@ -18,6 +19,7 @@ from penchant.serving.http.body import Bodies, Limits
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.threads import Threads
 from penchant.serving.keys import Keys, NoKeyError
+from penchant.serving.roles.consumer import MOST_TEXT
 
 FORM = "application/x-www-form-urlencoded"
 FORMS = Limits(body=20_000, bodies=2_000_000, share=500_000, least=20_000, body_s=10.0)
@@ -74,8 +76,9 @@ class Dashboard:
         return answer
 
     async def _asked(self, request: Request, visitor: Visitor) -> Asked:
-        form = await self._form(request) if request.method == "POST" else {}
         query, part = request.query_params, "hx-request" in request.headers
+        _refuse_long(query)
+        form = await self._form(request) if request.method == "POST" else {}
         return Asked(dict(query), form, query.getlist, visitor.scope, visitor.key, part)
 
     async def _form(self, request: Request) -> dict[str, str]:
@@ -152,6 +155,12 @@ class Dashboard:
         response = RedirectResponse(LOGIN, 303, HEADERS)
         let_forget(request, response)
         return response
+
+
+def _refuse_long(query: QueryParams) -> None:
+    """A page says again and again what it was asked for."""
+    if any(len(value) > MOST_TEXT for _, value in query.multi_items()):
+        raise RequestError(422, "invalid", f"no id, tag or text has more than {MOST_TEXT:,} characters; ask for less")
 
 
 def _code(error: PenchantError) -> tuple[int, str]:

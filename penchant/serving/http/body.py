@@ -32,8 +32,8 @@ class Limits:
     least: int = 1 << 17
     body_s: float = 30.0
     linger_s: float = 2.0
-    threads: int = 16
-    calls: int = 8
+    threads: int = 8
+    calls: int = 4
     scored: int = 5_000_000
     told: int = 200_000
 
