@@ -40,7 +40,8 @@ class Sessions:
             if len(own) > MOST_OF_KEY:
                 self._end(next(iter(own)))
             if len(self._sessions) > MOST_SESSIONS:
-                self._end(next(iter(max(self._of_key.values(), key=len))))
+                most = max(self._of_key, key=lambda name: len(self._of_key[name]))
+                self._end(next(iter(self._of_key[most])))
         return token
 
     def key(self, token: str) -> Key | None:

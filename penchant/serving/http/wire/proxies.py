@@ -1,6 +1,7 @@
 """What proxies that are trusted say of a request: where it came from, and whether by HTTPS."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -13,7 +14,8 @@ class Proxied:
     believed. proxies: addresses and networks."""
 
     def __init__(self, app: ASGIApp, proxies: Sequence[str]) -> None:
-        self._app = ProxyHeadersMiddleware(app, [form for proxy in proxies for form in _forms(proxy)])
+        trusting = cast("type[Any]", ProxyHeadersMiddleware)  # whose types are narrower than those of Starlette
+        self._app: ASGIApp = trusting(app, [form for proxy in proxies for form in _forms(proxy)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         said = [value for name, value in scope.get("headers", ()) if name == PROTO]
