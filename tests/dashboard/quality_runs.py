@@ -7,6 +7,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from penchant.dashboard.quality.page import PATH, routes
 from penchant.dashboard.shell.http import Dashboard
@@ -15,6 +16,7 @@ from penchant.dashboard.shell.rendering import Renderer
 from penchant.dashboard.shell.sources import Sources
 from penchant.operation.pages import RunsBeside
 from penchant.serving.http.body import Limits
+from penchant.serving.http.edge import Edge
 from penchant.serving.http.routes import Routes
 from penchant.serving.measures import Measures
 from penchant.serving.service import Service
@@ -72,7 +74,8 @@ def page_of(own: Path, query: str = "", *, part: bool = False) -> str:
 
 def app_of(own: Path) -> FastAPI:
     """The page alone, as it is served to everybody."""
-    app = FastAPI()
-    to = Routes(app, cast(Service, None), None, Limits(), Measures())
+    measures = Measures()
+    app = FastAPI(middleware=[Middleware(Edge, clock=lambda: 0.0, measures=measures, linger_s=0.0)])
+    to = Routes(app, cast(Service, None), None, Limits(), measures)
     Dashboard(to, None, routes(sources_of(own)), about={"run": own.name, "live": False})
     return app

@@ -55,7 +55,7 @@ class Access:
         if shown is None:
             raise NoKeyError("this needs a key; log in with one")
         if self._keys.is_old(shown.name):
-            await self._routes.work(self._keys.look_up)
+            await self._routes.look_up_keys()
         return self._visitor(request, self._keys.again(shown, needs))
 
     async def log_in(self, request: Request, key: str) -> str:
@@ -64,7 +64,7 @@ class Access:
         assert self._keys is not None
         sent = f"Bearer {key}"
         if self._keys.is_stale(sent):
-            await self._routes.work(self._keys.look_up)
+            await self._routes.look_up_keys()
         address = request.client.host if request.client else ""
         known = self._keys.check(sent, address, "read")
         self._visitor(request, known)

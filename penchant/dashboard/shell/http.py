@@ -5,25 +5,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import QueryParams
 
 from penchant.dashboard.shell.access import LOGIN, ROOT, Access, Visitor, inside, let_forget, login_url, remember
 from penchant.dashboard.shell.pages import Answer, Asked, File, Moved, Page, Route
 from penchant.dashboard.shell.rendering import Renderer
 from penchant.dashboard.shell.static_files import Assets
 from penchant.errors import PenchantError, StoreError
-from penchant.serving.http.answers import CODES, RequestError, code_of, line_of
+from penchant.serving.http.answers import CODES, RequestError, code_of, line_of, sender_of
 from penchant.serving.http.body import Bodies, Limits
 from penchant.serving.http.routes import Routes
+from penchant.serving.http.threads import Threads
 from penchant.serving.keys import Keys, NoKeyError
+from penchant.serving.roles.consumer import MOST_TEXT
 
 FORM = "application/x-www-form-urlencoded"
 FORMS = Limits(body=20_000, bodies=2_000_000, share=500_000, least=20_000, body_s=10.0)
 
-THREADS = 2
-"""Pages that are worked on at the same time; the other threads are left to the API."""
+THREADS, SHARE = 3, 2
+"""Pages that are worked on at the same time, and those of them for one key; the other threads are left to the API."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -43,7 +45,7 @@ class Dashboard:
     def __init__(self, routes: Routes, keys: Keys | None, pages: Sequence[Route], *, about: dict[str, Any]) -> None:
         """about: what every page shows of the run."""
         self._routes, self._access, self._assets = routes, Access(routes, keys), Assets()
-        self._threads, self._bodies = CapacityLimiter(THREADS), Bodies(FORMS)
+        self._threads, self._bodies = Threads(THREADS, SHARE), Bodies(FORMS)
         self._renderer = Renderer(self._assets.url, about)
         for one in pages:
             self._add(one.method, one.path, self._endpoint(one))
@@ -65,25 +67,26 @@ class Dashboard:
             try:
                 visitor = await self._access.visitor(request, route.needs)
                 asked = await self._asked(request, visitor)
-                return await self._work(lambda: self._respond(route.answer(asked), visitor))
+                return await self._work(request, lambda: self._respond(route.answer(asked), visitor))
             except NoKeyError:
                 return self._to_log_in(request)
             except PenchantError as error:
-                return await self._work(self._problem, request, error, visitor)
+                return await self._work(request, self._problem, request, error, visitor)
 
         return answer
 
     async def _asked(self, request: Request, visitor: Visitor) -> Asked:
-        form = await self._form(request) if request.method == "POST" else {}
         query, part = request.query_params, "hx-request" in request.headers
+        _refuse_long(query)
+        form = await self._form(request) if request.method == "POST" else {}
         return Asked(dict(query), form, query.getlist, visitor.scope, visitor.key, part)
 
     async def _form(self, request: Request) -> dict[str, str]:
         async with self._bodies.of(request, (FORM,)) as (_, content):
             return dict(parse_qsl(content.decode(errors="replace")))
 
-    async def _work(self, function: Callable[..., Response], *args: Any) -> Response:
-        return await to_thread.run_sync(lambda: function(*args), limiter=self._threads)
+    async def _work(self, request: Request, function: Callable[..., Response], *args: Any) -> Response:
+        return await self._threads.run(sender_of(request), lambda: function(*args))
 
     def _respond(self, answer: Answer, visitor: Visitor | None) -> Response:
         match answer:
@@ -113,7 +116,7 @@ class Dashboard:
 
     async def _nowhere(self, request: Request) -> Response:
         error = RequestError(404, "not_found", "there is no such page")
-        return await self._work(self._problem, request, error, None)
+        return await self._work(request, self._problem, request, error, None)
 
     async def _ask_for_key(self, request: Request) -> Response:
         if self._access.open_to_all:
@@ -148,10 +151,16 @@ class Dashboard:
         try:
             self._access.log_out(request)
         except PenchantError as error:
-            return await self._work(self._problem, request, error, None)
+            return await self._work(request, self._problem, request, error, None)
         response = RedirectResponse(LOGIN, 303, HEADERS)
         let_forget(request, response)
         return response
+
+
+def _refuse_long(query: QueryParams) -> None:
+    """A page says again and again what it was asked for."""
+    if any(len(value) > MOST_TEXT for _, value in query.multi_items()):
+        raise RequestError(422, "invalid", f"no id, tag or text has more than {MOST_TEXT:,} characters; ask for less")
 
 
 def _code(error: PenchantError) -> tuple[int, str]:

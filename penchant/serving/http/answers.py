@@ -26,7 +26,7 @@ from penchant.errors import (
 )
 from penchant.serving.http.requests_log import RequestLine
 from penchant.serving.incoming import BodyError, LargeBodyError
-from penchant.serving.keys import NoKeyError, ScopeError, TooOftenError
+from penchant.serving.keys import NoKeyError, ScopeError, TooOftenError, network_of
 from penchant.serving.measures import Measures
 
 SCOPE = "penchant"
@@ -76,6 +76,11 @@ def line_of(request: Request) -> RequestLine:
     """What will be logged of a request."""
     found: RequestLine = request.scope[SCOPE]
     return found
+
+
+def sender_of(request: Request) -> str:
+    """Who sends: the name of the key that was shown, else the network."""
+    return line_of(request).key or network_of(request.client.host if request.client else "")
 
 
 def problem(said: RequestLine, status: int, code: str, message: str, **more: Any) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from penchant.errors import BusyError
-from penchant.serving.http.answers import RequestError, line_of
-from penchant.serving.keys import network_of
+from penchant.serving.http.answers import RequestError, sender_of
 
 JSON, LINES, ARROW = "application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"
 
@@ -23,8 +22,8 @@ class Limits:
     on, share: of those of one key, or of one address where no key was shown; least: bytes that any of them counts at
     least, so that their number is bounded too; body_s: how long reading one may take;
     linger_s: how long what still comes of a refused one is thrown away, because a client whose connection is closed
-    while it sends sees no answer; threads: calls at the same time; scored: users × candidates of one call, told: scores
-    that it may answer with."""
+    while it sends sees no answer; threads: calls that work at the same time, calls: those of one key; scored: users ×
+    candidates of one call, told: scores that it may answer with."""
 
     body: int = 1 << 24
     item: int = 1 << 16
@@ -33,7 +32,8 @@ class Limits:
     least: int = 1 << 17
     body_s: float = 30.0
     linger_s: float = 2.0
-    threads: int = 64
+    threads: int = 8
+    calls: int = 4
     scored: int = 5_000_000
     told: int = 200_000
 
@@ -62,7 +62,7 @@ class Bodies:
         """
         kind, most = self._kind(request, kinds), self._limits.body if most is None else most
         _refuse_announced(request, most)
-        held, content = _Held(_sender(request)), bytearray()
+        held, content = _Held(sender_of(request)), bytearray()
         try:
             self._hold(held, self._limits.least)
             async with asyncio.timeout(self._limits.body_s):
@@ -112,11 +112,6 @@ class _Held:
 
     sender: str
     size: int = 0
-
-
-def _sender(request: Request) -> str:
-    """Who sends: the name of the key that was shown, else the network."""
-    return line_of(request).key or network_of(request.client.host if request.client else "")
 
 
 def _refuse_announced(request: Request, most: int) -> None:

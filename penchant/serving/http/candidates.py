@@ -9,7 +9,7 @@ from fastapi import Query, Request, Response
 from penchant.choices import MIN_AUDIENCE, Scope
 from penchant.errors import BusyError
 from penchant.serving.candidates.audience import MOST_AUDIENCE
-from penchant.serving.http.answers import Json, RequestError
+from penchant.serving.http.answers import Json, RequestError, sender_of
 from penchant.serving.http.body import JSON
 from penchant.serving.http.routes import Routes, scope_of
 from penchant.serving.http.shapes import (
@@ -66,33 +66,33 @@ class CandidateRoutes:
 
     async def all(self, request: Request) -> Response:
         """All open candidates, by item. See one of them for what a key with scope read is told."""
-        return Json({"candidates": await self.work(self.service.candidates, scope_of(request))})
+        return Json({"candidates": await self.work(request, self.service.candidates, scope_of(request))})
 
     async def one(self, item: PathId, request: Request) -> Response:
         """One open candidate. A key with scope read is told of its seeds once ten are known, and again when ten more
         are; before that `few` is true."""
-        return Json(await self.work(self.service.candidate, item, scope_of(request)))
+        return Json(await self.work(request, self.service.candidate, item, scope_of(request)))
 
     async def open_all(self, request: Request) -> Response:
         """Open items to audience extension; those that are open stay as they are."""
         asked = await self.routes.body(request, ItemsBody)
-        await self.work(self.service.open, asked.items)
+        await self.work(request, self.service.open, asked.items)
         return Response(status_code=204)
 
-    async def open(self, item: PathId) -> Response:
+    async def open(self, item: PathId, request: Request) -> Response:
         """Open an item to audience extension."""
-        await self.work(self.service.open, [item])
+        await self.work(request, self.service.open, [item])
         return Response(status_code=204)
 
     async def close_all(self, request: Request) -> Response:
         """Close candidates, all of them or none."""
         asked = await self.routes.body(request, ItemsBody)
-        await self.work(self.service.close, asked.items)
+        await self.work(request, self.service.close, asked.items)
         return Response(status_code=204)
 
-    async def close(self, item: PathId) -> Response:
+    async def close(self, item: PathId, request: Request) -> Response:
         """Close a candidate."""
-        await self.work(self.service.close, [item])
+        await self.work(request, self.service.close, [item])
         return Response(status_code=204)
 
     async def score(self, request: Request) -> Response:
@@ -102,8 +102,8 @@ class CandidateRoutes:
         asked, scope = await self.routes.body(request, ScoreRequest), scope_of(request)
         self._bound(asked, scope)
         if len(asked.users) == 1 and asked.items is None:
-            return Json(await self._scores.ask((asked.users[0], asked.top, scope)))
-        return Json(await self.work(self._scored, asked, scope))
+            return Json(await self._scores.ask((asked.users[0], asked.top, scope), sender_of(request)))
+        return Json(await self.work(request, self._scored, asked, scope))
 
     async def audience(
         self,

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from penchant.serving.http.answers import Json, line_of, problem
+from penchant.serving.http.answers import Json, line_of, problem, sender_of
 from penchant.serving.http.body import ARROW, JSON, LINES
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.shapes import Events, EventsAnswer, ItemFields, PathId, RefusedAnswer
@@ -38,10 +38,10 @@ class EventRoutes:
         routes, service = self.routes, self.routes.service
         async with routes.bodies.of(request, READERS) as (kind, content):
             read, now = READERS[kind], service.clock()
-            incoming = read(content, now) if len(content) < INLINE else await routes.work(read, content, now)
+            incoming = read(content, now) if len(content) < INLINE else await routes.work(request, read, content, now)
             appended = Appended(0, 0, 0, {})
             if incoming.events:
-                appended = await self._append.ask(incoming.events)
+                appended = await self._append.ask(incoming.events, sender_of(request))
         routes.measures.appended(appended, len(incoming.refused))
         told = _told(incoming, appended)
         if told["refused_count"] and not appended.accepted + appended.repeated + appended.forgotten:
@@ -53,7 +53,7 @@ class EventRoutes:
         """Say what an item is about, by fields that the items of the run have. What was said of it before is
         replaced."""
         asked = await self.routes.body(request, ItemFields, most=self.routes.limits.item)
-        await self.routes.work(self.routes.service.put_items, {item: asked.fields})
+        await self.routes.work(request, self.routes.service.put_items, {item: asked.fields})
         return Response(status_code=204)
 
 

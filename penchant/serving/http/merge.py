@@ -14,20 +14,20 @@ class Merger(Generic[T, R]):
     """Does `work` for one list of items at a time, in a thread of `pool`; for those who ask in one event loop.
 
     work: results, one per item, in their order. Who asks while nothing is worked on waits for nobody; who asks
-    meanwhile is in the next list, of `most` items at most, first come first served. What `work` raises reaches
-    everybody in the list.
+    meanwhile is in the next list, of `most` items at most: one of each sender in turn, and of one sender first come
+    first served. So nobody waits for all that another has asked. What `work` raises reaches everybody in the list.
     """
 
     def __init__(self, work: Callable[[list[T]], list[R]], most: int, pool: Executor) -> None:
         self._work, self._most, self._pool = work, most, pool
-        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._waiting: dict[str, deque[tuple[T, asyncio.Future[R]]]] = {}  # whose turn it is stands first
         self._busy = False
 
-    async def ask(self, item: T) -> R:
+    async def ask(self, item: T, sender: str = "") -> R:
         """The result for this item. An item whose asker has gone is worked on all the same."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((item, answer))
+        self._waiting.setdefault(sender, deque()).append((item, answer))
         if not self._busy:
             self._busy = True
             loop.call_soon(self._begin)
@@ -35,9 +35,19 @@ class Merger(Generic[T, R]):
 
     def _begin(self) -> None:
         """Work for those who wait, among them all whose requests were read in the same round of the loop."""
-        part = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        part = self._next()
         done = asyncio.get_running_loop().run_in_executor(self._pool, self._work, [item for item, _ in part])
         done.add_done_callback(lambda found: self._end(part, found))
+
+    def _next(self) -> list[tuple[T, "asyncio.Future[R]"]]:
+        part: list[tuple[T, asyncio.Future[R]]] = []
+        while self._waiting and len(part) < self._most:
+            sender = next(iter(self._waiting))
+            own = self._waiting.pop(sender)
+            part.append(own.popleft())
+            if own:
+                self._waiting[sender] = own
+        return part
 
     def _end(self, part: list[tuple[T, asyncio.Future[R]]], found: "asyncio.Future[list[R]]") -> None:
         error = found.exception()

@@ -9,6 +9,7 @@ from penchant.errors import StoreError
 from penchant.serving.http.answers import Json, line_of, problem
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.shapes import AliveAnswer, ModelAnswer, NotReadyAnswer, ReadyAnswer
+from penchant.serving.http.threads import Once
 from penchant.serving.measures import CONTENT_TYPE
 from penchant.serving.roles.health import Health
 
@@ -20,6 +21,7 @@ class ProcessRoutes:
     def __init__(self, routes: Routes) -> None:
         self.routes = routes
         self._missing, self._asked = list[str](), float("-inf")
+        self._look, self._measure = Once(self._what_is_missing), Once(self._measured)
         routes.add("GET", "/healthz", self.alive, needs=None, answer=AliveAnswer)
         routes.add("GET", "/readyz", self.ready, needs=None, answer=ReadyAnswer, errors={503: NotReadyAnswer})
         routes.add("GET", "/metrics", self.measures, needs="read", answer=str)
@@ -32,7 +34,7 @@ class ProcessRoutes:
     async def ready(self, request: Request) -> Response:
         """Whether this process can answer; if not, what is missing: the store."""
         if not 0 <= monotonic() - self._asked < KEPT_S:
-            self._missing = await self.routes.work(self._what_is_missing)
+            self._missing = await self._look.ask()
             self._asked = monotonic()
         if self._missing:
             message = f"not ready: {', '.join(self._missing)}"
@@ -42,7 +44,7 @@ class ProcessRoutes:
 
     async def measures(self) -> Response:
         """What this process measures of itself, for Prometheus."""
-        return Response(await self.routes.work(self._measured), media_type=CONTENT_TYPE)
+        return Response(await self._measure.ask(), media_type=CONTENT_TYPE)
 
     async def model(self) -> Response:
         """Which model answers, which look-alike is live, and how far that is behind the best one."""

@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from penchant.choices import Scope
-from penchant.serving.http.answers import Json, line_of
+from penchant.serving.http.answers import Json, line_of, sender_of
 from penchant.serving.http.body import JSON, Bodies, Limits
 from penchant.serving.http.merge import Merger
 from penchant.serving.http.shapes import ErrorAnswer, RequestBody
+from penchant.serving.http.threads import Once, Threads
 from penchant.serving.incoming import load
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures
@@ -54,11 +54,17 @@ class Routes:
         self.app, self.service, self.limits, self.measures = app, service, limits, measures
         self.bodies = Bodies(limits)
         self._merging = ThreadPoolExecutor(MERGING, "merged")
-        self._keys, self._threads = keys, CapacityLimiter(limits.threads)
+        self._keys, self._threads = keys, Threads(limits.threads, limits.calls)
+        self._look_up = Once(keys.look_up) if keys else None
 
-    async def work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do what may block in a thread. It is not stopped where the other side hangs up."""
-        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._threads)
+    async def work(self, request: Request, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what may block in a thread; a key has a share of them. It is not stopped where the other side hangs up."""
+        return await self._threads.run(sender_of(request), lambda: function(*args, **kwargs))
+
+    async def look_up_keys(self) -> None:
+        """Ask the store which keys there are, once for all who wait for that. Raises StoreError."""
+        assert self._look_up is not None
+        await self._look_up.ask()
 
     def merger(self, work: Callable[[list[T]], list[R]], most: int) -> Merger[T, R]:
         """For what costs less for several requests together; see `Merger`."""
@@ -102,7 +108,7 @@ class Routes:
                 return
             sent = request.headers.get("authorization")
             if self._keys.is_stale(sent):
-                await self.work(self._keys.look_up)
+                await self.look_up_keys()
             address = request.client.host if request.client else ""
             key = self._keys.check(sent, address, needs)
             line_of(request).key, request.state.scope = key.name, key.scope

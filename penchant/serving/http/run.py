@@ -11,23 +11,12 @@ import uvicorn
 
 from penchant.serving.http.wire.connections import Connections
 from penchant.serving.http.wire.protocol import Connection
+from penchant.serving.http.wire.proxies import Proxied
 
 GRACE_S = 10
 """How long requests that go on have to end."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def _forms(proxy: str) -> list[str]:
-    """How an address or a network looks to a socket: one that listens on IPv6 sees IPv4 as a part of it.
-
-    >>> _forms("10.0.0.7"), _forms("10.0.0.0/8"), _forms("fd00::7")
-    (['10.0.0.7', '::ffff:10.0.0.7'], ['10.0.0.0/8', '::ffff:10.0.0.0/104'], ['fd00::7'])
-    """
-    if ":" in proxy:
-        return [proxy]
-    address, _, prefix = proxy.partition("/")
-    return [proxy, f"::ffff:{address}/{96 + int(prefix)}" if prefix else f"::ffff:{address}"]
 
 
 class _Server(uvicorn.Server):
@@ -54,7 +43,7 @@ class HttpServer:
     ) -> None:
         connection = partial(Connection, held=connections)
         config = uvicorn.Config(
-            app,
+            Proxied(app, proxies) if proxies else app,
             host=host,
             port=port,
             http=cast("type[asyncio.Protocol]", connection),
@@ -62,8 +51,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=bool(proxies),
-            forwarded_allow_ips=[form for proxy in proxies for form in _forms(proxy)],
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S,
             lifespan="off",
         )

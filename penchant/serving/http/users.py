@@ -8,7 +8,7 @@ import orjson
 from fastapi import Query, Request, Response
 
 from penchant.choices import Order
-from penchant.serving.http.answers import Json
+from penchant.serving.http.answers import Json, sender_of
 from penchant.serving.http.routes import Routes, scope_of
 from penchant.serving.http.shapes import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
 from penchant.serving.roles.consumer import MOST_TEXT
@@ -52,12 +52,12 @@ class UserRoutes:
         routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
 
     async def profile(
-        self, user: PathId, most: Most = 20, by: Order | None = None, model: ModelName = None
+        self, user: PathId, request: Request, most: Most = 20, by: Order | None = None, model: ModelName = None
     ) -> Response:
         """The tags that a user prefers, fresh to the last acknowledged event. by: the order, profiles.order of the run
         file if not given; model: the interest model that is asked, the first of /v1/model if not given."""
         self.service.refuse_unknown(model)
-        return Json(await self._profiles.ask((user, most, by, model)))
+        return Json(await self._profiles.ask((user, most, by, model), sender_of(request)))
 
     async def explain(
         self,
@@ -69,19 +69,19 @@ class UserRoutes:
         """Why a user has a preference for a tag, the one that stands first if none is given. model: as for profiles. To
         a key with scope read, no item that the user clicked is named."""
         scope = scope_of(request)
-        return Json(await self.work(partial(self.service.explain, user, tag, model=model, scope=scope)))
+        return Json(await self.work(request, partial(self.service.explain, user, tag, model=model, scope=scope)))
 
     async def recall(self, user: PathId, request: Request, most: Most = 50, model: ModelName = None) -> Response:
         """Items that a user has not clicked yet, by their tags and by likeness, each with its reasons. model: whose
         tags, as for profiles. For a key with scope read, items that fewer than ten users clicked are named to these
         users, too."""
         scope = scope_of(request)
-        found: list[Any] = await self.work(partial(self.service.recall, user, most, model=model, scope=scope))
+        found: list[Any] = await self.work(request, partial(self.service.recall, user, most, model=model, scope=scope))
         return Json({"user": self.service.known_as(user), "items": found})
 
-    async def forget(self, user: PathId) -> Response:
+    async def forget(self, user: PathId, request: Request) -> Response:
         """Remove a user. Clusters of open candidates are made anew without the user within seconds."""
-        return Json(await self.work(self.service.forget, user))
+        return Json(await self.work(request, self.service.forget, user))
 
     def _profiles_of(self, asked: list[tuple[str, int, Order | None, str | None]]) -> list[bytes]:
         """Users, how many tags of each kind are wanted, their order, and the model → answers."""

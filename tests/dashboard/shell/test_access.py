@@ -9,6 +9,7 @@ from fastapi import Request
 from playwright.sync_api import Browser
 
 from penchant.dashboard.shell.access import inside, login_url
+from penchant.serving.roles.consumer import MOST_TEXT
 from tests.dashboard.browsers import PHONE, visiting
 from tests.dashboard.sites import Site
 from tests.serving.apps import Reply, ask, running
@@ -90,6 +91,15 @@ def test_behind_a_trusted_proxy_of_https_the_cookie_is_sent_over_https_only(site
         assert "Secure" in session
         gone = posted(root, "/dashboard/logout", "", Cookie=session.split(";")[0], **SECURE).headers["set-cookie"]
         assert {"Max-Age=0", "Path=/dashboard", "Secure", "HttpOnly", "SameSite=lax"} <= set(gone.split("; "))
+
+
+@pytest.mark.parametrize("said", ["HTTPS", "https, http", " https"])
+def test_proxies_say_https_in_several_ways(site: Site, said: str) -> None:
+    form = f"key={secret(site.key('read'))}"
+    with running(site.app, proxies=["127.0.0.1"]) as root:
+        assert "Secure" in posted(root, LOGIN, form, **{"X-Forwarded-Proto": said}).headers["set-cookie"]
+        plain = posted(root, LOGIN, form, **{"X-Forwarded-Proto": f"http, {said}"})
+        assert "Secure" not in plain.headers["set-cookie"]
 
 
 def test_nobody_but_a_trusted_proxy_is_believed(site: Site, root: str) -> None:
@@ -203,6 +213,14 @@ def test_large_and_strange_forms_are_refused(root: str) -> None:
     answer = ask(root, "POST", LOGIN, b"{}", {"Content-Type": "application/json", "Origin": root})
     assert answer.status == 415
     assert b"Content-Type has to be application/x-www-form-urlencoded" in answer.content
+
+
+@pytest.mark.parametrize("page", ["users?user=", "users?tag=", "lookalike?item=", "quality?run=a&run=", "tags?q="])
+def test_what_no_id_is_as_long_as_is_not_repeated_on_a_page(open_root: str, page: str) -> None:
+    assert ask(open_root, "GET", f"/dashboard/{page}{'x' * MOST_TEXT}").status in (200, 404)
+    refused = ask(open_root, "GET", f"/dashboard/{page}{'x' * (MOST_TEXT + 1)}")
+    assert refused.status == 422
+    assert b"xxxx" not in refused.content
 
 
 def test_every_answer_allows_its_own_scripts_alone(open_root: str) -> None:

@@ -1,6 +1,8 @@
 """Sessions: a token for a key, until it ends."""
 
-from penchant.dashboard.shell.sessions import LASTS_S, MOST_SESSIONS, Sessions
+from dataclasses import replace
+
+from penchant.dashboard.shell.sessions import LASTS_S, MOST_OF_KEY, MOST_SESSIONS, Sessions
 from penchant.store.base import Key
 
 KEY = Key("name", "digest", "read", "", 0.0, 1.0)
@@ -44,9 +46,27 @@ def test_only_hashes_of_tokens_are_kept() -> None:
     assert token not in str(vars(sessions))
 
 
-def test_the_oldest_session_goes_first() -> None:
+def test_the_oldest_session_of_a_key_goes_first() -> None:
     sessions = Sessions(Clock())
     first, second = sessions.begin(KEY), sessions.begin(KEY)
-    for _ in range(MOST_SESSIONS - 1):
+    for _ in range(MOST_OF_KEY - 1):
         sessions.begin(KEY)
     assert (sessions.key(first), sessions.key(second)) == (None, KEY)
+
+
+def test_who_logs_in_again_and_again_ends_no_session_of_another_key() -> None:
+    sessions, other = Sessions(Clock()), replace(KEY, name="other")
+    token = sessions.begin(other)
+    for number in range(MOST_SESSIONS // MOST_OF_KEY + 1):
+        many = replace(KEY, name=f"many {number}")
+        for _ in range(MOST_OF_KEY):
+            sessions.begin(many)
+    assert sessions.key(token) == other
+
+
+def test_sessions_that_ended_leave_nothing_behind() -> None:
+    sessions = Sessions(Clock())
+    empty = str(vars(sessions))
+    for token in [sessions.begin(KEY) for _ in range(3)]:
+        sessions.end(token)
+    assert str(vars(sessions)) == empty

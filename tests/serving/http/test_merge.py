@@ -36,6 +36,23 @@ def test_those_who_ask_in_one_round_are_worked_on_together_first_come_first_serv
     assert lists == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
+def test_senders_take_turns_so_that_nobody_waits_for_all_that_another_has_asked() -> None:
+    lists: list[list[str]] = []
+
+    def work(items: list[str]) -> list[str]:
+        lists.append(items)
+        return items
+
+    async def ask(pool: ThreadPoolExecutor) -> list[str]:
+        merger = Merger(work, 3, pool)
+        asked = [*(("many", f"many {number}") for number in range(5)), ("few", "few 0"), ("one", "one 0")]
+        return list(await asyncio.gather(*(merger.ask(item, sender) for sender, item in asked)))
+
+    with ThreadPoolExecutor(1) as pool:
+        assert asyncio.run(ask(pool)) == [*(f"many {number}" for number in range(5)), "few 0", "one 0"]
+    assert lists == [["many 0", "few 0", "one 0"], ["many 1", "many 2", "many 3"], ["many 4"]]
+
+
 def test_who_asks_meanwhile_is_in_the_next_list() -> None:
     gate, lists = threading.Event(), []
 

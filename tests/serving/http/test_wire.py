@@ -87,6 +87,11 @@ def answer(one: socket.socket) -> Reply:
     return reply(found)
 
 
+def rest(one: socket.socket) -> bytes:
+    """All that comes before the connection ends."""
+    return b"".join(iter(lambda: one.recv(1 << 16), b""))
+
+
 def is_closed_at_once(one: socket.socket) -> bool:
     """Or after more than one look of the server at all that are open."""
     one.settimeout(1.5 * SWEEP_S)
@@ -312,8 +317,15 @@ def test_few_requests_may_be_sent_ahead(hall: Hall) -> None:
         content = b""
         while content.count(b"HTTP/1.1 200 ") < MOST_AHEAD:
             content += one.recv(1 << 16)
-    with hall.enter((HERE + b"\r\n") * 10_000) as one:
-        until(lambda: hall.count("penchant_connections_closed_total unreadable") == 1)
+
+
+def test_who_sends_too_many_ahead_is_told_which_are_not_answered(hall: Hall) -> None:
+    with hall.enter((HERE + b"\r\n") * 200) as one:
+        *answers, last = rest(one).split(b"HTTP/1.1 200 ")[1:]
+    assert len(answers) == MOST_AHEAD
+    assert b"connection: close" in last.lower()
+    assert not any(b"connection: close" in answer.lower() for answer in answers)
+    until(lambda: hall.count("penchant_connections_closed_total ahead") == 1)
     until(lambda: hall.is_open(0))
     assert ask(hall.url, "GET", "/").status == 200
 

@@ -28,8 +28,9 @@ TAKE_S, LEAST_TAKEN = 30.0, 1 << 18
 PATIENCE_S = 5.0
 """So long may an answer wait to be taken where there is no room for a new connection."""
 
-MOST_UNTAKEN = 1 << 28
-"""Bytes of answers that wait for those who asked, of all connections together."""
+MOST_UNTAKEN = 1 << 27
+"""Bytes of answers that wait for those who asked, of all connections together. Each takes its memory twice: whoever
+made it holds it until it is taken."""
 
 SWEEP_S = 1.0
 

@@ -14,7 +14,8 @@ MOST_BARE = 1 << 16
 """Bytes that may come one after another and be no part of a body: a head, or what is said between chunks of a body."""
 
 MOST_AHEAD = 16
-"""Requests that may be sent before those before them are answered."""
+"""Requests that may be sent before those before them are answered. Those beyond are not read: the last answer says that
+the connection is closed, by which a client knows that it has to send them again."""
 
 
 FRAMING = (b"content-length", b"transfer-encoding")
@@ -46,7 +47,7 @@ class Connection(HttpToolsProtocol):
         self._held.gone(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._is_last:
             return  # what an answer that closes leaves over
         self._bare += len(data)
         self._parse(data)
@@ -68,7 +69,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= MOST_AHEAD:
-            raise _TooManyAheadError
+            self._close_after_these()
+            raise _NoMoreRequestsError
         super().on_message_begin()
         if self._held.is_waiting(self):
             self._held.waits(self, HEAD_S)
@@ -102,7 +104,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """What the parser could not read."""
         self._held.closed("unreadable")
-        self._end(400, "unreadable_request", "this is no request of HTTP/1.1, or too many were sent ahead")
+        self._end(400, "unreadable_request", "this is no request of HTTP/1.1")
 
     # What `Connections` asks for
 
@@ -114,6 +116,11 @@ class Connection(HttpToolsProtocol):
 
     def untaken(self) -> int:
         return self.transport.get_write_buffer_size()
+
+    def _close_after_these(self) -> None:
+        self._held.closed("ahead")
+        self._is_last = True
+        self.pipeline[0][0].keep_alive = False
 
     def _parse(self, data: bytes) -> None:
         if self._is_last:
@@ -164,8 +171,4 @@ class _Body:
 
 
 class _NoMoreRequestsError(Exception):
-    """Ends the parsing of what was sent."""
-
-
-class _TooManyAheadError(Exception):
     """Ends the parsing of what was sent."""
