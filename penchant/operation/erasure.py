@@ -46,6 +46,8 @@ def erase_from_run(folder: Path, user: str, at: float) -> dict[str, int]:
     Raises MissingStepError where there is no log, FolderError where another process is at work on the folder, which the
     user is then on the list of, or where not all of it could be written; it says what is left.
     """
+    if not folder.exists():
+        raise FolderError(f"{folder} is not there, so it has not forgotten the user; {_AGAIN}")
     if not (folder / "log" / "found.json").exists():
         raise MissingStepError(f"{folder} holds no whole log; give a run folder, or end its `penchant prepare` first")
     try:

@@ -73,18 +73,29 @@ class RunsBeside:
     def names(self) -> list[str]:
         """Of all of which anything is measured, this one first."""
         own = self.place
-        found = {path.parent.parent.name for path in own.parent.glob("*/scores/*.json")}
+        found = [run.name for run in own.parent.iterdir() if _is_measured(run)]
         return sorted(found, key=lambda name: (name != own.name, name))
 
     def numbers(self, names: Sequence[str]) -> Numbers:
         """Of some of these, compared with the first. ReportError, which says what is wrong with which of them."""
         there = set(self.names())
         folders = [self.place.parent / name for name in names if name in there]
-        state = tuple((str(folder), *map(_changed, files_of(folder, compared=True))) for folder in folders)
+        try:
+            state = tuple((str(folder), *map(_changed, files_of(folder, compared=True))) for folder in folders)
+        except OSError as error:  # a folder that is removed while it is listed
+            raise ReportError(str(error)) from error
         found = self._kept.of(state, lambda: _numbers(folders))
         if isinstance(found, str):
             raise ReportError(found)
         return found
+
+
+def _is_measured(run: Path) -> bool:
+    """Whether anything of a run is; not of one that is being removed."""
+    try:
+        return any(path.suffix == ".json" for path in (run / "scores").iterdir())
+    except OSError:
+        return False
 
 
 def _changed(path: Path) -> tuple[str, int]:

@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -159,8 +158,10 @@ class Server:
             self.http.run(listening)
         else:
             self._wait(listening)
-        with ThreadPoolExecutor(len(loops)) as ends:  # at once: each may wait for a store that does not answer
-            list(ends.map(Loop.stop, loops))
+        for part in (*loops, clustering):  # all at once: each may wait for a store that does not answer
+            part.end()
+        for loop in loops:
+            loop.stop()
         clustering.stop()
         if self.sources:
             self.sources.atlas.close()

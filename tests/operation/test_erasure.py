@@ -122,7 +122,14 @@ def test_while_another_is_at_work_the_list_is_written_and_the_rest_is_told_to_wa
 
 
 def test_a_folder_without_a_log_is_not_made_one(tmp_path: Path) -> None:
-    with pytest.raises(MissingStepError, match=r"nothing holds no whole log; give a run folder"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingStepError, match=r"empty holds no whole log; give a run folder"):
+        erase_from_run(tmp_path / "empty", USER, MADE)
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_a_folder_that_was_moved_away_may_come_back(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=r"nothing is not there, so it has not forgotten the user; mend that and call"):
         erase_from_run(tmp_path / "nothing", USER, MADE)
     assert not (tmp_path / "nothing").exists()
 

@@ -11,7 +11,11 @@ from penchant.choices import Order
 from penchant.serving.http.answers import Json, sender_of
 from penchant.serving.http.routes import Routes, scope_of
 from penchant.serving.http.shapes import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
+from penchant.serving.http.threads import Threads
 from penchant.serving.roles.consumer import MOST_TEXT
+
+ERASING = 4
+"""Erasures at the same time, in threads of their own: each may wait for others at the door of the run folder."""
 
 MOST_MERGED = 32
 """Profiles that are worked out together."""
@@ -50,6 +54,7 @@ class UserRoutes:
             errors={404: ErrorAnswer, 409: ErrorAnswer},
         )
         routes.add("DELETE", of_user, self.forget, needs="admin", answer=ErasedAnswer)
+        self._erasing = Threads(ERASING, ERASING)
 
     async def profile(
         self, user: PathId, request: Request, most: Most = 20, by: Order | None = None, model: ModelName = None
@@ -81,7 +86,7 @@ class UserRoutes:
 
     async def forget(self, user: PathId, request: Request) -> Response:
         """Remove a user. Clusters of open candidates are made anew without the user within seconds."""
-        return Json(await self.work(request, self.service.forget, user))
+        return Json(await self._erasing.run(sender_of(request), partial(self.service.forget, user)))
 
     def _profiles_of(self, asked: list[tuple[str, int, Order | None, str | None]]) -> list[bytes]:
         """Users, how many tags of each kind are wanted, their order, and the model → answers."""

@@ -27,9 +27,13 @@ class Loop:
         self._thread.start()
         return self
 
+    def end(self) -> None:
+        """Begin no other step."""
+        self._stopping.set()
+
     def stop(self, *, within_s: float = 30.0) -> None:
         """Let the step that goes on end, and begin no other."""
-        self._stopping.set()
+        self.end()
         self._thread.join(within_s)
 
     def _run(self) -> None:

@@ -68,14 +68,21 @@ class Clustering:
         self._drop_old(now)
         return False
 
+    def end(self) -> None:
+        """Begin nothing else."""
+        for worker in list(self._workers.values()):
+            worker.end()
+
     def stop(self) -> None:
         """Give the right back, so that another need not wait for it."""
+        self.end()
         for worker in self._workers.values():
             worker.stop()
         self._workers = {}
-        self._held_at = float("-inf")
-        with suppress(StoreError):
-            self.store.release(CLUSTER, self.name)
+        if self._held_at > float("-inf"):
+            self._held_at = float("-inf")
+            with suppress(StoreError):
+                self.store.release(CLUSTER, self.name)
 
     def _drop_old(self, now: float) -> None:
         """Some time after the newest model has clusters of all candidates, forget the others."""
@@ -104,6 +111,9 @@ class _Worker:
     @property
     def complete(self) -> bool:
         return self._clusterer is not None and self._clusterer.waiting == 0
+
+    def end(self) -> None:
+        self._loop.end()
 
     def stop(self) -> None:
         self._loop.stop()

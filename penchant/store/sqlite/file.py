@@ -180,8 +180,9 @@ class SqliteFile:
         self._all.discard(connection)
 
     def _end_idle(self) -> None:
-        while self._idle:
-            self._end(self._idle.pop())
+        with suppress(IndexError):  # another thread may take the last one
+            while True:
+                self._end(self._idle.pop())
 
     def _write_back(self, connection: sqlite3.Connection) -> bool:
         connection.execute(f"PRAGMA busy_timeout = {WRITE_BACK_MS}")
