@@ -6,6 +6,7 @@ import re
 import pytest
 
 from penchant.choices import MIN_SEEDS
+from penchant.serving.disclosure.omitted import Omitted
 from penchant.serving.service import Service
 from penchant.store.base import Event
 from tests.helpers.lookalike_runs import FEW_SEEDS, ONE_SEED, POPULAR
@@ -120,3 +121,16 @@ def test_what_many_clicked_is_left_out_for_them(world: World) -> None:
     seed = sorted(world.house.seeds(POPULAR))[0]
     assert POPULAR not in world.read.recalled(seed)
     assert ONE_SEED not in world.read.recalled(seed), "nor is a candidate of one seed recalled as a look-alike"
+
+
+@pytest.mark.parametrize("item", ["of nobody yet", ONE_SEED, FEW_SEEDS])
+def test_what_is_looked_up_to_recall_items_does_not_depend_on_who_clicked_them(
+    world: World, item: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look-up takes time, which can be measured from outside."""
+    store, users = world.house.store, world.house.service.view.users
+    looked_up, seeds = list[str](), store.seeds
+    monkeypatch.setattr(store, "seeds", lambda item, most: looked_up.append(item) or seeds(item, most))
+    clicks = [(MADE, item), (MADE, "another")], [(MADE, "another")]
+    assert [item in Omitted(store, users, of_one, "read") for of_one in clicks] == [False, False]
+    assert looked_up == [item, item]
