@@ -31,5 +31,9 @@ class Omitted(Sized):
         return (self._is_whole or self._is_shared(item)) and item in self._clicked
 
     def _clicked_by_many(self, item: str) -> bool:
-        of_log = len(self._users.served.snapshot.seeds(item)[0]) - self._forgotten
-        return of_log >= MIN_SEEDS or len(seed_users(self._store, self._users, item, MIN_SEEDS)) >= MIN_SEEDS
+        of_log = len(self._users.served.snapshot.seeds(item)[0])
+        if of_log - self._forgotten >= MIN_SEEDS:
+            return True
+        if of_log + len(self._store.seeds(item, MIN_SEEDS).users) < MIN_SEEDS:
+            return False
+        return len(seed_users(self._store, self._users, item, MIN_SEEDS)) >= MIN_SEEDS
