@@ -8,7 +8,7 @@ import pytest
 from penchant.choices import MIN_SEEDS
 from penchant.serving.disclosure.omitted import Omitted
 from penchant.serving.service import Service
-from penchant.store.base import Event
+from penchant.store.base import Event, Seeds
 from tests.helpers.lookalike_runs import FEW_SEEDS, ONE_SEED, POPULAR
 from tests.helpers.processes import until
 from tests.serving.privacy.attacker import risen
@@ -132,7 +132,12 @@ def test_what_is_looked_up_to_recall_items_does_not_depend_on_who_clicked_them(
     """Each look-up takes time, which can be measured from outside."""
     store, users = world.house.store, world.house.service.view.users
     looked_up, seeds = list[str](), store.seeds
-    monkeypatch.setattr(store, "seeds", lambda item, most: looked_up.append(item) or seeds(item, most))
+
+    def noted(item: str, most: int) -> Seeds:
+        looked_up.append(item)
+        return seeds(item, most)
+
+    monkeypatch.setattr(store, "seeds", noted)
     clicks = [(MADE, item), (MADE, "another")], [(MADE, "another")]
     assert [item in Omitted(store, users, of_one, "read") for of_one in clicks] == [False, False]
     assert looked_up == [item, item]
