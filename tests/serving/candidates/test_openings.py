@@ -11,10 +11,7 @@ from penchant.choices import MIN_AUDIENCE
 from penchant.errors import AudienceError
 from penchant.serving.candidates.audience import audience, rank, reach
 from penchant.serving.candidates.cluster_bytes import ClusterShape, from_bytes, to_bytes
-from penchant.serving.candidates.clusters import (
-    PublishedClusters,
-    grown,
-)
+from penchant.serving.candidates.clusters import PublishedClusters, grown
 from penchant.serving.candidates.clusters import (
     clustered as when_clustered,
 )
