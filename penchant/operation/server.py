@@ -158,8 +158,9 @@ class Server:
             self.http.run(listening)
         else:
             self._wait(listening)
-        for part in (*loops, clustering):  # all at once: each may wait for a store that does not answer
-            part.end()
+        clustering.end()
+        for loop in loops:  # all at once: each may wait for a store that does not answer
+            loop.end()
         for loop in loops:
             loop.stop()
         clustering.stop()

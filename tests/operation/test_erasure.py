@@ -129,7 +129,9 @@ def test_a_folder_without_a_log_is_not_made_one(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_moved_away_may_come_back(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match=r"nothing is not there, so it has not forgotten the user; mend that and call"):
+    with pytest.raises(
+        FolderError, match=r"nothing is not there, so it has not forgotten the user; mend that and call"
+    ):
         erase_from_run(tmp_path / "nothing", USER, MADE)
     assert not (tmp_path / "nothing").exists()
 

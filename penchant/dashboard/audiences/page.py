@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from penchant.choices import MIN_SEEDS
 from penchant.dashboard.audiences import export
 from penchant.dashboard.audiences.candidates import Order, listed, moment
 from penchant.dashboard.audiences.parts import OF_PEOPLE, PARTS, Parts
@@ -23,7 +22,7 @@ def routes(sources: Sources) -> list[Route]:
     return [
         Route(ROOT, pages.page),
         Route(f"{ROOT}/part", pages.part),
-        Route(f"{ROOT}/items", pages.items),
+        Route(f"{ROOT}/items", pages.items, needs="admin"),
         Route(f"{ROOT}/open", pages.open, method="POST", needs="admin"),
         Route(f"{ROOT}/audience", pages.audience, needs="admin"),
     ]
@@ -60,10 +59,9 @@ class LookalikePages:
             "order": order,
             "now": self._service.clock(),
             "may_open": asked.may_open,
-            "least_seeds": MIN_SEEDS,
             "moment": partial(moment, clocked=self._service.log().clocked),
             "choice": choice,
-            **self._found(asked.text("find")),
+            **self._found(asked.text("find") if asked.may_open else ""),
         }
         return Page("lookalike", values)
 
@@ -82,10 +80,10 @@ class LookalikePages:
         }
 
     def items(self, asked: Asked) -> Answer:
-        """Show items that may be opened, by name or id."""
+        """Show items that may be opened, by name or id; those with most seeds first, which is not for all to see."""
         if not asked.part:
             return Moved(f"{ROOT}?{urlencode({'find': asked.text('find')})}")
-        return Page("lookalike_items", {"may_open": asked.may_open, **self._found(asked.text("find"))})
+        return Page("lookalike_items", self._found(asked.text("find")))
 
     def _one(self, asked: Asked) -> Answer:
         item = asked.text("item")

@@ -16,8 +16,8 @@ from penchant.dashboard.shell.static_files import Assets
 from penchant.errors import PenchantError, StoreError
 from penchant.serving.http.answers import CODES, RequestError, code_of, line_of, sender_of
 from penchant.serving.http.body import Bodies, Limits
+from penchant.serving.http.calls.threads import Threads
 from penchant.serving.http.routes import Routes
-from penchant.serving.http.threads import Threads
 from penchant.serving.keys import Keys, NoKeyError
 from penchant.serving.roles.consumer import MOST_TEXT
 

@@ -7,9 +7,9 @@ from fastapi import Request, Response
 
 from penchant.errors import StoreError
 from penchant.serving.http.answers import Json, line_of, problem
+from penchant.serving.http.calls.threads import Once
 from penchant.serving.http.routes import Routes
 from penchant.serving.http.shapes import AliveAnswer, ModelAnswer, NotReadyAnswer, ReadyAnswer
-from penchant.serving.http.threads import Once
 from penchant.serving.measures import CONTENT_TYPE
 from penchant.serving.roles.health import Health
 

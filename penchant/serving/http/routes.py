@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from penchant.choices import Scope
 from penchant.serving.http.answers import Json, line_of, sender_of
 from penchant.serving.http.body import JSON, Bodies, Limits
-from penchant.serving.http.merge import Merger
+from penchant.serving.http.calls.merge import Merger
+from penchant.serving.http.calls.threads import Once, Threads
 from penchant.serving.http.shapes import ErrorAnswer, RequestBody
-from penchant.serving.http.threads import Once, Threads
 from penchant.serving.incoming import load
 from penchant.serving.keys import Keys
 from penchant.serving.measures import Measures

@@ -9,9 +9,9 @@ from fastapi import Query, Request, Response
 
 from penchant.choices import Order
 from penchant.serving.http.answers import Json, sender_of
+from penchant.serving.http.calls.threads import Threads
 from penchant.serving.http.routes import Routes, scope_of
 from penchant.serving.http.shapes import ErasedAnswer, ErrorAnswer, ExplainAnswer, PathId, ProfileAnswer, RecallAnswer
-from penchant.serving.http.threads import Threads
 from penchant.serving.roles.consumer import MOST_TEXT
 
 ERASING = 4

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from penchant.serving.http.merge import Merger
+from penchant.serving.http.calls.merge import Merger
 from tests.helpers.processes import HANG_S
 
 

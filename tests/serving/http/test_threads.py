@@ -10,7 +10,7 @@ import pytest
 from penchant.errors import StoreError
 from penchant.profiles.explain import Explanation
 from penchant.serving.http.app import Limits
-from penchant.serving.http.threads import Once, Threads
+from penchant.serving.http.calls.threads import Once, Threads
 from penchant.serving.service import Service
 from tests.helpers.processes import HANG_S, until
 from tests.serving.apps import Desk, ask, running
